@@ -1,0 +1,51 @@
+//! The command line: one file per subcommand, the same functions as the window.
+//!
+//! Exit code 0, 1 with one error chain on standard error, or 2 for wrong usage. Results go to standard output,
+//! progress and notes to standard error.
+#![expect(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "this is the room that speaks"
+)]
+
+mod schema;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// A studio for driving corner cases: open a scene, drag a goal, and a diffusion model answers.
+#[derive(Parser)]
+#[command(name = "nearmiss", version, args_conflicts_with_subcommands = true)]
+struct Arguments {
+    /// The scene to open in the window (a bundled one if none is given).
+    scene: Option<PathBuf>,
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Print the JSON Schema of the scene file.
+    Schema(schema::Arguments),
+}
+
+/// Parses the command line, runs it, and prints an error chain if it fails.
+pub fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let result = match arguments.command {
+        Some(Command::Schema(arguments)) => schema::run(&arguments),
+        None => {
+            let _ = arguments.scene;
+            Ok(())
+        }
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("nearmiss: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -1,0 +1,1 @@
+//! `Scene` to model tokens and context, and back.

@@ -1,0 +1,1 @@
+//! Windows for training, as sharded tensors.

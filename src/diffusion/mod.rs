@@ -1,0 +1,1 @@
+//! Noise levels, schedules, the sampler, and the `Denoise` trait.

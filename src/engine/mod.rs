@@ -1,0 +1,1 @@
+//! Jobs, and the one thread that runs them.

@@ -1,0 +1,1 @@
+//! A scene and a recipe to a new scene; attacks, guidance, gates.

@@ -1,0 +1,150 @@
+//! The footprint of an agent: a rectangle with a pose.
+
+use super::{DVec2, Pose, dvec2};
+
+/// A rectangle centred on `pose`, `length` along its heading, `width` across (m).
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct OrientedBox {
+    /// Centre and heading.
+    pub pose: Pose,
+    /// Extent along the heading, m.
+    pub length: f64,
+    /// Extent across the heading, m.
+    pub width: f64,
+}
+
+impl OrientedBox {
+    /// A box of `length` by `width` metres centred on `pose`.
+    pub fn new(pose: Pose, length: f64, width: f64) -> Self {
+        Self {
+            pose,
+            length,
+            width,
+        }
+    }
+
+    /// Corners counter-clockwise from front left: front left, rear left, rear right, front right.
+    pub fn corners(&self) -> [DVec2; 4] {
+        let ahead = self.pose.forward() * (self.length / 2.0);
+        let left = self.pose.left() * (self.width / 2.0);
+        let centre = self.pose.point;
+        [
+            centre + ahead + left,
+            centre - ahead + left,
+            centre - ahead - left,
+            centre + ahead - left,
+        ]
+    }
+
+    /// The same box grown by `margin` metres on every side (negative shrinks, never below zero).
+    pub fn grown(&self, margin: f64) -> Self {
+        Self {
+            length: (self.length + 2.0 * margin).max(0.0),
+            width: (self.width + 2.0 * margin).max(0.0),
+            ..*self
+        }
+    }
+
+    /// Half of the diagonal, m: no point of the box is farther from its centre.
+    pub fn radius(&self) -> f64 {
+        dvec2(self.length, self.width).length() / 2.0
+    }
+
+    /// Whether `point` lies inside or on the edge.
+    pub fn contains(&self, point: DVec2) -> bool {
+        let local = self.pose.local_from_outer(point);
+        local.x.abs() <= self.length / 2.0 && local.y.abs() <= self.width / 2.0
+    }
+
+    /// Whether the interiors share a point (separating axes; full containment counts, touching edges do not).
+    pub fn overlaps(&self, other: &Self) -> bool {
+        let reach = self.radius() + other.radius();
+        if self.pose.point.distance_squared(other.pose.point) >= reach * reach {
+            return false;
+        }
+        self.penetration(other) > 0.0
+    }
+
+    /// Least overlap over the four separating axes, m: positive when the interiors overlap, else minus a
+    /// lower bound of the gap.
+    pub fn penetration(&self, other: &Self) -> f64 {
+        let between = other.pose.point - self.pose.point;
+        let mut least = f64::INFINITY;
+        for axis in [
+            self.pose.forward(),
+            self.pose.left(),
+            other.pose.forward(),
+            other.pose.left(),
+        ] {
+            let reach = self.reach_along(axis) + other.reach_along(axis);
+            least = least.min(reach - between.dot(axis).abs());
+        }
+        least
+    }
+
+    /// Distance between the boxes, m; 0 when they touch or overlap.
+    pub fn distance(&self, other: &Self) -> f64 {
+        if self.penetration(other) >= 0.0 {
+            return 0.0;
+        }
+        let nearest = |from: &Self, to: &Self| {
+            from.corners()
+                .iter()
+                .map(|&corner| to.distance_to_point(corner))
+                .fold(f64::INFINITY, f64::min)
+        };
+        nearest(self, other).min(nearest(other, self))
+    }
+
+    /// Distance from the box to `point`, m; 0 inside.
+    pub fn distance_to_point(&self, point: DVec2) -> f64 {
+        let local = self.pose.local_from_outer(point);
+        dvec2(
+            (local.x.abs() - self.length / 2.0).max(0.0),
+            (local.y.abs() - self.width / 2.0).max(0.0),
+        )
+        .length()
+    }
+
+    fn reach_along(&self, axis: DVec2) -> f64 {
+        self.length / 2.0 * self.pose.forward().dot(axis).abs()
+            + self.width / 2.0 * self.pose.left().dot(axis).abs()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn square(x: f64, y: f64, heading: f64) -> OrientedBox {
+        OrientedBox::new(Pose::at(x, y, heading), 2.0, 2.0)
+    }
+
+    #[test]
+    fn boxes_that_share_an_edge_do_not_overlap() {
+        let left = OrientedBox::new(Pose::at(0.0, 0.0, 0.0), 4.0, 2.0);
+        let right = OrientedBox::new(Pose::at(4.0, 0.0, 0.0), 4.0, 2.0); // 0 + 4/2 = 4 − 4/2
+        assert!(!left.overlaps(&right));
+        assert!(left.overlaps(&OrientedBox::new(Pose::at(3.99, 0.0, 0.0), 4.0, 2.0)));
+    }
+
+    #[test]
+    fn a_box_inside_another_overlaps_it() {
+        let outer = OrientedBox::new(Pose::at(0.0, 0.0, 0.3), 10.0, 6.0);
+        assert!(outer.overlaps(&square(0.5, 0.2, 1.0)));
+    }
+
+    #[test]
+    fn a_diamond_reaches_root_two_along_the_axis() {
+        let turn = std::f64::consts::FRAC_PI_4;
+        // half diagonal of a 2 x 2 square is 1.414; the other box begins at x = d − 1
+        assert!(square(0.0, 0.0, turn).overlaps(&square(2.40, 0.0, 0.0)));
+        assert!(!square(0.0, 0.0, turn).overlaps(&square(2.42, 0.0, 0.0)));
+    }
+
+    #[test]
+    fn the_distance_of_two_squares_three_apart_is_one() {
+        assert!((square(0.0, 0.0, 0.0).distance(&square(3.0, 0.0, 0.0)) - 1.0).abs() < 1e-12);
+        assert_eq!(square(0.0, 0.0, 0.0).distance(&square(1.0, 0.0, 0.0)), 0.0);
+    }
+}

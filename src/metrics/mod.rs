@@ -1,0 +1,1 @@
+//! Numbers about scenes and runs, with units.

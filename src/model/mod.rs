@@ -1,0 +1,1 @@
+//! The networks behind `Denoise`, and their weights.

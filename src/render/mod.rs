@@ -1,0 +1,1 @@
+//! A scene at a time to a draw list, a draw list to pixels.

@@ -1,0 +1,283 @@
+//! Agents over time on a map: the scene, edits to it, its history, and the scene file.
+//!
+//! A [`Scene`] is a value. Edits return a new one; tracks and the map are shared, so a snapshot costs what changed.
+
+mod agent;
+mod edit;
+mod file;
+mod history;
+mod intent;
+mod recipe;
+mod signal;
+mod track;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+pub use agent::{Agent, AgentId, AgentKind, Control, Role};
+pub use edit::{Edit, EditError};
+pub use file::{
+    FORMAT, FileError, Problem, VERSION, json_schema, read_scene, scene_from_json, scene_to_json,
+    write_scene,
+};
+pub use history::{Entry, History};
+pub use intent::{Attack, Goal, Pin};
+pub use recipe::{
+    Avoidability, Fault, GateResult, Generated, Guidance, Guide, Metric, PartialNoise, Recipe,
+    ScheduleKind, Task,
+};
+pub use signal::{Signal, SignalState};
+pub use track::{State, Track};
+
+use crate::geometry::DVec2;
+use crate::map::{Extra, Map};
+
+/// A driving scene: agents over `frames` frames, `dt_s` apart, on a map. Frame 0 is time 0.
+#[derive(Debug, Clone, Default)]
+pub struct Scene {
+    /// A name a person recognises.
+    pub name: String,
+    /// Where it comes from: data set, file, program.
+    pub source: String,
+    /// Licence of the data, as far as known.
+    pub licence: String,
+    /// Time between frames, s, > 0.
+    pub dt_s: f64,
+    /// Number of frames.
+    pub frames: usize,
+    /// The present: frames up to this one are history, later ones future.
+    pub now: usize,
+    /// The road network.
+    pub map: Arc<Map>,
+    /// Agents in file order, ids unique.
+    pub agents: Vec<Arc<Agent>>,
+    /// Traffic lights.
+    pub signals: Arc<Vec<Signal>>,
+    /// Goals, at most one per agent.
+    pub goals: Vec<Goal>,
+    /// Attacks, at most one per attacker.
+    pub attacks: Vec<Attack>,
+    /// Noise levels set by hand.
+    pub pins: Vec<Pin>,
+    /// What was done to the scene since it was opened first, in order.
+    pub edits: Vec<Edit>,
+    /// Tracks as first recorded, of agents whose track was changed since.
+    pub log: BTreeMap<AgentId, Track>,
+    /// How the present future was made, if a model made it.
+    pub generated: Option<Arc<Generated>>,
+    /// Fields of the scene file we do not know.
+    pub extra: Extra,
+}
+
+impl Scene {
+    /// Time of the last frame, s.
+    pub fn duration_s(&self) -> f64 {
+        self.frames.saturating_sub(1) as f64 * self.dt_s
+    }
+
+    /// Scene time of a frame, s.
+    pub fn time_of(&self, frame: usize) -> f64 {
+        frame as f64 * self.dt_s
+    }
+
+    /// The frame (with fraction) at a scene time; not clamped.
+    pub fn frame_at(&self, time_s: f64) -> f64 {
+        time_s / self.dt_s
+    }
+
+    /// Scene time of the present, s.
+    pub fn now_s(&self) -> f64 {
+        self.time_of(self.now)
+    }
+
+    /// The agent with this id.
+    pub fn agent(&self, id: &AgentId) -> Option<&Arc<Agent>> {
+        self.agents.iter().find(|agent| agent.id == *id)
+    }
+
+    /// Position of an agent in [`Scene::agents`].
+    pub fn agent_index(&self, id: &AgentId) -> Option<usize> {
+        self.agents.iter().position(|agent| agent.id == *id)
+    }
+
+    /// The ego, if one is marked.
+    pub fn ego(&self) -> Option<&Arc<Agent>> {
+        self.agents.iter().find(|agent| agent.role == Role::Ego)
+    }
+
+    /// The goal of an agent.
+    pub fn goal_of(&self, id: &AgentId) -> Option<&Goal> {
+        self.goals.iter().find(|goal| goal.agent == *id)
+    }
+
+    /// The attack an agent makes.
+    pub fn attack_by(&self, id: &AgentId) -> Option<&Attack> {
+        self.attacks.iter().find(|attack| attack.attacker == *id)
+    }
+
+    /// The track as recorded first: the log where it was replaced, else the present one.
+    pub fn logged_track(&self, id: &AgentId) -> Option<&Track> {
+        self.log
+            .get(id)
+            .or_else(|| self.agent(id).map(|agent| &agent.track))
+    }
+
+    /// The agents' states at a time (interpolated), with their positions in [`Scene::agents`].
+    pub fn states_at(&self, time_s: f64) -> impl Iterator<Item = (usize, &Arc<Agent>, State)> {
+        let frame = self.frame_at(time_s);
+        self.agents
+            .iter()
+            .enumerate()
+            .filter_map(move |(index, agent)| Some((index, agent, agent.track.sample(frame)?)))
+    }
+
+    /// The topmost agent whose footprint, grown by `margin` metres, holds `point` at a time.
+    pub fn agent_at(&self, point: DVec2, time_s: f64, margin: f64) -> Option<AgentId> {
+        self.states_at(time_s)
+            .map(|(_, agent, state)| (agent, agent.footprint(&state)))
+            .filter(|(_, footprint)| footprint.grown(margin).contains(point))
+            .min_by(|(_, a), (_, b)| {
+                a.distance_to_point(point)
+                    .total_cmp(&b.distance_to_point(point))
+                    .then((a.length * a.width).total_cmp(&(b.length * b.width)))
+            })
+            .map(|(agent, _)| agent.id.clone())
+    }
+
+    /// Marks `id` as the ego and takes the mark from any other agent. Unknown ids change nothing.
+    pub fn set_ego(&mut self, id: &AgentId) {
+        if self.agent(id).is_none() {
+            return;
+        }
+        for agent in &mut self.agents {
+            if agent.id == *id && agent.role != Role::Ego {
+                Arc::make_mut(agent).role = Role::Ego;
+            } else if agent.id != *id && agent.role == Role::Ego {
+                Arc::make_mut(agent).role = Role::Other;
+            }
+        }
+    }
+
+    /// A sensible ego for a file that names none: the vehicle that is valid longest among those that move more
+    /// than 2 m; else the vehicle valid longest; ties go to the longer path, then to file order.
+    pub fn likely_ego(&self) -> Option<AgentId> {
+        self.agents
+            .iter()
+            .filter(|agent| agent.kind == AgentKind::Vehicle && agent.track.span().is_some())
+            .map(|agent| {
+                let travelled = agent.track.travelled();
+                (
+                    travelled > 2.0,
+                    agent.track.valid().count(),
+                    travelled,
+                    agent,
+                )
+            })
+            .max_by(|a, b| {
+                (a.0, a.1)
+                    .cmp(&(b.0, b.1))
+                    .then(a.2.total_cmp(&b.2))
+                    .then(std::cmp::Ordering::Greater)
+            })
+            .map(|(.., agent)| agent.id.clone())
+    }
+
+    /// The part from `start_s` for `length_s` seconds (as far as there is), time starting again at 0. Agents
+    /// never valid in it are dropped, with their goals and attacks; the present moves along and is clamped.
+    pub fn window(&self, start_s: f64, length_s: f64) -> Self {
+        let last = self.frames.saturating_sub(1);
+        let first = (self.frame_at(start_s).max(0.0).round() as usize).min(last);
+        let count = ((length_s.max(0.0) / self.dt_s).round() as usize + 1).min(self.frames - first);
+        let cut = |track: &Track| {
+            Track::new(
+                (first..first + count)
+                    .map(|frame| track.get(frame).copied())
+                    .collect(),
+            )
+        };
+        let shift_s = self.time_of(first);
+        let agents: Vec<Arc<Agent>> = self
+            .agents
+            .iter()
+            .map(|agent| {
+                let track = cut(&agent.track);
+                Arc::new(Agent {
+                    track,
+                    ..Agent::clone(agent)
+                })
+            })
+            .filter(|agent| agent.track.span().is_some())
+            .collect();
+        let present = |id: &AgentId| agents.iter().any(|agent| agent.id == *id);
+        let signals = self.signals.iter().map(|signal| Signal {
+            states: (first..first + count)
+                .map(|frame| signal.at(frame))
+                .collect(),
+            ..signal.clone()
+        });
+        let mut goals = self.goals.clone();
+        goals.retain(|goal| present(&goal.agent));
+        goals.iter_mut().for_each(|goal| goal.time_s -= shift_s);
+        let mut attacks = self.attacks.clone();
+        attacks.retain(|attack| present(&attack.attacker) && present(&attack.target));
+        attacks
+            .iter_mut()
+            .for_each(|attack| attack.time_s -= shift_s);
+        Self {
+            frames: count,
+            now: self.now.saturating_sub(first).min(count - 1),
+            log: self
+                .log
+                .iter()
+                .filter(|(id, _)| present(id))
+                .map(|(id, track)| (id.clone(), cut(track)))
+                .collect(),
+            signals: Arc::new(signals.collect()),
+            agents,
+            goals,
+            attacks,
+            ..self.clone()
+        }
+    }
+
+    /// Every state, size and goal on the file grid. Importers and edits leave scenes quantised, so a file read
+    /// back holds the same bits.
+    pub fn quantised(mut self) -> Self {
+        use crate::geometry::quantise;
+        for agent in &mut self.agents {
+            let agent = Arc::make_mut(agent);
+            agent.length = quantise(agent.length);
+            agent.width = quantise(agent.width);
+            for state in agent.track.states_mut().iter_mut().flatten() {
+                *state = state.quantised();
+            }
+        }
+        for track in self.log.values_mut() {
+            for state in track.states_mut().iter_mut().flatten() {
+                *state = state.quantised();
+            }
+        }
+        for goal in &mut self.goals {
+            goal.point = goal.point.map(quantise);
+            goal.heading = goal.heading.map(quantise);
+            goal.speed = goal.speed.map(quantise);
+        }
+        self
+    }
+
+    /// A digest of everything that is saved: equal scenes, equal hashes. Hex SHA-256 of the file's text.
+    pub fn hash(&self) -> String {
+        file::content_hash(self)
+    }
+
+    /// Smallest rectangle around all valid positions, (low, high).
+    pub fn agent_bounds(&self) -> Option<(DVec2, DVec2)> {
+        self.agents
+            .iter()
+            .flat_map(|agent| agent.track.valid())
+            .fold(None, |all, (_, state)| {
+                let (low, high) = all.unwrap_or((state.position, state.position));
+                Some((low.min(state.position), high.max(state.position)))
+            })
+    }
+}

@@ -1,0 +1,209 @@
+//! How a generated scene came about and what it was found to be: everything that fixes a result, and the
+//! verdicts on it. Data only; `generator` reads recipes and writes outcomes.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::agent::AgentId;
+use super::intent::Pin;
+use crate::map::Extra;
+
+/// What is given to the model.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema, Default)]
+#[serde(rename_all = "snake_case")]
+pub enum Task {
+    /// History only.
+    #[default]
+    Free,
+    /// History and goals.
+    Goal,
+    /// An attacker's goal is a waypoint of the target's future.
+    Attack,
+}
+
+/// The scheduling matrix (Nexus, Sec. 3.2).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema, Default)]
+#[serde(rename_all = "snake_case")]
+pub enum ScheduleKind {
+    /// One level for all tokens.
+    #[default]
+    Full,
+    /// One new frame enters per step, finished frames are popped.
+    Pyramidal,
+    /// Enters from both ends.
+    Trapezoidal,
+    /// Frame by frame.
+    Autoregressive,
+}
+
+/// One guidance term (Nexus, App. C.3).
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Guide {
+    /// Step size as a fraction of the full correction; 0 is off.
+    pub weight: f64,
+    /// Acts only while a token's level lies in this range.
+    pub levels: [f64; 2],
+}
+
+impl Default for Guide {
+    fn default() -> Self {
+        Self {
+            weight: 0.0,
+            levels: [0.0, 1.0],
+        }
+    }
+}
+
+/// The three guidance terms.
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
+pub struct Guidance {
+    /// Pushes overlapping boxes apart.
+    pub collision: Guide,
+    /// Averages neighbouring points against acceleration.
+    pub comfort: Guide,
+    /// Pulls strays to the nearest centreline.
+    pub road: Guide,
+}
+
+/// A future that is re-noised to a level below 1 instead of made anew: what it was before.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct PartialNoise {
+    /// Who.
+    pub agent: AgentId,
+    /// Starting level in (0, 1).
+    pub level: f64,
+    /// The 16 future tokens before: x, y, heading, vx, vy in the scene frame; null where invalid.
+    pub tokens: Vec<Option<[f64; 5]>>,
+}
+
+/// All that fixes a result, together with the scene's history, goals, attacks and controls.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Recipe {
+    /// Version of the program that made it.
+    pub app_version: String,
+    /// SHA-256 of the weights file, hex.
+    pub weights_hash: String,
+    /// Seed of the noise draw.
+    pub seed: u64,
+    /// Number of the sample under this seed.
+    #[serde(default)]
+    pub sample: u64,
+    /// What was given.
+    pub task: Task,
+    /// The scheduling matrix.
+    pub schedule: ScheduleKind,
+    /// Number of denoising steps.
+    pub steps: usize,
+    /// Standard deviation of the starting noise; 1 is the model's own, below 1 keeps nearer to the mode.
+    pub temperature: f64,
+    /// Guidance terms.
+    #[serde(default)]
+    pub guidance: Guidance,
+    /// Agents, in the order of the noise tensor's rows.
+    pub agents: Vec<AgentId>,
+    /// Agents whose present future was kept as known tokens.
+    #[serde(default)]
+    pub kept: Vec<AgentId>,
+    /// Agents whose future was re-noised in part.
+    #[serde(default)]
+    pub partial: Vec<PartialNoise>,
+    /// Cells of the noise map set by hand.
+    #[serde(default)]
+    pub pins: Vec<Pin>,
+    /// Fields of the scene file we do not know.
+    #[serde(flatten)]
+    pub extra: Extra,
+}
+
+/// One validity gate's finding.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct GateResult {
+    /// Stable name: start, acceleration, curvature, yaw_rate, slip, road, contact, third_party, ...
+    pub gate: String,
+    /// Whether the case passes it.
+    pub passed: bool,
+    /// The worst value met.
+    pub value: f64,
+    /// What it is held against.
+    pub limit: f64,
+    /// Unit of value and limit.
+    pub unit: String,
+    /// Who is concerned.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub agent: Option<AgentId>,
+    /// Where it happens, frame of the scene.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub frame: Option<usize>,
+    /// A sentence a person can act on.
+    pub reason: String,
+}
+
+/// Who caused the contact, by the rules named in the metrics (NAVSIM's NC).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Fault {
+    /// No contact.
+    None,
+    /// The ego is at fault.
+    Ego,
+    /// The other agent is at fault.
+    Other,
+}
+
+/// Whether the ego could have escaped.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Avoidability {
+    /// No contact to avoid.
+    NotNeeded,
+    /// A manoeuvre within the limits escapes.
+    Avoidable,
+    /// None was found.
+    Unavoidable,
+}
+
+/// One number about a scene.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Metric {
+    /// Stable name, e.g. `ade_m`.
+    pub name: String,
+    /// The value.
+    pub value: f64,
+    /// Its unit.
+    pub unit: String,
+    /// How many items it averages over.
+    pub count: usize,
+}
+
+/// A recipe with what it led to.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Generated {
+    /// How it was made.
+    pub recipe: Recipe,
+    /// First frame of the scene whose states the model wrote; earlier ones are the input.
+    pub from_frame: usize,
+    /// False for a cancelled run: some tokens are still noisy.
+    pub complete: bool,
+    /// Validity gates.
+    #[serde(default)]
+    pub gates: Vec<GateResult>,
+    /// Who is at fault, if there is a contact with the ego.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fault: Option<Fault>,
+    /// Whether the ego could escape.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub avoidability: Option<Avoidability>,
+    /// Metrics.
+    #[serde(default)]
+    pub metrics: Vec<Metric>,
+    /// Fields of the scene file we do not know.
+    #[serde(flatten)]
+    pub extra: Extra,
+}
+
+impl Generated {
+    /// Whether every gate passed.
+    pub fn valid(&self) -> bool {
+        self.complete && self.gates.iter().all(|gate| gate.passed)
+    }
+}

@@ -1,0 +1,1 @@
+//! The traffic world: roads, drivers, closed loop at 10 Hz.

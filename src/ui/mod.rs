@@ -1,0 +1,1 @@
+//! The window: panels, tools, canvas.

@@ -1,0 +1,4 @@
+//! The outside view, one binary: who may use whom (`layers`), real files (`importers`), pictures and shaders
+//! (`shaders`), the command line (`commands`), the window (`window`).
+
+mod layers;
