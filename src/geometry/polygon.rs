@@ -55,8 +55,8 @@ pub fn clip_convex(subject: &[DVec2], clip: &[DVec2]) -> Vec<DVec2> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::dvec2;
     use super::*;
+    use crate::geometry::dvec2;
 
     fn unit_square(offset: f64) -> Vec<DVec2> {
         [(0.0, 0.0), (1.0, 0.0), (1.0, 1.0), (0.0, 1.0)]

@@ -169,8 +169,8 @@ impl Polyline {
 
 #[cfg(test)]
 mod tests {
-    use super::super::dvec2;
     use super::*;
+    use crate::geometry::dvec2;
 
     fn corner() -> Polyline {
         Polyline::new([dvec2(0.0, 0.0), dvec2(10.0, 0.0), dvec2(10.0, 5.0)]).unwrap()

@@ -107,7 +107,7 @@ impl Map {
             [point.x + reach, point.y + reach],
         );
         let mut nearest: BTreeMap<usize, LaneHit> = BTreeMap::new();
-        for segment in self.tree.locate_in_envelope_intersecting(&window) {
+        for segment in self.tree.locate_in_envelope_intersecting(window) {
             let hit = segment.hit(point);
             if hit.offset.abs() <= reach
                 && nearest

@@ -123,7 +123,7 @@ impl Track {
     /// The state at `frame`, counted in frames and fractions of one: linear between valid neighbours, `None`
     /// where either neighbour is invalid (a fraction below 1e-6 counts as on the frame).
     pub fn sample(&self, frame: f64) -> Option<State> {
-        if !(frame >= -1e-6) {
+        if frame.is_nan() || frame < -1e-6 {
             return None;
         }
         let below = (frame + 1e-6).floor();
