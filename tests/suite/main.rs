@@ -1,4 +1,5 @@
 //! The outside view, one binary: who may use whom (`layers`), real files (`importers`), pictures and shaders
 //! (`shaders`), the command line (`commands`), the window (`window`).
 
+mod commands;
 mod layers;
