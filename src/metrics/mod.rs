@@ -1,1 +1,32 @@
-//! Numbers about scenes and runs, with units.
+//! Numbers about scenes, with units and with the arithmetic behind them.
+//!
+//! A [`Grid`] says when a scene is looked at, [`Samples`] holds the agents' states there, and each measure is a
+//! plain function of samples. [`explain`] gathers them as [`Explained`] rows: value, formula in words, and who
+//! caused it when. Definitions follow "Decoupled Diffusion Sparks Adaptive Scene Generation" (arXiv 2504.10485,
+//! App. D.1) unless a measure names another source.
+
+mod comfort;
+mod contact;
+mod displacement;
+mod explain;
+mod fault;
+mod goal;
+mod grid;
+mod interval;
+mod motion;
+mod realism;
+mod road;
+mod standing;
+
+pub use comfort::{Instability, instability};
+pub use contact::{Contact, contacts, first_contact, struck};
+pub use displacement::{AgentDisplacement, displacements, joint_min_ade, marginal_min_ade};
+pub use explain::{Evidence, Explained, explain};
+pub use fault::{ContactKind, FaultFinding, fault_of};
+pub use goal::{GoalMiss, goal_misses};
+pub use grid::{Grid, Part, Row, Samples};
+pub use interval::{Interval, Ratio, bootstrap};
+pub use motion::{Motion, motion_of};
+pub use realism::{Feature, Realism, realism};
+pub use road::{OffRoad, RoadRule, lane_distance, off_road, on_drivable_area};
+pub use standing::{StandingCar, standing_cars};
