@@ -101,7 +101,10 @@ mod tests {
         // x = 20 t − t²: −2 m/s² throughout, no change, nothing across
         let states = (0..101).map(|frame| {
             let t = 0.1 * f64::from(frame);
-            Some(State::along(Pose::at(20.0 * t - t * t, 0.0, 0.0), 20.0 - 2.0 * t))
+            Some(State::along(
+                Pose::at(20.0 * t - t * t, 0.0, 0.0),
+                20.0 - 2.0 * t,
+            ))
         });
         let agent = Agent::new("a", AgentKind::Vehicle, Track::new(states.collect()));
         let scene = scene_of(vec![agent]);

@@ -280,9 +280,9 @@ fn goal_row(scene: &Scene) -> Option<Explained> {
         evidence: misses
             .iter()
             .map(|miss| {
-                let distance = miss
-                    .distance_m
-                    .map_or("not seen".to_owned(), |distance| format!("{distance:.2} m off"));
+                let distance = miss.distance_m.map_or("not seen".to_owned(), |distance| {
+                    format!("{distance:.2} m off")
+                });
                 Evidence {
                     agent: miss.goal.agent.clone(),
                     other: None,
@@ -320,7 +320,10 @@ fn standing_row(result: &Samples, log: &Samples) -> Option<Explained> {
                 other: None,
                 frame: Some(result.frame(car.at)),
                 value: car.moved_m,
-                sentence: format!("{} stands in the log and moves {:.2} m", car.agent, car.moved_m),
+                sentence: format!(
+                    "{} stands in the log and moves {:.2} m",
+                    car.agent, car.moved_m
+                ),
             })
             .collect(),
     })

@@ -143,19 +143,13 @@ mod tests {
     #[test]
     fn running_into_a_slower_car_is_the_egos_fault() {
         let found = verdict(driver("slow", (30.0, 0.0, 0.0), 5.0, 101));
-        assert_eq!(
-            (found.kind, found.fault),
-            (ContactKind::Front, Fault::Ego)
-        );
+        assert_eq!((found.kind, found.fault), (ContactKind::Front, Fault::Ego));
     }
 
     #[test]
     fn being_hit_from_behind_is_not() {
         let found = verdict(driver("fast", (-40.0, 0.0, 0.0), 20.0, 101));
-        assert_eq!(
-            (found.kind, found.fault),
-            (ContactKind::Rear, Fault::Other)
-        );
+        assert_eq!((found.kind, found.fault), (ContactKind::Rear, Fault::Other));
     }
 
     #[test]
@@ -171,9 +165,6 @@ mod tests {
     fn a_car_pushing_in_from_the_side_is_at_fault() {
         // beside the ego at the same speed along x, moving right at 10 sin(0.1) = 1 m/s from 6 m: front stays behind
         let found = verdict(driver("pushes", (-1.0, 6.0, -0.1), 10.05, 101));
-        assert_eq!(
-            (found.kind, found.fault),
-            (ContactKind::Side, Fault::Other)
-        );
+        assert_eq!((found.kind, found.fault), (ContactKind::Side, Fault::Other));
     }
 }

@@ -67,12 +67,7 @@ const COLLISION_WEIGHT: f64 = 0.25;
 const OFF_ROAD_WEIGHT: f64 = 0.25;
 const PSEUDO_COUNT: f64 = 0.1;
 
-const fn histogram(
-    name: &'static str,
-    weight: f64,
-    range: (f64, f64),
-    bins: usize,
-) -> Histogram {
+const fn histogram(name: &'static str, weight: f64, range: (f64, f64), bins: usize) -> Histogram {
     Histogram {
         name,
         weight,
@@ -217,13 +212,19 @@ fn central(grid: &Grid, at: usize, of: impl Fn(usize) -> Option<f64>) -> Option<
 
 fn speed(row: &Row, grid: &Grid, at: usize) -> Option<f64> {
     let (before, after) = (at.checked_sub(1)?, at + 1);
-    let (from, to) = (row.states[before]?, row.states.get(after).copied().flatten()?);
+    let (from, to) = (
+        row.states[before]?,
+        row.states.get(after).copied().flatten()?,
+    );
     Some(from.position.distance(to.position) / (grid.times_s[after] - grid.times_s[before]))
 }
 
 fn yaw_rate(row: &Row, grid: &Grid, at: usize) -> Option<f64> {
     let (before, after) = (at.checked_sub(1)?, at + 1);
-    let (from, to) = (row.states[before]?, row.states.get(after).copied().flatten()?);
+    let (from, to) = (
+        row.states[before]?,
+        row.states.get(after).copied().flatten()?,
+    );
     Some(angle_between(from.heading, to.heading) / (grid.times_s[after] - grid.times_s[before]))
 }
 
@@ -265,7 +266,9 @@ fn time_to_collision(samples: &Samples, index: usize, at: usize) -> Option<f64> 
         let local = state.pose().local_from_outer(there.position);
         let gap = local.x - (row.agent.length + followed.agent.length) / 2.0;
         let aside = local.y.abs() - (row.agent.width + followed.agent.width) / 2.0;
-        let turn = angle_between(state.heading, there.heading).abs().to_degrees();
+        let turn = angle_between(state.heading, there.heading)
+            .abs()
+            .to_degrees();
         if other == index || gap < 0.0 || aside > 0.0 || turn > 75.0 {
             continue;
         }
