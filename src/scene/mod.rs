@@ -281,3 +281,88 @@ impl Scene {
             })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::geometry::{Pose, dvec2};
+
+    /// A vehicle on the x axis at `speed` m/s, valid in `frames` of 11 frames, 1 s apart.
+    fn vehicle(id: &str, speed: f64, frames: std::ops::Range<usize>) -> Arc<Agent> {
+        let states = (0..11).map(|frame| {
+            let pose = Pose::at(speed * frame as f64, 0.0, 0.0);
+            frames.contains(&frame).then(|| State::along(pose, speed))
+        });
+        Arc::new(Agent::new(
+            id,
+            AgentKind::Vehicle,
+            Track::new(states.collect()),
+        ))
+    }
+
+    fn scene(agents: Vec<Arc<Agent>>) -> Scene {
+        Scene {
+            dt_s: 1.0,
+            frames: 11,
+            now: 5,
+            agents,
+            ..Scene::default()
+        }
+    }
+
+    #[test]
+    fn the_likely_ego_moves_and_is_seen_longest() {
+        let parked = vehicle("parked", 0.0, 0..11);
+        let short = vehicle("short", 9.0, 3..9);
+        let long = vehicle("long", 5.0, 1..11);
+        let scene = scene(vec![parked, short, long]);
+        assert_eq!(scene.likely_ego(), Some(AgentId::new("long")));
+    }
+
+    #[test]
+    fn marking_an_ego_unmarks_the_earlier_one() {
+        let mut scene = scene(vec![vehicle("a", 1.0, 0..11), vehicle("b", 1.0, 0..11)]);
+        scene.set_ego(&AgentId::new("a"));
+        scene.set_ego(&AgentId::new("b"));
+        scene.set_ego(&AgentId::new("nobody"));
+        assert_eq!(scene.ego().map(|agent| agent.id.as_str()), Some("b"));
+        assert_eq!(scene.agents[0].role, Role::Other);
+    }
+
+    #[test]
+    fn a_window_starts_at_zero_and_drops_those_never_seen_in_it() {
+        let mut whole = scene(vec![
+            vehicle("stays", 2.0, 0..11),
+            vehicle("left", 2.0, 0..3),
+        ]);
+        whole.goals.push(Goal {
+            agent: AgentId::new("stays"),
+            point: [20.0, 0.0],
+            time_s: 10.0,
+            heading: None,
+            speed: None,
+            tolerance_m: 1.0,
+            hard: true,
+            extra: Extra::new(),
+        });
+        let part = whole.window(4.0, 100.0);
+        assert_eq!((part.frames, part.now, part.agents.len()), (7, 1, 1)); // frames 4 to 10; 5 − 4
+        // at 4 s it was at 8 m
+        assert_eq!(part.agents[0].track.get(0).map(|s| s.position.x), Some(8.0));
+        assert_eq!(part.goals[0].time_s, 6.0);
+    }
+
+    #[test]
+    fn picking_prefers_the_box_under_the_pointer() {
+        let scene = scene(vec![vehicle("a", 2.0, 0..11), vehicle("b", 4.0, 0..11)]);
+        // at 2 s: a at 4 m (box 1.65 to 6.35), b at 8 m (5.65 to 10.35)
+        let pick = |x: f64| {
+            scene
+                .agent_at(dvec2(x, 0.0), 2.0, 0.5)
+                .map(|id| id.to_string())
+        };
+        assert_eq!(pick(2.0).as_deref(), Some("a"));
+        assert_eq!(pick(9.0).as_deref(), Some("b"));
+        assert_eq!(pick(30.0), None);
+    }
+}
