@@ -19,7 +19,7 @@
 //! | metrics | rng geometry map scene | numbers about scenes and runs, with units |
 //! | sim | rng geometry map scene | the traffic world: roads, drivers, closed loop at 10 Hz |
 //! | render | geometry map scene | a scene at a time to a draw list, a draw list to pixels |
-//! | diffusion | rng codec | noise levels, schedules, the sampler; the `Denoise` trait |
+//! | diffusion | rng geometry scene codec | noise levels, schedules, the sampler; the `Denoise` trait |
 //! | generator | rng geometry map scene codec metrics diffusion | a scene and a recipe to a new scene; attacks, guidance, gates |
 //! | model | codec diffusion | the networks behind `Denoise`, and their weights |
 //! | corpus | rng geometry map scene data codec sim | windows for training, as sharded tensors |

@@ -1,1 +1,30 @@
-//! `Scene` to model tokens and context, and back.
+//! `Scene` to model tokens and context, and back: the only door between metres and normalised numbers.
+//!
+//! A [`Window`] is what a network sees of a scene: up to 32 agents, 21 tokens each (half a second apart, the fifth is
+//! the present), and the lane pieces around them. [`Window::normalised`] writes tokens as numbers of order one in
+//! each agent's own frame, [`Window::states`] reads them back, [`decode`] writes a future into the scene.
+
+mod decode;
+mod interpolate;
+mod lanes;
+mod normal;
+mod window;
+
+pub use decode::decode;
+pub use lanes::{LanePiece, PIECE_POINTS};
+pub use normal::{CHANNELS, Scale};
+pub use window::{Options, Row, Window};
+
+/// Tokens of an agent: 4 of history, the present, 16 of future.
+pub const T: usize = 21;
+
+/// The token of the present.
+pub const NOW: usize = 4;
+
+/// Time between tokens, s.
+pub const DT_S: f64 = 0.5;
+
+/// Time of a token relative to the present, s: −2 to 8.
+pub fn token_time_s(token: usize) -> f64 {
+    (token as f64 - NOW as f64) * DT_S
+}

@@ -1,0 +1,68 @@
+//! What the sampler asks of a network, and of guidance.
+
+use crate::codec::{Scale, Window};
+
+/// A network conditioned on one window.
+pub trait Denoise {
+    /// Predicts the clean tokens.
+    ///
+    /// `noisy` [S, A, T, 6] normalised tokens of S samples, `levels` [A, T] their noise levels (the same in all
+    /// samples), `clean` [S, A, T, 6] to be filled. S follows from the lengths. Tokens invalid in the window are
+    /// ignored and come back as any finite number.
+    fn denoise(
+        &mut self,
+        noisy: &[f32],
+        levels: &[f32],
+        clean: &mut [f32],
+    ) -> Result<(), DenoiseError>;
+}
+
+/// A network (or a stand-in) that can be conditioned on windows.
+pub trait Prepare: Send + Sync {
+    /// What normalised tokens are measured in.
+    fn scale(&self) -> &Scale;
+
+    /// SHA-256 of the weights, hex; a name in angle brackets for what has no weights.
+    fn identity(&self) -> &str;
+
+    /// Does once what holds for a whole job: the map, the agents' attributes.
+    fn prepare(&self, window: &Window) -> Result<Box<dyn Denoise + Send>, DenoiseError>;
+}
+
+/// A wish imposed on the predicted clean tokens before they are used in a step.
+pub trait Guide {
+    /// Changes `clean` [A, T, 6] (one sample) in place; `levels` [A, T] are the tokens' levels before the step.
+    /// Changes to tokens at level 0 are without effect.
+    fn guide(&mut self, clean: &mut [f32], levels: &[f32]);
+}
+
+/// Why a step failed. The tokens are as they were before it.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum DenoiseError {
+    /// The network returned a number that is not finite.
+    #[error(
+        "the network returned a number that is not finite at step {step}, agent row {agent}, token {token}; \
+         the scene is kept as it was"
+    )]
+    NotFinite {
+        /// Step, from 0.
+        step: usize,
+        /// Row of the window.
+        agent: usize,
+        /// Token, 0 to 20.
+        token: usize,
+    },
+    /// A buffer of the wrong length.
+    #[error("{what} has {found} numbers where {expected} were expected")]
+    Shape {
+        /// Which one.
+        what: &'static str,
+        /// Its length.
+        found: usize,
+        /// The length it should have.
+        expected: usize,
+    },
+    /// The network failed in its own way.
+    #[error("the network failed: {0}")]
+    Network(String),
+}
