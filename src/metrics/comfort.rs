@@ -90,10 +90,10 @@ pub fn instability(samples: &Samples) -> Instability {
 
 #[cfg(test)]
 mod tests {
-    use super::super::grid::Grid;
-    use super::super::grid::tests::scene_of;
     use super::*;
     use crate::geometry::Pose;
+    use crate::metrics::grid::Grid;
+    use crate::metrics::grid::tests::scene_of;
     use crate::scene::{Agent, AgentKind, State, Track};
 
     #[test]

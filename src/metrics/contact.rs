@@ -101,9 +101,9 @@ pub fn struck(samples: &Samples, forgive_history: bool) -> BTreeMap<AgentId, Con
 
 #[cfg(test)]
 mod tests {
-    use super::super::grid::Grid;
-    use super::super::grid::tests::{driver, scene_of};
     use super::*;
+    use crate::metrics::grid::Grid;
+    use crate::metrics::grid::tests::{driver, scene_of};
 
     #[test]
     fn a_faster_follower_touches_when_the_gap_is_gone() {

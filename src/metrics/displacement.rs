@@ -113,9 +113,9 @@ pub fn joint_min_ade(samples: &[Vec<AgentDisplacement>]) -> Ratio {
 
 #[cfg(test)]
 mod tests {
-    use super::super::grid::Grid;
-    use super::super::grid::tests::{driver, scene_of};
     use super::*;
+    use crate::metrics::grid::Grid;
+    use crate::metrics::grid::tests::{driver, scene_of};
 
     fn found(result: &crate::scene::Scene, log: &crate::scene::Scene) -> Vec<AgentDisplacement> {
         let grid = Grid::half_seconds(log);

@@ -331,8 +331,8 @@ fn standing_row(result: &Samples, log: &Samples) -> Option<Explained> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::grid::tests::{driver, scene_of};
     use super::*;
+    use crate::metrics::grid::tests::{driver, scene_of};
 
     #[test]
     fn a_contact_is_explained_with_partner_and_frame() {

@@ -127,11 +127,11 @@ fn straddles_or_leaves(map: &Map, footprint: &OrientedBox) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::super::contact::contacts;
-    use super::super::grid::tests::{driver, scene_of};
-    use super::super::grid::{Grid, Samples};
-    use super::super::road::tests::straight_road;
     use super::*;
+    use crate::metrics::contact::contacts;
+    use crate::metrics::grid::tests::{driver, scene_of};
+    use crate::metrics::grid::{Grid, Samples};
+    use crate::metrics::road::tests::straight_road;
 
     fn verdict(other: Agent) -> FaultFinding {
         let mut scene = scene_of(vec![driver("ego", (0.0, 0.0, 0.0), 10.0, 101), other]);

@@ -51,8 +51,8 @@ pub fn goal_misses(scene: &Scene) -> Vec<GoalMiss> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::grid::tests::{driver, scene_of};
     use super::*;
+    use crate::metrics::grid::tests::{driver, scene_of};
     use crate::scene::AgentId;
 
     #[test]

@@ -71,10 +71,10 @@ pub fn motion_of(row: &Row, grid: &Grid) -> Vec<Option<Motion>> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::grid::Samples;
-    use super::super::grid::tests::scene_of;
     use super::*;
     use crate::geometry::{Pose, dvec2};
+    use crate::metrics::grid::Samples;
+    use crate::metrics::grid::tests::scene_of;
     use crate::scene::{Agent, AgentKind, State, Track};
 
     #[test]

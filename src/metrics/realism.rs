@@ -282,9 +282,9 @@ fn time_to_collision(samples: &Samples, index: usize, at: usize) -> Option<f64> 
 
 #[cfg(test)]
 mod tests {
-    use super::super::grid::tests::{driver, scene_of};
-    use super::super::road::tests::straight_road;
     use super::*;
+    use crate::metrics::grid::tests::{driver, scene_of};
+    use crate::metrics::road::tests::straight_road;
 
     fn samples(speed: f64) -> Samples {
         let scene = scene_of(vec![

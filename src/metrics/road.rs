@@ -106,11 +106,11 @@ pub fn off_road(
 
 #[cfg(test)]
 pub(crate) mod tests {
-    use super::super::grid::Grid;
-    use super::super::grid::tests::{driver, scene_of};
     use super::*;
     use crate::geometry::{Polyline, dvec2};
     use crate::map::{Lane, LaneKind, MapParts};
+    use crate::metrics::grid::Grid;
+    use crate::metrics::grid::tests::{driver, scene_of};
     use std::sync::Arc;
 
     /// One lane along the x axis from −100 to 300 m.

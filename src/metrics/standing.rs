@@ -55,9 +55,9 @@ pub fn standing_cars(result: &Samples, log: &Samples) -> Vec<StandingCar> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::grid::Grid;
-    use super::super::grid::tests::{driver, scene_of};
     use super::*;
+    use crate::metrics::grid::Grid;
+    use crate::metrics::grid::tests::{driver, scene_of};
 
     #[test]
     fn creeping_away_is_noticed_and_driving_is_not_standing() {
