@@ -129,10 +129,7 @@ fn body_of(footprint: &OrientedBox, sheet: &Sheet) -> Body {
     Body {
         centre: sheet.local(footprint.pose.point),
         ahead: footprint.pose.forward().as_vec2().to_array(),
-        half: [
-            footprint.length as f32 / 2.0,
-            footprint.width as f32 / 2.0,
-        ],
+        half: [footprint.length as f32 / 2.0, footprint.width as f32 / 2.0],
         ..bytemuck::Zeroable::zeroed()
     }
 }

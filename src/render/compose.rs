@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::Style;
 use super::agents::{draw_agents, draw_contacts, draw_signals};
 use super::draw_list::{DrawList, Label, Layer};
 use super::intents::draw_intents;
@@ -9,7 +10,6 @@ use super::map_layers::map_layers;
 use super::options::ViewOptions;
 use super::strokes::Sheet;
 use super::trails::{draw_sweep, draw_trails};
-use super::Style;
 use crate::geometry::DVec2;
 use crate::map::Map;
 use crate::scene::{Agent, AgentId, Attack, Goal, Scene, Signal};

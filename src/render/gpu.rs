@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use bytemuck::{Pod, Zeroable};
 
-use super::draw_list::{Body, DrawList, Layer, Line, Mark, Ribbon, Vertex};
 use super::Camera;
+use super::draw_list::{Body, DrawList, Layer, Line, Mark, Ribbon, Vertex};
 use crate::geometry::DVec2;
 
 /// What the shaders know about the view: `View` in `shaders/common.wgsl`.
@@ -43,8 +43,9 @@ impl View {
         let step = 10_f64.powf(camera.metres(9.0).log10().ceil());
         let phase = camera.centre.rem_euclid(DVec2::splat(10.0 * step));
         let channels = |index: usize| {
-            list.grid
-                .map_or([0.0; 4], |colors| colors[index].0.map(|c| f32::from(c) / 255.0))
+            list.grid.map_or([0.0; 4], |colors| {
+                colors[index].0.map(|c| f32::from(c) / 255.0)
+            })
         };
         Self {
             centre: (camera.centre - list.origin).as_vec2().to_array(),
@@ -271,7 +272,11 @@ impl Store {
         }
         let bytes: &[u8] = bytemuck::cast_slice(data);
         let needed = bytes.len() as u64;
-        if self.buffer.as_ref().is_none_or(|buffer| buffer.size() < needed) {
+        if self
+            .buffer
+            .as_ref()
+            .is_none_or(|buffer| buffer.size() < needed)
+        {
             self.buffer = Some(device.create_buffer(&wgpu::BufferDescriptor {
                 label: Some("canvas"),
                 size: needed.next_power_of_two().max(1024),
@@ -297,7 +302,11 @@ struct Sheet {
 impl Sheet {
     /// Uploads `layer` unless it is there already; returns the bytes uploaded.
     fn follow(&mut self, target: (&wgpu::Device, &wgpu::Queue), layer: &Arc<Layer>) -> usize {
-        if self.source.as_ref().is_some_and(|source| Arc::ptr_eq(source, layer)) {
+        if self
+            .source
+            .as_ref()
+            .is_some_and(|source| Arc::ptr_eq(source, layer))
+        {
             return 0;
         }
         let usage = wgpu::BufferUsages::VERTEX;
@@ -308,7 +317,8 @@ impl Sheet {
         bodies.fill(target, usage, &layer.bodies);
         marks.fill(target, usage, &layer.marks);
         let corners: &[u32] = bytemuck::cast_slice(&layer.triangles);
-        self.triangles.fill(target, wgpu::BufferUsages::INDEX, corners);
+        self.triangles
+            .fill(target, wgpu::BufferUsages::INDEX, corners);
         self.source = Some(Arc::clone(layer));
         layer.bytes()
     }
@@ -390,7 +400,9 @@ impl Pane {
         self.has_grid = list.grid.is_some();
         self.sheets.resize_with(list.layers.len(), Sheet::default);
         let sheets = self.sheets.iter_mut().zip(&list.layers);
-        let uploaded: usize = sheets.map(|(sheet, layer)| sheet.follow(target, layer)).sum();
+        let uploaded: usize = sheets
+            .map(|(sheet, layer)| sheet.follow(target, layer))
+            .sum();
         uploaded + self.furniture.follow(target, furniture)
     }
 

@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
+use super::Color;
 use super::Style;
 use super::draw_list::{Layer, Mark, MarkShape};
 use super::strokes::{Sheet, Stroke, simplified};
-use super::Color;
 use crate::geometry::{DVec2, Polyline};
 use crate::map::{Area, AreaKind, Lane, LaneKind, Line as RoadLine, LineKind, Map};
 
@@ -119,7 +119,8 @@ fn draw_surface(lane: &Lane, style: &Style, has_edges: bool, [beside, road]: [&m
 
 /// Stripes across the way of a crossing, half a metre wide, along its longest side.
 fn draw_stripes(polygon: &[DVec2], color: Color, paint: &mut Sheet) {
-    let edges = (0..polygon.len()).map(|index| (polygon[index], polygon[(index + 1) % polygon.len()]));
+    let edges =
+        (0..polygon.len()).map(|index| (polygon[index], polygon[(index + 1) % polygon.len()]));
     let longest = edges
         .clone()
         .map(|(from, to)| to - from)
@@ -238,8 +239,16 @@ mod tests {
         // floor(10 / 1.1) = 9
         assert_eq!(sheet.layer.lines.len(), 9);
         let lines = &sheet.layer.lines;
-        assert!(lines.iter().all(|line| (line.from[0] - line.to[0]).abs() < 1e-5));
-        assert!(lines.iter().all(|line| ((line.from[1] - line.to[1]).abs() - 3.0).abs() < 1e-5));
+        assert!(
+            lines
+                .iter()
+                .all(|line| (line.from[0] - line.to[0]).abs() < 1e-5)
+        );
+        assert!(
+            lines
+                .iter()
+                .all(|line| ((line.from[1] - line.to[1]).abs() - 3.0).abs() < 1e-5)
+        );
     }
 
     #[test]

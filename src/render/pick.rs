@@ -64,7 +64,8 @@ pub fn pick(
         .map(|(agent, footprint)| (agent, footprint.distance_to_point(point), footprint))
         .filter(|(_, distance, _)| *distance <= 0.6 * reach_m)
         .min_by(|a, b| {
-            let extent = |footprint: &crate::geometry::OrientedBox| footprint.length * footprint.width;
+            let extent =
+                |footprint: &crate::geometry::OrientedBox| footprint.length * footprint.width;
             a.1.total_cmp(&b.1)
                 .then(extent(&a.2).total_cmp(&extent(&b.2)))
         });

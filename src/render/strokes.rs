@@ -2,8 +2,8 @@
 
 use earcutr::earcut;
 
-use super::draw_list::{DrawList, Layer, Line, Ribbon, Vertex};
 use super::Color;
+use super::draw_list::{DrawList, Layer, Line, Ribbon, Vertex};
 use crate::geometry::{DVec2, polygon_area};
 
 /// How a polyline is stroked.
@@ -152,7 +152,8 @@ impl Sheet {
             .map(|ends| [ends[0], ends[1]])
             .filter(|[from, to]| from.0.distance(to.0) > 1e-3)
             .collect();
-        let left_of = |piece: &[(DVec2, f64); 2]| (piece[1].0 - piece[0].0).normalize_or_zero().perp();
+        let left_of =
+            |piece: &[(DVec2, f64); 2]| (piece[1].0 - piece[0].0).normalize_or_zero().perp();
         for (index, piece) in pieces.iter().enumerate() {
             let left = left_of(piece);
             let before = match index.checked_sub(1) {
@@ -228,8 +229,8 @@ mod tests {
     #[test]
     fn a_square_becomes_two_triangles_of_the_same_area() {
         let mut sheet = Sheet::new(dvec2(1e6, 5e6));
-        let square = [(0.0, 0.0), (4.0, 0.0), (4.0, 3.0), (0.0, 3.0)]
-            .map(|(x, y)| dvec2(1e6 + x, 5e6 + y));
+        let square =
+            [(0.0, 0.0), (4.0, 0.0), (4.0, 3.0), (0.0, 3.0)].map(|(x, y)| dvec2(1e6 + x, 5e6 + y));
         sheet.area(&square, Color::hex(0), 0);
         let at = |corner: u32| sheet.layer.vertices[corner as usize].at;
         let area: f32 = sheet
@@ -249,7 +250,10 @@ mod tests {
     fn dashes_run_on_across_corners() {
         let mut sheet = Sheet::new(DVec2::ZERO);
         let stroke = Stroke::solid(0.1, 1.0, Color::hex(0)).dashed_m(3.0, 6.0);
-        sheet.polyline(&[dvec2(0.0, 0.0), dvec2(5.0, 0.0), dvec2(5.0, 2.0)], &stroke);
+        sheet.polyline(
+            &[dvec2(0.0, 0.0), dvec2(5.0, 0.0), dvec2(5.0, 2.0)],
+            &stroke,
+        );
         let starts: Vec<f32> = sheet.layer.lines.iter().map(|line| line.start_m).collect();
         assert_eq!(starts, [0.0, 5.0]);
     }

@@ -175,7 +175,11 @@ mod tests {
                 let best = agent
                     .contrast(style.road)
                     .max(style.outline.contrast(style.road));
-                assert!(best > 3.0 || agent.contrast(style.road) > 2.5, "{}", style.name);
+                assert!(
+                    best > 3.0 || agent.contrast(style.road) > 2.5,
+                    "{}",
+                    style.name
+                );
             }
             assert!(style.text.contrast(style.halo) > 7.0, "{}", style.name);
             assert_eq!(Style::named(style.name), Some(style));

@@ -31,7 +31,7 @@ pub(super) fn draw_trails(scene: &Scene, options: &ViewOptions, style: &Style, s
         let color = agent_color(scene, agent, style);
         let look = trail_look(agent, is_strong);
         let opacity = if is_strong { 0.95 } else { 0.6 };
-        let noise = options.noise.as_deref().map(|noise| (noise, agent));
+        let noise = options.noise.as_deref().map(|noise| (noise, &**agent));
         for path in paths(&agent.track, scene) {
             sheet.ribbon(&path, &look, |time_s| {
                 let kept = opacity * clarity(noise, time_s + scene.now_s());
@@ -190,6 +190,9 @@ mod tests {
             .map(|frame| (dvec2(f64::from(frame.min(10)), 0.0), f64::from(frame) * 0.1))
             .collect();
         let kept = thinned(&stop);
-        assert!(kept.iter().any(|&(point, time_s)| point.x == 10.0 && (time_s - 1.0).abs() < 1e-9));
+        assert!(
+            kept.iter()
+                .any(|&(point, time_s)| point.x == 10.0 && (time_s - 1.0).abs() < 1e-9)
+        );
     }
 }
