@@ -1,5 +1,1 @@
 //! Jobs, and the one thread that runs them.
-
-mod worker;
-
-pub use worker::{Desk, JobId, Worker};

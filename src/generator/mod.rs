@@ -1,1 +1,38 @@
 //! A scene and a recipe to a new scene; attacks, guidance, gates.
+//!
+//! [`draft`] turns a scene and [`Settings`] into a [`Recipe`](crate::scene::Recipe) that names everything a result
+//! depends on; a [`Run`] carries a recipe out, step by step; [`judge`] holds the result against the gates. [`check`]
+//! runs a stored recipe again and compares. Networks come in through `diffusion::Prepare`; none lives here.
+
+mod attack;
+mod baseline;
+mod batch;
+mod check;
+mod difference;
+mod draft;
+mod escape;
+mod gates;
+mod guidance;
+mod limits;
+mod plan;
+mod quintic;
+mod run;
+mod settings;
+
+pub use attack::{
+    AttackCandidate, AttackError, AttackQuery, aim_of, attack_candidates, contact_point,
+};
+pub use baseline::{constant_velocity, hermite_to_goal};
+pub use batch::{Mix, goals_from_log};
+pub use check::{CheckReport, GateChange, Regeneration, check};
+pub use difference::{Change, differences};
+pub use draft::draft;
+pub use escape::{Escape, escape};
+pub use gates::{Verdict, judge};
+pub use limits::{Limits, limits_of};
+pub use plan::Plan;
+pub use run::{Progress, Run, generate, made_agents, run_recipe};
+pub use settings::{GenerateError, Scope, Settings};
+
+#[cfg(test)]
+mod tests;

@@ -83,7 +83,7 @@ pub fn explain(scene: &Scene) -> Vec<Explained> {
 }
 
 /// The scene with every agent's track as first recorded.
-pub(crate) fn logged(scene: &Scene) -> Scene {
+pub fn logged(scene: &Scene) -> Scene {
     let mut log = scene.clone();
     for agent in &mut log.agents {
         if let Some(track) = scene.log.get(&agent.id) {

@@ -21,7 +21,7 @@ mod standing;
 pub use comfort::{Instability, instability};
 pub use contact::{Contact, contacts, first_contact, struck};
 pub use displacement::{AgentDisplacement, displacements, joint_min_ade, marginal_min_ade};
-pub use explain::{Evidence, Explained, explain};
+pub use explain::{Evidence, Explained, explain, logged};
 pub use fault::{ContactKind, FaultFinding, fault_of};
 pub use goal::{GoalMiss, goal_misses};
 pub use grid::{Grid, Part, Row, Samples};

@@ -23,8 +23,8 @@ pub use file::{
 pub use history::{Entry, History};
 pub use intent::{Attack, Goal, Pin};
 pub use recipe::{
-    Avoidability, Fault, GateResult, Generated, Guidance, Guide, Metric, PartialNoise, Recipe,
-    ScheduleKind, Task,
+    Avoidability, Fault, GateResult, Generated, GivenToken, Guidance, Guide, Metric, PartialNoise,
+    Recipe, ScheduleKind, Task,
 };
 pub use signal::{Signal, SignalState};
 pub use track::{State, Track};
@@ -243,7 +243,7 @@ impl Scene {
     /// Every state, size and goal on the file grid. Importers and edits leave scenes quantised, so a file read
     /// back holds the same bits.
     pub fn quantised(mut self) -> Self {
-        use crate::geometry::{quantise, quantise_angle};
+        use crate::geometry::quantise;
         for agent in &mut self.agents {
             let agent = Arc::make_mut(agent);
             agent.length = quantise(agent.length);
@@ -259,7 +259,7 @@ impl Scene {
         }
         for goal in &mut self.goals {
             goal.point = goal.point.map(quantise);
-            goal.heading = goal.heading.map(quantise_angle);
+            goal.heading = goal.heading.map(quantise);
             goal.speed = goal.speed.map(quantise);
         }
         self

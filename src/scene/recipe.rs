@@ -76,7 +76,20 @@ pub struct PartialNoise {
     pub tokens: Vec<Option<[f64; 5]>>,
 }
 
-/// All that fixes a result, together with the scene's history, goals, attacks and controls.
+/// A future token the model was given, or hinted at: a goal, an attacker's aim, a cell set by hand.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct GivenToken {
+    /// Whose.
+    pub agent: AgentId,
+    /// Model frame, 5 to 20.
+    pub token: usize,
+    /// x, y, heading, vx, vy in the scene frame.
+    pub state: [f64; 5],
+    /// Starting noise level: 0 is known, above 0 a hint.
+    pub level: f64,
+}
+
+/// All that fixes a result, together with the scene's history and the tracks of the agents kept.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Recipe {
     /// Version of the program that made it.
@@ -110,6 +123,9 @@ pub struct Recipe {
     /// Cells of the noise map set by hand.
     #[serde(default)]
     pub pins: Vec<Pin>,
+    /// Future tokens given or hinted at.
+    #[serde(default)]
+    pub given: Vec<GivenToken>,
     /// Fields of the scene file we do not know.
     #[serde(flatten)]
     pub extra: Extra,

@@ -1,3 +1,1 @@
 //! The window: panels, tools, canvas.
-
-pub mod canvas;

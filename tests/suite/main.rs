@@ -2,5 +2,4 @@
 //! (`shaders`), the command line (`commands`), the window (`window`).
 
 mod commands;
-mod importers_xml;
 mod layers;

@@ -1,0 +1,152 @@
+//! Does a stored case hold? Its gates judged again, its recipe run again.
+
+use std::ops::ControlFlow;
+
+use super::gates::judge;
+use super::run::{Progress, made_agents, quantised_gates, run_recipe};
+use crate::diffusion::Prepare;
+use crate::scene::{AgentId, GateResult, Scene};
+
+/// What re-running the recipe gave.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Regeneration {
+    /// Every state of every made agent is the same to the bit.
+    Same,
+    /// Some state differs.
+    Differs {
+        /// Whose state differs most.
+        agent: AgentId,
+        /// Where, frame of the scene.
+        frame: usize,
+        /// By how much, m.
+        distance_m: f64,
+    },
+    /// Made with other weights than those at hand.
+    OtherWeights {
+        /// The recipe's.
+        stored: String,
+        /// Those at hand.
+        present: String,
+    },
+    /// The run had been stopped, or tokens were overwritten while it ran.
+    Incomplete,
+    /// The recipe cannot be run.
+    Impossible(String),
+    /// The file holds a scene without a recipe.
+    NoRecipe,
+}
+
+/// A gate that no longer says what the file says.
+#[derive(Debug, Clone, PartialEq)]
+pub struct GateChange {
+    /// As stored, if it is.
+    pub stored: Option<GateResult>,
+    /// As judged now, if it is.
+    pub present: Option<GateResult>,
+}
+
+/// All findings on a stored case.
+#[derive(Debug, Clone, PartialEq)]
+pub struct CheckReport {
+    /// Gates as judged now.
+    pub gates: Vec<GateResult>,
+    /// Gates that differ from the stored ones.
+    pub changes: Vec<GateChange>,
+    /// Whether the recipe gives the stored result.
+    pub regeneration: Regeneration,
+}
+
+impl CheckReport {
+    /// The case is what it says it is: gates unchanged and the result regenerated to the bit.
+    pub fn holds(&self) -> bool {
+        self.changes.is_empty() && self.regeneration == Regeneration::Same
+    }
+}
+
+/// Judges the gates of a stored case again and runs its recipe again with the weights at hand.
+pub fn check(
+    case: &Scene,
+    prepare: &dyn Prepare,
+    on_step: &mut dyn FnMut(&Progress<'_>) -> ControlFlow<()>,
+) -> CheckReport {
+    let Some(generated) = case.generated.clone() else {
+        return CheckReport {
+            gates: Vec::new(),
+            changes: Vec::new(),
+            regeneration: Regeneration::NoRecipe,
+        };
+    };
+    let made = made_agents(&generated.recipe);
+    let gates = if generated.complete {
+        quantised_gates(&judge(case, &made))
+    } else {
+        Vec::new()
+    };
+    let changes = changes(&generated.gates, &gates);
+    let recipe = generated.recipe.clone();
+    let overwritten = recipe.extra.contains_key("overwritten_at_step");
+    let regeneration = if !generated.complete || overwritten {
+        Regeneration::Incomplete
+    } else if recipe.weights_hash != prepare.identity() {
+        Regeneration::OtherWeights {
+            stored: recipe.weights_hash,
+            present: prepare.identity().to_owned(),
+        }
+    } else {
+        match run_recipe(case, recipe, prepare, on_step) {
+            Ok(again) => compare(case, &again, &made),
+            Err(error) => Regeneration::Impossible(error.to_string()),
+        }
+    };
+    CheckReport {
+        gates,
+        changes,
+        regeneration,
+    }
+}
+
+fn changes(stored: &[GateResult], present: &[GateResult]) -> Vec<GateChange> {
+    let longest = stored.len().max(present.len());
+    (0..longest)
+        .map(|index| GateChange {
+            stored: stored.get(index).cloned(),
+            present: present.get(index).cloned(),
+        })
+        .filter(|change| change.stored != change.present)
+        .collect()
+}
+
+fn compare(
+    case: &Scene,
+    again: &Scene,
+    made: &std::collections::BTreeSet<AgentId>,
+) -> Regeneration {
+    let mut worst: Option<(f64, AgentId, usize)> = None;
+    for id in made {
+        let (Some(one), Some(two)) = (case.agent(id), again.agent(id)) else {
+            continue;
+        };
+        let frames = one.track.states().len().max(two.track.states().len());
+        for frame in 0..frames {
+            let (a, b) = (one.track.get(frame), two.track.get(frame));
+            if a == b {
+                continue;
+            }
+            let distance = match (a, b) {
+                (Some(a), Some(b)) => a.position.distance(b.position),
+                _ => f64::INFINITY,
+            };
+            if worst.as_ref().is_none_or(|(held, ..)| distance > *held) {
+                worst = Some((distance, id.clone(), frame));
+            }
+        }
+    }
+    match worst {
+        None => Regeneration::Same,
+        Some((distance_m, agent, frame)) => Regeneration::Differs {
+            agent,
+            frame,
+            distance_m,
+        },
+    }
+}

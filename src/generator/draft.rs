@@ -1,0 +1,353 @@
+//! Writing the recipe: who is made, who is kept, what is given.
+
+use std::collections::BTreeMap;
+use std::collections::BTreeSet;
+
+use super::attack::{AttackCandidate, aim_of};
+use super::baseline::hermite;
+use super::limits::limits_of;
+use super::plan::stored;
+use super::settings::{GenerateError, Scope, Settings};
+use crate::codec::{DT_S, NOW, Options, Row, T, Window, token_time_s};
+use crate::geometry::{DVec2, Pose, angle_between, quantise};
+use crate::scene::{
+    AgentId, Control, GivenToken, Goal, Guidance, PartialNoise, Recipe, Scene, State, Task,
+};
+
+/// Noise level of agents an edited agent meets.
+const MET_LEVEL: f64 = 0.5;
+/// Boxes nearer than this at the same time meet, m.
+const MEETS_M: f64 = 4.0;
+
+/// What happens to a row.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Part {
+    Kept,
+    Partial,
+    Made,
+}
+
+/// The recipe for `scene` under `settings`, to be carried out with weights called `identity`.
+///
+/// Goals, aims and pins are resolved into given tokens here, so that the recipe alone, with history and kept tracks,
+/// fixes the result. A hard goal is a known token; a soft one starts at the level whose noise is its tolerance.
+///
+/// # Errors
+/// If nobody is there, nothing is free, or the task's goals or attacks are missing or unreachable.
+pub fn draft(scene: &Scene, settings: &Settings, identity: &str) -> Result<Recipe, GenerateError> {
+    let window = Window::new(scene, &window_options(scene));
+    if window.agents() == 0 {
+        return Err(GenerateError::Nobody {
+            now_s: scene.now_s(),
+        });
+    }
+    let aims = aims(scene, settings)?;
+    let goals: Vec<&Goal> = match settings.task {
+        Task::Free => Vec::new(),
+        Task::Goal | Task::Attack => scene.goals.iter().collect(),
+    };
+    let parts = parts(scene, &window, settings, &aims, &goals);
+    if parts.iter().all(|part| *part == Part::Kept) {
+        return Err(GenerateError::NothingFree);
+    }
+    let mut drafted = Draft {
+        window: &window,
+        parts: &parts,
+        given: BTreeMap::new(),
+    };
+    for goal in goals {
+        drafted.give_goal(scene, goal);
+    }
+    if settings.task == Task::Goal && drafted.given.is_empty() {
+        return Err(GenerateError::NoGoal);
+    }
+    for aim in &aims {
+        drafted.give_aim(aim);
+    }
+    for pin in &scene.pins {
+        drafted.give_pin(&pin.agent, pin.token, pin.level);
+    }
+    let parts = &parts;
+    let of_part = |part: Part| {
+        window
+            .rows
+            .iter()
+            .enumerate()
+            .filter(move |(row, _)| parts[*row] == part)
+    };
+    let partial = of_part(Part::Partial).map(|(row, agent)| PartialNoise {
+        agent: agent.id.clone(),
+        level: MET_LEVEL,
+        tokens: (NOW + 1..T)
+            .map(|token| window.known[row * T + token].then(|| stored(window.state(row, token))))
+            .collect(),
+    });
+    let given = drafted.given.iter();
+    Ok(Recipe {
+        app_version: env!("CARGO_PKG_VERSION").to_owned(),
+        weights_hash: identity.to_owned(),
+        seed: settings.seed,
+        sample: settings.sample,
+        task: settings.task,
+        schedule: settings.schedule,
+        steps: settings.steps.max(1),
+        temperature: quantise(settings.temperature_used()),
+        guidance: quantised(settings.guidance),
+        agents: window.rows.iter().map(|row| row.id.clone()).collect(),
+        kept: of_part(Part::Kept).map(|(_, row)| row.id.clone()).collect(),
+        partial: partial.collect(),
+        pins: scene.pins.clone(),
+        given: given
+            .map(|(&(row, token), &(state, level))| GivenToken {
+                agent: window.rows[row].id.clone(),
+                token,
+                state: stored(&state),
+                level: quantise(level),
+            })
+            .collect(),
+        extra: crate::map::Extra::default(),
+    })
+}
+
+/// Weights and ranges as a file holds them.
+fn quantised(mut guidance: Guidance) -> Guidance {
+    for term in [
+        &mut guidance.collision,
+        &mut guidance.comfort,
+        &mut guidance.road,
+    ] {
+        term.weight = quantise(term.weight);
+        term.levels = term.levels.map(quantise);
+    }
+    guidance
+}
+
+/// The agents of a draft: as the codec chooses, with everyone a wish names.
+fn window_options(scene: &Scene) -> Options {
+    let goals = scene.goals.iter().map(|goal| goal.agent.clone());
+    let attackers = scene.attacks.iter().map(|attack| attack.attacker.clone());
+    let targets = scene.attacks.iter().map(|attack| attack.target.clone());
+    Options {
+        include: goals.chain(attackers).chain(targets).collect(),
+        ..Options::default()
+    }
+}
+
+fn aims(scene: &Scene, settings: &Settings) -> Result<Vec<AttackCandidate>, GenerateError> {
+    if settings.task != Task::Attack {
+        return Ok(Vec::new());
+    }
+    if scene.attacks.is_empty() {
+        return Err(GenerateError::NoAttack);
+    }
+    let attacks = scene.attacks.iter();
+    Ok(attacks
+        .map(|attack| aim_of(scene, attack))
+        .collect::<Result<_, _>>()?)
+}
+
+fn parts(
+    scene: &Scene,
+    window: &Window,
+    settings: &Settings,
+    aims: &[AttackCandidate],
+    goals: &[&Goal],
+) -> Vec<Part> {
+    let touched: Option<BTreeSet<AgentId>> = match &settings.scope {
+        Scope::Touched(agents) => Some(agents.clone()),
+        Scope::Auto if settings.task == Task::Attack => {
+            Some(aims.iter().map(|aim| aim.attack.attacker.clone()).collect())
+        }
+        Scope::Auto | Scope::Everyone => None,
+    };
+    let met = touched.as_ref().map_or(BTreeSet::new(), |touched| {
+        met(scene, window, touched, aims, goals)
+    });
+    let is_target = |row: &Row| {
+        settings.task == Task::Attack && scene.attacks.iter().any(|attack| attack.target == row.id)
+    };
+    let part = |(index, row): (usize, &Row)| {
+        let free = scene.agents[row.index].control == Control::Free;
+        match &touched {
+            _ if !free || is_target(row) => Part::Kept,
+            None => Part::Made,
+            Some(touched) if touched.contains(&row.id) => Part::Made,
+            Some(_) if met.contains(&index) && window.known[index * T + NOW + 1] => Part::Partial,
+            Some(_) => Part::Kept,
+        }
+    };
+    window.rows.iter().enumerate().map(part).collect()
+}
+
+/// Rows that come within four metres of a touched agent: of its present future, or of the way it is asked to take.
+fn met(
+    scene: &Scene,
+    window: &Window,
+    touched: &BTreeSet<AgentId>,
+    aims: &[AttackCandidate],
+    goals: &[&Goal],
+) -> BTreeSet<usize> {
+    let mut found = BTreeSet::new();
+    for id in touched {
+        let Some(row) = window.row_of(id) else {
+            continue;
+        };
+        let mut ways: Vec<Vec<Option<State>>> = vec![
+            (NOW + 1..T)
+                .map(|token| window.known[row * T + token].then(|| *window.state(row, token)))
+                .collect(),
+        ];
+        for goal in goals.iter().filter(|goal| goal.agent == *id) {
+            let (due, state) = goal_state(scene, window, row, goal);
+            let from = window.state(row, NOW);
+            ways.push(
+                (NOW + 1..=due)
+                    .map(|token| {
+                        let share = token_time_s(token) / token_time_s(due);
+                        Some(hermite(from, &state, share, token_time_s(due)))
+                    })
+                    .collect(),
+            );
+        }
+        for aim in aims.iter().filter(|aim| aim.attack.attacker == *id) {
+            let every_half_second = aim.path.iter().skip(5).step_by(5);
+            ways.push(every_half_second.map(|state| Some(*state)).collect());
+        }
+        for other in (0..window.agents()).filter(|&other| other != row) {
+            let near = ways.iter().any(|way| {
+                way.iter().enumerate().any(|(index, state)| {
+                    let token = NOW + 1 + index;
+                    let Some(state) = state else { return false };
+                    if token >= T || !window.known[other * T + token] {
+                        return false;
+                    }
+                    let agent = |row: usize| &scene.agents[window.rows[row].index];
+                    let there = window.state(other, token);
+                    let (mine, theirs) =
+                        (agent(row).footprint(state), agent(other).footprint(there));
+                    mine.distance(&theirs) < MEETS_M
+                })
+            });
+            if near {
+                found.insert(other);
+            }
+        }
+    }
+    found
+}
+
+struct Draft<'a> {
+    window: &'a Window,
+    parts: &'a [Part],
+    /// By row and token: state and level.
+    given: BTreeMap<(usize, usize), (State, f64)>,
+}
+
+impl Draft<'_> {
+    fn give_goal(&mut self, scene: &Scene, goal: &Goal) {
+        let Some(row) = self.window.row_of(&goal.agent) else {
+            return;
+        };
+        if self.parts[row] == Part::Kept {
+            return;
+        }
+        let (token, state) = goal_state(scene, self.window, row, goal);
+        let level = if goal.hard {
+            0.0
+        } else {
+            soft_level(goal.tolerance_m, token)
+        };
+        self.given.insert((row, token), (state, level));
+    }
+
+    fn give_aim(&mut self, aim: &AttackCandidate) {
+        let Some(row) = self.window.row_of(&aim.attack.attacker) else {
+            return;
+        };
+        let due = self.window.future_token_at(aim.attack.time_s);
+        for token in NOW + 1..=due {
+            let step = (token - NOW) * 5;
+            if let Some(state) = aim.path.get(step) {
+                // the way there is a hint, the contact is fixed
+                let level = if token == due { 0.0 } else { WAY_LEVEL };
+                self.given.insert((row, token), (*state, level));
+            }
+        }
+        self.given.insert((row, due), (aim.aim, 0.0));
+    }
+
+    /// A cell set by hand keeps (0) or hints at (below 1) the present state; 1 makes it anew.
+    fn give_pin(&mut self, agent: &AgentId, token: usize, level: f64) {
+        let Some(row) = self.window.row_of(agent) else {
+            return;
+        };
+        let known = (NOW + 1..T).contains(&token) && self.window.known[row * T + token];
+        if self.parts[row] == Part::Kept || self.given.contains_key(&(row, token)) {
+            return;
+        }
+        if known && level < 1.0 {
+            let state = *self.window.state(row, token);
+            self.given.insert((row, token), (state, level));
+        } else if level >= 1.0 && self.parts[row] == Part::Partial {
+            let state = *self.window.state(row, token.clamp(NOW + 1, T - 1));
+            self.given
+                .insert((row, token.clamp(NOW + 1, T - 1)), (state, 1.0));
+        }
+    }
+}
+
+/// Level at which the attacker's proposed way is hinted at between the present and the contact.
+const WAY_LEVEL: f64 = 0.35;
+
+/// The level whose noise has the tolerance as standard deviation: tan(π k / 2) = tolerance / spread, with the spread
+/// of traffic at that time, 0.15 m · t^2.3 (0.15 m at 0.5 s, 18 m at 8 s); kept within 0.02 to 0.7.
+fn soft_level(tolerance_m: f64, token: usize) -> f64 {
+    let spread = 0.15 * (token_time_s(token) / DT_S).powf(1.73);
+    let level = (tolerance_m.max(0.0) / spread).atan() / std::f64::consts::FRAC_PI_2;
+    level.clamp(0.02, 0.7)
+}
+
+/// Token and full state of a goal. What it leaves open is filled: the heading from the lane there (if it is not more
+/// than a right angle off the straight way), else the straight way; the speed from even acceleration.
+fn goal_state(scene: &Scene, window: &Window, row: usize, goal: &Goal) -> (usize, State) {
+    let token = window.future_token_at(goal.time_s);
+    let present = window.state(row, NOW);
+    let agent = &scene.agents[window.rows[row].index];
+    let point = DVec2::from(goal.point);
+    let way = point - present.position;
+    let course = if way.length() < 1.0 {
+        present.heading
+    } else {
+        way.to_angle()
+    };
+    let heading = goal.heading.unwrap_or_else(|| {
+        let lane = scene
+            .map
+            .lane_for(point, course, 3.0, |lane| lane.carries_vehicles());
+        lane.map(|hit| hit.pose.heading)
+            .filter(|heading| angle_between(course, *heading).abs() < std::f64::consts::FRAC_PI_2)
+            .unwrap_or(course)
+    });
+    let speed = goal.speed.unwrap_or_else(|| {
+        let duration_s = token_time_s(token);
+        let even = 2.0 * way.length() / duration_s - present.speed();
+        let mean = way.length() / duration_s;
+        even.clamp(0.4 * mean, 1.6 * mean)
+            .min(limits_of(agent).speed)
+    });
+    (token, State::along(Pose::new(point, heading), speed))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_soft_goal_is_noisier_the_wider_its_tolerance_and_the_nearer_its_time() {
+        assert!(soft_level(1.0, T - 1) < soft_level(5.0, T - 1));
+        assert!(soft_level(1.0, T - 1) < soft_level(1.0, NOW + 4));
+        // at 8 s: 0.15 · 16^1.73 = 18.2 m; a tolerance of 18.2 m is level 1/2 (tan π/4 = 1)
+        assert!((soft_level(18.16, T - 1) - 0.5).abs() < 1e-3);
+        assert_eq!(soft_level(0.0, T - 1), 0.02);
+    }
+}

@@ -1,0 +1,692 @@
+//! Validity gates: whether a made case could happen, each with value, limit, agent, frame and a sentence.
+
+use std::collections::BTreeSet;
+
+use super::escape::{Escape, escape};
+use super::limits::{Limits, limits_of};
+use crate::geometry::angle_between;
+use crate::metrics::{
+    Contact, FaultFinding, Grid, Motion, Part, Row, Samples, contacts, fault_of, first_contact,
+    lane_distance, motion_of, on_drivable_area,
+};
+use crate::scene::{Agent, AgentId, AgentKind, Avoidability, Fault, GateResult, Scene};
+
+/// All findings on one case.
+#[derive(Debug, Clone)]
+pub struct Verdict {
+    /// The gates, in a fixed order.
+    pub gates: Vec<GateResult>,
+    /// First contact between the case's target (the ego, or whom an attack names) and another agent.
+    pub contact: Option<Contact>,
+    /// Who is at fault for it.
+    pub fault: Option<FaultFinding>,
+    /// Whether the target could have escaped, and how.
+    pub avoidability: Avoidability,
+    /// The search behind it, where there was a contact.
+    pub escape: Option<Escape>,
+}
+
+impl Verdict {
+    /// Whether every gate passed.
+    pub fn valid(&self) -> bool {
+        self.gates.iter().all(|gate| gate.passed)
+    }
+
+    /// The fault as it is stored: `None` without contact.
+    pub fn stored_fault(&self) -> Fault {
+        self.fault
+            .as_ref()
+            .map_or(Fault::None, |finding| finding.fault)
+    }
+}
+
+/// Judges `scene`, whose agents `made` have a future a model (or a hand) wrote from the present on.
+///
+/// With an attack, everything is judged up to the first contact of attacker and target: what comes after it did
+/// not happen. Without, the first contact of the ego counts for fault and escape.
+pub fn judge(scene: &Scene, made: &BTreeSet<AgentId>) -> Verdict {
+    let grid = Grid::frames(scene);
+    let samples = Samples::new(scene, &grid, |agent| {
+        if agent.kind == AgentKind::Other {
+            Part::Absent
+        } else if made.contains(&agent.id) {
+            Part::Judged
+        } else {
+            Part::Met
+        }
+    });
+    let case = Case {
+        scene,
+        made,
+        hit: attack_contact(scene, &samples),
+        samples,
+    };
+    let mut gates = vec![case.start()];
+    gates.extend(case.kinematics());
+    gates.push(case.turning_on_the_spot());
+    gates.push(case.reversing());
+    if !scene.map.lanes().is_empty() {
+        gates.push(case.road());
+    }
+    if scene.attacks.is_empty() {
+        gates.push(case.collision());
+    } else {
+        gates.push(case.contact());
+        gates.push(case.third_party());
+        gates.push(case.original());
+    }
+    let target = target_of(scene);
+    let contact = match &case.hit {
+        Some(contact) => Some(contact.clone()),
+        None => target
+            .as_ref()
+            .and_then(|target| case.first_contact_of(target)),
+    };
+    let fault = contact.as_ref().zip(target.as_ref());
+    let fault = fault.and_then(|(contact, target)| {
+        let (ego, other) = (scene.agent(target)?, scene.agent(contact.other(target))?);
+        fault_of(scene, contact, ego, other)
+    });
+    let escape = contact
+        .as_ref()
+        .zip(target.as_ref())
+        .and_then(|(contact, target)| escape(scene, target, contact));
+    let avoidability = match (&contact, &escape) {
+        (None, _) => Avoidability::NotNeeded,
+        (_, Some(escape)) if !escape.path.is_empty() => Avoidability::Avoidable,
+        _ => Avoidability::Unavoidable,
+    };
+    Verdict {
+        gates,
+        contact,
+        fault,
+        avoidability,
+        escape,
+    }
+}
+
+/// Whose safety a case is about: the target of its first attack, else the ego.
+fn target_of(scene: &Scene) -> Option<AgentId> {
+    let attacked = scene.attacks.first().map(|attack| attack.target.clone());
+    attacked.or_else(|| scene.ego().map(|ego| ego.id.clone()))
+}
+
+/// The first contact of any attacker with its target.
+fn attack_contact(scene: &Scene, samples: &Samples) -> Option<Contact> {
+    scene
+        .attacks
+        .iter()
+        .filter_map(|attack| {
+            let attacker = samples.row(&attack.attacker)?;
+            let target = samples.row(&attack.target)?;
+            first_contact(samples, attacker, target)
+        })
+        .min_by_key(|contact| contact.at)
+}
+
+struct Case<'a> {
+    scene: &'a Scene,
+    made: &'a BTreeSet<AgentId>,
+    samples: Samples,
+    hit: Option<Contact>,
+}
+
+/// The worst of a quantity so far: how far beyond its limit, its value, who and where.
+struct Worst {
+    share: f64,
+    value: f64,
+    limit: f64,
+    agent: Option<AgentId>,
+    frame: Option<usize>,
+}
+
+impl Worst {
+    fn none(limit: f64) -> Self {
+        Self {
+            share: f64::NEG_INFINITY,
+            value: 0.0,
+            limit,
+            agent: None,
+            frame: None,
+        }
+    }
+
+    fn offer(&mut self, value: f64, limit: f64, agent: &Agent, frame: usize) {
+        let share = value.abs() / limit.abs();
+        if share > self.share {
+            *self = Self {
+                share,
+                value,
+                limit,
+                agent: Some(agent.id.clone()),
+                frame: Some(frame),
+            };
+        }
+    }
+
+    fn gate(self, name: &str, unit: &str, sentence: impl Fn(&str, &Self) -> String) -> GateResult {
+        let who = self
+            .agent
+            .as_ref()
+            .map_or("no agent".to_owned(), AgentId::to_string);
+        let passed = self.share <= 1.0;
+        GateResult {
+            gate: name.to_owned(),
+            passed,
+            reason: sentence(&who, &self),
+            value: self.value,
+            limit: self.limit,
+            unit: unit.to_owned(),
+            agent: self.agent,
+            frame: self.frame,
+        }
+    }
+}
+
+impl Case<'_> {
+    /// Judged rows.
+    fn rows(&self) -> impl Iterator<Item = &Row> {
+        self.samples.judged_with_future().map(|(_, row)| row)
+    }
+
+    /// Positions of the grid that count: after the present, up to the attack's contact.
+    fn counted(&self) -> std::ops::RangeInclusive<usize> {
+        let last = self.samples.grid.len() - 1;
+        let end = self.hit.as_ref().map_or(last, |contact| contact.at);
+        self.samples.grid.present + 1..=end
+    }
+
+    fn time(&self, frame: usize) -> f64 {
+        self.scene.time_of(frame)
+    }
+
+    /// The first made state lies where the present one (log or edit), driving on, would be.
+    fn start(&self) -> GateResult {
+        let dt_s = self.scene.dt_s;
+        let limit = 0.2 + 0.5 * 9.0 * dt_s * dt_s;
+        let mut worst = Worst::none(limit);
+        let present = self.samples.grid.present;
+        for row in self.rows() {
+            let now = row.states[present];
+            let next = row.states.get(present + 1).copied().flatten();
+            if let (Some(now), Some(next)) = (now, next) {
+                let expected = now.position + now.velocity * dt_s;
+                let jump = next.position.distance(expected);
+                worst.offer(jump, limit, &row.agent, self.scene.now + 1);
+            }
+        }
+        worst.gate("start", "m", |who, worst| {
+            format!(
+                "{who} begins {:.2} m from where its present state, driving on, would be.",
+                worst.value
+            )
+        })
+    }
+
+    fn kinematics(&self) -> Vec<GateResult> {
+        let mut along = Worst::none(9.0);
+        let mut across = Worst::none(8.0);
+        let mut curvature = Worst::none(0.25);
+        let mut yaw_rate = Worst::none(1.3);
+        let mut slip = Worst::none(25_f64.to_radians());
+        for row in self.rows() {
+            let limits = limits_of(&row.agent);
+            let motions = motion_of(row, &self.samples.grid);
+            for at in self.counted() {
+                let Some(motion) = &motions[at] else { continue };
+                let frame = self.samples.frame(at);
+                let limit = along_limit(motion, &limits);
+                along.offer(motion.along, limit, &row.agent, frame);
+                across.offer(motion.across, limits.across, &row.agent, frame);
+                if limits.curvature.is_finite() {
+                    curvature.offer(motion.curvature, limits.curvature, &row.agent, frame);
+                    yaw_rate.offer(motion.yaw_rate, limits.yaw_rate, &row.agent, frame);
+                    slip.offer(motion.slip, limits.slip, &row.agent, frame);
+                }
+            }
+        }
+        let at = |worst: &Worst| self.time(worst.frame.unwrap_or(self.scene.now));
+        vec![
+            along.gate("acceleration", "m/s²", |who, worst| {
+                let verb = if worst.value < 0.0 {
+                    "brakes"
+                } else {
+                    "speeds up"
+                };
+                format!(
+                    "{who} {verb} with {:.1} m/s² at {:.1} s; its kind can do {:.1}.",
+                    worst.value.abs(),
+                    at(worst),
+                    worst.limit
+                )
+            }),
+            across.gate("lateral_acceleration", "m/s²", |who, worst| {
+                format!(
+                    "{who} needs {:.1} m/s² sideways at {:.1} s; tyres give {:.1}.",
+                    worst.value.abs(),
+                    at(worst),
+                    worst.limit
+                )
+            }),
+            curvature.gate("curvature", "1/m", |who, worst| {
+                format!(
+                    "{who} turns with a radius of {:.1} m at {:.1} s; its length allows {:.1} m.",
+                    1.0 / worst.value.abs().max(1e-3),
+                    at(worst),
+                    1.0 / worst.limit
+                )
+            }),
+            yaw_rate.gate("yaw_rate", "rad/s", |who, worst| {
+                format!(
+                    "{who} turns at {:.2} rad/s at {:.1} s; possible are {:.2}.",
+                    worst.value.abs(),
+                    at(worst),
+                    worst.limit
+                )
+            }),
+            slip.gate("slip", "rad", |who, worst| {
+                format!(
+                    "{who} moves {:.0}° off its heading at {:.1} s; more than {:.0}° is a slide.",
+                    worst.value.to_degrees(),
+                    at(worst),
+                    worst.limit.to_degrees()
+                )
+            }),
+        ]
+    }
+
+    /// Change of heading while (almost) standing, summed.
+    fn turning_on_the_spot(&self) -> GateResult {
+        const LIMIT: f64 = 0.5;
+        let mut worst = Worst::none(LIMIT);
+        for row in self.rows() {
+            if row.agent.kind == AgentKind::Pedestrian {
+                continue;
+            }
+            let mut turned = 0.0;
+            for at in self.counted() {
+                let (Some(before), Some(state)) = (&row.states[at - 1], &row.states[at]) else {
+                    continue;
+                };
+                let step_s = self.samples.grid.times_s[at] - self.samples.grid.times_s[at - 1];
+                if before.position.distance(state.position) < 0.5 * step_s {
+                    turned += angle_between(before.heading, state.heading).abs();
+                    worst.offer(turned, LIMIT, &row.agent, self.samples.frame(at));
+                }
+            }
+        }
+        worst.gate("u_turn", "rad", |who, worst| {
+            format!(
+                "{who} turns {:.0}° while standing; {:.0}° are tolerated.",
+                worst.value.to_degrees(),
+                worst.limit.to_degrees()
+            )
+        })
+    }
+
+    /// Way driven backwards.
+    fn reversing(&self) -> GateResult {
+        const LIMIT: f64 = 2.0;
+        let mut worst = Worst::none(LIMIT);
+        for row in self.rows() {
+            if row.agent.kind == AgentKind::Pedestrian {
+                continue;
+            }
+            let mut back = 0.0;
+            for at in self.counted() {
+                let (Some(before), Some(state)) = (&row.states[at - 1], &row.states[at]) else {
+                    continue;
+                };
+                let ahead = (state.position - before.position).dot(before.pose().forward());
+                back += (-ahead).max(0.0);
+                worst.offer(back, LIMIT, &row.agent, self.samples.frame(at));
+            }
+        }
+        worst.gate("reverse", "m", |who, worst| {
+            format!(
+                "{who} goes {:.1} m backwards; {:.0} m are tolerated.",
+                worst.value, worst.limit
+            )
+        })
+    }
+
+    /// Made vehicles and cyclists that start on the road stay on it.
+    fn road(&self) -> GateResult {
+        const LIMIT: f64 = 3.0;
+        let map = &self.scene.map;
+        let away = |point| {
+            let distance = lane_distance(map, point).map_or(30.0, |hit| hit.offset.abs());
+            if distance > LIMIT && on_drivable_area(map, point) {
+                LIMIT
+            } else {
+                distance
+            }
+        };
+        let mut worst = Worst::none(LIMIT);
+        let stride = ((0.2 / self.scene.dt_s).round() as usize).max(1);
+        for row in self.rows() {
+            let present = row.states[self.samples.grid.present];
+            let starts_on = present.is_some_and(|state| away(state.position) <= LIMIT);
+            if row.agent.kind == AgentKind::Pedestrian || !starts_on {
+                continue;
+            }
+            for at in self.counted().step_by(stride) {
+                if let Some(state) = &row.states[at] {
+                    let frame = self.samples.frame(at);
+                    worst.offer(away(state.position), LIMIT, &row.agent, frame);
+                }
+            }
+        }
+        worst.gate("road", "m", |who, worst| {
+            format!(
+                "{who} is {:.1} m from the nearest centreline at {:.1} s and on no drivable area; {:.1} m is the limit.",
+                worst.value,
+                self.time(worst.frame.unwrap_or(self.scene.now)),
+                worst.limit
+            )
+        })
+    }
+
+    /// New contacts of made agents up to the counted end, the attack's own left out.
+    fn unintended(&self) -> Vec<Contact> {
+        let end = *self.counted().end();
+        contacts(&self.samples)
+            .into_iter()
+            .filter(|contact| !contact.before && contact.at <= end)
+            .filter(|contact| {
+                let attacks = &self.scene.attacks;
+                !attacks.iter().any(|attack| {
+                    contact.concerns(&attack.attacker) && contact.concerns(&attack.target)
+                })
+            })
+            .collect()
+    }
+
+    fn count_gate(&self, name: &str, found: &[Contact], otherwise: &str) -> GateResult {
+        let first = found.first();
+        GateResult {
+            gate: name.to_owned(),
+            passed: found.is_empty(),
+            value: found.len() as f64,
+            limit: 0.0,
+            unit: "contacts".to_owned(),
+            agent: first.map(|contact| {
+                if self.made.contains(&contact.first) {
+                    contact.first.clone()
+                } else {
+                    contact.second.clone()
+                }
+            }),
+            frame: first.map(|contact| contact.frame),
+            reason: first.map_or(otherwise.to_owned(), |contact| {
+                format!(
+                    "{} and {} overlap by {:.2} m at {:.1} s.",
+                    contact.first, contact.second, contact.depth_m, contact.time_s
+                )
+            }),
+        }
+    }
+
+    fn collision(&self) -> GateResult {
+        let otherwise = "No made agent touches another.";
+        self.count_gate("collision", &self.unintended(), otherwise)
+    }
+
+    fn third_party(&self) -> GateResult {
+        let otherwise = "Nobody else is touched before the contact.";
+        self.count_gate("third_party", &self.unintended(), otherwise)
+    }
+
+    /// The target is not hit in its own log already.
+    fn original(&self) -> GateResult {
+        let log = crate::metrics::logged(self.scene);
+        let targets: BTreeSet<&AgentId> = self
+            .scene
+            .attacks
+            .iter()
+            .map(|attack| &attack.target)
+            .collect();
+        let samples = Samples::new(&log, &Grid::frames(&log), |agent| {
+            if targets.contains(&agent.id) {
+                Part::Judged
+            } else if agent.kind == AgentKind::Other {
+                Part::Absent
+            } else {
+                Part::Met
+            }
+        });
+        let end_s = self.samples.grid.times_s[*self.counted().end()] + 1e-6;
+        let found: Vec<Contact> = contacts(&samples)
+            .into_iter()
+            .filter(|contact| contact.time_s <= end_s)
+            .collect();
+        let otherwise = "The target is hit by nobody in its log.";
+        self.count_gate("original", &found, otherwise)
+    }
+
+    /// The intended contact happens.
+    fn contact(&self) -> GateResult {
+        let attack = &self.scene.attacks[0];
+        let gap = self.least_gap(&attack.attacker, &attack.target);
+        let (value, frame) = match (&self.hit, gap) {
+            (Some(contact), _) => (0.0, Some(contact.frame)),
+            (None, Some((gap, frame))) => (gap, Some(frame)),
+            (None, None) => (f64::MAX.min(1e3), None),
+        };
+        let reason = match &self.hit {
+            Some(contact) => format!(
+                "{} and {} touch at {:.1} s (intended {:.1} s).",
+                contact.first, contact.second, contact.time_s, attack.time_s
+            ),
+            None => format!(
+                "{} misses {}: the least gap is {value:.2} m at {:.1} s.",
+                attack.attacker,
+                attack.target,
+                self.time(frame.unwrap_or(self.scene.now))
+            ),
+        };
+        GateResult {
+            gate: "contact".to_owned(),
+            passed: self.hit.is_some(),
+            value,
+            limit: 0.0,
+            unit: "m".to_owned(),
+            agent: Some(attack.attacker.clone()),
+            frame,
+            reason,
+        }
+    }
+
+    fn least_gap(&self, attacker: &AgentId, target: &AgentId) -> Option<(f64, usize)> {
+        let (attacker, target) = (self.samples.row(attacker)?, self.samples.row(target)?);
+        self.samples
+            .grid
+            .future()
+            .filter_map(|at| {
+                let gap = attacker.footprint(at)?.distance(&target.footprint(at)?);
+                Some((gap, self.samples.frame(at)))
+            })
+            .min_by(|a, b| a.0.total_cmp(&b.0))
+    }
+
+    fn first_contact_of(&self, target: &AgentId) -> Option<Contact> {
+        let row = self.samples.row(target)?;
+        let others = self.samples.rows.iter();
+        others
+            .filter(|other| other.agent.id != *target)
+            .filter(|other| other.judged || row.judged)
+            .filter_map(|other| first_contact(&self.samples, row, other))
+            .filter(|contact| !contact.before)
+            .min_by_key(|contact| contact.at)
+    }
+}
+
+fn along_limit(motion: &Motion, limits: &Limits) -> f64 {
+    if motion.along < 0.0 {
+        limits.brake
+    } else {
+        limits.accelerate
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::geometry::{Pose, dvec2};
+    use crate::map::{Lane, LaneKind, Map, MapParts};
+    use crate::scene::{Attack, Role, State, Track};
+    use std::sync::Arc;
+
+    fn agent(id: &str, state: impl Fn(f64) -> State) -> Agent {
+        let states = (0..101).map(|frame| Some(state(0.1 * f64::from(frame))));
+        Agent::new(id, AgentKind::Vehicle, Track::new(states.collect()))
+    }
+
+    fn straight(id: &str, x: f64, y: f64, speed: f64) -> Agent {
+        agent(id, |t| State::along(Pose::at(x + speed * t, y, 0.0), speed))
+    }
+
+    fn scene(agents: Vec<Agent>) -> Scene {
+        let line = crate::geometry::Polyline::new([dvec2(-100.0, 0.0), dvec2(300.0, 0.0)]).unwrap();
+        let mut scene = Scene {
+            dt_s: 0.1,
+            frames: 101,
+            now: 20,
+            map: Arc::new(Map::build(MapParts {
+                lanes: vec![Lane::new("east", LaneKind::Street, line)],
+                ..MapParts::default()
+            })),
+            agents: agents.into_iter().map(Arc::new).collect(),
+            ..Scene::default()
+        };
+        Arc::make_mut(&mut scene.agents[0]).role = Role::Ego;
+        scene.quantised()
+    }
+
+    fn gate<'a>(verdict: &'a Verdict, name: &str) -> &'a GateResult {
+        verdict
+            .gates
+            .iter()
+            .find(|gate| gate.gate == name)
+            .expect("the gate is there")
+    }
+
+    fn made(ids: &[&str]) -> BTreeSet<AgentId> {
+        ids.iter().map(AgentId::new).collect()
+    }
+
+    #[test]
+    fn driving_straight_on_passes_every_gate() {
+        let scene = scene(vec![
+            straight("ego", 0.0, 0.0, 10.0),
+            straight("a", 30.0, 0.0, 10.0),
+        ]);
+        let verdict = judge(&scene, &made(&["a"]));
+        assert!(verdict.valid(), "{:#?}", verdict.gates);
+        assert_eq!(verdict.avoidability, Avoidability::NotNeeded);
+    }
+
+    #[test]
+    fn braking_harder_than_tyres_allow_fails_with_value_and_frame() {
+        // 20 m/s until 4 s, then −15 m/s² until it stands 1.33 s later
+        let brakes = agent("a", |t| {
+            let b = (t - 4.0).clamp(0.0, 20.0 / 15.0);
+            State::along(
+                Pose::at(20.0 * t.min(4.0) + 20.0 * b - 7.5 * b * b, 0.0, 0.0),
+                20.0 - 15.0 * b,
+            )
+        });
+        let verdict = judge(
+            &scene(vec![straight("ego", -90.0, 0.0, 5.0), brakes]),
+            &made(&["a"]),
+        );
+        let found = gate(&verdict, "acceleration");
+        assert!(
+            !found.passed && (found.value + 15.0).abs() < 0.1,
+            "{found:?}"
+        );
+        assert_eq!(found.limit, 9.0);
+        assert!((40..=54).contains(&found.frame.unwrap()));
+        assert!(found.reason.contains("brakes with 15.0"));
+    }
+
+    #[test]
+    fn sliding_sideways_and_leaving_the_road_are_named() {
+        // heading east, moving north-east: 45° of slip, off the road after 3 m
+        let slides = agent("a", |t| {
+            let u = (t - 2.0).max(0.0);
+            State::along(Pose::at(10.0 * t, 10.0 * u, 0.0), 10.0)
+        });
+        let verdict = judge(
+            &scene(vec![straight("ego", -90.0, 0.0, 5.0), slides]),
+            &made(&["a"]),
+        );
+        assert!(!gate(&verdict, "slip").passed);
+        assert!(!gate(&verdict, "road").passed);
+        assert!(!gate(&verdict, "start").passed || gate(&verdict, "start").value < 1.1);
+    }
+
+    #[test]
+    fn a_car_that_turns_on_the_spot_fails() {
+        let spins = agent("a", |t| {
+            State::along(Pose::at(30.0, 0.0, 0.5 * (t - 2.0).max(0.0)), 0.0)
+        });
+        let verdict = judge(
+            &scene(vec![straight("ego", -90.0, 0.0, 5.0), spins]),
+            &made(&["a"]),
+        );
+        assert!(!gate(&verdict, "u_turn").passed); // 0.5 rad/s for 8 s = 4 rad (wrapped steps summed)
+    }
+
+    #[test]
+    fn an_attack_is_judged_up_to_its_contact_and_names_the_fault() {
+        // the attacker stops being plausible only after the contact: teleports at 8 s
+        let attacker = agent("a", |t| {
+            let x = if t > 8.0 { 500.0 } else { 30.0 + 5.0 * t };
+            State::along(Pose::at(x, 0.0, 0.0), 5.0)
+        });
+        let mut scene = scene(vec![straight("ego", 0.0, 0.0, 10.0), attacker]);
+        scene.attacks.push(Attack {
+            attacker: AgentId::new("a"),
+            target: AgentId::new("ego"),
+            time_s: 5.0,
+            offset: [0.0, 0.0],
+            extra: crate::map::Extra::default(),
+        });
+        // in its log it stood aside
+        scene
+            .log
+            .insert(AgentId::new("a"), straight("a", 30.0, 20.0, 5.0).track);
+        let verdict = judge(&scene, &made(&["a"]));
+        // 30 − 5 t < 4.7 at t > 5.06: frame 51
+        assert_eq!(
+            verdict.contact.as_ref().map(|contact| contact.frame),
+            Some(51)
+        );
+        assert!(verdict.valid(), "{:#?}", verdict.gates);
+        assert_eq!(verdict.stored_fault(), Fault::Ego); // front contact
+        assert_eq!(verdict.avoidability, Avoidability::Avoidable); // braking from 10 to 5 m/s in 3 s
+    }
+
+    #[test]
+    fn a_missed_attack_reports_the_least_gap() {
+        let mut scene = scene(vec![
+            straight("ego", 0.0, 0.0, 10.0),
+            straight("a", 50.0, 0.0, 8.0),
+        ]);
+        scene.attacks.push(Attack {
+            attacker: AgentId::new("a"),
+            target: AgentId::new("ego"),
+            time_s: 5.0,
+            offset: [0.0, 0.0],
+            extra: crate::map::Extra::default(),
+        });
+        let verdict = judge(&scene, &made(&["a"]));
+        // 50 − 2 t − 4.7 at t = 10: 25.3 m
+        let found = gate(&verdict, "contact");
+        assert!(
+            !found.passed && (found.value - 25.3).abs() < 1e-3,
+            "{found:?}"
+        );
+    }
+}

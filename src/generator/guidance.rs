@@ -1,0 +1,296 @@
+//! Guidance: wishes imposed on the predicted clean scene (Nexus, App. C.3, Eqs. 5 to 12).
+//!
+//! Eqs. (8) and (9) as printed roughen; the sign here smooths. Corrections are metres in the scene, moved by `weight`
+//! of the full way at each step.
+
+use std::sync::Arc;
+
+use crate::codec::{CHANNELS, NOW, Scale, T, Window};
+use crate::diffusion::Guide;
+use crate::geometry::{DVec2, OrientedBox, dvec2};
+use crate::map::Map;
+use crate::metrics::lane_distance;
+use crate::scene::{AgentKind, Guidance, State};
+
+/// Space wanted between boxes, m.
+const MARGIN_M: f64 = 0.3;
+/// Off a centreline by more than this an agent is pulled back, m.
+const STRAY_M: f64 = 2.5;
+/// Beyond this it is left alone: the map is likely to lack its place, m.
+const LOST_M: f64 = 8.0;
+/// Share of a push handed on to the tokens before and after: three on each side.
+const SPREAD: [f64; 4] = [1.0, 0.75, 0.5, 0.25];
+
+/// The guidance of a recipe for one window.
+#[derive(Debug, Clone)]
+pub(super) struct Guided {
+    window: Window,
+    scale: Scale,
+    map: Arc<Map>,
+    guidance: Guidance,
+    /// Rows that move and start on the road: who the road term acts on.
+    on_road: Vec<bool>,
+}
+
+impl Guided {
+    /// `None` if every weight is 0.
+    pub(super) fn new(
+        window: &Window,
+        scale: &Scale,
+        map: &Arc<Map>,
+        guidance: &Guidance,
+    ) -> Option<Self> {
+        let terms = [guidance.collision, guidance.comfort, guidance.road];
+        if terms.iter().all(|term| term.weight <= 0.0) {
+            return None;
+        }
+        let on_road = (0..window.agents()).map(|row| {
+            let present = window.state(row, NOW);
+            window.rows[row].kind == AgentKind::Vehicle
+                && present.speed() > 0.5
+                && lane_distance(map, present.position)
+                    .is_some_and(|hit| hit.offset.abs() <= STRAY_M)
+        });
+        Some(Self {
+            on_road: on_road.collect(),
+            window: window.clone(),
+            scale: scale.clone(),
+            map: map.clone(),
+            guidance: *guidance,
+        })
+    }
+
+    fn made(&self, at: usize) -> bool {
+        self.window.valid[at] && self.window.rows[at / T].generated
+    }
+
+    fn push_apart(&self, states: &[State], levels: &[f32], moves: &mut [DVec2]) {
+        let term = self.guidance.collision;
+        let agents = self.window.agents();
+        let footprint = |row: usize, token: usize| {
+            let agent = &self.window.rows[row];
+            OrientedBox::new(states[row * T + token].pose(), agent.length, agent.width)
+                .grown(MARGIN_M / 2.0)
+        };
+        for token in NOW + 1..T {
+            for row in 0..agents {
+                for other in row + 1..agents {
+                    let (at, there) = (row * T + token, other * T + token);
+                    let (mine, theirs) = (self.made(at), self.made(there));
+                    if !(self.window.valid[at] && self.window.valid[there]) || !(mine || theirs) {
+                        continue;
+                    }
+                    let between = states[at].position - states[there].position;
+                    if between.length_squared() > 900.0 {
+                        continue;
+                    }
+                    let depth = footprint(row, token).penetration(&footprint(other, token));
+                    if depth <= 0.0 || self.overlapped_before(row, other) {
+                        continue;
+                    }
+                    let away = between.normalize_or(states[at].pose().left());
+                    let share = if mine && theirs { 0.5 } else { 1.0 };
+                    for (row, sign, acts) in [(row, 1.0, mine), (other, -1.0, theirs)] {
+                        if acts && within(term.levels, levels[row * T + token]) {
+                            let push = away * (sign * share * term.weight * depth);
+                            self.spread(moves, row, token, push);
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    /// Boxes that overlap at the present already (a rider and a bicycle, bad labels) are not pushed.
+    fn overlapped_before(&self, row: usize, other: usize) -> bool {
+        let footprint = |row: usize| {
+            let agent = &self.window.rows[row];
+            OrientedBox::new(
+                self.window.state(row, NOW).pose(),
+                agent.length,
+                agent.width,
+            )
+        };
+        footprint(row).overlaps(&footprint(other))
+    }
+
+    fn spread(&self, moves: &mut [DVec2], row: usize, token: usize, push: DVec2) {
+        for other in NOW + 1..T {
+            if let Some(share) = SPREAD.get(token.abs_diff(other)) {
+                moves[row * T + other] += push * *share;
+            }
+        }
+    }
+
+    fn smooth(&self, states: &[State], levels: &[f32], moves: &mut [DVec2]) {
+        let term = self.guidance.comfort;
+        for row in 0..self.window.agents() {
+            for token in NOW + 1..T - 1 {
+                let at = row * T + token;
+                let whole = self.window.valid[at - 1] && self.window.valid[at + 1];
+                if self.made(at) && whole && within(term.levels, levels[at]) {
+                    let bend = states[at - 1].position - 2.0 * states[at].position
+                        + states[at + 1].position;
+                    moves[at] += bend * (0.5 * term.weight);
+                }
+            }
+        }
+    }
+
+    fn pull_back(&self, states: &[State], levels: &[f32], moves: &mut [DVec2]) {
+        let term = self.guidance.road;
+        for row in (0..self.window.agents()).filter(|&row| self.on_road[row]) {
+            for token in NOW + 1..T {
+                let at = row * T + token;
+                if !self.made(at) || !within(term.levels, levels[at]) {
+                    continue;
+                }
+                let point = states[at].position;
+                let Some(hit) = lane_distance(&self.map, point) else {
+                    continue;
+                };
+                let away = hit.offset.abs();
+                if (STRAY_M..LOST_M).contains(&away) {
+                    let full = (hit.pose.point - point) * (1.0 - (STRAY_M - 0.5) / away);
+                    moves[at] += full * term.weight;
+                }
+            }
+        }
+    }
+}
+
+fn within(range: [f64; 2], level: f32) -> bool {
+    let level = f64::from(level);
+    level > 0.0 && (range[0]..=range[1]).contains(&level)
+}
+
+impl Guide for Guided {
+    fn guide(&mut self, clean: &mut [f32], levels: &[f32]) {
+        let states = self.window.states(clean, &self.scale);
+        let mut moves = vec![DVec2::ZERO; states.len()];
+        if self.guidance.collision.weight > 0.0 {
+            self.push_apart(&states, levels, &mut moves);
+        }
+        if self.guidance.comfort.weight > 0.0 {
+            self.smooth(&states, levels, &mut moves);
+        }
+        if self.guidance.road.weight > 0.0 {
+            self.pull_back(&states, levels, &mut moves);
+        }
+        for (at, step) in moves.iter().enumerate() {
+            if *step == DVec2::ZERO || !self.made(at) || levels[at] <= 0.0 {
+                continue;
+            }
+            let forward = self.window.frame(at / T).forward();
+            let local = dvec2(forward.x, -forward.y).rotate(*step);
+            let scale = &self.scale.0[at % T];
+            clean[at * CHANNELS] += (local.x / f64::from(scale[0])) as f32;
+            clean[at * CHANNELS + 1] += (local.y / f64::from(scale[1])) as f32;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::codec::Options;
+    use crate::geometry::{Polyline, Pose};
+    use crate::map::{Lane, LaneKind, MapParts};
+    use crate::scene::{self, Agent, Scene, Track};
+
+    fn scene_with(offsets: &[f64]) -> Scene {
+        let line = Polyline::new([dvec2(-100.0, 0.0), dvec2(300.0, 0.0)]).unwrap();
+        let driver = |(index, &y): (usize, &f64)| {
+            let states = (0..101).map(|frame| {
+                let t = 0.1 * f64::from(frame);
+                Some(State::along(Pose::at(10.0 * t, y, 0.0), 10.0))
+            });
+            Arc::new(Agent::new(
+                format!("{index}"),
+                AgentKind::Vehicle,
+                Track::new(states.collect()),
+            ))
+        };
+        Scene {
+            dt_s: 0.1,
+            frames: 101,
+            now: 20,
+            map: Arc::new(Map::build(MapParts {
+                lanes: vec![Lane::new("east", LaneKind::Street, line)],
+                ..MapParts::default()
+            })),
+            agents: offsets.iter().enumerate().map(driver).collect(),
+            ..Scene::default()
+        }
+    }
+
+    fn guided(
+        scene: &Scene,
+        guidance: Guidance,
+        change: impl Fn(usize, usize) -> DVec2,
+    ) -> Vec<State> {
+        let window = Window::new(scene, &Options::default());
+        let scale = Scale::default();
+        let mut clean = window.normalised(&scale);
+        for at in 0..window.tokens.len() {
+            if at % T > NOW {
+                let shift = change(at / T, at % T);
+                clean[at * CHANNELS] += shift.x as f32;
+                clean[at * CHANNELS + 1] += shift.y as f32;
+            }
+        }
+        let levels: Vec<f32> = (0..window.tokens.len())
+            .map(|at| if at % T > NOW { 0.5 } else { 0.0 })
+            .collect();
+        let mut guide = Guided::new(&window, &scale, &scene.map, &guidance).unwrap();
+        guide.guide(&mut clean, &levels);
+        window.states(&clean, &scale)
+    }
+
+    fn only(pick: impl Fn(&mut Guidance) -> &mut scene::Guide) -> Guidance {
+        let mut guidance = Guidance::default();
+        pick(&mut guidance).weight = 0.5;
+        guidance
+    }
+
+    #[test]
+    fn overlapping_boxes_move_apart_along_their_centres() {
+        // 5 m apart; the second is moved 4 m towards the first: boxes 2 m wide overlap by 1 m, 1.3 m with the margin
+        let scene = scene_with(&[0.0, 5.0]);
+        let states = guided(&scene, only(|g| &mut g.collision), |row, token| {
+            dvec2(0.0, if row == 1 && token == 12 { -4.0 } else { 0.0 })
+        });
+        // each takes half of half of 1.3 m
+        assert!(
+            (states[12].position.y + 0.325).abs() < 1e-3,
+            "{:?}",
+            states[12]
+        );
+        assert!((states[T + 12].position.y - 1.325).abs() < 1e-3);
+        // three tokens on, a quarter of it
+        assert!((states[15].position.y + 0.25 * 0.325).abs() < 1e-3);
+        assert!(states[16].position.y.abs() < 1e-6);
+    }
+
+    #[test]
+    fn comfort_halves_a_kink() {
+        let scene = scene_with(&[0.0]);
+        let states = guided(&scene, only(|g| &mut g.comfort), |_, token| {
+            dvec2(0.0, if token == 12 { 1.0 } else { 0.0 })
+        });
+        // (0 − 2 + 0) · 0.5 · 0.5 = −0.5 at the kink, +0.25 beside it: smoother, not rougher
+        assert!((states[12].position.y - 0.5).abs() < 1e-5);
+        assert!((states[11].position.y - 0.25).abs() < 1e-5);
+    }
+
+    #[test]
+    fn strays_are_pulled_towards_the_lane_and_the_lost_are_left() {
+        let scene = scene_with(&[0.0]);
+        let states = guided(&scene, only(|g| &mut g.road), |_, token| {
+            dvec2(0.0, if token > 15 { 20.0 } else { 4.0 })
+        });
+        // 4 m off: the full way is to 2 m, half of it is 1 m
+        assert!((states[10].position.y - 3.0).abs() < 1e-5);
+        assert!((states[18].position.y - 20.0).abs() < 1e-5);
+    }
+}

@@ -1,0 +1,303 @@
+//! Carrying out a recipe, step by step.
+
+use std::collections::BTreeSet;
+use std::ops::ControlFlow;
+use std::sync::Arc;
+
+use super::draft::draft;
+use super::gates::{Verdict, judge};
+use super::guidance::Guided;
+use super::plan::{Plan, stored};
+use super::settings::{GenerateError, Settings};
+use crate::codec::{NOW, T, decode};
+use crate::diffusion::{Denoise, Guide, Prepare, Sampler, Schedule, Start, StepEvent};
+use crate::geometry::quantise;
+use crate::metrics::explain;
+use crate::rng::Seed;
+use crate::scene::{AgentId, Generated, GivenToken, Recipe, Scene, State};
+
+/// A recipe under way. Between two steps everything can be looked at, and tokens can be overwritten.
+pub struct Run {
+    scene: Scene,
+    recipe: Recipe,
+    plan: Plan,
+    scale: crate::codec::Scale,
+    sampler: Sampler,
+    network: Box<dyn Denoise + Send>,
+    guidance: Option<Guided>,
+}
+
+/// What a caller sees after a step.
+pub struct Progress<'a> {
+    run: &'a Run,
+}
+
+impl Run {
+    /// Lays `recipe` over `scene` and draws the noise.
+    ///
+    /// # Errors
+    /// If the recipe does not fit the scene or the network refuses the window.
+    pub fn new(
+        scene: &Scene,
+        recipe: Recipe,
+        prepare: &dyn Prepare,
+    ) -> Result<Self, GenerateError> {
+        let plan = Plan::new(scene, &recipe)?;
+        Self::of_plan(scene, recipe, plan, prepare)
+    }
+
+    /// As [`Run::new`] with a plan made otherwise: tables that judge against the log make their own.
+    ///
+    /// # Errors
+    /// If the plan is out of shape or the network refuses the window.
+    pub fn of_plan(
+        scene: &Scene,
+        recipe: Recipe,
+        plan: Plan,
+        prepare: &dyn Prepare,
+    ) -> Result<Self, GenerateError> {
+        if !(recipe.temperature.is_finite() && recipe.temperature >= 0.0) {
+            return Err(GenerateError::BadRecipe {
+                what: "temperature",
+                value: recipe.temperature,
+            });
+        }
+        if recipe.steps == 0 || recipe.steps > 4096 {
+            return Err(GenerateError::BadRecipe {
+                what: "number of steps",
+                value: recipe.steps as f64,
+            });
+        }
+        let scale = prepare.scale().clone();
+        let schedule = Schedule::new(recipe.schedule, recipe.steps, &plan.matrix);
+        let sampler = Sampler::new(Start {
+            window: &plan.window,
+            given: &plan.given(&scale),
+            matrix: &plan.matrix,
+            schedule: &schedule,
+            seed: Seed(recipe.seed),
+            sample: recipe.sample,
+            samples: 1,
+            temperature: recipe.temperature,
+        })?;
+        Ok(Self {
+            network: prepare.prepare(&plan.window)?,
+            guidance: Guided::new(&plan.window, &scale, &scene.map, &recipe.guidance),
+            scene: scene.clone(),
+            recipe,
+            plan,
+            scale,
+            sampler,
+        })
+    }
+
+    /// Takes one step; true once finished.
+    ///
+    /// # Errors
+    /// If the network fails; the run stays as it was before the step.
+    pub fn step(&mut self) -> Result<bool, GenerateError> {
+        match &mut self.guidance {
+            Some(guided) => {
+                let mut guides: [&mut dyn Guide; 1] = [guided];
+                self.sampler.step(&mut *self.network, &mut guides)?;
+            }
+            None => self.sampler.step(&mut *self.network, &mut [])?,
+        }
+        Ok(self.sampler.finished())
+    }
+
+    /// Whether every token is final.
+    pub fn finished(&self) -> bool {
+        self.sampler.finished()
+    }
+
+    /// Levels, tokens and predictions after the last step.
+    pub fn event(&self) -> StepEvent<'_> {
+        self.sampler.event()
+    }
+
+    /// Window, starting levels and given states.
+    pub fn plan(&self) -> &Plan {
+        &self.plan
+    }
+
+    /// The recipe as it stands.
+    pub fn recipe(&self) -> &Recipe {
+        &self.recipe
+    }
+
+    /// The scene as the last step predicts it, without gates or recipe.
+    pub fn preview(&self) -> Scene {
+        let mut scene = decode(
+            &self.scene,
+            &self.plan.window,
+            &self.states(self.sampler.clean()),
+        );
+        scene.generated = None;
+        scene
+    }
+
+    /// States [A, T] of normalised tokens, scene frame.
+    pub fn states(&self, normalised: &[f32]) -> Vec<State> {
+        self.plan.window.states(normalised, &self.scale)
+    }
+
+    /// Reaction to a change in the world: the token of `agent` at `time_s` becomes `state`, final; all others see it
+    /// at the very next step. The recipe notes it, and that the result cannot be regenerated from its start. False
+    /// if the agent is not in the run or the time is not in its future.
+    pub fn overwrite(&mut self, agent: &AgentId, time_s: f64, state: &State) -> bool {
+        let Some(row) = self.plan.window.row_of(agent) else {
+            return false;
+        };
+        let token = self.plan.window.future_token_at(time_s);
+        let state = state.quantised();
+        let numbers = self.plan.window.normalise(row, token, &state, &self.scale);
+        self.sampler.overwrite(row, token, numbers);
+        self.recipe.given.push(GivenToken {
+            agent: agent.clone(),
+            token,
+            state: stored(&state),
+            level: 0.0,
+        });
+        let steps = self.sampler.event().taken.into();
+        self.recipe
+            .extra
+            .insert("overwritten_at_step".to_owned(), steps);
+        true
+    }
+
+    /// The result as it stands: decoded, and if every token is final judged and measured. An unfinished run is
+    /// marked incomplete and never scored.
+    pub fn finish(&self) -> Scene {
+        self.finish_judged().0
+    }
+
+    /// As [`Run::finish`], with the whole verdict (the escape's path, the contact) where there is one.
+    pub fn finish_judged(&self) -> (Scene, Option<Verdict>) {
+        let complete = self.sampler.finished();
+        let tokens = if complete {
+            self.sampler.tokens()
+        } else {
+            self.sampler.clean()
+        };
+        let mut scene = decode(&self.scene, &self.plan.window, &self.states(tokens));
+        let mut generated = Generated {
+            recipe: self.recipe.clone(),
+            from_frame: scene.now + 1,
+            complete,
+            gates: Vec::new(),
+            fault: None,
+            avoidability: None,
+            metrics: Vec::new(),
+            extra: crate::map::Extra::default(),
+        };
+        if !complete {
+            scene.generated = Some(Arc::new(generated));
+            return (scene, None);
+        }
+        let verdict = judge(&scene, &made_agents(&self.recipe));
+        generated.gates = quantised_gates(&verdict);
+        generated.fault = Some(verdict.stored_fault());
+        generated.avoidability = Some(verdict.avoidability);
+        scene.generated = Some(Arc::new(generated.clone()));
+        generated.metrics = explain(&scene)
+            .into_iter()
+            .map(|row| {
+                let mut metric = row.metric;
+                metric.value = quantise(metric.value);
+                metric
+            })
+            .collect();
+        scene.generated = Some(Arc::new(generated));
+        (scene, Some(verdict))
+    }
+}
+
+pub(super) fn quantised_gates(verdict: &Verdict) -> Vec<crate::scene::GateResult> {
+    let gates = verdict.gates.iter().cloned();
+    gates
+        .map(|mut gate| {
+            gate.value = quantise(gate.value);
+            gate.limit = quantise(gate.limit);
+            gate
+        })
+        .collect()
+}
+
+/// Agents whose future a recipe makes, in whole or in part.
+pub fn made_agents(recipe: &Recipe) -> BTreeSet<AgentId> {
+    let kept: BTreeSet<_> = recipe.kept.iter().collect();
+    let agents = recipe.agents.iter();
+    agents.filter(|id| !kept.contains(id)).cloned().collect()
+}
+
+impl Progress<'_> {
+    /// Steps taken and to be taken in all.
+    pub fn steps(&self) -> (usize, usize) {
+        let event = self.run.event();
+        (event.taken, event.total)
+    }
+
+    /// Levels, tokens and predictions.
+    pub fn event(&self) -> StepEvent<'_> {
+        self.run.event()
+    }
+
+    /// The run itself.
+    pub fn run(&self) -> &Run {
+        self.run
+    }
+
+    /// The scene as predicted.
+    pub fn preview(&self) -> Scene {
+        self.run.preview()
+    }
+
+    /// Share of the future tokens to be made that are final, in [0, 1].
+    pub fn final_share(&self) -> f64 {
+        let start = self.run.plan.matrix.levels();
+        let now = self.run.sampler.levels();
+        let made = (0..start.len()).filter(|at| at % T > NOW && start[*at] > 0.0);
+        let (mut done, mut all) = (0.0, 0.0);
+        for at in made {
+            all += 1.0;
+            done += f64::from(now[at] <= 0.0);
+        }
+        if all > 0.0 { done / all } else { 1.0 }
+    }
+}
+
+/// Drafts the recipe of `settings`, runs it, and returns the judged result. `on_step` sees every step and may stop
+/// the run; the result is then what the last step predicts, marked incomplete.
+///
+/// # Errors
+/// If nothing can be made, or the network fails.
+pub fn generate(
+    scene: &Scene,
+    settings: &Settings,
+    prepare: &dyn Prepare,
+    on_step: &mut dyn FnMut(&Progress<'_>) -> ControlFlow<()>,
+) -> Result<Scene, GenerateError> {
+    let recipe = draft(scene, settings, prepare.identity())?;
+    run_recipe(scene, recipe, prepare, on_step)
+}
+
+/// Carries out `recipe`; see [`generate`].
+///
+/// # Errors
+/// If the recipe does not fit the scene, or the network fails.
+pub fn run_recipe(
+    scene: &Scene,
+    recipe: Recipe,
+    prepare: &dyn Prepare,
+    on_step: &mut dyn FnMut(&Progress<'_>) -> ControlFlow<()>,
+) -> Result<Scene, GenerateError> {
+    let mut run = Run::new(scene, recipe, prepare)?;
+    while !run.finished() {
+        run.step()?;
+        if on_step(&Progress { run: &run }).is_break() {
+            break;
+        }
+    }
+    Ok(run.finish())
+}

@@ -1,0 +1,133 @@
+//! What a user sets before a run, and why a run cannot begin.
+
+use std::collections::BTreeSet;
+
+use super::attack::AttackError;
+use crate::diffusion::{DenoiseError, Schedule};
+use crate::scene::{AgentId, Edit, Guidance, Scene, ScheduleKind, Task};
+
+/// Whose future is made.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub enum Scope {
+    /// Everyone the scene leaves free; for an attack only the attackers, as if each had been touched.
+    #[default]
+    Auto,
+    /// Everyone the scene leaves free.
+    Everyone,
+    /// These agents fully; free agents they meet from noise level 0.5; everyone else stays as they are.
+    Touched(BTreeSet<AgentId>),
+}
+
+/// Everything about a run that is not in the scene.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Settings {
+    /// What is given to the model.
+    pub task: Task,
+    /// The scheduling matrix.
+    pub schedule: ScheduleKind,
+    /// Number of denoising steps.
+    pub steps: usize,
+    /// Seed of the noise.
+    pub seed: u64,
+    /// Number of the sample under the seed.
+    pub sample: u64,
+    /// Standard deviation of the starting noise; by task if unset: 0.5 with goals or attacks, 0.7 free.
+    pub temperature: Option<f64>,
+    /// Guidance terms.
+    pub guidance: Guidance,
+    /// Whose future is made.
+    pub scope: Scope,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            task: Task::Free,
+            schedule: ScheduleKind::Full,
+            steps: Schedule::paper_steps(ScheduleKind::Full),
+            seed: 1,
+            sample: 0,
+            temperature: None,
+            guidance: Guidance::default(),
+            scope: Scope::Auto,
+        }
+    }
+}
+
+impl Settings {
+    /// The temperature a run uses.
+    pub fn temperature_used(&self) -> f64 {
+        self.temperature.unwrap_or(match self.task {
+            Task::Free => 0.7,
+            Task::Goal | Task::Attack => 0.5,
+        })
+    }
+
+    /// Settings that answer an edit and touch only what it concerns: its agent fully, whom that agent meets from
+    /// level 0.5, nobody else. The same seed gives the same noise, so the difference comes from the edit alone. Edits
+    /// without an agent (signals, the present) concern everyone. The task follows from what `edited` holds.
+    pub fn answering(&self, edit: &Edit, edited: &Scene) -> Self {
+        let task = match (edited.attacks.is_empty(), edited.goals.is_empty()) {
+            (false, _) => Task::Attack,
+            (true, false) => Task::Goal,
+            (true, true) => Task::Free,
+        };
+        let scope = match edit.agent() {
+            Some(agent) if edited.agent(agent).is_some() => {
+                Scope::Touched(BTreeSet::from([agent.clone()]))
+            }
+            _ => Scope::Everyone,
+        };
+        Self {
+            task,
+            scope,
+            ..self.clone()
+        }
+    }
+}
+
+/// Why a result could not be made.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+pub enum GenerateError {
+    /// No vehicle, pedestrian or cyclist at the present.
+    #[error(
+        "no vehicle, pedestrian or cyclist is there at the present ({now_s:.1} s): move the present"
+    )]
+    Nobody {
+        /// The present, s.
+        now_s: f64,
+    },
+    /// Everyone is frozen, logged or out of scope.
+    #[error(
+        "nothing to make: every agent is frozen, follows the log, or is outside the edit's reach"
+    )]
+    NothingFree,
+    /// The task needs goals.
+    #[error("the task is to reach goals, but no goal belongs to a free agent there at the present")]
+    NoGoal,
+    /// The task needs attacks.
+    #[error("the task is an attack, but none is set: choose one of the candidates")]
+    NoAttack,
+    /// An attack that cannot be driven.
+    #[error(transparent)]
+    Attack(#[from] AttackError),
+    /// The recipe's agents are not those of the scene.
+    #[error("the recipe names agents {expected}, the scene's window holds {found}")]
+    OtherAgents {
+        /// As in the recipe.
+        expected: String,
+        /// As in the scene.
+        found: String,
+    },
+    /// A number of the recipe is out of range.
+    #[error("the recipe's {what} of {value} is not possible")]
+    BadRecipe {
+        /// Which number.
+        what: &'static str,
+        /// Its value.
+        value: f64,
+    },
+    /// The network failed.
+    #[error(transparent)]
+    Denoise(#[from] DenoiseError),
+}
