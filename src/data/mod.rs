@@ -9,6 +9,7 @@ mod draft;
 mod folder;
 mod report;
 mod sumo;
+mod xml;
 
 use std::fs;
 use std::io::Read as _;

@@ -20,6 +20,17 @@ pub fn quantise(value: f64) -> f64 {
     (value * 1e4).round() / 1e4
 }
 
+/// [`wrap_angle`] and [`quantise`] at once: the grid value next to ±π that still lies in (−π, π], so that reading a
+/// written heading wraps it no further (±3.1416 lies outside).
+pub fn quantise_angle(angle: f64) -> f64 {
+    let value = quantise(wrap_angle(angle));
+    if value.abs() > std::f64::consts::PI {
+        3.1415_f64.copysign(value)
+    } else {
+        value
+    }
+}
+
 /// [`quantise`] for both coordinates.
 pub fn quantise_point(point: DVec2) -> DVec2 {
     dvec2(quantise(point.x), quantise(point.y))
@@ -28,6 +39,16 @@ pub fn quantise_point(point: DVec2) -> DVec2 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_quantised_heading_near_pi_stays_where_it_is_when_wrapped() {
+        use std::f64::consts::PI;
+        for heading in [PI, -PI, 3.141_58, -3.141_58, 3.0 * PI, 1.0] {
+            let once = quantise_angle(heading);
+            assert_eq!(once.to_bits(), wrap_angle(once).to_bits());
+            assert!(angle_between(heading, once).abs() <= 1e-4);
+        }
+    }
 
     #[test]
     fn quantising_twice_changes_nothing_and_survives_text() {

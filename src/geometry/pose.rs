@@ -1,6 +1,6 @@
 //! A position with a heading, and the change of frame it stands for.
 
-use super::{DVec2, dvec2, quantise, quantise_point, wrap_angle};
+use super::{DVec2, dvec2, quantise_angle, quantise_point, wrap_angle};
 
 /// Position (m) and heading (rad, counter-clockwise from +x, in (−π, π]) in some frame.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
@@ -58,7 +58,7 @@ impl Pose {
     pub fn quantised(self) -> Self {
         Self {
             point: quantise_point(self.point),
-            heading: quantise(self.heading),
+            heading: quantise_angle(self.heading),
         }
     }
 }

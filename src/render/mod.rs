@@ -1,1 +1,31 @@
 //! A scene at a time to a draw list, a draw list to pixels.
+//!
+//! [`Composer`] turns a scene, a time and [`ViewOptions`] into a [`DrawList`]: plain vectors in layers, tested without a
+//! GPU. [`Gpu`] and [`Pane`] draw it, in the window (`ui::canvas`) and off-screen ([`Offscreen`]) alike.
+
+mod agents;
+mod camera;
+mod color;
+mod compose;
+mod draw_list;
+mod furniture;
+mod gpu;
+mod intents;
+mod map_layers;
+mod options;
+mod pick;
+mod strokes;
+mod style;
+mod trails;
+
+pub use camera::Camera;
+pub use color::Color;
+pub use compose::{Composer, draw_list};
+pub use draw_list::{
+    Anchor, Body, BodyShape, DrawList, Label, Layer, Line, Mark, MarkShape, Ribbon, Vertex,
+};
+pub use furniture::{bar_length_m, furniture};
+pub use gpu::{Gpu, PRIMITIVES, Pane, Primitive, View};
+pub use options::{Ghosts, Names, NoiseView, Path, PathKind, Trails, ViewOptions};
+pub use pick::{Hit, pick, pick_inside};
+pub use style::Style;

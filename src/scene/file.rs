@@ -20,7 +20,7 @@ use super::intent::{Attack, Goal, Pin};
 use super::recipe::Generated;
 use super::signal::{Signal, SignalState};
 use super::track::{State, Track};
-use crate::geometry::{DVec2, Polyline, dvec2, quantise, wrap_angle};
+use crate::geometry::{DVec2, Polyline, dvec2, quantise, quantise_angle};
 use crate::map::{
     Area, AreaKind, Extra, Lane, LaneId, LaneKind, Line, LineKind, Map, MapParts, StopSign,
 };
@@ -720,7 +720,7 @@ impl StatesFile {
                     );
                     Some(State {
                         position: dvec2(x, y),
-                        heading: wrap_angle(heading),
+                        heading: quantise_angle(heading),
                         velocity: dvec2(vx, vy),
                     })
                 }

@@ -243,7 +243,7 @@ impl Scene {
     /// Every state, size and goal on the file grid. Importers and edits leave scenes quantised, so a file read
     /// back holds the same bits.
     pub fn quantised(mut self) -> Self {
-        use crate::geometry::quantise;
+        use crate::geometry::{quantise, quantise_angle};
         for agent in &mut self.agents {
             let agent = Arc::make_mut(agent);
             agent.length = quantise(agent.length);
@@ -259,7 +259,7 @@ impl Scene {
         }
         for goal in &mut self.goals {
             goal.point = goal.point.map(quantise);
-            goal.heading = goal.heading.map(quantise);
+            goal.heading = goal.heading.map(quantise_angle);
             goal.speed = goal.speed.map(quantise);
         }
         self

@@ -1,6 +1,6 @@
 //! An agent's states over time, with validity carried frame by frame.
 
-use crate::geometry::{DVec2, Pose, lerp_angle, quantise, quantise_point};
+use crate::geometry::{DVec2, Pose, lerp_angle, quantise_angle, quantise_point};
 
 /// Where an agent is and how it moves: box centre, scene frame.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -46,7 +46,7 @@ impl State {
     pub fn quantised(&self) -> Self {
         Self {
             position: quantise_point(self.position),
-            heading: quantise(self.heading),
+            heading: quantise_angle(self.heading),
             velocity: quantise_point(self.velocity),
         }
     }

@@ -1,1 +1,3 @@
 //! The window: panels, tools, canvas.
+
+pub mod canvas;

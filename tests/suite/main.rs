@@ -2,4 +2,5 @@
 //! (`shaders`), the command line (`commands`), the window (`window`).
 
 mod commands;
+mod importers_xml;
 mod layers;

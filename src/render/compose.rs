@@ -1,0 +1,202 @@
+//! A scene at a time to a draw list. What did not change since the last list is handed out again as the same layer.
+
+use std::sync::Arc;
+
+use super::Style;
+use super::agents::{draw_agents, draw_contacts, draw_signals};
+use super::draw_list::{DrawList, Label, Layer};
+use super::intents::draw_intents;
+use super::map_layers::map_layers;
+use super::options::ViewOptions;
+use super::strokes::Sheet;
+use super::trails::{draw_sweep, draw_trails};
+use crate::geometry::DVec2;
+use crate::map::Map;
+use crate::scene::{Agent, AgentId, Attack, Goal, Scene, Signal};
+
+/// The draw list of a scene at a time, made from nothing. Who draws many frames keeps a [`Composer`].
+pub fn draw_list(scene: &Scene, time_s: f64, options: &ViewOptions, style: &Style) -> DrawList {
+    Composer::default().draw_list(scene, time_s, options, style)
+}
+
+/// Makes draw lists and remembers the parts of the last one: the map is drawn once, paths once per scene,
+/// and a frame in which nothing moved costs a few comparisons.
+#[derive(Debug, Default)]
+pub struct Composer {
+    map: Option<MapPart>,
+    trails: Option<(SceneKey, Arc<Layer>)>,
+    moving: Option<(SceneKey, f64, [Arc<Layer>; 2], Vec<Label>)>,
+}
+
+#[derive(Debug)]
+struct MapPart {
+    map: Arc<Map>,
+    style: &'static str,
+    origin: DVec2,
+    layers: Vec<Arc<Layer>>,
+}
+
+/// Everything that layers other than the map's depend on, beside the time. Tracks and signals are compared by
+/// identity: scenes share what an edit did not touch.
+#[derive(Debug)]
+struct SceneKey {
+    agents: Vec<Arc<Agent>>,
+    signals: Arc<Vec<Signal>>,
+    goals: Vec<Goal>,
+    attacks: Vec<Attack>,
+    log: Vec<AgentId>,
+    is_generated: bool,
+    now: usize,
+    dt_s: f64,
+    origin: DVec2,
+    options: ViewOptions,
+    style: &'static str,
+}
+
+impl SceneKey {
+    fn of(scene: &Scene, options: &ViewOptions, style: &Style, origin: DVec2) -> Self {
+        Self {
+            agents: scene.agents.clone(),
+            signals: Arc::clone(&scene.signals),
+            goals: scene.goals.clone(),
+            attacks: scene.attacks.clone(),
+            log: scene.log.keys().cloned().collect(),
+            is_generated: scene.generated.is_some(),
+            now: scene.now,
+            dt_s: scene.dt_s,
+            origin,
+            options: options.clone(),
+            style: style.name,
+        }
+    }
+
+    fn holds(&self, scene: &Scene, options: &ViewOptions, style: &Style, origin: DVec2) -> bool {
+        let same_agents = self.agents.len() == scene.agents.len()
+            && self
+                .agents
+                .iter()
+                .zip(&scene.agents)
+                .all(|(a, b)| Arc::ptr_eq(a, b));
+        same_agents
+            && Arc::ptr_eq(&self.signals, &scene.signals)
+            && self.goals == scene.goals
+            && self.attacks == scene.attacks
+            && self.log.iter().eq(scene.log.keys())
+            && self.is_generated == scene.generated.is_some()
+            && self.now == scene.now
+            && self.dt_s == scene.dt_s
+            && self.origin == origin
+            && self.options == *options
+            && self.style == style.name
+    }
+}
+
+impl Composer {
+    /// The draw list of a scene at a time.
+    pub fn draw_list(
+        &mut self,
+        scene: &Scene,
+        time_s: f64,
+        options: &ViewOptions,
+        style: &Style,
+    ) -> DrawList {
+        let (origin, mut layers) = self.map_part(scene, style);
+        let trails = self.trail_part(scene, options, style, origin);
+        let (moving, labels) = self.moving_part(scene, time_s, options, style, origin);
+        layers.push(trails);
+        layers.extend(moving);
+        let is_gridded = options.grid || scene.map.is_empty();
+        DrawList {
+            origin,
+            background: style.background,
+            grid: is_gridded.then_some(style.grid),
+            time_s: time_s - scene.now_s(),
+            layers,
+            labels,
+        }
+    }
+
+    fn map_part(&mut self, scene: &Scene, style: &Style) -> (DVec2, Vec<Arc<Layer>>) {
+        if let Some(part) = &self.map
+            && Arc::ptr_eq(&part.map, &scene.map)
+            && part.style == style.name
+            && (!scene.map.is_empty() || part.origin == origin_of(scene))
+        {
+            return (part.origin, part.layers.clone());
+        }
+        let origin = origin_of(scene);
+        let layers = map_layers(&scene.map, style, origin);
+        self.map = Some(MapPart {
+            map: Arc::clone(&scene.map),
+            style: style.name,
+            origin,
+            layers: layers.clone(),
+        });
+        (origin, layers)
+    }
+
+    fn trail_part(
+        &mut self,
+        scene: &Scene,
+        options: &ViewOptions,
+        style: &Style,
+        origin: DVec2,
+    ) -> Arc<Layer> {
+        // paths do not care where the pointer is
+        let options = ViewOptions {
+            hovered: None,
+            ..options.clone()
+        };
+        if let Some((key, layer)) = &self.trails
+            && key.holds(scene, &options, style, origin)
+        {
+            return Arc::clone(layer);
+        }
+        let mut sheet = Sheet::new(origin);
+        draw_trails(scene, &options, style, &mut sheet);
+        let layer = Arc::new(sheet.layer);
+        let key = SceneKey::of(scene, &options, style, origin);
+        self.trails = Some((key, Arc::clone(&layer)));
+        layer
+    }
+
+    fn moving_part(
+        &mut self,
+        scene: &Scene,
+        time_s: f64,
+        options: &ViewOptions,
+        style: &Style,
+        origin: DVec2,
+    ) -> ([Arc<Layer>; 2], Vec<Label>) {
+        if let Some((key, time, layers, labels)) = &self.moving
+            && *time == time_s
+            && key.holds(scene, options, style, origin)
+        {
+            return (layers.clone(), labels.clone());
+        }
+        let mut agents = Sheet::new(origin);
+        let mut marks = Sheet::new(origin);
+        let mut labels = Vec::new();
+        if let Some(agent) = options.hovered.as_ref().and_then(|id| scene.agent(id)) {
+            draw_sweep(scene, agent, style, &mut agents);
+        }
+        draw_signals(scene, time_s, &mut agents);
+        if options.intents {
+            labels.extend(draw_intents(scene, time_s, options, style, &mut marks));
+        }
+        labels.extend(draw_agents(scene, time_s, options, style, &mut agents));
+        if options.contacts {
+            draw_contacts(scene, time_s, options, style, &mut marks);
+        }
+        let layers = [Arc::new(agents.layer), Arc::new(marks.layer)];
+        let key = SceneKey::of(scene, options, style, origin);
+        self.moving = Some((key, time_s, layers.clone(), labels.clone()));
+        (layers, labels)
+    }
+}
+
+/// The middle of the map, else of the agents, on whole metres: `f32` offsets from it are exact enough for pixels.
+fn origin_of(scene: &Scene) -> DVec2 {
+    let bounds = scene.map.bounds().or_else(|| scene.agent_bounds());
+    bounds.map_or(DVec2::ZERO, |(low, high)| ((low + high) / 2.0).round())
+}

@@ -1,0 +1,276 @@
+//! What to draw, as plain vectors that a test can look into before any GPU sees them.
+//!
+//! Positions are `f32` metres from the list's own origin. A size given both in metres and in points is drawn at
+//! whichever is larger, so that nothing vanishes when the view is far.
+
+use std::sync::Arc;
+
+use bytemuck::{Pod, Zeroable};
+
+use super::Color;
+use crate::geometry::DVec2;
+
+/// A straight stroke with round ends; a polyline is many, with `start_m` carried along for its dashes.
+#[derive(Debug, Clone, Copy, PartialEq, Pod, Zeroable)]
+#[repr(C)]
+pub struct Line {
+    /// First end, m.
+    pub from: [f32; 2],
+    /// Second end, m.
+    pub to: [f32; 2],
+    /// Width, m, and least width, points.
+    pub width: [f32; 2],
+    /// Dash and gap; both 0 for a solid line.
+    pub dash: [f32; 2],
+    /// Distance travelled along the polyline before `from`, m.
+    pub start_m: f32,
+    /// Sum of [`Line::DASH_IN_POINTS`] and [`Line::FLAT_ENDS`].
+    pub flags: u32,
+    /// Colour.
+    pub color: Color,
+}
+
+impl Line {
+    /// Dash and gap are points, else metres.
+    pub const DASH_IN_POINTS: u32 = 1;
+    /// Ends are cut square.
+    pub const FLAT_ENDS: u32 = 2;
+}
+
+/// A piece of a path in time. Neighbours share their cross edges, so a translucent ribbon has no seams.
+#[derive(Debug, Clone, Copy, PartialEq, Pod, Zeroable)]
+#[repr(C)]
+pub struct Ribbon {
+    /// First end, m.
+    pub from: [f32; 2],
+    /// Second end, m.
+    pub to: [f32; 2],
+    /// Mitred left vector at the first end; length 1 on a straight path.
+    pub from_left: [f32; 2],
+    /// Mitred left vector at the second end.
+    pub to_left: [f32; 2],
+    /// Width, m, and least width, points.
+    pub width: [f32; 2],
+    /// Seconds from the scene's present at both ends.
+    pub time_s: [f32; 2],
+    /// Colour at the shown time and [`Ribbon::SPAN_S`] seconds later.
+    pub near: Color,
+    /// Colour at the far end of the gradient.
+    pub far: Color,
+    /// Half length of the ticks at whole seconds, points; 0 for none.
+    pub tick: f32,
+    /// How much of the opacity remains where the shown time has passed, [0, 1].
+    pub past: f32,
+}
+
+impl Ribbon {
+    /// Length of the time gradient, s.
+    pub const SPAN_S: f32 = 8.0;
+}
+
+/// An agent's footprint.
+#[derive(Debug, Clone, Copy, PartialEq, Pod, Zeroable)]
+#[repr(C)]
+pub struct Body {
+    /// Centre, m.
+    pub centre: [f32; 2],
+    /// Unit vector along the heading.
+    pub ahead: [f32; 2],
+    /// Half length and half width, m.
+    pub half: [f32; 2],
+    /// Least half extent, points.
+    pub least: f32,
+    /// Outline width, points.
+    pub edge_width: f32,
+    /// Fill.
+    pub fill: Color,
+    /// Outline.
+    pub edge: Color,
+    /// Windscreen and nose chevron.
+    pub nose: Color,
+    /// A [`BodyShape`].
+    pub shape: u32,
+    /// Opacity of the shadow.
+    pub shadow: f32,
+    /// Noise level in [0, 1]: roughens the outline and thins the fill.
+    pub noise: f32,
+    /// Makes the roughness of one agent unlike another's.
+    pub seed: f32,
+    /// Keeps the size a multiple of eight bytes; 0.
+    pub spare: f32,
+}
+
+/// Outlines of agents: a second cue beside colour.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u32)]
+pub enum BodyShape {
+    /// Rounded rectangle with a windscreen.
+    Vehicle = 0,
+    /// Rounded rectangle with a nose chevron: the ego.
+    Ego = 1,
+    /// Circle with a dot ahead.
+    Pedestrian = 2,
+    /// Lens, pointed at both ends.
+    Cyclist = 3,
+    /// Plain rectangle.
+    Thing = 4,
+    /// Outline and a faint fill: a ghost.
+    Ghost = 5,
+}
+
+/// A symbol.
+#[derive(Debug, Clone, Copy, PartialEq, Pod, Zeroable)]
+#[repr(C)]
+pub struct Mark {
+    /// Where, m.
+    pub at: [f32; 2],
+    /// Direction it points to, unit vector in the scene frame; (0, 0) stands upright on screen.
+    pub ahead: [f32; 2],
+    /// Shift on screen, points, right and up.
+    pub shift: [f32; 2],
+    /// Radius, m, and least radius, points.
+    pub radius: [f32; 2],
+    /// Stroke width, points.
+    pub stroke: f32,
+    /// What the shape makes of it: filled share of a clock, gap of a dashed ring, points.
+    pub value: f32,
+    /// Fill.
+    pub fill: Color,
+    /// Stroke.
+    pub edge: Color,
+    /// A [`MarkShape`].
+    pub shape: u32,
+    /// Not drawn if smaller than this radius, points; 0 for always.
+    pub hide_below: f32,
+}
+
+/// Symbols.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u32)]
+pub enum MarkShape {
+    /// A disc with a rim.
+    Disc = 0,
+    /// A ring; dashes of `value` points if > 0.
+    Ring = 1,
+    /// A ring with four hairs: a target.
+    Target = 2,
+    /// A diagonal cross: contact.
+    Cross = 3,
+    /// A pole with a pennant, foot on the point.
+    Flag = 4,
+    /// A clock face filled to `value` in [0, 1].
+    Clock = 5,
+    /// An open chevron.
+    Chevron = 6,
+    /// A bar across: a stop point with its lamp colour.
+    Bar = 7,
+    /// An octagon: a stop sign.
+    Octagon = 8,
+    /// A square, for handles.
+    Square = 9,
+    /// An arrow head, filled.
+    Arrow = 10,
+}
+
+/// A corner of a filled area.
+#[derive(Debug, Clone, Copy, PartialEq, Pod, Zeroable)]
+#[repr(C)]
+pub struct Vertex {
+    /// Where, m.
+    pub at: [f32; 2],
+    /// Colour.
+    pub color: Color,
+    /// 0 plain, 1 hatched.
+    pub pattern: u32,
+}
+
+/// One sheet of a picture. Within it areas lie under ribbons, under lines, under bodies, under marks; each kind
+/// is one draw call.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Layer {
+    /// Corners of areas.
+    pub vertices: Vec<Vertex>,
+    /// Triangles over `vertices`.
+    pub triangles: Vec<[u32; 3]>,
+    /// Paths in time.
+    pub ribbons: Vec<Ribbon>,
+    /// Strokes.
+    pub lines: Vec<Line>,
+    /// Footprints.
+    pub bodies: Vec<Body>,
+    /// Symbols.
+    pub marks: Vec<Mark>,
+}
+
+impl Layer {
+    /// Whether there is nothing on it.
+    pub fn is_empty(&self) -> bool {
+        self.triangles.is_empty()
+            && self.ribbons.is_empty()
+            && self.lines.is_empty()
+            && self.bodies.is_empty()
+            && self.marks.is_empty()
+    }
+
+    /// Bytes that go to the GPU.
+    pub fn bytes(&self) -> usize {
+        size_of_val(&*self.vertices)
+            + size_of_val(&*self.triangles)
+            + size_of_val(&*self.ribbons)
+            + size_of_val(&*self.lines)
+            + size_of_val(&*self.bodies)
+            + size_of_val(&*self.marks)
+    }
+}
+
+/// Text at a place. The window draws it with its own fonts, the off-screen renderer with bundled ones.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Label {
+    /// The words.
+    pub text: String,
+    /// Where.
+    pub anchor: Anchor,
+    /// Shift on screen from the anchor, points, right and down.
+    pub shift: [f32; 2],
+    /// Which part of the text lies at the anchor: 0 left or top, 0.5 middle, 1 right or bottom.
+    pub align: [f32; 2],
+    /// Font size, points.
+    pub size: f32,
+    /// Colour of the letters.
+    pub color: Color,
+    /// Colour around the letters; clear for none.
+    pub halo: Color,
+}
+
+/// What a label hangs on.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Anchor {
+    /// A point of the scene, m.
+    World(DVec2),
+    /// A point of the viewport, points from the top left corner.
+    Screen([f32; 2]),
+}
+
+/// Everything of a picture that does not depend on the camera.
+#[derive(Debug, Clone, PartialEq)]
+pub struct DrawList {
+    /// Scene point that the layers' (0, 0) stands for, m.
+    pub origin: DVec2,
+    /// Colour behind everything.
+    pub background: Color,
+    /// Fine and coarse colour of the metre grid, if it is shown.
+    pub grid: Option<[Color; 2]>,
+    /// Seconds from the scene's present; ribbons look different before and after it.
+    pub time_s: f64,
+    /// Bottom to top. Sheets that did not change are the same `Arc` as in the list before and need no upload.
+    pub layers: Vec<Arc<Layer>>,
+    /// Text, drawn last.
+    pub labels: Vec<Label>,
+}
+
+impl DrawList {
+    /// `point` as the layers hold it.
+    pub fn local(origin: DVec2, point: DVec2) -> [f32; 2] {
+        (point - origin).as_vec2().to_array()
+    }
+}

@@ -1,0 +1,193 @@
+//! The bird's-eye canvas inside the window: the same draw lists as pictures and clips, painted by the window's own
+//! graphics device. What the pointer means is decided elsewhere, with [`crate::render::pick`].
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::Mutex;
+use std::sync::PoisonError;
+
+use eframe::egui_wgpu;
+use egui::Color32;
+use egui::FontId;
+use egui::Painter;
+use egui::Pos2;
+use egui::Rect;
+use egui::Ui;
+use egui::vec2;
+
+use crate::geometry::DVec2;
+use crate::geometry::dvec2;
+use crate::render::Anchor;
+use crate::render::Camera;
+use crate::render::Color;
+use crate::render::Composer;
+use crate::render::DrawList;
+use crate::render::Gpu;
+use crate::render::Label;
+use crate::render::Layer;
+use crate::render::Pane;
+use crate::render::Style;
+use crate::render::ViewOptions;
+use crate::render::furniture;
+use crate::scene::Scene;
+
+/// Prepares the window's graphics device for canvases; call once when the window opens.
+pub fn install(state: &egui_wgpu::RenderState) {
+    let resources = Resources {
+        gpu: Gpu::new(&state.device, state.target_format),
+        panes: BTreeMap::new(),
+    };
+    state.renderer.write().callback_resources.insert(resources);
+}
+
+/// One view of a scene. Keeps what was drawn last, so that an unchanged scene costs nothing.
+#[derive(Debug, Default)]
+pub struct Canvas {
+    composer: Composer,
+    furniture: Option<(Camera, [f32; 2], &'static str, Arc<Layer>, Vec<Label>)>,
+    uploaded: Arc<Mutex<usize>>,
+}
+
+impl Canvas {
+    /// Paints the scene at a time into `rect`. `pane` tells the canvases of one window apart. Without a graphics
+    /// device (or before [`install`]) background and labels are painted alone.
+    pub fn paint(
+        &mut self,
+        ui: &Ui,
+        (pane, rect, camera): (usize, Rect, &Camera),
+        (scene, time_s): (&Scene, f64),
+        options: &ViewOptions,
+        style: &Style,
+    ) {
+        let list = self.composer.draw_list(scene, time_s, options, style);
+        let painter = ui.painter_at(rect);
+        let size = dvec2(f64::from(rect.width()), f64::from(rect.height()));
+        let (layer, labels) = self.furniture(camera, size, style);
+        painter.rect_filled(rect, 0.0, egui_color(style.background));
+        let scale = f64::from(ui.ctx().pixels_per_point());
+        let texts = list.labels.clone();
+        let frame = Frame {
+            pane,
+            list,
+            furniture: layer,
+            camera: *camera,
+            pixels: size * scale,
+            pixels_per_point: scale,
+            uploaded: Arc::clone(&self.uploaded),
+        };
+        let callback = egui_wgpu::Callback::new_paint_callback(rect, frame);
+        painter.add(callback);
+        for label in texts.iter().chain(&labels) {
+            paint_label(&painter, label, rect, camera, size);
+        }
+    }
+
+    /// Bytes of layers that the last painted frame sent to the graphics device.
+    pub fn uploaded_bytes(&self) -> usize {
+        *self.uploaded.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn furniture(
+        &mut self,
+        camera: &Camera,
+        size: DVec2,
+        style: &Style,
+    ) -> (Arc<Layer>, Vec<Label>) {
+        let extent = size.as_vec2().to_array();
+        if let Some((old, old_extent, name, layer, labels)) = &self.furniture
+            && (old, old_extent, *name) == (camera, &extent, style.name)
+        {
+            return (Arc::clone(layer), labels.clone());
+        }
+        let (layer, labels) = furniture(camera, size, style);
+        let layer = Arc::new(layer);
+        self.furniture = Some((
+            *camera,
+            extent,
+            style.name,
+            Arc::clone(&layer),
+            labels.clone(),
+        ));
+        (layer, labels)
+    }
+}
+
+/// A colour of a draw list as the window's painter takes it.
+pub fn egui_color(color: Color) -> Color32 {
+    let [red, green, blue, alpha] = color.0;
+    Color32::from_rgba_unmultiplied(red, green, blue, alpha)
+}
+
+fn paint_label(painter: &Painter, label: &Label, rect: Rect, camera: &Camera, size: DVec2) {
+    let at = match label.anchor {
+        Anchor::World(point) => {
+            let at = camera.screen_from_world(point, size);
+            Pos2::new(at.x as f32, at.y as f32)
+        }
+        Anchor::Screen([x, y]) => Pos2::new(x, y),
+    };
+    let at = rect.min + at.to_vec2() + vec2(label.shift[0], label.shift[1]);
+    if !rect.expand(40.0).contains(at) {
+        return;
+    }
+    let font = FontId::proportional(label.size);
+    let galley = painter.layout_no_wrap(label.text.clone(), font, egui_color(label.color));
+    let extent = galley.size();
+    let corner = at - vec2(label.align[0] * extent.x, label.align[1] * extent.y);
+    if label.halo.0[3] > 0 {
+        let halo = Rect::from_min_size(corner, extent).expand2(vec2(3.0, 0.5));
+        painter.rect_filled(halo, 3.0, egui_color(label.halo.faded(0.62)));
+    }
+    painter.galley(corner, galley, egui_color(label.color));
+}
+
+/// What the graphics device keeps for all canvases.
+struct Resources {
+    gpu: Gpu,
+    panes: BTreeMap<usize, Pane>,
+}
+
+/// One frame of one canvas, on its way to the graphics device.
+struct Frame {
+    pane: usize,
+    list: DrawList,
+    furniture: Arc<Layer>,
+    camera: Camera,
+    pixels: DVec2,
+    pixels_per_point: f64,
+    uploaded: Arc<Mutex<usize>>,
+}
+
+impl egui_wgpu::CallbackTrait for Frame {
+    fn prepare(
+        &self,
+        device: &wgpu::Device,
+        queue: &wgpu::Queue,
+        _screen: &egui_wgpu::ScreenDescriptor,
+        _encoder: &mut wgpu::CommandEncoder,
+        resources: &mut egui_wgpu::CallbackResources,
+    ) -> Vec<wgpu::CommandBuffer> {
+        if let Some(Resources { gpu, panes }) = resources.get_mut::<Resources>() {
+            let pane = panes
+                .entry(self.pane)
+                .or_insert_with(|| Pane::new(gpu, device));
+            let view = (&self.camera, self.pixels, self.pixels_per_point);
+            let bytes = pane.prepare((device, queue), &self.list, &self.furniture, view);
+            *self.uploaded.lock().unwrap_or_else(PoisonError::into_inner) = bytes;
+        }
+        Vec::new()
+    }
+
+    fn paint(
+        &self,
+        _info: egui::PaintCallbackInfo,
+        pass: &mut wgpu::RenderPass<'static>,
+        resources: &egui_wgpu::CallbackResources,
+    ) {
+        if let Some(Resources { gpu, panes }) = resources.get::<Resources>()
+            && let Some(pane) = panes.get(&self.pane)
+        {
+            pane.paint(gpu, pass);
+        }
+    }
+}
