@@ -36,7 +36,6 @@
 //! | candle_core | model/ |
 //! | candle_nn | model/ |
 //! | gemm | model/ |
-//! | pulp | model/ |
 //! | wgpu | render/ ui/ |
 //! | egui | ui/ |
 //! | eframe | ui/ |

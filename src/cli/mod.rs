@@ -9,6 +9,7 @@
 )]
 
 mod schema;
+mod window;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -36,10 +37,7 @@ pub fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let result = match arguments.command {
         Some(Command::Schema(arguments)) => schema::run(&arguments),
-        None => {
-            let _ = arguments.scene;
-            Ok(())
-        }
+        None => window::run(arguments.scene),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

@@ -1,3 +1,77 @@
 //! The window: panels, tools, canvas.
+//!
+//! [`Editor`] is the state of the document and knows no window; panels read it and push [`Action`]s, which
+//! [`App`] carries out after each frame. Files are read and written on a thread of their own.
 
+mod action;
+mod app;
+mod bundled;
 pub mod canvas;
+mod display;
+mod editor;
+mod files;
+mod icons;
+mod overlay;
+mod panels;
+mod panes;
+mod settings;
+mod theme;
+mod thumbnail;
+mod timeline;
+mod tools;
+mod widgets;
+
+pub use action::Action;
+pub use action::Command;
+pub use app::App;
+pub use display::display_available;
+pub use editor::Document;
+pub use editor::Editor;
+
+use std::path::PathBuf;
+
+/// What the window begins with.
+#[derive(Debug, Clone, Default)]
+pub struct Start {
+    /// A scene file or folder to open; else the first bundled scene.
+    pub scene: Option<PathBuf>,
+    /// Which of several scenes in it.
+    pub pick: Option<String>,
+    /// Names and texts of the scenes that come with the program.
+    pub bundled: &'static [(&'static str, &'static str)],
+    /// Folder for settings and autosaves; the system's place for them if absent.
+    pub folder: Option<PathBuf>,
+}
+
+/// Why the window did not open.
+#[derive(Debug, thiserror::Error)]
+#[error("the window did not open: {message}")]
+pub struct WindowError {
+    message: String,
+}
+
+/// Opens the window and returns when it is closed. Call on the main thread.
+///
+/// # Errors
+/// If there is no display or no graphics adapter.
+pub fn run(start: Start) -> Result<(), WindowError> {
+    let viewport = egui::ViewportBuilder::default()
+        .with_title("Nearmiss")
+        .with_app_id("nearmiss")
+        .with_inner_size([1440.0, 900.0])
+        .with_min_inner_size([960.0, 600.0])
+        .with_icon(icons::app_icon());
+    let options = eframe::NativeOptions {
+        viewport,
+        centered: true,
+        ..eframe::NativeOptions::default()
+    };
+    eframe::run_native(
+        "nearmiss",
+        options,
+        Box::new(|context| Ok(Box::new(App::new(context, start)))),
+    )
+    .map_err(|error| WindowError {
+        message: error.to_string(),
+    })
+}

@@ -4,4 +4,3 @@
 mod commands;
 mod importers_xml;
 mod layers;
-mod reference;

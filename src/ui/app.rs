@@ -1,0 +1,987 @@
+//! The application: lays out the panels, carries out wishes, talks to the file thread.
+
+use std::path::Path;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use egui::Context;
+use egui::Event;
+use egui::Key;
+use egui::Ui;
+use egui::vec2;
+
+use super::Start;
+use super::action::Action;
+use super::action::Command;
+use super::action::Notice;
+use super::action::Weight;
+use super::bundled::Bundled;
+use super::canvas;
+use super::editor::Document;
+use super::editor::Editor;
+use super::files;
+use super::files::Answer;
+use super::files::Files;
+use super::files::Purpose;
+use super::files::Recovery;
+use super::files::Request;
+use super::icons::Icon;
+use super::panels::agents;
+use super::panels::dialogs;
+use super::panels::dialogs::Outcome;
+use super::panels::dialogs::PathField;
+use super::panels::dialogs::Unsaved;
+use super::panels::help;
+use super::panels::history;
+use super::panels::inspector;
+use super::panels::library::Library;
+use super::panels::library::Place;
+use super::panels::notices::Notices;
+use super::panels::palette::Palette;
+use super::panels::status;
+use super::panels::top;
+use super::panes::Panes;
+use super::settings::Recent;
+use super::settings::Settings;
+use super::theme;
+use super::theme::tokens;
+use super::timeline;
+use super::widgets;
+use crate::data;
+use crate::scene::Scene;
+
+/// At most one autosave in this time, s.
+const AUTOSAVE_S: f64 = 2.0;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum LeftTab {
+    Scenes,
+    Agents,
+    History,
+}
+
+/// What waits for an answer about unsaved changes.
+#[derive(Debug, Clone)]
+enum Pending {
+    Do(Action),
+    Quit,
+}
+
+/// A scene that could not be opened, shown in place of one.
+#[derive(Debug, Clone, PartialEq)]
+struct Failure {
+    path: PathBuf,
+    message: String,
+}
+
+/// The window's application.
+pub struct App {
+    editor: Editor,
+    panes: Panes,
+    library: Library,
+    settings: Settings,
+    stored: Settings,
+    folder: PathBuf,
+    files: Files,
+    left_tab: LeftTab,
+    agent_filter: String,
+    curves: inspector::Curves,
+    events: timeline::Events,
+    notices: Notices,
+    palette: Option<Palette>,
+    help: bool,
+    path_field: Option<PathField>,
+    unsaved: Option<Pending>,
+    after_save: Option<Pending>,
+    recoveries: Vec<Recovery>,
+    failure: Option<Failure>,
+    ticket: u64,
+    opening: Option<String>,
+    saving: bool,
+    autosaved: (u64, f64),
+    next_agent: Option<Command>,
+    play_first: bool,
+    quitting: bool,
+    title: String,
+}
+
+impl App {
+    /// Builds the application inside a window (or a test harness).
+    pub fn new(creation: &eframe::CreationContext<'_>, start: Start) -> Self {
+        let context = &creation.egui_ctx;
+        theme::install(context);
+        context.options_mut(|options| options.zoom_with_keyboard = false);
+        if let Some(state) = &creation.wgpu_render_state {
+            canvas::install(state);
+        }
+        let folder = start.folder.clone().unwrap_or_else(|| {
+            eframe::storage_dir("nearmiss").unwrap_or_else(|| PathBuf::from(".nearmiss"))
+        });
+        let settings = Settings::load(&folder);
+        let recoveries = files::recoveries(&folder);
+        let wake = {
+            let context = context.clone();
+            Arc::new(move || context.request_repaint())
+        };
+        let files = Files::start(folder.clone(), wake);
+        if !start.bundled.is_empty() {
+            files.ask(Request::Bundled(start.bundled));
+        }
+        let mut app = Self {
+            editor: Editor::default(),
+            panes: Panes::default(),
+            library: Library::default(),
+            stored: settings.clone(),
+            settings,
+            folder,
+            files,
+            left_tab: LeftTab::Scenes,
+            agent_filter: String::new(),
+            curves: inspector::Curves::default(),
+            events: timeline::Events::default(),
+            notices: Notices::default(),
+            palette: None,
+            help: false,
+            path_field: None,
+            unsaved: None,
+            after_save: None,
+            recoveries,
+            failure: None,
+            ticket: 0,
+            opening: None,
+            saving: false,
+            autosaved: (0, 0.0),
+            next_agent: None,
+            play_first: start.scene.is_none(),
+            quitting: false,
+            title: String::new(),
+        };
+        app.editor.looping = app.settings.looping;
+        app.panes.count = app.settings.panes;
+        app.panes.linked = app.settings.linked;
+        context.set_theme(theme_of(app.settings.dark));
+        context.set_zoom_factor(app.settings.zoom);
+        match start.scene {
+            Some(path) => app.open(path, start.pick),
+            None if start.bundled.is_empty() => {}
+            None => app.opening = Some("the bundled scenes".to_owned()),
+        }
+        app
+    }
+
+    /// The document and its state, for tests and for callers that start with one.
+    pub fn editor(&self) -> &Editor {
+        &self.editor
+    }
+
+    /// The notices on screen.
+    pub fn notice_texts(&self) -> Vec<String> {
+        self.notices
+            .list()
+            .map(|notice| notice.text.clone())
+            .collect()
+    }
+
+    /// Why no scene is shown, if opening one failed.
+    pub fn failure_text(&self) -> Option<&str> {
+        self.failure
+            .as_ref()
+            .map(|failure| failure.message.as_str())
+    }
+
+    fn say(&mut self, weight: Weight, text: impl Into<String>) {
+        self.editor.notices.push(Notice::new(weight, text));
+    }
+
+    fn modal_open(&self) -> bool {
+        self.palette.is_some()
+            || self.help
+            || self.path_field.is_some()
+            || self.unsaved.is_some()
+            || !self.recoveries.is_empty()
+    }
+
+    /// Begins to open a file, or one scene of it. A file with several scenes is listed first.
+    fn open(&mut self, path: PathBuf, pick: Option<String>) {
+        self.ticket += 1;
+        let ticket = self.ticket;
+        let shown = path.file_name().unwrap_or(path.as_os_str());
+        self.opening = Some(shown.to_string_lossy().into_owned());
+        let listed =
+            self.library.listing.as_ref().is_some_and(|(_, entries)| {
+                entries.iter().any(|e| e.file == path && e.pick == pick)
+            });
+        if pick.is_some() || listed {
+            self.files.ask(Request::Open { ticket, path, pick });
+        } else {
+            self.files.ask(Request::List { ticket, path });
+        }
+    }
+
+    fn opened(&mut self, opened: data::Opened, place: Place, origin: String) {
+        let report = opened.report.lines();
+        let problems = opened.report.problems.len() + opened.report.further_problems;
+        if problems > 0 {
+            let text = format!("{problems} things in this file were not usable and left out.");
+            let detail = report.join("\n");
+            let notice = Notice::new(Weight::Warning, text).with_detail(detail);
+            self.editor.notices.push(notice);
+        }
+        self.show(opened.scene, origin, report, place);
+    }
+
+    fn show(&mut self, scene: Scene, origin: String, report: Vec<String>, place: Place) {
+        let now_s = scene.now_s();
+        let mut document = Document::new(scene, origin, report);
+        if let Place::File(path, None) = &place
+            && path.extension().is_some_and(|end| end == "json")
+            && document.report.is_empty()
+        {
+            document.path = Some(path.clone());
+        }
+        self.editor.open(document);
+        self.editor.time_s = now_s;
+        self.editor.playing = false;
+        if std::mem::take(&mut self.play_first) {
+            self.editor.time_s = 0.0;
+            self.editor.playing = true;
+        }
+        self.autosaved.0 = self.editor.revision();
+        self.panes.reset();
+        self.failure = None;
+        self.library.open = Some(place);
+    }
+
+    /// Carries out what would lose unsaved changes, or asks first.
+    fn guarded(&mut self, action: Action) {
+        let modified = self.editor.document().is_some_and(Document::modified);
+        if modified {
+            self.unsaved = Some(Pending::Do(action));
+        } else {
+            self.replace(action);
+        }
+    }
+
+    fn replace(&mut self, action: Action) {
+        match action {
+            Action::Open { path, pick } => self.open(path, pick),
+            Action::OpenBundled(index) => {
+                if let Some(bundled) = self.library.bundled.get(index) {
+                    let (scene, name) = (Scene::clone(&bundled.scene), bundled.name.clone());
+                    self.show(scene, name, Vec::new(), Place::Bundled(index));
+                }
+            }
+            Action::Recover(index) => {
+                if let Some(offer) = self.recoveries.get(index) {
+                    let path = offer.path.clone();
+                    self.recoveries.clear();
+                    self.open(path, None);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn act(&mut self, action: Action, context: &Context) {
+        match action {
+            Action::Open { .. } | Action::OpenBundled(_) | Action::Recover(_) => {
+                self.guarded(action);
+            }
+            Action::ForgetRecovery => {
+                let paths = self.recoveries.drain(..).map(|offer| offer.path).collect();
+                self.files.ask(Request::Forget(paths));
+            }
+            Action::SaveTo(path) => self.save(path),
+            Action::Layout(count) => self.panes.count = count,
+            Action::Run(command) => self.run(command, context),
+            other => self.editor.apply(&other),
+        }
+    }
+
+    fn run(&mut self, command: Command, context: &Context) {
+        if self.panes.run(command) {
+            return;
+        }
+        match command {
+            Command::Open => self.ask_path(Purpose::Open),
+            Command::OpenFolder => self.ask_path(Purpose::OpenFolder),
+            Command::Save => {
+                let known = self.editor.document().and_then(|open| open.path.clone());
+                match known {
+                    Some(path) => self.save(path),
+                    None => self.ask_path(Purpose::Save),
+                }
+            }
+            Command::SaveAs | Command::Export => self.ask_path(Purpose::Save),
+            Command::PreviousScene | Command::NextScene => {
+                let by = if command == Command::NextScene { 1 } else { -1 };
+                if let Some(action) = self.library.neighbour(by) {
+                    self.guarded(action);
+                }
+            }
+            Command::Palette => self.palette = Some(Palette::default()),
+            Command::Help => self.help = true,
+            Command::Theme => {
+                self.settings.dark = !self.settings.dark;
+                context.set_theme(theme_of(self.settings.dark));
+            }
+            Command::LeftPanel => self.settings.left = !self.settings.left,
+            Command::RightPanel => self.settings.right = !self.settings.right,
+            Command::ZoomIn | Command::ZoomOut => {
+                let by = if command == Command::ZoomIn {
+                    0.1
+                } else {
+                    -0.1
+                };
+                self.settings.zoom = (self.settings.zoom + by).clamp(0.6, 2.5);
+                context.set_zoom_factor(self.settings.zoom);
+            }
+            Command::Quit => context.send_viewport_cmd(egui::ViewportCommand::Close),
+            Command::Cancel if self.panes.cancel() => self.editor.apply(&Action::DropPreview),
+            other => self.editor.apply(&Action::Run(other)),
+        }
+    }
+
+    fn ask_path(&mut self, purpose: Purpose) {
+        let open = self.editor.document();
+        if purpose == Purpose::Save && open.is_none() {
+            self.say(Weight::Info, "Open a scene first, then save it.");
+            return;
+        }
+        let name = open.map_or_else(String::new, |open| {
+            let scene = open.history.scene();
+            let word = if scene.name.is_empty() {
+                "scene"
+            } else {
+                &scene.name
+            };
+            format!("{}.json", file_stem(word))
+        });
+        let start = self
+            .settings
+            .recents
+            .first()
+            .and_then(|recent| recent.path.parent())
+            .map(Path::to_owned);
+        if files::dialogs_available() {
+            self.files.ask_user(purpose, start.as_deref(), &name);
+            return;
+        }
+        let folder = start
+            .or_else(|| std::env::current_dir().ok())
+            .unwrap_or_default();
+        let typed = match purpose {
+            Purpose::Save => folder.join(name).display().to_string(),
+            Purpose::Open | Purpose::OpenFolder => format!("{}/", folder.display()),
+        };
+        self.path_field = Some(PathField::new(purpose, typed));
+    }
+
+    fn picked(&mut self, purpose: Purpose, path: PathBuf) {
+        match purpose {
+            Purpose::Open | Purpose::OpenFolder => self.guarded(Action::Open { path, pick: None }),
+            Purpose::Save => {
+                let path = if path.extension().is_none() {
+                    path.with_extension("json")
+                } else {
+                    path
+                };
+                self.save(path);
+            }
+        }
+    }
+
+    fn save(&mut self, path: PathBuf) {
+        if let Some(scene) = self.editor.committed().cloned() {
+            self.saving = true;
+            self.files.ask(Request::Save { scene, path });
+        }
+    }
+
+    fn hear(&mut self) {
+        while let Some(answer) = self.files.answer() {
+            match answer {
+                Answer::Bundled(bundled) => self.bundled(bundled),
+                Answer::Opened {
+                    ticket,
+                    path,
+                    pick,
+                    result,
+                } if ticket == self.ticket => {
+                    self.opening = None;
+                    match result {
+                        Ok(opened) => self.arrived(*opened, path, pick),
+                        Err(message) => self.failed(path, message),
+                    }
+                }
+                Answer::Listed {
+                    ticket,
+                    path,
+                    result,
+                } if ticket == self.ticket => self.listed(path, result),
+                Answer::Opened { .. } | Answer::Listed { .. } => {}
+                Answer::Saved {
+                    scene,
+                    path,
+                    result,
+                } => self.saved(scene, path, result),
+                Answer::AutosaveFailed(message) => {
+                    let text = "The autosave could not be written. Save your work to a file.";
+                    let notice = Notice::new(Weight::Warning, text).with_detail(message);
+                    self.editor.notices.push(notice);
+                }
+                Answer::Completions { typed, paths } => {
+                    if let Some(field) = &mut self.path_field
+                        && field.typed == typed
+                    {
+                        field.completions = paths;
+                    }
+                }
+                Answer::Picked { purpose, path } => {
+                    if let Some(path) = path {
+                        self.picked(purpose, path);
+                    }
+                }
+                Answer::Thumbnail {
+                    path,
+                    pick,
+                    picture,
+                } => self.library.keep(path, pick, picture),
+            }
+        }
+    }
+
+    fn bundled(&mut self, bundled: Vec<Bundled>) {
+        self.library.bundled = bundled;
+        let waiting = self.editor.document().is_none() && self.ticket == 0;
+        if waiting {
+            self.opening = None;
+            self.replace(Action::OpenBundled(0));
+        }
+    }
+
+    fn arrived(&mut self, opened: data::Opened, path: PathBuf, pick: Option<String>) {
+        let restored = path.starts_with(&self.folder);
+        let origin = match &pick {
+            Some(pick) => format!("{} [{pick}]", path.display()),
+            None => path.display().to_string(),
+        };
+        if restored {
+            let name = opened.scene.name.clone();
+            self.opened(opened, Place::File(path, pick), name);
+            if let Some(open) = self.editor.document_mut() {
+                open.path = None;
+            }
+            self.say(Weight::Good, "Restored. Save it to keep it.");
+            return;
+        }
+        self.settings.remember(Recent {
+            path: path.clone(),
+            pick: pick.clone(),
+            name: opened.scene.name.clone(),
+        });
+        self.opened(opened, Place::File(path, pick), origin);
+    }
+
+    fn listed(&mut self, path: PathBuf, result: Result<Vec<data::Entry>, String>) {
+        match result {
+            Ok(entries) => {
+                let several = entries.len() > 1;
+                let Some(first) = entries.first().cloned() else {
+                    self.opening = None;
+                    self.failed(path, "There is no scene in it.".to_owned());
+                    return;
+                };
+                if several {
+                    self.left_tab = LeftTab::Scenes;
+                    self.settings.left = true;
+                    self.library.listing = Some((path, entries));
+                }
+                self.files.ask(Request::Open {
+                    ticket: self.ticket,
+                    path: first.file,
+                    pick: first.pick,
+                });
+            }
+            Err(message) => {
+                self.opening = None;
+                self.failed(path, message);
+            }
+        }
+    }
+
+    fn failed(&mut self, path: PathBuf, message: String) {
+        if self.editor.document().is_some() {
+            let name = path.file_name().unwrap_or(path.as_os_str());
+            let text = format!("{} was not opened.", name.to_string_lossy());
+            let notice = Notice::new(Weight::Error, text).with_detail(message.clone());
+            self.editor.notices.push(notice);
+        }
+        self.failure = Some(Failure { path, message });
+    }
+
+    fn saved(&mut self, scene: Arc<Scene>, path: PathBuf, result: Result<u64, String>) {
+        self.saving = false;
+        match result {
+            Ok(bytes) => {
+                let kilobytes = bytes.div_ceil(1024);
+                let text = format!("Written and checked: {} ({kilobytes} kB)", path.display());
+                self.say(Weight::Good, text);
+                self.settings.remember(Recent {
+                    path: path.clone(),
+                    pick: None,
+                    name: scene.name.clone(),
+                });
+                if let Some(open) = self.editor.document_mut() {
+                    open.mark_saved(scene, path);
+                    if !open.modified() {
+                        self.files.ask(Request::DropAutosave);
+                    }
+                }
+                if let Some(pending) = self.after_save.take() {
+                    self.go_on(pending);
+                }
+            }
+            Err(message) => {
+                self.after_save = None;
+                let notice =
+                    Notice::new(Weight::Error, "The scene was not saved.").with_detail(message);
+                self.editor.notices.push(notice);
+            }
+        }
+    }
+
+    fn go_on(&mut self, pending: Pending) {
+        match pending {
+            Pending::Do(action) => self.replace(action),
+            Pending::Quit => self.quitting = true,
+        }
+    }
+
+    /// Key presses that are commands.
+    fn keys(&mut self, context: &Context, actions: &mut Vec<Action>) {
+        if let Some(command) = self.next_agent.take() {
+            actions.push(Action::Run(command));
+        }
+        if self.modal_open() {
+            return;
+        }
+        let typing = context.text_edit_focused();
+        let focused = context.memory(|memory| memory.focused().is_some());
+        let popup = context.any_popup_open();
+        context.input(|input| {
+            for event in &input.events {
+                let Event::Key {
+                    key,
+                    pressed: true,
+                    repeat,
+                    modifiers,
+                    ..
+                } = event
+                else {
+                    continue;
+                };
+                let Some(command) = Command::of_key(*key, *modifiers, *repeat) else {
+                    continue;
+                };
+                let for_text = matches!(command, Command::Undo | Command::Redo);
+                let taken_by_text = typing && (!modifiers.command || for_text);
+                let walks = matches!(
+                    key,
+                    Key::Space | Key::ArrowLeft | Key::ArrowRight | Key::ArrowUp | Key::ArrowDown
+                );
+                let taken_by_focus = (focused || popup) && walks;
+                let escape = command == Command::Cancel && (popup || typing);
+                if !taken_by_text && !taken_by_focus && !escape && *key != Key::Tab {
+                    actions.push(Action::Run(command));
+                }
+            }
+        });
+    }
+
+    fn dropped(context: &Context, actions: &mut Vec<Action>) {
+        let dropped = context.input(|input| input.raw.dropped_files.clone());
+        if let Some(path) = dropped.first().map(|file| file.path().to_owned()) {
+            actions.push(Action::Open { path, pick: None });
+        }
+    }
+
+    fn autosave(&mut self, context: &Context) {
+        let now_s = context.input(|input| input.time);
+        let (revision, at_s) = self.autosaved;
+        if revision == self.editor.revision() {
+            return;
+        }
+        if now_s - at_s < AUTOSAVE_S {
+            context.request_repaint_after_secs(AUTOSAVE_S as f32);
+            return;
+        }
+        let Some(open) = self.editor.document() else {
+            return;
+        };
+        let request = if open.modified() {
+            Request::Autosave {
+                scene: open.history.scene().clone(),
+                origin: open.origin.clone(),
+            }
+        } else {
+            Request::DropAutosave
+        };
+        self.files.ask(request);
+        self.autosaved = (self.editor.revision(), now_s);
+    }
+
+    fn store_settings(&mut self) {
+        self.settings.panes = self.panes.count;
+        self.settings.linked = self.panes.linked;
+        self.settings.looping = self.editor.looping;
+        if self.settings != self.stored {
+            self.stored = self.settings.clone();
+            let settings = Box::new(self.settings.clone());
+            self.files.ask(Request::Store(settings));
+        }
+    }
+
+    fn closing(&mut self, context: &Context) {
+        if self.quitting {
+            context.send_viewport_cmd(egui::ViewportCommand::Close);
+            return;
+        }
+        let asked = context.input(|input| input.viewport().close_requested());
+        let modified = self.editor.document().is_some_and(Document::modified);
+        if asked && modified {
+            context.send_viewport_cmd(egui::ViewportCommand::CancelClose);
+            self.unsaved = Some(Pending::Quit);
+        }
+    }
+
+    fn set_title(&mut self, context: &Context) {
+        let title = match self.editor.document() {
+            Some(open) => {
+                let mark = if open.modified() { "• " } else { "" };
+                format!("{mark}{} – Nearmiss", open.history.scene().name)
+            }
+            None => "Nearmiss".to_owned(),
+        };
+        if title != self.title {
+            context.send_viewport_cmd(egui::ViewportCommand::Title(title.clone()));
+            self.title = title;
+        }
+    }
+
+    fn dialogs(&mut self, context: &Context, actions: &mut Vec<Action>) {
+        if let Some(palette) = &mut self.palette
+            && !palette.show(context, actions)
+        {
+            self.palette = None;
+        }
+        if self.help {
+            self.help = help::help_ui(context);
+        }
+        if let Some(field) = &mut self.path_field {
+            let files = &self.files;
+            let mut ask = |typed: String| files.ask(Request::Complete { typed });
+            let purpose = field.purpose;
+            match field.show(context, &mut ask) {
+                Outcome::Open => {}
+                Outcome::Closed => self.path_field = None,
+                Outcome::Chosen(path) => {
+                    self.path_field = None;
+                    self.picked(purpose, path);
+                }
+            }
+        }
+        self.unsaved_dialog(context);
+        if !self.recoveries.is_empty()
+            && self.unsaved.is_none()
+            && !dialogs::recovery_ui(context, &self.recoveries, actions)
+            && !actions
+                .iter()
+                .any(|action| matches!(action, Action::Recover(_) | Action::ForgetRecovery))
+        {
+            self.recoveries.clear();
+        }
+    }
+
+    fn unsaved_dialog(&mut self, context: &Context) {
+        let Some(pending) = &self.unsaved else { return };
+        let name = self.editor.document().map_or_else(String::new, |open| {
+            let name = &open.history.scene().name;
+            if name.is_empty() { &open.origin } else { name }.clone()
+        });
+        let what = match pending {
+            Pending::Do(_) => "Another scene is about to be opened.",
+            Pending::Quit => "The window is about to close.",
+        };
+        match dialogs::unsaved_ui(context, &name, what) {
+            Outcome::Open => {}
+            Outcome::Closed => self.unsaved = None,
+            Outcome::Chosen(Unsaved::Save) => {
+                self.after_save = self.unsaved.take();
+                self.run(Command::Save, context);
+            }
+            Outcome::Chosen(Unsaved::Discard) => {
+                if let Some(pending) = self.unsaved.take() {
+                    self.go_on(pending);
+                }
+            }
+        }
+    }
+
+    fn left(&mut self, ui: &mut Ui, actions: &mut Vec<Action>) {
+        let choices = [
+            (LeftTab::Scenes, "Scenes"),
+            (LeftTab::Agents, "Agents"),
+            (LeftTab::History, "History"),
+        ];
+        widgets::tabs(ui, &choices, &mut self.left_tab);
+        match self.left_tab {
+            LeftTab::Scenes => self.library.show(ui, &self.settings.recents, actions),
+            LeftTab::Agents => {
+                agents::agents_ui(ui, &self.editor, &mut self.agent_filter, actions);
+            }
+            LeftTab::History => history::history_ui(ui, &self.editor, actions),
+        }
+        for (path, pick) in self.library.take_wanted() {
+            self.files.ask_picture(path, pick);
+        }
+    }
+
+    fn centre(&mut self, ui: &mut Ui, actions: &mut Vec<Action>) {
+        if self.editor.document().is_some() {
+            self.panes.show(ui, &self.editor, actions);
+            return;
+        }
+        ui.painter()
+            .rect_filled(ui.max_rect(), 0.0, tokens(ui).base);
+        let middle = ui.max_rect().shrink2(vec2(40.0, 0.0));
+        let builder = egui::UiBuilder::new().max_rect(middle);
+        ui.scope_builder(builder, |ui| {
+            ui.add_space((middle.height() * 0.32).max(20.0));
+            if let Some(failure) = &self.failure {
+                failure_ui(ui, failure, actions);
+            } else if let Some(opening) = &self.opening {
+                ui.vertical_centered(|ui| {
+                    ui.add(egui::Spinner::new().size(26.0));
+                    ui.label(format!("Opening {opening}…"));
+                });
+            } else {
+                welcome_ui(ui, actions);
+            }
+        });
+    }
+
+    fn layout(&mut self, ui: &mut Ui, frame_ms: f32, actions: &mut Vec<Action>) {
+        let tokens = tokens(ui);
+        let bar = |side: i8| {
+            egui::Frame::new()
+                .fill(tokens.panel)
+                .inner_margin(egui::Margin::symmetric(side, 0))
+        };
+        egui::Panel::top("top")
+            .exact_size(42.0)
+            .resizable(false)
+            .frame(bar(10))
+            .show(ui, |ui| {
+                top::top_ui(ui, &self.editor, &self.panes, self.settings.dark, actions);
+            });
+        let busy = self.busy();
+        egui::Panel::bottom("status")
+            .exact_size(25.0)
+            .resizable(false)
+            .frame(bar(12))
+            .show(ui, |ui| {
+                status::status_ui(ui, &self.editor, &self.panes, &busy, frame_ms);
+            });
+        if self.settings.left {
+            egui::Panel::left("left")
+                .default_size(268.0)
+                .size_range(210.0..=460.0)
+                .frame(bar(10))
+                .show(ui, |ui| self.left(ui, actions));
+        }
+        if self.settings.right {
+            egui::Panel::right("right")
+                .default_size(312.0)
+                .size_range(260.0..=520.0)
+                .frame(bar(12))
+                .show(ui, |ui| {
+                    inspector::inspector_ui(ui, &self.editor, &mut self.curves, actions);
+                });
+        }
+        egui::Panel::bottom("time")
+            .exact_size(92.0)
+            .resizable(false)
+            .frame(bar(10))
+            .show(ui, |ui| {
+                timeline::timeline_ui(ui, &self.editor, &mut self.events, actions);
+            });
+        egui::CentralPanel::no_frame().show(ui, |ui| self.centre(ui, actions));
+    }
+
+    fn busy(&self) -> status::Busy {
+        let text = match (&self.opening, self.saving) {
+            (Some(opening), _) => format!("Opening {opening}…"),
+            (None, true) => "Writing and checking…".to_owned(),
+            (None, false) => String::new(),
+        };
+        status::Busy { text }
+    }
+}
+
+impl eframe::App for App {
+    fn logic(&mut self, context: &Context, _frame: &mut eframe::Frame) {
+        self.hear();
+        self.autosave(context);
+        self.store_settings();
+    }
+
+    fn ui(&mut self, ui: &mut Ui, frame: &mut eframe::Frame) {
+        let context = ui.ctx().clone();
+        let mut actions = Vec::new();
+        self.keys(&context, &mut actions);
+        Self::dropped(&context, &mut actions);
+        let elapsed_s = context.input(|input| f64::from(input.stable_dt).min(0.1));
+        self.editor.advance(elapsed_s);
+        if self.editor.playing {
+            context.request_repaint();
+        }
+        let frame_ms = frame.info().cpu_usage.unwrap_or(0.0) * 1000.0;
+        self.layout(ui, frame_ms, &mut actions);
+        self.dialogs(&context, &mut actions);
+        drop_hint(&context);
+        for action in actions {
+            self.act(action, &context);
+        }
+        let now_s = context.input(|input| input.time);
+        for notice in std::mem::take(&mut self.editor.notices) {
+            self.notices.push(notice, now_s);
+        }
+        self.notices.show(&context, 117.0);
+        self.closing(&context);
+        self.set_title(&context);
+    }
+
+    fn on_exit(&mut self) {
+        self.store_settings();
+        // the file thread may be gone by now; a failure here costs only the layout
+        let _best_effort = self.settings.store(&self.folder);
+    }
+
+    fn raw_input_hook(&mut self, context: &Context, input: &mut egui::RawInput) {
+        let free = context.memory(|memory| memory.focused().is_none());
+        if !self.panes.hovered || !free || self.modal_open() {
+            return;
+        }
+        // over the canvas Tab goes through the agents, elsewhere through the controls
+        let mut found = None;
+        input.events.retain(|event| match event {
+            Event::Key {
+                key: Key::Tab,
+                pressed: true,
+                modifiers,
+                ..
+            } if !modifiers.command && !modifiers.alt => {
+                found = Some(if modifiers.shift {
+                    Command::PreviousAgent
+                } else {
+                    Command::NextAgent
+                });
+                false
+            }
+            _ => true,
+        });
+        if found.is_some() {
+            self.next_agent = found;
+        }
+    }
+}
+
+fn theme_of(dark: bool) -> egui::ThemePreference {
+    if dark {
+        egui::ThemePreference::Dark
+    } else {
+        egui::ThemePreference::Light
+    }
+}
+
+/// Letters and digits of a name, joined by hyphens.
+fn file_stem(name: &str) -> String {
+    let words: Vec<String> = name
+        .split(|letter: char| !letter.is_alphanumeric())
+        .filter(|word| !word.is_empty())
+        .map(str::to_lowercase)
+        .collect();
+    if words.is_empty() {
+        "scene".to_owned()
+    } else {
+        words.join("-")
+    }
+}
+
+fn failure_ui(ui: &mut Ui, failure: &Failure, actions: &mut Vec<Action>) {
+    let tokens = tokens(ui);
+    let name = failure.path.file_name().unwrap_or(failure.path.as_os_str());
+    let title = format!("{} was not opened", name.to_string_lossy());
+    let pressed = widgets::empty_state(
+        ui,
+        Icon::Warning,
+        &title,
+        &failure.message,
+        Some("Open another file"),
+    );
+    if pressed {
+        actions.push(Action::Run(Command::Open));
+    }
+    ui.vertical_centered(|ui| {
+        let text = theme::small("Copy details").color(tokens.dim);
+        if ui.add(egui::Button::new(text).frame(false)).clicked() {
+            let text = format!("{}\n{}", failure.path.display(), failure.message);
+            ui.ctx().copy_text(text);
+        }
+    });
+}
+
+fn welcome_ui(ui: &mut Ui, actions: &mut Vec<Action>) {
+    let text = "Drop a file here, or open one: Nearmiss JSON, ScenarioNet, Waymo Motion, GPUDrive, Nocturne, CommonRoad, Argoverse 2, SUMO.";
+    if widgets::empty_state(ui, Icon::Open, "Open a driving scene", text, Some("Open…")) {
+        actions.push(Action::Run(Command::Open));
+    }
+}
+
+/// A frame around the window while a file hovers over it.
+fn drop_hint(context: &Context) {
+    let hovering = context.input(|input| !input.raw.hovered_files.is_empty());
+    if !hovering {
+        return;
+    }
+    let layer = egui::LayerId::new(egui::Order::Foreground, egui::Id::unique("drop hint"));
+    let painter = context.layer_painter(layer);
+    let rect = context.content_rect();
+    let tokens = if context.theme() == egui::Theme::Dark {
+        &theme::DARK
+    } else {
+        &theme::LIGHT
+    };
+    painter.rect_filled(rect, 0.0, tokens.base.gamma_multiply(0.8));
+    let stroke = egui::Stroke::new(3.0, tokens.accent);
+    painter.rect_stroke(rect.shrink(8.0), 10.0, stroke, egui::StrokeKind::Inside);
+    painter.text(
+        rect.center(),
+        egui::Align2::CENTER_CENTER,
+        "Drop to open",
+        egui::FontId::new(22.0, theme::semibold()),
+        tokens.text,
+    );
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn file_names_keep_letters_and_digits() {
+        assert_eq!(file_stem("Left turn, 2 cars!"), "left-turn-2-cars");
+        assert_eq!(file_stem("///"), "scene");
+    }
+}

@@ -1,0 +1,324 @@
+//! What is drawn over the canvas with the window's own painter: handles, the running gesture, scale bar, messages.
+
+use egui::Align2;
+use egui::Color32;
+use egui::FontId;
+use egui::Painter;
+use egui::Pos2;
+use egui::Rect;
+use egui::Shape;
+use egui::Stroke;
+use egui::StrokeKind;
+use egui::Ui;
+use egui::Vec2;
+use egui::vec2;
+
+use super::editor::Editor;
+use super::panes::Screen;
+use super::theme;
+use super::theme::Tokens;
+use super::theme::tokens;
+use super::tools;
+use super::tools::Gesture;
+use super::tools::Handle;
+use crate::geometry::DVec2;
+use crate::geometry::dvec2;
+use crate::scene::AgentId;
+use crate::scene::Scene;
+
+/// Says that the scene has no map.
+pub fn no_map_ui(ui: &Ui, rect: Rect) {
+    let tokens = tokens(ui);
+    label(
+        &ui.painter_at(rect),
+        rect.center_bottom() - vec2(0.0, 16.0),
+        Align2::CENTER_BOTTOM,
+        "This scene has no map: road measures are off",
+        tokens.warn,
+        tokens,
+    );
+}
+
+/// The handles of the selection.
+pub fn handles_ui(ui: &Ui, screen: &Screen, scene: &Scene, editor: &Editor, hot: Option<Handle>) {
+    let tokens = tokens(ui);
+    let painter = ui.painter_at(screen.rect);
+    let metre = screen.metre();
+    let handles = tools::handles(scene, &editor.selection, editor.time_s, metre);
+    for (handle, at) in &handles {
+        let place = screen.place(*at);
+        let chosen = hot.as_ref() == Some(handle);
+        match handle {
+            Handle::Turn(id) => {
+                stem(&painter, screen, scene, id, place, tokens.text);
+                knob(&painter, place, tokens.text, chosen, tokens);
+            }
+            Handle::Speed(id) => speed_arrow(&painter, screen, scene, id, place, chosen, tokens),
+            Handle::GoalCentre(id) => goal(&painter, screen, scene, id, place, chosen, tokens),
+            Handle::GoalTip(_) | Handle::GoalRing(_) => {
+                knob(&painter, place, tokens.goal, chosen, tokens);
+            }
+            Handle::Contact(id) => contact(&painter, screen, scene, id, place, chosen, tokens),
+        }
+    }
+    if let Some(hot) = &hot
+        && ui.input(|input| !input.pointer.any_down())
+        && let Some((_, at)) = handles.iter().find(|(handle, _)| handle == hot)
+    {
+        let text = match hot {
+            Handle::Turn(_) => "turn",
+            Handle::Speed(_) => "speed and heading; Alt keeps the heading",
+            Handle::GoalCentre(_) => "move the goal",
+            Handle::GoalTip(_) => "heading at the goal",
+            Handle::GoalRing(_) => "tolerance",
+            Handle::Contact(_) => "slide the contact along the path",
+        };
+        note(ui, screen.place(*at) + vec2(12.0, -14.0), text);
+        ui.ctx().set_cursor_icon(egui::CursorIcon::Grab);
+    }
+}
+
+fn knob(painter: &Painter, at: Pos2, color: Color32, hot: bool, tokens: &Tokens) {
+    let radius = if hot { 6.5 } else { 5.0 };
+    painter.circle_filled(at, radius + 1.5, tokens.ground);
+    painter.circle_filled(at, radius, color);
+    painter.circle_filled(at, radius - 2.2, tokens.ground);
+}
+
+fn stem(painter: &Painter, screen: &Screen, scene: &Scene, id: &AgentId, to: Pos2, color: Color32) {
+    let Some(agent) = scene.agent(id) else { return };
+    let Some(state) = agent.track.get(scene.now) else {
+        return;
+    };
+    let rear = state
+        .pose()
+        .outer_from_local(dvec2(-agent.length / 2.0, 0.0));
+    let stroke = Stroke::new(1.2, color.gamma_multiply(0.7));
+    painter.line_segment([screen.place(rear), to], stroke);
+}
+
+fn speed_arrow(
+    painter: &Painter,
+    screen: &Screen,
+    scene: &Scene,
+    id: &AgentId,
+    tip: Pos2,
+    hot: bool,
+    tokens: &Tokens,
+) {
+    let Some(agent) = scene.agent(id) else { return };
+    let Some(state) = agent.track.get(scene.now) else {
+        return;
+    };
+    let front = state
+        .pose()
+        .outer_from_local(dvec2(agent.length / 2.0 + tools::ARROW_GAP_M * 0.4, 0.0));
+    let from = screen.place(front);
+    let color = if hot { tokens.accent } else { tokens.text };
+    let along = (tip - from).normalized();
+    let side = vec2(-along.y, along.x);
+    painter.line_segment([from, tip], Stroke::new(4.5, tokens.ground));
+    painter.line_segment([from, tip], Stroke::new(2.0, color));
+    let size = if hot { 11.0 } else { 9.0 };
+    let head = |grow: f32| {
+        vec![
+            tip + along * (4.0 + grow),
+            tip - along * size + side * (size * 0.6 + grow),
+            tip - along * size - side * (size * 0.6 + grow),
+        ]
+    };
+    painter.add(Shape::convex_polygon(
+        head(2.0),
+        tokens.ground,
+        Stroke::NONE,
+    ));
+    painter.add(Shape::convex_polygon(head(0.0), color, Stroke::NONE));
+    let text = format!("{:.1} m/s", state.speed());
+    label(
+        painter,
+        tip + along * 10.0,
+        anchor_for(along),
+        &text,
+        color,
+        tokens,
+    );
+}
+
+fn anchor_for(along: Vec2) -> Align2 {
+    if along.x > 0.4 {
+        Align2::LEFT_CENTER
+    } else if along.x < -0.4 {
+        Align2::RIGHT_CENTER
+    } else if along.y > 0.0 {
+        Align2::CENTER_TOP
+    } else {
+        Align2::CENTER_BOTTOM
+    }
+}
+
+fn goal(
+    painter: &Painter,
+    screen: &Screen,
+    scene: &Scene,
+    id: &AgentId,
+    at: Pos2,
+    hot: bool,
+    tokens: &Tokens,
+) {
+    let Some(goal) = scene.goal_of(id) else {
+        return;
+    };
+    let metre = screen.metre();
+    let radius = (goal.tolerance_m.max(14.0 * metre) / metre) as f32;
+    let color = tokens.goal;
+    painter.circle(
+        at,
+        radius,
+        color.gamma_multiply(0.10),
+        Stroke::new(if hot { 2.0 } else { 1.3 }, color),
+    );
+    if let Some(heading) = goal.heading {
+        let tip = dvec2(goal.point[0], goal.point[1])
+            + DVec2::from_angle(heading) * tools::goal_tip_m(goal, metre);
+        painter.line_segment([at, screen.place(tip)], Stroke::new(1.6, color));
+    }
+    painter.circle_filled(at, 3.0, color);
+    let lock = if goal.hard { "hard" } else { "soft" };
+    let text = format!("{:.1} s  {lock}", goal.time_s);
+    label(
+        painter,
+        at + vec2(0.0, radius + 6.0),
+        Align2::CENTER_TOP,
+        &text,
+        color,
+        tokens,
+    );
+}
+
+fn contact(
+    painter: &Painter,
+    screen: &Screen,
+    scene: &Scene,
+    id: &AgentId,
+    at: Pos2,
+    hot: bool,
+    tokens: &Tokens,
+) {
+    let Some(attack) = scene.attack_by(id) else {
+        return;
+    };
+    if let Some(target) = scene.agent(&attack.target) {
+        // the part of the path along which the contact slides
+        let steps = (tools::HORIZON_S * 2.0) as usize;
+        for step in 1..=steps {
+            let time_s = scene.now_s() + step as f64 * 0.5;
+            if let Some(state) = target.track.sample(scene.frame_at(time_s)) {
+                let spot = screen.place(state.position);
+                painter.circle_filled(spot, 2.0, tokens.attacker.gamma_multiply(0.6));
+            }
+        }
+    }
+    let radius = if hot { 11.0 } else { 9.0 };
+    let stroke = Stroke::new(2.0, tokens.attacker);
+    painter.circle_filled(at, radius, tokens.ground.gamma_multiply(0.6));
+    painter.circle_stroke(at, radius, stroke);
+    for (dx, dy) in [(1.0, 0.0), (-1.0, 0.0), (0.0, 1.0), (0.0, -1.0)] {
+        let outward = vec2(dx, dy);
+        painter.line_segment(
+            [at + outward * (radius - 4.0), at + outward * (radius + 4.0)],
+            stroke,
+        );
+    }
+    painter.circle_filled(at, 2.0, tokens.attacker);
+    label(
+        painter,
+        at + vec2(0.0, radius + 8.0),
+        Align2::CENTER_TOP,
+        &format!("{} at {:.1} s", attack.attacker, attack.time_s),
+        tokens.attacker,
+        tokens,
+    );
+}
+
+/// The running gesture: rectangle, ruler, aim line, and its note beside the pointer.
+pub fn gesture_ui(ui: &Ui, screen: &Screen, gesture: &Gesture, text: &str) {
+    let tokens = tokens(ui);
+    let painter = ui.painter_at(screen.rect);
+    let Some(at) = ui.input(|input| input.pointer.latest_pos()) else {
+        return;
+    };
+    match gesture {
+        Gesture::Box { from } => {
+            let rect = Rect::from_two_pos(screen.place(*from), at);
+            painter.rect(
+                rect,
+                2.0,
+                tokens.accent.gamma_multiply(0.12),
+                Stroke::new(1.0, tokens.accent),
+                StrokeKind::Inside,
+            );
+        }
+        Gesture::Measure { from } => {
+            let start = screen.place(*from);
+            painter.line_segment([start, at], Stroke::new(1.6, tokens.accent));
+            for end in [start, at] {
+                painter.circle_filled(end, 3.0, tokens.accent);
+            }
+        }
+        Gesture::NewGoal { at: start, .. } | Gesture::Add { at: start } => {
+            let stroke = Stroke::new(1.2, tokens.goal);
+            painter.line_segment([screen.place(*start), at], stroke);
+        }
+        Gesture::Pan | Gesture::Move { .. } | Gesture::Handle(_) | Gesture::Aim { .. } => {}
+    }
+    if !text.is_empty() {
+        note(ui, at + vec2(16.0, 18.0), text);
+    }
+}
+
+/// A line of text on a small plate.
+pub fn note(ui: &Ui, at: Pos2, text: &str) {
+    let tokens = tokens(ui);
+    let painter = ui.ctx().layer_painter(egui::LayerId::new(
+        egui::Order::Tooltip,
+        egui::Id::unique("canvas note"),
+    ));
+    let galley = painter.layout_no_wrap(text.to_owned(), FontId::proportional(11.5), tokens.text);
+    let mut plate = Rect::from_min_size(at, galley.size()).expand2(vec2(7.0, 4.0));
+    let window = ui.ctx().content_rect();
+    if plate.right() > window.right() {
+        plate = plate.translate(vec2(window.right() - plate.right(), 0.0));
+    }
+    painter.rect(
+        plate,
+        5.0,
+        tokens.raised,
+        Stroke::new(1.0, tokens.line_strong),
+        StrokeKind::Inside,
+    );
+    painter.galley(plate.min + vec2(7.0, 4.0), galley, tokens.text);
+}
+
+/// A message in the middle of a pane.
+pub fn message_ui(ui: &Ui, rect: Rect, text: &str) {
+    let tokens = tokens(ui);
+    let painter = ui.painter_at(rect);
+    painter.rect_filled(rect, 0.0, tokens.base.gamma_multiply(0.72));
+    painter.text(
+        rect.center(),
+        Align2::CENTER_CENTER,
+        text,
+        FontId::new(13.0, theme::semibold()),
+        tokens.dim,
+    );
+}
+
+/// Text with a halo, so that it reads on any ground.
+fn label(painter: &Painter, at: Pos2, anchor: Align2, text: &str, color: Color32, tokens: &Tokens) {
+    let font = FontId::new(11.0, theme::semibold());
+    let halo = tokens.ground.gamma_multiply(0.85);
+    for (dx, dy) in [(-1.0, 0.0), (1.0, 0.0), (0.0, -1.0), (0.0, 1.0)] {
+        painter.text(at + vec2(dx, dy), anchor, text, font.clone(), halo);
+    }
+    painter.text(at, anchor, text, font, color);
+}

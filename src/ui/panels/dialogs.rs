@@ -1,0 +1,213 @@
+//! Dialogs: a path field where the system has no file dialog, unsaved changes, and recovery after a crash.
+
+use std::path::PathBuf;
+
+use egui::Ui;
+
+use super::super::action::Action;
+use super::super::files::Purpose;
+use super::super::files::Recovery;
+use super::super::theme;
+use super::super::theme::tokens;
+use super::super::widgets;
+
+/// A path to be typed.
+pub struct PathField {
+    /// What it is for.
+    pub purpose: Purpose,
+    /// What was typed.
+    pub typed: String,
+    /// Paths that begin so.
+    pub completions: Vec<String>,
+    fresh: bool,
+}
+
+/// What became of a dialog in this frame.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Outcome<T> {
+    /// Still open.
+    Open,
+    /// Closed without a choice.
+    Closed,
+    /// A choice was made.
+    Chosen(T),
+}
+
+impl PathField {
+    /// A field that begins with `typed`.
+    pub fn new(purpose: Purpose, typed: String) -> Self {
+        Self {
+            purpose,
+            typed,
+            completions: Vec::new(),
+            fresh: true,
+        }
+    }
+
+    /// Shows the field. `ask` is called when what was typed has changed.
+    pub fn show(
+        &mut self,
+        context: &egui::Context,
+        ask: &mut dyn FnMut(String),
+    ) -> Outcome<PathBuf> {
+        let mut outcome = Outcome::Open;
+        let modal = egui::Modal::new(widgets::id("path field")).show(context, |ui| {
+            ui.set_width(520.0);
+            let (title, button) = match self.purpose {
+                Purpose::Open => ("Open a scene", "Open"),
+                Purpose::OpenFolder => ("Open a folder of scenes", "Open"),
+                Purpose::Save => ("Save the scene", "Save"),
+            };
+            ui.label(theme::strong(title, 16.0));
+            let text = "This system has no file dialog (no desktop portal). Type the path, or drop the file on the window.";
+            ui.label(egui::RichText::new(text).color(tokens(ui).dim));
+            ui.add_space(6.0);
+            let field = ui.add(
+                egui::TextEdit::singleline(&mut self.typed)
+                    .hint_text("/path/to/scene.json")
+                    .desired_width(f32::INFINITY),
+            );
+            let entered = field.lost_focus() && ui.input(|input| input.key_pressed(egui::Key::Enter));
+            let changed = field.changed() || self.fresh;
+            if self.fresh {
+                field.request_focus();
+            }
+            field.accessible_name("Path");
+            if changed {
+                self.fresh = false;
+                ask(self.typed.clone());
+            }
+            self.completions_ui(ui);
+            ui.add_space(8.0);
+            ui.horizontal(|ui| {
+                let ready = !self.typed.trim().is_empty();
+                let go = ui.add_enabled_ui(ready, |ui| widgets::primary(ui, button)).inner;
+                if ready && (go.clicked() || entered) {
+                    outcome = Outcome::Chosen(PathBuf::from(self.typed.trim()));
+                }
+                if ui.button("Cancel").clicked() {
+                    outcome = Outcome::Closed;
+                }
+            });
+        });
+        if modal.should_close() && outcome == Outcome::Open {
+            outcome = Outcome::Closed;
+        }
+        outcome
+    }
+
+    fn completions_ui(&mut self, ui: &mut Ui) {
+        let mut taken = None;
+        egui::ScrollArea::vertical()
+            .max_height(220.0)
+            .min_scrolled_height(120.0)
+            .show(ui, |ui| {
+                ui.set_min_width(ui.available_width());
+                ui.spacing_mut().item_spacing.y = 1.0;
+                for path in &self.completions {
+                    let button = egui::Button::new(path).frame(false).truncate();
+                    if ui.add(button).clicked() {
+                        taken = Some(path.clone());
+                    }
+                }
+            });
+        if let Some(path) = taken {
+            self.typed = path;
+            self.fresh = true;
+        }
+    }
+}
+
+/// What to do with changes that are not saved.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unsaved {
+    /// Save first.
+    Save,
+    /// Let them go; the autosave stays.
+    Discard,
+}
+
+/// Asks what to do with changes before `what`.
+pub fn unsaved_ui(context: &egui::Context, name: &str, what: &str) -> Outcome<Unsaved> {
+    let mut outcome = Outcome::Open;
+    let modal = egui::Modal::new(widgets::id("unsaved")).show(context, |ui| {
+        ui.set_width(400.0);
+        ui.label(theme::strong(format!("Save the changes to {name}?"), 16.0));
+        let text = format!("They are not saved. {what}");
+        ui.label(egui::RichText::new(text).color(tokens(ui).dim));
+        ui.add_space(10.0);
+        ui.horizontal(|ui| {
+            if widgets::primary(ui, "Save").clicked() {
+                outcome = Outcome::Chosen(Unsaved::Save);
+            }
+            if ui.button("Do not save").clicked() {
+                outcome = Outcome::Chosen(Unsaved::Discard);
+            }
+            if ui.button("Cancel").clicked() {
+                outcome = Outcome::Closed;
+            }
+        });
+    });
+    if modal.should_close() && outcome == Outcome::Open {
+        outcome = Outcome::Closed;
+    }
+    outcome
+}
+
+/// Offers autosaves of earlier sessions. False when it is to be closed.
+pub fn recovery_ui(
+    context: &egui::Context,
+    offers: &[Recovery],
+    actions: &mut Vec<Action>,
+) -> bool {
+    let mut open = true;
+    let modal = egui::Modal::new(widgets::id("recovery")).show(context, |ui| {
+        ui.set_width(460.0);
+        ui.label(theme::strong("Unsaved work was found", 16.0));
+        let text =
+            "Nearmiss was closed with changes that were not saved. Restore them, or delete them.";
+        ui.label(egui::RichText::new(text).color(tokens(ui).dim));
+        ui.add_space(8.0);
+        for (index, offer) in offers.iter().take(6).enumerate() {
+            ui.horizontal(|ui| {
+                ui.vertical(|ui| {
+                    ui.set_width(320.0);
+                    let name = theme::strong(offer.origin.clone(), 12.5);
+                    ui.add(egui::Label::new(name).truncate());
+                    let edits = match offer.edits {
+                        1 => "1 edit".to_owned(),
+                        count => format!("{count} edits"),
+                    };
+                    let text = format!("{edits}, {}", ago(offer.age_s));
+                    ui.label(theme::small(text).color(tokens(ui).dim));
+                });
+                if widgets::primary(ui, "Restore").clicked() {
+                    actions.push(Action::Recover(index));
+                    open = false;
+                }
+            });
+            ui.add_space(4.0);
+        }
+        ui.add_space(6.0);
+        ui.horizontal(|ui| {
+            if ui.button("Later").clicked() {
+                open = false;
+            }
+            if ui.button("Delete all").clicked() {
+                actions.push(Action::ForgetRecovery);
+                open = false;
+            }
+        });
+    });
+    open && !modal.should_close()
+}
+
+/// A duration in words.
+fn ago(seconds: u64) -> String {
+    match seconds {
+        0..90 => "just now".to_owned(),
+        90..5_400 => format!("{} minutes ago", seconds / 60),
+        5_400..172_800 => format!("{} hours ago", seconds / 3_600),
+        _ => format!("{} days ago", seconds / 86_400),
+    }
+}

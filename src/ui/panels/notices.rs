@@ -1,0 +1,110 @@
+//! Notices at the lower right: what was done, what failed and what to do about it.
+
+use egui::Color32;
+use egui::Stroke;
+use egui::vec2;
+
+use super::super::action::Notice;
+use super::super::action::Weight;
+use super::super::icons;
+use super::super::icons::Icon;
+use super::super::theme;
+use super::super::theme::Tokens;
+use super::super::theme::tokens;
+use super::super::widgets;
+
+/// Notices on screen with the time they appeared.
+#[derive(Default)]
+pub struct Notices {
+    shown: Vec<(Notice, f64)>,
+}
+
+/// At most this many at once; older ones make room.
+const MOST: usize = 4;
+
+impl Notices {
+    /// Adds a notice; the same text twice restarts its time.
+    pub fn push(&mut self, notice: Notice, now_s: f64) {
+        self.shown.retain(|(old, _)| old.text != notice.text);
+        self.shown.push((notice, now_s));
+        if self.shown.len() > MOST {
+            self.shown.remove(0);
+        }
+    }
+
+    /// The notices on screen, oldest first.
+    pub fn list(&self) -> impl Iterator<Item = &Notice> {
+        self.shown.iter().map(|(notice, _)| notice)
+    }
+
+    /// Shows the notices above the bottom panel, whose top is at `bottom` points from below.
+    pub fn show(&mut self, context: &egui::Context, bottom: f32) {
+        let now_s = context.input(|input| input.time);
+        self.shown.retain(|(notice, since)| match notice.weight {
+            Weight::Good | Weight::Info => now_s - since < 5.0,
+            Weight::Warning => now_s - since < 12.0,
+            Weight::Error => true,
+        });
+        if self.shown.is_empty() {
+            return;
+        }
+        context.request_repaint_after_secs(0.5);
+        let mut closed = None;
+        egui::Area::new(widgets::id("notices"))
+            .order(egui::Order::Foreground)
+            .anchor(egui::Align2::RIGHT_BOTTOM, vec2(-14.0, -bottom - 12.0))
+            .show(context, |ui| {
+                for (index, (notice, _)) in self.shown.iter().enumerate() {
+                    if card(ui, notice) {
+                        closed = Some(index);
+                    }
+                    ui.add_space(6.0);
+                }
+            });
+        if let Some(index) = closed {
+            self.shown.remove(index);
+        }
+    }
+}
+
+fn tint(weight: Weight, tokens: &Tokens) -> (Color32, Icon) {
+    match weight {
+        Weight::Good => (tokens.good, Icon::Check),
+        Weight::Info => (tokens.ego, Icon::Help),
+        Weight::Warning => (tokens.warn, Icon::Warning),
+        Weight::Error => (tokens.bad, Icon::Warning),
+    }
+}
+
+/// True if it is to be closed.
+fn card(ui: &mut egui::Ui, notice: &Notice) -> bool {
+    let tokens = tokens(ui);
+    let (color, icon) = tint(notice.weight, tokens);
+    let mut close = false;
+    egui::Frame::new()
+        .fill(tokens.raised)
+        .stroke(Stroke::new(1.0, tokens.line_strong))
+        .corner_radius(8.0)
+        .shadow(ui.visuals().popup_shadow)
+        .inner_margin(egui::Margin::symmetric(12, 9))
+        .show(ui, |ui| {
+            ui.set_width(340.0);
+            ui.horizontal_top(|ui| {
+                let (mark, _) = ui.allocate_exact_size(vec2(18.0, 18.0), egui::Sense::hover());
+                icons::paint_sized(ui.painter(), mark.center(), 15.0, icon, color);
+                ui.vertical(|ui| {
+                    ui.set_width(278.0);
+                    ui.add(egui::Label::new(notice.text.clone()).wrap());
+                    if let Some(detail) = &notice.detail {
+                        let text = theme::small(detail.to_string()).color(tokens.dim);
+                        ui.add(egui::Label::new(text).wrap());
+                        if ui.small_button("Copy details").clicked() {
+                            ui.ctx().copy_text(format!("{}\n{detail}", notice.text));
+                        }
+                    }
+                });
+                close = widgets::row_icon(ui, Icon::Close, "Dismiss", "Dismiss", false).clicked();
+            });
+        });
+    close
+}

@@ -1,0 +1,845 @@
+//! One, two or four views of the scene: cameras, pointer gestures, and what is drawn over the canvas.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use egui::CursorIcon;
+use egui::Id;
+use egui::Key;
+use egui::PointerButton;
+use egui::Pos2;
+use egui::Rect;
+use egui::Response;
+use egui::Role as Semantic;
+use egui::Sense;
+use egui::Ui;
+use egui::Vec2;
+use egui::WidgetInfo;
+use egui::vec2;
+
+use super::action::Action;
+use super::action::Command;
+use super::action::Notice;
+use super::action::Weight;
+use super::canvas::Canvas;
+use super::editor::Editor;
+use super::icons::Icon;
+use super::overlay;
+use super::theme;
+use super::theme::tokens;
+use super::tools;
+use super::tools::Gesture;
+use super::tools::Handle;
+use super::tools::Meaning;
+use super::tools::Pointer;
+use super::tools::Tool;
+use super::widgets;
+use crate::geometry::DVec2;
+use crate::geometry::dvec2;
+use crate::render::Camera;
+use crate::render::Ghosts;
+use crate::render::Names;
+use crate::render::Style;
+use crate::render::Trails;
+use crate::render::ViewOptions;
+use crate::scene::AgentId;
+use crate::scene::Role;
+use crate::scene::Scene;
+
+/// What a pane shows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Source {
+    /// The scene as recorded.
+    Log,
+    /// The scene as edited.
+    Edited,
+    /// The scene before the last step.
+    Before,
+}
+
+impl Source {
+    const ALL: [Self; 3] = [Self::Edited, Self::Log, Self::Before];
+
+    fn word(self) -> &'static str {
+        match self {
+            Self::Log => "Log",
+            Self::Edited => "Edited",
+            Self::Before => "Before",
+        }
+    }
+}
+
+/// A view onto the ground inside a rectangle of the window.
+#[derive(Debug, Clone, Copy)]
+pub struct Screen {
+    /// The camera.
+    pub camera: Camera,
+    /// Where the view lies in the window, points.
+    pub rect: Rect,
+}
+
+impl Screen {
+    /// Where a world point appears in the window.
+    pub fn place(&self, point: DVec2) -> Pos2 {
+        let at = self.camera.screen_from_world(point, self.size());
+        self.rect.min + vec2(at.x as f32, at.y as f32)
+    }
+
+    /// The world point under a point of the window.
+    pub fn world(&self, at: Pos2) -> DVec2 {
+        let local = at - self.rect.min;
+        let local = dvec2(f64::from(local.x), f64::from(local.y));
+        self.camera.world_from_screen(local, self.size())
+    }
+
+    /// Size of a point on screen, m.
+    pub fn metre(&self) -> f64 {
+        self.camera.metres(1.0)
+    }
+
+    fn size(&self) -> DVec2 {
+        dvec2(
+            f64::from(self.rect.width()).max(1.0),
+            f64::from(self.rect.height()).max(1.0),
+        )
+    }
+}
+
+/// Where a camera shall go at the next frame, when the size of its pane is known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Wish {
+    /// Around the ego.
+    Open,
+    /// All agents.
+    All,
+    /// The selection, else the ego.
+    Selection,
+}
+
+/// The panes and how they show the scene.
+pub struct Panes {
+    /// 1, 2 or 4.
+    pub count: usize,
+    /// All panes share the first camera.
+    pub linked: bool,
+    /// What each pane shows.
+    pub sources: [Source; 4],
+    /// Whose paths are drawn.
+    pub trails: Trails,
+    /// Whose names are drawn.
+    pub names: Names,
+    /// The recorded future is drawn under the edited one.
+    pub log_ghosts: bool,
+    /// A metre grid is drawn.
+    pub grid: bool,
+    /// The view keeps the selected agent in its middle.
+    pub follow: bool,
+    /// The view turns with the ego.
+    pub heading_up: bool,
+    /// The pointer is over a canvas.
+    pub hovered: bool,
+    /// World point under the pointer and the lane there.
+    pub under: Option<(DVec2, Option<String>)>,
+    cameras: [Camera; 4],
+    canvases: [Canvas; 4],
+    wish: Option<Wish>,
+    gesture: Option<(Gesture, usize)>,
+    meaning: Meaning,
+    hover: Option<AgentId>,
+    menu_for: Option<AgentId>,
+}
+
+impl Default for Panes {
+    fn default() -> Self {
+        Self {
+            count: 1,
+            linked: true,
+            sources: [Source::Edited, Source::Log, Source::Before, Source::Edited],
+            trails: Trails::Parts,
+            names: Names::Parts,
+            log_ghosts: false,
+            grid: false,
+            follow: false,
+            heading_up: false,
+            hovered: false,
+            under: None,
+            cameras: [Camera::default(); 4],
+            canvases: Default::default(),
+            wish: Some(Wish::Open),
+            gesture: None,
+            meaning: Meaning::default(),
+            hover: None,
+            menu_for: None,
+        }
+    }
+}
+
+impl Panes {
+    /// Puts the cameras where a newly opened scene begins.
+    pub fn reset(&mut self) {
+        self.wish = Some(Wish::Open);
+        self.gesture = None;
+        self.follow = false;
+        self.heading_up = false;
+        self.cameras = [Camera::default(); 4];
+    }
+
+    /// Ends a gesture without effect; false if there was none.
+    pub fn cancel(&mut self) -> bool {
+        self.meaning = Meaning::default();
+        self.gesture.take().is_some()
+    }
+
+    /// The camera of a pane.
+    pub fn camera(&self, pane: usize) -> Camera {
+        self.cameras[if self.linked { 0 } else { pane.min(3) }]
+    }
+
+    /// Carries out a command that concerns the view; false if it does not.
+    pub fn run(&mut self, command: Command) -> bool {
+        match command {
+            Command::FrameSelection => self.wish = Some(Wish::Selection),
+            Command::FitAll => {
+                self.wish = Some(Wish::All);
+                self.follow = false;
+            }
+            Command::HeadingUp => {
+                self.heading_up = !self.heading_up;
+                if !self.heading_up {
+                    self.cameras.iter_mut().for_each(Camera::north_up);
+                }
+            }
+            Command::Follow => self.follow = !self.follow,
+            Command::LinkPanes => {
+                self.linked = !self.linked;
+                if !self.linked {
+                    self.cameras = [self.cameras[0]; 4];
+                }
+            }
+            Command::OnePane => self.count = 1,
+            Command::TwoPanes => self.count = 2,
+            Command::FourPanes => self.count = 4,
+            Command::LogGhost => self.log_ghosts = !self.log_ghosts,
+            Command::Trails => {
+                self.trails = match self.trails {
+                    Trails::None => Trails::Parts,
+                    Trails::Parts => Trails::All,
+                    Trails::All => Trails::None,
+                };
+            }
+            Command::Names => {
+                self.names = match self.names {
+                    Names::None => Names::Parts,
+                    Names::Parts => Names::All,
+                    Names::All => Names::None,
+                };
+            }
+            Command::Grid => self.grid = !self.grid,
+            _ => return false,
+        }
+        true
+    }
+
+    /// Shows the panes in what is left of `ui`.
+    pub fn show(&mut self, ui: &mut Ui, editor: &Editor, actions: &mut Vec<Action>) {
+        let area = ui.available_rect_before_wrap();
+        ui.allocate_rect(area, Sense::hover());
+        ui.painter().rect_filled(area, 0.0, tokens(ui).line);
+        self.hovered = false;
+        self.under = None;
+        for (pane, rect) in split(area, self.count).into_iter().enumerate() {
+            self.pane(ui, rect, pane, editor, actions);
+        }
+    }
+
+    fn pane(
+        &mut self,
+        ui: &mut Ui,
+        rect: Rect,
+        pane: usize,
+        editor: &Editor,
+        actions: &mut Vec<Action>,
+    ) {
+        let Some(edited) = editor.scene() else {
+            ui.painter().rect_filled(rect, 0.0, tokens(ui).base);
+            return;
+        };
+        let blink = ui.input(|input| input.key_down(Key::B)) && !ui.ctx().text_edit_focused();
+        let source = if blink {
+            Source::Before
+        } else {
+            self.sources[pane]
+        };
+        let (scene, missing) = shown(editor, source);
+        let id = Id::unique(("pane", pane));
+        let response = ui.interact(rect, id, Sense::click_and_drag());
+        let label = match pane {
+            0 => "canvas".to_owned(),
+            _ => format!("canvas {}", pane + 1),
+        };
+        response.widget_info(|| WidgetInfo::labeled(Semantic::Canvas, true, &label));
+        if pane == 0 || !self.linked {
+            self.place_camera(rect, pane, edited, editor);
+        }
+        self.navigate(ui, &response, pane);
+        let screen = Screen {
+            camera: self.camera(pane),
+            rect,
+        };
+        let editable = source == Source::Edited && !blink;
+        if editable {
+            self.point(ui, &response, pane, &screen, editor, actions);
+        }
+        let options = self.options(editor, source);
+        let scene = scene.unwrap_or_else(|| edited.clone());
+        self.canvases[pane].paint(
+            ui,
+            (pane, rect, &screen.camera),
+            (&scene, editor.time_s),
+            &options,
+            &canvas_style(ui),
+        );
+        if scene.map.is_empty() {
+            overlay::no_map_ui(ui, rect);
+        }
+        if editable {
+            overlay::handles_ui(
+                ui,
+                &screen,
+                &scene,
+                editor,
+                self.hovered_handle(ui, &screen, editor),
+            );
+            if let Some((gesture, in_pane)) = &self.gesture
+                && *in_pane == pane
+            {
+                overlay::gesture_ui(ui, &screen, gesture, &self.meaning.note);
+            }
+        }
+        if missing {
+            overlay::message_ui(
+                ui,
+                rect,
+                "Nothing here yet: this pane shows the scene before the last edit.",
+            );
+        }
+        self.header(ui, rect, pane, actions);
+        if response.hovered() {
+            self.hovered = true;
+            if let Some(at) = response.hover_pos() {
+                let point = screen.world(at);
+                let lane = scene.map.lanes_near(point, 3.0);
+                let lane = lane
+                    .first()
+                    .map(|hit| scene.map.lanes()[hit.lane].id.to_string());
+                self.under = Some((point, lane));
+            }
+        }
+        self.menu(&response, &screen, editor, actions);
+    }
+
+    fn options(&self, editor: &Editor, source: Source) -> ViewOptions {
+        let before = (self.log_ghosts && source == Source::Edited)
+            .then(|| editor.document().map(|open| Ghosts(open.log.clone())))
+            .flatten();
+        ViewOptions {
+            selected: editor.selection.iter().cloned().collect(),
+            hovered: self.hover.clone(),
+            hidden: editor.hidden.clone(),
+            trails: self.trails,
+            names: self.names,
+            grid: self.grid,
+            before,
+            ..ViewOptions::default()
+        }
+    }
+
+    fn place_camera(&mut self, rect: Rect, pane: usize, scene: &Scene, editor: &Editor) {
+        let screen = Screen {
+            camera: self.camera(pane),
+            rect,
+        };
+        let size = screen.size();
+        let camera = &mut self.cameras[if self.linked { 0 } else { pane }];
+        if let Some(wish) = self.wish {
+            if let Some((low, high)) = wanted(wish, scene, editor) {
+                camera.fit((low, high), size, 60.0);
+            }
+            if self.linked || pane + 1 >= self.count {
+                self.wish = None;
+            }
+        }
+        let followed = editor
+            .primary()
+            .and_then(|id| scene.agent(id))
+            .or_else(|| scene.ego());
+        let state = followed.and_then(|agent| agent.track.sample(scene.frame_at(editor.time_s)));
+        let Some(state) = state else { return };
+        if self.heading_up {
+            camera.follow(state.pose(), size);
+        } else if self.follow && self.gesture.is_none() {
+            camera.centre = state.position;
+        }
+    }
+
+    fn navigate(&mut self, ui: &Ui, response: &Response, pane: usize) {
+        let screen = Screen {
+            camera: self.camera(pane),
+            rect: response.rect,
+        };
+        let size = screen.size();
+        let camera = &mut self.cameras[if self.linked { 0 } else { pane }];
+        let pans = response.dragged_by(PointerButton::Middle)
+            || response.dragged_by(PointerButton::Secondary)
+            || (response.dragged() && ui.input(|input| input.key_down(Key::Space)));
+        if pans {
+            let delta = response.drag_delta();
+            camera.pan(dvec2(f64::from(delta.x), f64::from(delta.y)));
+            self.follow = false;
+            ui.ctx().set_cursor_icon(CursorIcon::Grabbing);
+        }
+        if let Some(at) = response.hover_pos() {
+            let (scroll, pinch) =
+                ui.input(|input| (input.smooth_scroll_delta().y, input.zoom_delta()));
+            let factor = f64::from(scroll * 0.004).exp() * f64::from(pinch);
+            if factor != 1.0 {
+                let local = at - response.rect.min;
+                camera.zoom_at(factor, dvec2(f64::from(local.x), f64::from(local.y)), size);
+            }
+        }
+    }
+
+    fn hovered_handle(&self, ui: &Ui, screen: &Screen, editor: &Editor) -> Option<Handle> {
+        if let Some((Gesture::Handle(handle), _)) = &self.gesture {
+            return Some(handle.clone());
+        }
+        let at = ui.input(|input| input.pointer.hover_pos())?;
+        let inside = screen.rect.contains(at) && ui.ctx().dragged_id().is_none();
+        inside.then(|| handle_at(screen, editor, at)).flatten()
+    }
+
+    /// Clicks and drags of the primary button.
+    fn point(
+        &mut self,
+        ui: &Ui,
+        response: &Response,
+        pane: usize,
+        screen: &Screen,
+        editor: &Editor,
+        actions: &mut Vec<Action>,
+    ) {
+        let Some(scene) = editor.committed() else {
+            return;
+        };
+        let (modifiers, press) = ui.input(|input| (input.modifiers, input.pointer.press_origin()));
+        let pointer = |at: Pos2| Pointer {
+            at: screen.world(at),
+            alt: modifiers.alt,
+            slack_m: 6.0 * screen.metre(),
+            time_s: editor.time_s,
+        };
+        let pick = |at: Pos2| {
+            let margin = 4.0 * screen.metre();
+            scene
+                .agent_at(screen.world(at), editor.time_s, margin)
+                .filter(|id| !editor.hidden.contains(id))
+        };
+        if self.gesture.is_none() {
+            self.hover = response.hover_pos().and_then(pick);
+        }
+        if response.double_clicked() {
+            actions.push(Action::Run(Command::FrameSelection));
+        } else if response.clicked()
+            && let Some(at) = response.interact_pointer_pos()
+        {
+            self.click(at, &pointer(at), pick(at), modifiers.shift, editor, actions);
+        }
+        let panning = ui.input(|input| input.key_down(Key::Space));
+        if response.drag_started_by(PointerButton::Primary)
+            && !panning
+            && let Some(at) = press
+        {
+            let under = pick(at);
+            let gesture = begin(screen, editor, at, under, modifiers.command, actions);
+            self.gesture = gesture.map(|gesture| (gesture, pane));
+        }
+        let Some((gesture, in_pane)) = &self.gesture else {
+            return;
+        };
+        if *in_pane != pane {
+            return;
+        }
+        let Some(at) = response.interact_pointer_pos() else {
+            return;
+        };
+        self.meaning = gesture.meaning(scene, &pointer(at));
+        if response.dragged() && !self.meaning.edits.is_empty() {
+            actions.push(Action::Preview(self.meaning.edits.clone()));
+        }
+        if response.drag_stopped() {
+            self.finish(screen, at, modifiers.shift, editor, actions);
+        }
+    }
+
+    fn click(
+        &self,
+        at: Pos2,
+        pointer: &Pointer,
+        under: Option<AgentId>,
+        add: bool,
+        editor: &Editor,
+        actions: &mut Vec<Action>,
+    ) {
+        let Some(scene) = editor.committed() else {
+            return;
+        };
+        let one_click = |gesture: Gesture, actions: &mut Vec<Action>| {
+            let edits = gesture.meaning(scene, pointer).edits;
+            actions.push(Action::Commit { label: None, edits });
+        };
+        let _ = at;
+        match (editor.tool, under) {
+            (Tool::Goal, None) => match editor.primary() {
+                Some(agent) => {
+                    let gesture = Gesture::NewGoal {
+                        agent: agent.clone(),
+                        at: pointer.at,
+                    };
+                    one_click(gesture, actions);
+                }
+                None => actions.push(hint("Select an agent first, then click where it shall be.")),
+            },
+            (Tool::Attack, Some(attacker)) => {
+                let is_ego = scene
+                    .agent(&attacker)
+                    .is_some_and(|agent| agent.role == Role::Ego);
+                if is_ego {
+                    actions.push(hint(
+                        "The ego is the target. Click the agent that shall meet it.",
+                    ));
+                } else {
+                    actions.push(Action::Select(vec![attacker.clone()]));
+                    one_click(Gesture::Aim { attacker }, actions);
+                }
+            }
+            (Tool::Add, None) => {
+                let gesture = Gesture::Add { at: pointer.at };
+                let edits = gesture.meaning(scene, pointer).edits;
+                let added: Vec<AgentId> = edits.iter().filter_map(|e| e.agent().cloned()).collect();
+                actions.push(Action::Commit { label: None, edits });
+                actions.push(Action::Select(added));
+            }
+            (_, Some(agent)) if add => actions.push(Action::Toggle(agent)),
+            (_, Some(agent)) => actions.push(Action::Select(vec![agent])),
+            (_, None) if add => {}
+            (_, None) => actions.push(Action::Select(Vec::new())),
+        }
+    }
+
+    fn finish(
+        &mut self,
+        screen: &Screen,
+        at: Pos2,
+        add: bool,
+        editor: &Editor,
+        actions: &mut Vec<Action>,
+    ) {
+        let Some((gesture, _)) = self.gesture.take() else {
+            return;
+        };
+        let meaning = std::mem::take(&mut self.meaning);
+        if let Gesture::Box { from } = &gesture
+            && let Some(scene) = editor.committed()
+        {
+            let inside = Rect::from_two_pos(screen.place(*from), at);
+            let mut chosen: Vec<AgentId> = scene
+                .states_at(editor.time_s)
+                .filter(|(_, agent, state)| {
+                    inside.contains(screen.place(state.position))
+                        && !editor.hidden.contains(&agent.id)
+                })
+                .map(|(_, agent, _)| agent.id.clone())
+                .collect();
+            if add {
+                let mut all: BTreeSet<AgentId> = editor.selection.iter().cloned().collect();
+                all.extend(chosen);
+                chosen = all.into_iter().collect();
+            }
+            actions.push(Action::Select(chosen));
+            return;
+        }
+        if meaning.edits.is_empty() {
+            actions.push(Action::DropPreview);
+            return;
+        }
+        let added: Vec<AgentId> = meaning
+            .edits
+            .iter()
+            .filter(|edit| matches!(edit, crate::scene::Edit::Add { .. }))
+            .filter_map(|edit| edit.agent().cloned())
+            .collect();
+        actions.push(Action::Commit {
+            label: None,
+            edits: meaning.edits,
+        });
+        if !added.is_empty() {
+            actions.push(Action::Select(added));
+        }
+    }
+
+    fn header(&mut self, ui: &mut Ui, rect: Rect, pane: usize, actions: &mut Vec<Action>) {
+        let tokens = tokens(ui);
+        let at = Rect::from_min_size(rect.min + vec2(10.0, 10.0), vec2(240.0, 28.0));
+        let builder = egui::UiBuilder::new()
+            .id_salt(("pane header", pane))
+            .max_rect(at);
+        ui.scope_builder(builder, |ui| {
+            egui::Frame::new()
+                .fill(tokens.panel.gamma_multiply(0.92))
+                .stroke(egui::Stroke::new(1.0, tokens.line))
+                .corner_radius(7.0)
+                .inner_margin(egui::Margin::symmetric(4, 2))
+                .show(ui, |ui| {
+                    ui.horizontal(|ui| {
+                        ui.spacing_mut().item_spacing.x = 2.0;
+                        for source in Source::ALL {
+                            let text = theme::small(source.word());
+                            let chosen = self.sources[pane] == source;
+                            let button = egui::Button::selectable(chosen, text);
+                            let name = format!("{} in pane {}", source.word(), pane + 1);
+                            let shown = ui.add(button).accessible_name(name);
+                            if shown.on_hover_text(explain(source)).clicked() {
+                                self.sources[pane] = source;
+                            }
+                        }
+                        if pane == 0 && self.count > 1 {
+                            let tip = Command::LinkPanes.hint();
+                            let link =
+                                widgets::row_icon(ui, Icon::Link, "Link panes", &tip, self.linked);
+                            if link.clicked() {
+                                actions.push(Action::Run(Command::LinkPanes));
+                            }
+                        }
+                    });
+                });
+        });
+    }
+
+    fn menu(
+        &mut self,
+        response: &Response,
+        screen: &Screen,
+        editor: &Editor,
+        actions: &mut Vec<Action>,
+    ) {
+        if response.secondary_clicked()
+            && let Some(at) = response.interact_pointer_pos()
+        {
+            let margin = 4.0 * screen.metre();
+            let under = editor
+                .scene()
+                .and_then(|scene| scene.agent_at(screen.world(at), editor.time_s, margin));
+            if let Some(agent) = &under
+                && !editor.selection.contains(agent)
+            {
+                actions.push(Action::Select(vec![agent.clone()]));
+            }
+            self.menu_for = under;
+        }
+        response.context_menu(|ui| {
+            let on_agent: &[Command] = &[
+                Command::FrameSelection,
+                Command::Follow,
+                Command::MakeEgo,
+                Command::Lock,
+                Command::ToLog,
+                Command::ClearGoal,
+                Command::Duplicate,
+                Command::Delete,
+            ];
+            let on_ground: &[Command] = &[
+                Command::FitAll,
+                Command::HeadingUp,
+                Command::AddTool,
+                Command::MeasureTool,
+                Command::Trails,
+                Command::Names,
+                Command::Grid,
+                Command::LogGhost,
+                Command::PresentHere,
+            ];
+            let commands = if self.menu_for.is_some() {
+                on_agent
+            } else {
+                on_ground
+            };
+            if let Some(agent) = &self.menu_for {
+                ui.label(theme::strong(agent.to_string(), 12.0).color(tokens(ui).dim));
+            }
+            for command in commands {
+                menu_item(ui, *command, actions);
+            }
+        });
+    }
+}
+
+/// A menu row that runs a command.
+pub fn menu_item(ui: &mut Ui, command: Command, actions: &mut Vec<Action>) {
+    let row = command.row();
+    let mut button = egui::Button::new(row.text).frame(true);
+    if let Some(keys) = row.keys.first() {
+        button = button.shortcut_text(theme::small(keys.text()));
+    }
+    if ui.add(button).on_hover_text(row.tooltip).clicked() {
+        actions.push(Action::Run(command));
+        ui.close();
+    }
+}
+
+/// The colours of the canvas in the present theme.
+fn canvas_style(ui: &Ui) -> Style {
+    if ui.visuals().dark_mode {
+        Style::dark()
+    } else {
+        Style::light()
+    }
+}
+
+fn explain(source: Source) -> &'static str {
+    match source {
+        Source::Log => "The scene as recorded",
+        Source::Edited => "The scene with your edits; drag agents here",
+        Source::Before => "The scene before the last step",
+    }
+}
+
+fn hint(text: &str) -> Action {
+    Action::Notify(Notice::new(Weight::Info, text))
+}
+
+/// The scene a source stands for, and whether it is missing.
+fn shown(editor: &Editor, source: Source) -> (Option<Arc<Scene>>, bool) {
+    let Some(open) = editor.document() else {
+        return (None, true);
+    };
+    match source {
+        Source::Edited => (editor.scene().cloned(), false),
+        Source::Log => (Some(open.log.clone()), false),
+        Source::Before => {
+            let (entries, at) = open.history.entries();
+            let before = at.checked_sub(1).map(|at| entries[at].scene.clone());
+            let missing = before.is_none();
+            (before, missing)
+        }
+    }
+}
+
+fn wanted(wish: Wish, scene: &Scene, editor: &Editor) -> Option<(DVec2, DVec2)> {
+    let around = |point: DVec2, reach: f64| (point - reach, point + reach);
+    let frame = scene.frame_at(editor.time_s);
+    match wish {
+        Wish::Open => {
+            let ego = scene.ego()?;
+            let state = ego
+                .track
+                .get(scene.now)
+                .or_else(|| ego.track.valid().next().map(|(_, state)| state))?;
+            // the way of the coming seconds is in view, at least 45 m around
+            let ahead = state.position + state.velocity * 1.5;
+            Some(around(ahead, 45.0))
+        }
+        Wish::All => scene.agent_bounds().or_else(|| scene.map.bounds()),
+        Wish::Selection => {
+            let mut agents: Vec<_> = editor
+                .selection
+                .iter()
+                .filter_map(|id| scene.agent(id))
+                .collect();
+            if agents.is_empty() {
+                agents.extend(scene.ego());
+            }
+            agents
+                .iter()
+                .filter_map(|agent| agent.track.sample(frame))
+                .map(|state| around(state.position, 25.0))
+                .reduce(|a, b| (a.0.min(b.0), a.1.max(b.1)))
+        }
+    }
+    .or_else(|| scene.agent_bounds())
+    .or_else(|| scene.map.bounds())
+}
+
+fn handle_at(screen: &Screen, editor: &Editor, at: Pos2) -> Option<Handle> {
+    let scene = editor.scene()?;
+    if !matches!(editor.tool, Tool::Select | Tool::Goal | Tool::Attack) {
+        return None;
+    }
+    tools::handles(scene, &editor.selection, editor.time_s, screen.metre())
+        .into_iter()
+        .map(|(handle, place)| (handle, screen.place(place).distance(at)))
+        .filter(|(_, distance)| *distance <= 9.0)
+        .min_by(|a, b| a.1.total_cmp(&b.1))
+        .map(|(handle, _)| handle)
+}
+
+fn begin(
+    screen: &Screen,
+    editor: &Editor,
+    at: Pos2,
+    under: Option<AgentId>,
+    copy: bool,
+    actions: &mut Vec<Action>,
+) -> Option<Gesture> {
+    let from = screen.world(at);
+    if let Some(handle) = handle_at(screen, editor, at) {
+        return Some(Gesture::Handle(handle));
+    }
+    match (editor.tool, under) {
+        (Tool::Measure, _) => Some(Gesture::Measure { from }),
+        (Tool::Add, _) => Some(Gesture::Add { at: from }),
+        (Tool::Goal, None) => match editor.primary() {
+            Some(agent) => Some(Gesture::NewGoal {
+                agent: agent.clone(),
+                at: from,
+            }),
+            None => {
+                actions.push(hint("Select an agent first, then press where it shall be."));
+                None
+            }
+        },
+        (Tool::Attack, Some(attacker)) => {
+            actions.push(Action::Select(vec![attacker.clone()]));
+            Some(Gesture::Aim { attacker })
+        }
+        (Tool::Select | Tool::Goal, Some(lead)) => {
+            let agents = if editor.selection.contains(&lead) {
+                editor.selection.clone()
+            } else {
+                actions.push(Action::Select(vec![lead.clone()]));
+                vec![lead.clone()]
+            };
+            Some(Gesture::Move {
+                lead,
+                agents,
+                from,
+                copy,
+            })
+        }
+        (Tool::Select | Tool::Attack, None) => Some(Gesture::Box { from }),
+    }
+}
+
+fn split(area: Rect, count: usize) -> Vec<Rect> {
+    let gap = 1.0;
+    let half = Vec2::new((area.width() - gap) / 2.0, (area.height() - gap) / 2.0);
+    let corner = |x: f32, y: f32| area.min + vec2(x * (half.x + gap), y * (half.y + gap));
+    match count {
+        2 => [0.0, 1.0]
+            .map(|x| Rect::from_min_size(corner(x, 0.0), vec2(half.x, area.height())))
+            .to_vec(),
+        4 => [(0.0, 0.0), (1.0, 0.0), (0.0, 1.0), (1.0, 1.0)]
+            .map(|(x, y)| Rect::from_min_size(corner(x, y), half))
+            .to_vec(),
+        _ => vec![area],
+    }
+}

@@ -1,0 +1,165 @@
+//! What the window remembers between starts: theme, layout, recent files. One JSON file, written atomically.
+
+use std::fs;
+use std::io::Write as _;
+use std::path::Path;
+use std::path::PathBuf;
+
+use serde::Deserialize;
+use serde::Serialize;
+
+/// Most recent files remembered.
+const RECENTS: usize = 12;
+
+/// What is remembered. Unknown or missing fields take their defaults, so that older and newer files both open.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Settings {
+    /// Dark theme.
+    pub dark: bool,
+    /// Scale of the interface.
+    pub zoom: f32,
+    /// Number of panes: 1, 2 or 4.
+    pub panes: usize,
+    /// Panes share one camera.
+    pub linked: bool,
+    /// The left panel is shown.
+    pub left: bool,
+    /// The right panel is shown.
+    pub right: bool,
+    /// Playback starts again at the end.
+    pub looping: bool,
+    /// Files opened last, newest first.
+    pub recents: Vec<Recent>,
+    /// The first-start hints were read.
+    pub welcomed: bool,
+}
+
+/// A file opened before.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Recent {
+    /// Where it lies.
+    pub path: PathBuf,
+    /// Which of its scenes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pick: Option<String>,
+    /// The scene's name.
+    #[serde(default)]
+    pub name: String,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            dark: true,
+            zoom: 1.0,
+            panes: 1,
+            linked: true,
+            left: true,
+            right: true,
+            looping: true,
+            recents: Vec::new(),
+            welcomed: false,
+        }
+    }
+}
+
+impl Settings {
+    /// Reads the settings in `folder`; anything unreadable gives the defaults.
+    pub fn load(folder: &Path) -> Self {
+        let read = fs::read(file(folder)).ok();
+        let mut settings: Self = read
+            .and_then(|bytes| serde_json::from_slice(&bytes).ok())
+            .unwrap_or_default();
+        settings.zoom = if settings.zoom.is_finite() {
+            settings.zoom.clamp(0.6, 2.5)
+        } else {
+            1.0
+        };
+        if ![1, 2, 4].contains(&settings.panes) {
+            settings.panes = 1;
+        }
+        settings.recents.truncate(RECENTS);
+        settings
+    }
+
+    /// Writes the settings into `folder`.
+    ///
+    /// # Errors
+    /// If the operating system refuses.
+    pub fn store(&self, folder: &Path) -> std::io::Result<()> {
+        let text = serde_json::to_vec_pretty(self).map_err(std::io::Error::other)?;
+        write_atomically(&file(folder), &text)
+    }
+
+    /// Puts a file at the head of the recent ones.
+    pub fn remember(&mut self, recent: Recent) {
+        self.recents
+            .retain(|old| old.path != recent.path || old.pick != recent.pick);
+        self.recents.insert(0, recent);
+        self.recents.truncate(RECENTS);
+    }
+}
+
+fn file(folder: &Path) -> PathBuf {
+    folder.join("window.json")
+}
+
+/// Writes a file by way of a temporary one beside it and a rename; makes the folder if needed.
+///
+/// # Errors
+/// If the operating system refuses.
+pub fn write_atomically(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
+    let folder = path.parent().unwrap_or_else(|| Path::new("."));
+    fs::create_dir_all(folder)?;
+    let mut temporary = tempfile::NamedTempFile::new_in(folder)?;
+    temporary.write_all(bytes)?;
+    temporary.as_file().sync_all()?;
+    temporary.persist(path).map_err(|error| error.error)?;
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn settings_survive_a_restart() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut settings = Settings {
+            dark: false,
+            panes: 4,
+            ..Settings::default()
+        };
+        settings.remember(Recent {
+            path: "a.json".into(),
+            pick: None,
+            name: "A".to_owned(),
+        });
+        settings.store(folder.path()).unwrap();
+        assert_eq!(Settings::load(folder.path()), settings);
+    }
+
+    #[test]
+    fn a_damaged_settings_file_gives_the_defaults() {
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join("window.json"), b"{ \"dark\": ").unwrap();
+        assert_eq!(Settings::load(folder.path()), Settings::default());
+        fs::write(folder.path().join("window.json"), b"{\"panes\": 3}").unwrap();
+        assert_eq!(Settings::load(folder.path()).panes, 1);
+    }
+
+    #[test]
+    fn a_file_opened_again_moves_to_the_head() {
+        let mut settings = Settings::default();
+        for name in ["a", "b", "a"] {
+            settings.remember(Recent {
+                path: name.into(),
+                pick: None,
+                name: name.to_owned(),
+            });
+        }
+        let names: Vec<_> = settings.recents.iter().map(|r| r.name.as_str()).collect();
+        assert_eq!(names, ["a", "b"]);
+    }
+}

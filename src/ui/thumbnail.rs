@@ -1,0 +1,186 @@
+//! Small pictures of scenes for the library: centrelines and agents, reduced to a unit square.
+
+use egui::Color32;
+use egui::Painter;
+use egui::Pos2;
+use egui::Rect;
+use egui::Shape;
+use egui::Stroke;
+use egui::pos2;
+
+use super::theme::Tokens;
+use crate::geometry::DVec2;
+use crate::map::LaneKind;
+use crate::scene::AgentKind;
+use crate::scene::Role;
+use crate::scene::Scene;
+
+/// Half of the side of the square that is shown, m.
+const REACH_M: f64 = 55.0;
+
+/// Most points and lines kept.
+const MAX_LINES: usize = 160;
+
+/// A scene around its ego at the present, in units of the picture's height, y down, origin in the middle.
+#[derive(Debug, Clone, Default)]
+pub struct Thumbnail {
+    /// Centrelines with half the lane width.
+    roads: Vec<(Vec<Pos2>, f32)>,
+    /// Paths of the agents that move.
+    paths: Vec<(Vec<Pos2>, Tint)>,
+    /// Footprints.
+    boxes: Vec<([Pos2; 4], Tint)>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Tint {
+    Ego,
+    Attacker,
+    Vehicle,
+    Pedestrian,
+    Cyclist,
+    Other,
+}
+
+impl Tint {
+    fn color(self, tokens: &Tokens) -> Color32 {
+        match self {
+            Self::Ego => tokens.ego,
+            Self::Attacker => tokens.attacker,
+            Self::Vehicle => tokens.vehicle,
+            Self::Pedestrian => tokens.pedestrian,
+            Self::Cyclist => tokens.cyclist,
+            Self::Other => tokens.other,
+        }
+    }
+}
+
+impl Thumbnail {
+    /// The picture of a scene.
+    pub fn of(scene: &Scene) -> Self {
+        let frame = scene.now;
+        let centre = scene
+            .ego()
+            .and_then(|ego| {
+                ego.track
+                    .get(frame)
+                    .or_else(|| ego.track.valid().next().map(|v| v.1))
+            })
+            .map(|state| state.position)
+            .or_else(|| scene.agent_bounds().map(|(low, high)| (low + high) / 2.0))
+            .or_else(|| scene.map.bounds().map(|(low, high)| (low + high) / 2.0))
+            .unwrap_or_default();
+        let unit = |point: DVec2| {
+            let local = (point - centre) / (2.0 * REACH_M);
+            pos2(local.x as f32, -local.y as f32)
+        };
+        let near = |point: &DVec2| {
+            let away = (*point - centre).abs();
+            away.x < 2.4 * REACH_M && away.y < 1.4 * REACH_M
+        };
+        let mut picture = Self::default();
+        for lane in scene.map.lanes() {
+            let wanted = !matches!(lane.kind, LaneKind::Walk);
+            if !wanted || picture.roads.len() >= MAX_LINES {
+                continue;
+            }
+            let points = lane.centreline.points();
+            if points.iter().any(near) {
+                let every = points.len().div_ceil(24).max(1);
+                let mut line: Vec<Pos2> = points.iter().step_by(every).map(|p| unit(*p)).collect();
+                line.push(unit(lane.centreline.end()));
+                let half = lane.width_or_default() / (4.0 * REACH_M);
+                picture.roads.push((line, half as f32));
+            }
+        }
+        for agent in &scene.agents {
+            let tint = match (agent.role, agent.kind) {
+                (Role::Ego, _) => Tint::Ego,
+                (Role::Attacker, _) => Tint::Attacker,
+                (_, AgentKind::Vehicle) => Tint::Vehicle,
+                (_, AgentKind::Pedestrian) => Tint::Pedestrian,
+                (_, AgentKind::Cyclist) => Tint::Cyclist,
+                (_, AgentKind::Other) => Tint::Other,
+            };
+            let Some(state) = agent.track.get(frame) else {
+                continue;
+            };
+            if !near(&state.position) || picture.boxes.len() >= MAX_LINES {
+                continue;
+            }
+            let path: Vec<Pos2> = agent
+                .track
+                .valid()
+                .filter(|(at, _)| *at >= frame)
+                .step_by(5)
+                .map(|(_, state)| unit(state.position))
+                .collect();
+            if path.len() > 1 && agent.track.travelled() > 1.0 {
+                picture.paths.push((path, tint));
+            }
+            let footprint = agent.footprint(state).grown(0.4);
+            picture.boxes.push((footprint.corners().map(unit), tint));
+        }
+        // the ego on top
+        picture.boxes.sort_by_key(|(_, tint)| *tint == Tint::Ego);
+        picture
+    }
+
+    /// Draws the picture into `rect`.
+    pub fn paint(&self, painter: &Painter, rect: Rect, tokens: &Tokens) {
+        let painter = painter.with_clip_rect(rect.intersect(painter.clip_rect()));
+        painter.rect_filled(rect, 5.0, tokens.ground);
+        let scale = rect.height();
+        let place = |point: &Pos2| rect.center() + point.to_vec2() * scale;
+        for (line, half) in &self.roads {
+            let points: Vec<Pos2> = line.iter().map(place).collect();
+            let stroke = Stroke::new((2.0 * half * scale).max(1.5), tokens.road);
+            painter.add(Shape::line(points, stroke));
+        }
+        for (line, tint) in &self.paths {
+            let points: Vec<Pos2> = line.iter().map(place).collect();
+            let color = tint.color(tokens).gamma_multiply(0.55);
+            painter.add(Shape::line(points, Stroke::new(1.2, color)));
+        }
+        for (corners, tint) in &self.boxes {
+            let points: Vec<Pos2> = corners.iter().map(place).collect();
+            let shape = Shape::convex_polygon(points, tint.color(tokens), Stroke::NONE);
+            painter.add(shape);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::geometry::Pose;
+    use crate::geometry::dvec2;
+    use crate::scene::Agent;
+    use crate::scene::State;
+    use crate::scene::Track;
+    use std::sync::Arc;
+
+    #[test]
+    fn the_ego_lies_in_the_middle_and_others_around_it() {
+        let at = |x: f64, y: f64| Track::new(vec![Some(State::along(Pose::at(x, y, 0.0), 0.0))]);
+        let mut ego = Agent::new("ego", AgentKind::Vehicle, at(100.0, 50.0));
+        ego.role = Role::Ego;
+        let car = Agent::new("car", AgentKind::Vehicle, at(111.0, 50.0));
+        let scene = Scene {
+            dt_s: 0.1,
+            frames: 1,
+            agents: vec![Arc::new(ego), Arc::new(car)],
+            ..Scene::default()
+        };
+        let picture = Thumbnail::of(&scene);
+        let centre = |index: usize| {
+            let corners: [Pos2; 4] = picture.boxes[index].0;
+            corners.iter().fold(dvec2(0.0, 0.0), |sum, corner| {
+                sum + dvec2(f64::from(corner.x), f64::from(corner.y)) / 4.0
+            })
+        };
+        // 11 m east of 110 m picture height is a tenth; the ego is drawn last
+        assert!((centre(0) - dvec2(0.1, 0.0)).length() < 1e-6);
+        assert!(centre(1).length() < 1e-6);
+    }
+}

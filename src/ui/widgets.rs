@@ -1,0 +1,267 @@
+//! Small controls shared by the panels: icon buttons, tabs, rows, chips, empty states.
+
+use egui::Align2;
+use egui::Color32;
+use egui::FontId;
+use egui::Id;
+use egui::Rect;
+use egui::Response;
+use egui::Role;
+use egui::Sense;
+use egui::Stroke;
+use egui::StrokeKind;
+use egui::Ui;
+use egui::Vec2;
+use egui::WidgetInfo;
+use egui::vec2;
+
+use super::icons;
+use super::icons::Icon;
+use super::theme;
+use super::theme::tokens;
+
+/// A square button that shows an icon; `label` is its accessible name, `tooltip` says more.
+pub fn icon_button(ui: &mut Ui, icon: Icon, label: &str, tooltip: &str) -> Response {
+    icon_toggle(ui, icon, label, tooltip, false, true)
+}
+
+/// An icon button that may be chosen or disabled.
+pub fn icon_toggle(
+    ui: &mut Ui,
+    icon: Icon,
+    label: &str,
+    tooltip: &str,
+    chosen: bool,
+    enabled: bool,
+) -> Response {
+    sized_icon(ui, icon, label, tooltip, chosen, enabled, vec2(28.0, 26.0))
+}
+
+/// A small icon button for rows.
+pub fn row_icon(ui: &mut Ui, icon: Icon, label: &str, tooltip: &str, chosen: bool) -> Response {
+    sized_icon(ui, icon, label, tooltip, chosen, true, vec2(20.0, 20.0))
+}
+
+fn sized_icon(
+    ui: &mut Ui,
+    icon: Icon,
+    label: &str,
+    tooltip: &str,
+    chosen: bool,
+    enabled: bool,
+    size: Vec2,
+) -> Response {
+    let tokens = tokens(ui);
+    let sense = if enabled {
+        Sense::click()
+    } else {
+        Sense::hover()
+    };
+    let (rect, response) = ui.allocate_exact_size(size, sense);
+    let on = enabled && ui.is_enabled();
+    response.widget_info(|| WidgetInfo::selected(Role::Button, on, chosen, label));
+    if ui.is_rect_visible(rect) {
+        let fill = if chosen {
+            Some(tokens.accent_soft)
+        } else if on && response.is_pointer_button_down_on() {
+            Some(tokens.pressed)
+        } else if on && response.hovered() {
+            Some(tokens.hover)
+        } else {
+            None
+        };
+        if let Some(fill) = fill {
+            ui.painter().rect_filled(rect, 5.0, fill);
+        }
+        if response.has_focus() {
+            ring(ui, rect);
+        }
+        let color = match (on, chosen, response.hovered()) {
+            (false, ..) => tokens.line_strong,
+            (_, true, _) => tokens.accent,
+            (_, _, true) => tokens.text,
+            _ => tokens.dim,
+        };
+        let width = if size.x < 24.0 { 13.0 } else { 16.0 };
+        icons::paint_sized(ui.painter(), rect.center(), width, icon, color);
+    }
+    response.on_hover_text(tooltip)
+}
+
+/// The outline of the control that has keyboard focus.
+pub fn ring(ui: &Ui, rect: Rect) {
+    let stroke = Stroke::new(1.5, tokens(ui).accent);
+    ui.painter()
+        .rect_stroke(rect, 5.0, stroke, StrokeKind::Inside);
+}
+
+/// The one button of an area that goes on.
+pub fn primary(ui: &mut Ui, text: &str) -> Response {
+    let tokens = tokens(ui);
+    let text = theme::strong(text, 12.5).color(tokens.on_accent);
+    ui.add(
+        egui::Button::new(text)
+            .fill(tokens.accent)
+            .stroke(Stroke::NONE)
+            .min_size(vec2(64.0, 28.0)),
+    )
+}
+
+/// A row of tabs with an underline under the chosen one. True if the choice changed.
+pub fn tabs<T: PartialEq + Copy>(ui: &mut Ui, choices: &[(T, &str)], current: &mut T) -> bool {
+    let tokens = tokens(ui);
+    let before = *current;
+    let row = ui
+        .horizontal(|ui| {
+            ui.spacing_mut().item_spacing.x = 2.0;
+            for (value, label) in choices {
+                let chosen = *current == *value;
+                let font = FontId::new(12.0, theme::semibold());
+                let galley =
+                    ui.painter()
+                        .layout_no_wrap((*label).to_owned(), font, Color32::PLACEHOLDER);
+                let size = vec2(galley.size().x + 16.0, 30.0);
+                let (rect, response) = ui.allocate_exact_size(size, Sense::click());
+                response.widget_info(|| WidgetInfo::selected(Role::Tab, true, chosen, label));
+                let color = if chosen || response.hovered() {
+                    tokens.text
+                } else {
+                    tokens.dim
+                };
+                let at = rect.center() - galley.size() / 2.0;
+                ui.painter().galley(at, galley, color);
+                if response.has_focus() {
+                    ring(ui, rect);
+                }
+                if chosen {
+                    let bar = Rect::from_min_max(
+                        rect.left_bottom() + vec2(6.0, -2.0),
+                        rect.right_bottom() + vec2(-6.0, 0.0),
+                    );
+                    ui.painter().rect_filled(bar, 1.0, tokens.accent);
+                }
+                if response.clicked() {
+                    *current = *value;
+                }
+            }
+        })
+        .response;
+    let line = Stroke::new(1.0, tokens.line);
+    ui.painter()
+        .hline(ui.max_rect().x_range(), row.rect.bottom(), line);
+    before != *current
+}
+
+/// A row of small exclusive choices. True if the choice changed.
+pub fn segments<T: PartialEq + Copy>(
+    ui: &mut Ui,
+    choices: &[(T, &str, &str)],
+    current: &mut T,
+) -> bool {
+    let before = *current;
+    ui.horizontal(|ui| {
+        ui.spacing_mut().item_spacing.x = 1.0;
+        for (value, label, tooltip) in choices {
+            let button = egui::Button::selectable(*current == *value, *label);
+            if ui.add(button).on_hover_text(*tooltip).clicked() {
+                *current = *value;
+            }
+        }
+    });
+    before != *current
+}
+
+/// The heading of a group inside a panel.
+pub fn section(ui: &mut Ui, title: &str) {
+    ui.add_space(8.0);
+    ui.label(theme::strong(title, 11.5).color(tokens(ui).dim));
+    ui.add_space(1.0);
+}
+
+/// A name on the left and a value on the right.
+pub fn row(ui: &mut Ui, name: &str, value: impl Into<String>) -> Response {
+    let tokens = tokens(ui);
+    let (rect, response) = ui.allocate_exact_size(vec2(ui.available_width(), 19.0), Sense::hover());
+    let font = FontId::proportional(12.0);
+    let value: String = value.into();
+    response.widget_info(|| WidgetInfo::labeled(Role::Label, true, format!("{name}: {value}")));
+    ui.painter().text(
+        rect.left_center(),
+        Align2::LEFT_CENTER,
+        name,
+        font.clone(),
+        tokens.dim,
+    );
+    ui.painter().text(
+        rect.right_center(),
+        Align2::RIGHT_CENTER,
+        value,
+        font,
+        tokens.text,
+    );
+    response
+}
+
+/// A word on a tinted ground.
+pub fn chip(ui: &mut Ui, text: &str, color: Color32) -> Response {
+    let font = FontId::new(10.5, theme::semibold());
+    let galley = ui
+        .painter()
+        .layout_no_wrap(text.to_owned(), font, Color32::PLACEHOLDER);
+    let size = galley.size() + vec2(12.0, 5.0);
+    let (rect, response) = ui.allocate_exact_size(size, Sense::hover());
+    response.widget_info(|| WidgetInfo::labeled(Role::Label, true, text));
+    ui.painter()
+        .rect_filled(rect, size.y / 2.0, color.gamma_multiply(0.18));
+    let at = rect.center() - galley.size() / 2.0;
+    ui.painter().galley(at, galley, color);
+    response
+}
+
+/// What stands in an empty place: what would be here, and one button. True if it was pressed.
+pub fn empty_state(ui: &mut Ui, icon: Icon, title: &str, text: &str, button: Option<&str>) -> bool {
+    let tokens = tokens(ui);
+    let mut pressed = false;
+    ui.vertical_centered(|ui| {
+        ui.add_space(10.0);
+        let (rect, _) = ui.allocate_exact_size(vec2(44.0, 44.0), Sense::hover());
+        ui.painter()
+            .circle_filled(rect.center(), 22.0, tokens.raised);
+        icons::paint_sized(ui.painter(), rect.center(), 20.0, icon, tokens.dim);
+        ui.add_space(4.0);
+        ui.label(theme::strong(title, 13.5));
+        ui.label(egui::RichText::new(text).color(tokens.dim));
+        if let Some(button) = button {
+            ui.add_space(4.0);
+            pressed = primary(ui, button).clicked();
+        }
+        ui.add_space(10.0);
+    });
+    pressed
+}
+
+/// A key as printed on a keyboard.
+pub fn keycap(ui: &mut Ui, text: &str) {
+    let tokens = tokens(ui);
+    let galley = ui.painter().layout_no_wrap(
+        text.to_owned(),
+        FontId::proportional(11.0),
+        Color32::PLACEHOLDER,
+    );
+    let size = vec2((galley.size().x + 10.0).max(20.0), 19.0);
+    let (rect, _) = ui.allocate_exact_size(size, Sense::hover());
+    ui.painter().rect(
+        rect,
+        4.0,
+        tokens.raised,
+        Stroke::new(1.0, tokens.line_strong),
+        StrokeKind::Inside,
+    );
+    let at = rect.center() - galley.size() / 2.0;
+    ui.painter().galley(at, galley, tokens.text);
+}
+
+/// A stable id for a control that is looked up from elsewhere.
+pub fn id(name: &str) -> Id {
+    Id::unique(("nearmiss", name))
+}
