@@ -36,6 +36,7 @@
 //! | candle_core | model/ |
 //! | candle_nn | model/ |
 //! | gemm | model/ |
+//! | pulp | model/ |
 //! | wgpu | render/ ui/ |
 //! | egui | ui/ |
 //! | eframe | ui/ |

@@ -40,6 +40,18 @@ pub struct LanePiece {
     pub signals: [SignalState; T],
 }
 
+impl LanePiece {
+    /// The signal at a token as networks read it: red 1, yellow ½, green −1, none, unknown or flashing 0.
+    pub fn signal_number(&self, token: usize) -> f32 {
+        match self.signals[token] {
+            SignalState::Red => 1.0,
+            SignalState::Yellow => 0.5,
+            SignalState::Green => -1.0,
+            SignalState::Unknown | SignalState::FlashingRed | SignalState::FlashingYellow => 0.0,
+        }
+    }
+}
+
 /// Pieces of the lanes for vehicles and bicycles within 60 m of where the agents are or, coasting, will be within 8 s;
 /// nearest first, at most 160.
 pub(super) fn pieces_near(scene: &Scene, present: &[State], now_s: f64) -> Vec<LanePiece> {

@@ -50,6 +50,17 @@ pub struct Row {
     pub generated: bool,
 }
 
+impl Row {
+    /// The kind as networks number it: vehicle 0, pedestrian 1, cyclist 2.
+    pub fn kind_number(&self) -> usize {
+        match self.kind {
+            AgentKind::Vehicle | AgentKind::Other => 0,
+            AgentKind::Pedestrian => 1,
+            AgentKind::Cyclist => 2,
+        }
+    }
+}
+
 /// Up to 32 agents with [`T`] tokens each, in the scene's frame, and the lanes around them.
 ///
 /// Rows: the ego first, then by distance from it at the present. All rows are valid at the present.

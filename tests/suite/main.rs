@@ -4,3 +4,4 @@
 mod commands;
 mod importers_xml;
 mod layers;
+mod reference;

@@ -1,0 +1,401 @@
+//! The network as the rest of the program knows it: loaded once, conditioned on windows, behind `Denoise`.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use candle_core::{Device, Tensor};
+use rayon::ThreadPool;
+use rayon::prelude::*;
+
+use super::context::Context;
+use super::fast::{BLOCK_AGENTS, Fast, MapMemory, StepInputs};
+use super::features::{Place, RELATION, TokenInputs, relation, token_features};
+use super::prior::{Gain, Prior, key};
+use super::profile::{Part, Profile, timed};
+use super::reference::{Inputs, Reference, level_index};
+use super::weights::{Config, EMBEDDED, Status, Weights, WeightsError};
+use crate::codec::{CHANNELS, Scale, T, Window};
+use crate::diffusion::{Denoise, DenoiseError, Prepare};
+
+/// How the network's part of a prediction is computed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Method {
+    /// Vectorised and threaded.
+    Fast,
+    /// Plain candle operations, for comparison.
+    Reference,
+    /// Not at all: the prior's mean is the prediction.
+    PriorOnly,
+}
+
+/// A loaded denoiser. Cheap to clone: everything is shared.
+#[derive(Clone)]
+pub struct Network {
+    shared: Arc<Shared>,
+    method: Method,
+    identity: Arc<str>,
+    profile: Option<Arc<Profile>>,
+}
+
+struct Shared {
+    config: Config,
+    hash: String,
+    status: Status,
+    prior: Prior,
+    fast: Fast,
+    reference: Reference,
+    pool: ThreadPool,
+}
+
+impl std::fmt::Debug for Network {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter
+            .debug_struct("Network")
+            .field("config", &self.shared.config)
+            .field("hash", &self.shared.hash)
+            .field("method", &self.method)
+            .finish()
+    }
+}
+
+impl Network {
+    /// The weights the program carries, on all cores (or `RAYON_NUM_THREADS`).
+    ///
+    /// # Errors
+    ///
+    /// Never with the weights of a released program; kept as an error so that a broken build says so.
+    pub fn load_default() -> Result<Self, WeightsError> {
+        Self::from_bytes(EMBEDDED, 0)
+    }
+
+    /// The weights the program carries, on `threads` threads of the network's own pool; 0 means all cores.
+    ///
+    /// # Errors
+    ///
+    /// As [`Network::load_default`].
+    pub fn load_default_on(threads: usize) -> Result<Self, WeightsError> {
+        Self::from_bytes(EMBEDDED, threads)
+    }
+
+    /// Weights from a file, for instance tuned on one's own scenes; `threads` as in [`Network::load_default_on`].
+    ///
+    /// # Errors
+    ///
+    /// If the file cannot be read or does not hold a network of a layout this program knows.
+    pub fn load(path: &Path, threads: usize) -> Result<Self, WeightsError> {
+        Self::from_weights(&Weights::from_file(path)?, threads)
+    }
+
+    /// Weights from a safetensors file's bytes.
+    ///
+    /// # Errors
+    ///
+    /// As [`Network::load`].
+    pub fn from_bytes(bytes: &[u8], threads: usize) -> Result<Self, WeightsError> {
+        Self::from_weights(&Weights::from_bytes(bytes)?, threads)
+    }
+
+    fn from_weights(weights: &Weights, threads: usize) -> Result<Self, WeightsError> {
+        let config = |error: &dyn std::fmt::Display| WeightsError::Config(error.to_string());
+        let pool = rayon::ThreadPoolBuilder::new()
+            .num_threads(threads)
+            .thread_name(|index| format!("network {index}"))
+            .build()
+            .map_err(|error| config(&error))?;
+        let shared = Shared {
+            config: weights.config,
+            hash: weights.hash.clone(),
+            status: weights.status,
+            prior: Prior::new(weights.prior.clone()),
+            fast: Fast::new(weights)?,
+            reference: Reference::new(weights, &Device::Cpu).map_err(|error| config(&error))?,
+            pool,
+        };
+        Ok(Self {
+            identity: Arc::from(weights.hash.as_str()),
+            shared: Arc::new(shared),
+            method: Method::Fast,
+            profile: None,
+        })
+    }
+
+    /// The analytic prior without the network: the baseline it must beat.
+    pub fn prior_only(&self) -> Self {
+        Self {
+            method: Method::PriorOnly,
+            identity: Arc::from("<prior>"),
+            ..self.clone()
+        }
+    }
+
+    /// The same network in plain candle operations: slow, for comparison.
+    pub fn reference(&self) -> Self {
+        Self {
+            method: Method::Reference,
+            ..self.clone()
+        }
+    }
+
+    /// The same network with the time of each part counted in `profile`.
+    pub fn profiled(&self, profile: Arc<Profile>) -> Self {
+        Self {
+            profile: Some(profile),
+            ..self.clone()
+        }
+    }
+
+    /// Sizes.
+    pub fn config(&self) -> &Config {
+        &self.shared.config
+    }
+
+    /// SHA-256 of the weights file, hex.
+    pub fn hash(&self) -> &str {
+        &self.shared.hash
+    }
+
+    /// Whether these are the program's own weights, foreign or untrained ones.
+    pub fn status(&self) -> Status {
+        self.shared.status
+    }
+
+    /// Threads of the network's pool.
+    pub fn threads(&self) -> usize {
+        self.shared.pool.current_num_threads()
+    }
+
+    /// Floating point operations of one step's products with weights and attention, for `agents` agents.
+    pub fn step_flops(&self, agents: usize) -> f64 {
+        let config = &self.shared.config;
+        let (width, heads) = (config.width as f64, config.heads as f64);
+        let (tokens, lanes) = ((agents * T) as f64, (config.nearest_lanes + 1) as f64);
+        let pairs = (agents * agents * T) as f64;
+        let layers = config.layers as f64;
+        let per_token =
+            9.0 * width * width + 2.0 * width * config.hidden as f64 + 8.0 * heads * width;
+        let attention = tokens * width * 2.0 * (lanes + T as f64 + agents as f64);
+        let relation_use = pairs * (32.0 * heads + 32.0 * heads) + tokens * heads * 8.0 * 32.0;
+        let layer = tokens * per_token + attention + relation_use;
+        let inputs = tokens * width * (config.token_features() + CHANNELS) as f64;
+        let relations = pairs * (RELATION * 32 + 32 * 32) as f64;
+        2.0 * (layers * layer + inputs + relations)
+    }
+}
+
+impl Prepare for Network {
+    fn scale(&self) -> &Scale {
+        self.shared.prior.scale()
+    }
+
+    fn identity(&self) -> &str {
+        &self.identity
+    }
+
+    fn prepare(&self, window: &Window) -> Result<Box<dyn Denoise + Send>, DenoiseError> {
+        let shared = &self.shared;
+        let context = Context::new(window, &shared.config, &shared.prior);
+        let memory = shared.pool.install(|| shared.fast.remember_map(&context));
+        Ok(Box::new(Job {
+            network: self.clone(),
+            context,
+            memory,
+        }))
+    }
+}
+
+/// A network conditioned on one window.
+struct Job {
+    network: Network,
+    context: Context,
+    memory: MapMemory,
+}
+
+/// What the prior says and the network reads, for all rows of a step.
+struct Prepared {
+    gains: Vec<Arc<Gain>>,
+    /// [N, T, 6]
+    mean: Vec<f32>,
+    /// [N, T, F]
+    features: Vec<f32>,
+    /// [N, T]
+    places: Vec<Place>,
+}
+
+impl Denoise for Job {
+    fn denoise(
+        &mut self,
+        noisy: &[f32],
+        levels: &[f32],
+        clean: &mut [f32],
+    ) -> Result<(), DenoiseError> {
+        let agents = self.context.agents.len();
+        let sample = agents * T * CHANNELS;
+        let check = |what, found, expected| {
+            (found == expected)
+                .then_some(())
+                .ok_or(DenoiseError::Shape {
+                    what,
+                    found,
+                    expected,
+                })
+        };
+        check("the levels", levels.len(), agents * T)?;
+        check("the clean tokens", clean.len(), noisy.len())?;
+        if agents == 0 {
+            return check("the noisy tokens", noisy.len(), 0);
+        }
+        let samples = noisy.len() / sample;
+        check("the noisy tokens", noisy.len(), samples * sample)?;
+        let network = self.network.clone();
+        network.shared.pool.install(|| {
+            let prepared = self.prepare_step(noisy, levels);
+            let change = match network.method {
+                Method::PriorOnly => None,
+                Method::Fast => Some(self.run_fast(&prepared, levels, samples)),
+                Method::Reference => Some(
+                    self.run_reference(&prepared, levels, samples)
+                        .map_err(|error| DenoiseError::Network(error.to_string()))?,
+                ),
+            };
+            let per_agent = T * CHANNELS;
+            for (row, clean) in clean.chunks_exact_mut(per_agent).enumerate() {
+                let spread = &prepared.gains[row % agents].spread;
+                clean.copy_from_slice(&prepared.mean[row * per_agent..(row + 1) * per_agent]);
+                if let Some(change) = &change {
+                    let change = &change[row * per_agent..(row + 1) * per_agent];
+                    for ((clean, spread), change) in clean.iter_mut().zip(spread).zip(change) {
+                        *clean += spread * change;
+                    }
+                }
+            }
+            Ok(())
+        })
+    }
+}
+
+impl Job {
+    fn prepare_step(&self, noisy: &[f32], levels: &[f32]) -> Prepared {
+        let shared = &self.network.shared;
+        let profile = self.network.profile.as_deref();
+        let agents = self.context.agents.len();
+        let per_agent = T * CHANNELS;
+        let rows = noisy.len() / per_agent;
+        let width = shared.config.token_features();
+        let keys: Vec<_> = self
+            .context
+            .agents
+            .iter()
+            .zip(levels.chunks_exact(T))
+            .map(|(agent, levels)| key(agent.bin, agent.valid, levels))
+            .collect();
+        let gains = timed(profile, Part::Prior, || shared.prior.gains(&keys));
+        let mut mean = vec![0.0; noisy.len()];
+        let mut features = vec![0.0; rows * T * width];
+        let mut places = vec![Place::default(); rows * T];
+        mean.par_chunks_mut(BLOCK_AGENTS * per_agent)
+            .zip(features.par_chunks_mut(BLOCK_AGENTS * T * width))
+            .zip(places.par_chunks_mut(BLOCK_AGENTS * T))
+            .enumerate()
+            .for_each_init(Vec::new, |costs, (block, ((mean, features), places))| {
+                let blocks = mean
+                    .chunks_exact_mut(per_agent)
+                    .zip(features.chunks_exact_mut(T * width))
+                    .zip(places.chunks_exact_mut(T));
+                for (offset, ((mean, features), places)) in blocks.enumerate() {
+                    let row = block * BLOCK_AGENTS + offset;
+                    let agent = row % agents;
+                    let gain = &gains[agent];
+                    let noisy = &noisy[row * per_agent..(row + 1) * per_agent];
+                    timed(profile, Part::Prior, || {
+                        mean.copy_from_slice(&shared.prior.posterior_mean(gain, noisy));
+                    });
+                    if self.network.method == Method::PriorOnly {
+                        continue;
+                    }
+                    timed(profile, Part::Features, || {
+                        let inputs = TokenInputs {
+                            context: &self.context,
+                            row: agent,
+                            scale: shared.prior.scale(),
+                            gain,
+                            noisy,
+                            levels: &levels[agent * T..(agent + 1) * T],
+                            mean,
+                        };
+                        token_features(&inputs, features, places, costs);
+                    });
+                }
+            });
+        Prepared {
+            gains,
+            mean,
+            features,
+            places,
+        }
+    }
+
+    fn run_fast(&self, prepared: &Prepared, levels: &[f32], samples: usize) -> Vec<f32> {
+        let levels: Vec<u8> = levels.iter().map(|&level| level_index(level)).collect();
+        self.network.shared.fast.forward(&StepInputs {
+            context: &self.context,
+            memory: &self.memory,
+            samples,
+            features: &prepared.features,
+            places: &prepared.places,
+            levels: &levels,
+            profile: self.network.profile.as_deref(),
+        })
+    }
+
+    fn run_reference(
+        &self,
+        prepared: &Prepared,
+        levels: &[f32],
+        samples: usize,
+    ) -> candle_core::Result<Vec<f32>> {
+        let device = Device::Cpu;
+        let context = &self.context;
+        let agents = context.agents.len();
+        let rows = samples * agents;
+        let config = &self.network.shared.config;
+        let mut relations = Vec::with_capacity(samples * T * agents * agents * RELATION);
+        for (sample, token) in (0..samples * T).map(|at| (at / T, at % T)) {
+            let place = |agent: usize| &prepared.places[(sample * agents + agent) * T + token];
+            for i in 0..agents {
+                for j in 0..agents {
+                    let other = &context.agents[j];
+                    let size = [other.length, other.width];
+                    let own_length = context.agents[i].length;
+                    relations.extend(relation(place(i), place(j), own_length, size));
+                }
+            }
+        }
+        let valid: Vec<f32> = (0..rows * T)
+            .map(|at| f32::from(u8::from(context.agents[at / T % agents].is_valid(at % T))))
+            .collect();
+        let indices: Vec<u32> = (0..rows * T)
+            .map(|at| u32::from(level_index(levels[at % (agents * T)])))
+            .collect();
+        let lanes = context.lanes.repeat(samples);
+        let lane_shape = (rows, context.near, config.lane_features());
+        let features = prepared.features.clone();
+        let inputs = Inputs {
+            features: Tensor::from_vec(features, (rows, T, config.token_features()), &device)?,
+            levels: Tensor::from_vec(indices, (rows, T), &device)?,
+            lanes: Tensor::from_vec(lanes, lane_shape, &device)?,
+            relations: Tensor::from_vec(
+                relations,
+                (samples * T, agents, agents, RELATION),
+                &device,
+            )?,
+            valid: Tensor::from_vec(valid, (rows, T), &device)?,
+            shape: (samples, agents),
+        };
+        self.network
+            .shared
+            .reference
+            .forward(&inputs)?
+            .flatten_all()?
+            .to_vec1()
+    }
+}
