@@ -9,12 +9,12 @@ use super::report::Report;
 use crate::geometry::Polyline;
 use crate::geometry::{DVec2, dvec2, quantise_point};
 use crate::map::{Lane, Map, MapParts};
-use crate::scene::{Agent, AgentId, Goal, Scene, Signal, State};
+use crate::scene::{Agent, AgentId, Goal, Scene, Signal, State, Track};
 
 /// Most frames, agents, states (agents times frames) and map points an imported scene may have.
 pub(super) const MAX_FRAMES: usize = 100_000;
 pub(super) const MAX_AGENTS: usize = 20_000;
-pub(super) const MAX_CELLS: usize = 6_000_000;
+pub(super) const MAX_CELLS: usize = 4_000_000;
 pub(super) const MAX_MAP_POINTS: usize = 2_000_000;
 
 /// Furthest a coordinate may lie from the origin, m; UTM northings reach 1e7.
@@ -265,4 +265,146 @@ fn clean(points: &mut Vec<DVec2>) {
         *point = quantise_point(*point);
     }
     points.dedup();
+}
+
+/// The middle value (the lower of two); NaN is passed over.
+pub(super) fn median(values: impl IntoIterator<Item = f64>) -> Option<f64> {
+    let mut values: Vec<f64> = values.into_iter().filter(|value| !value.is_nan()).collect();
+    let middle = values.len().checked_sub(1)? / 2;
+    let (_, value, _) = values.select_nth_unstable_by(middle, f64::total_cmp);
+    Some(*value)
+}
+
+/// Fills velocities and headings that are NaN: velocity from the neighbouring positions, heading from the motion
+/// where it is faster than 0.5 m/s, else from the nearest frame that has one, else 0.
+pub(super) fn fill_motion(track: &mut Track, dt_s: f64) {
+    let places: Vec<Option<DVec2>> = track
+        .states()
+        .iter()
+        .map(|state| state.as_ref().map(|state| state.position))
+        .collect();
+    let place = |frame: Option<usize>| places.get(frame?).copied().flatten();
+    let mut last_heading = None;
+    for frame in 0..places.len() {
+        let Some(mut state) = track.get(frame).copied() else {
+            continue;
+        };
+        if !state.velocity.is_finite() {
+            let here = state.position;
+            let (before, after) = (place(frame.checked_sub(1)), place(Some(frame + 1)));
+            state.velocity = match (before, after) {
+                (Some(before), Some(after)) => (after - before) / (2.0 * dt_s),
+                (Some(before), None) => (here - before) / dt_s,
+                (None, Some(after)) => (after - here) / dt_s,
+                (None, None) => DVec2::ZERO,
+            };
+        }
+        if !state.heading.is_finite() && state.speed() > 0.5 {
+            state.heading = state.velocity.to_angle();
+        }
+        if state.heading.is_finite() {
+            last_heading = Some(state.heading);
+        } else if let Some(heading) = last_heading {
+            state.heading = heading;
+        }
+        track.set(frame, Some(state));
+    }
+    let mut next_heading = last_heading.unwrap_or(0.0);
+    for state in track.states_mut().iter_mut().rev().flatten() {
+        if state.heading.is_finite() {
+            next_heading = state.heading;
+        } else {
+            state.heading = next_heading;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::geometry::Pose;
+
+    #[test]
+    fn the_median_passes_over_nan() {
+        assert_eq!(median([3.0, f64::NAN, 1.0, 2.0]), Some(2.0));
+        assert_eq!(median([f64::NAN]), None);
+    }
+
+    #[test]
+    fn missing_motion_comes_from_the_positions() {
+        let unknown = |x: f64| {
+            Some(State {
+                position: dvec2(0.0, x),
+                heading: f64::NAN,
+                velocity: DVec2::NAN,
+            })
+        };
+        let mut track = Track::new(vec![unknown(0.0), unknown(0.0), unknown(2.0), None]);
+        fill_motion(&mut track, 1.0);
+        // differences: 0 at the start, (2 - 0) / 2 in the middle, 2 at the end, all northwards
+        let speeds: Vec<f64> = track.valid().map(|(_, state)| state.velocity.y).collect();
+        assert_eq!(speeds, [0.0, 1.0, 2.0]);
+        let north = std::f64::consts::FRAC_PI_2;
+        assert!(track.valid().all(|(_, state)| state.heading == north));
+    }
+
+    fn draft(frames: usize, dt_s: f64) -> Draft {
+        let states = vec![Some(State::along(Pose::at(0.0, 0.0, 0.0), 1.0)); frames];
+        Draft {
+            dt_s,
+            frames,
+            agents: vec![Agent::new(
+                "a",
+                crate::scene::AgentKind::Vehicle,
+                Track::new(states),
+            )],
+            ..Draft::default()
+        }
+    }
+
+    #[test]
+    fn the_present_leaves_eight_seconds_where_it_can() {
+        let now = |frames: usize, own: Option<usize>| {
+            let draft = Draft {
+                now: own,
+                ..draft(frames, 0.1)
+            };
+            draft
+                .finish(Path::new("x"), &mut Report::default())
+                .unwrap()
+                .now
+        };
+        assert_eq!(now(201, None), 20); // 20 s: 2 s of history
+        assert_eq!(now(91, None), 10); // 9 s: 9 - 8 = 1 s
+        assert_eq!(now(51, None), 0); // 5 s: no eight seconds at all
+        assert_eq!(now(201, Some(35)), 35);
+        assert_eq!(now(20, Some(35)), 19);
+    }
+
+    #[test]
+    fn what_the_scene_file_would_refuse_is_left_out_and_said() {
+        let mut draft = draft(3, 0.1);
+        let mut twin = draft.agents[0].clone();
+        twin.length = f64::NAN;
+        draft.agents.push(twin.clone());
+        twin.id = AgentId::new("b");
+        twin.track.states_mut()[1] = Some(State::along(Pose::at(f64::NAN, 0.0, 0.0), 1.0));
+        draft.agents.push(twin);
+        draft.signals.push(Signal {
+            lane: crate::map::LaneId::new("nowhere"),
+            stop_point: None,
+            states: Vec::new(),
+        });
+        let mut report = Report::default();
+        let scene = draft.finish(Path::new("x"), &mut report).unwrap();
+        assert_eq!(scene.agents.len(), 2);
+        assert_eq!(scene.agents[1].length, 4.7);
+        assert!(scene.agents[1].track.get(1).is_none());
+        assert!(scene.signals.is_empty());
+        assert_eq!(scene.ego().unwrap().id.as_str(), "a");
+        let text = crate::scene::scene_to_json(&scene);
+        assert!(crate::scene::scene_from_json(text.as_bytes(), "x").is_ok());
+        assert_eq!(report.problems.len(), 3, "{:?}", report.lines());
+        assert_eq!(report.skipped.len(), 1);
+    }
 }

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use super::argoverse2;
 use super::detect;
+use super::waymo;
 use super::{Entry, Format, OpenError, Opened, open as open_path};
 
 /// How deep folders are searched, and how many files are looked at.
@@ -107,7 +108,10 @@ pub(super) fn list_file(file: &Path) -> Result<Vec<Entry>, OpenError> {
             instead: "Open the folder, or one of its sd_*.pkl files".to_owned(),
         });
     }
-    let (kind, _) = detect::file(file)?;
+    let (kind, head) = detect::file(file)?;
+    if kind == detect::Kind::TfRecord {
+        return waymo::list(file, head.gzip);
+    }
     Ok(vec![Entry {
         file: file.to_path_buf(),
         pick: None,

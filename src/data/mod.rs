@@ -7,8 +7,19 @@ mod commonroad;
 mod detect;
 mod draft;
 mod folder;
+mod gpudrive;
+mod gpudrive_json;
+mod pickle;
 mod report;
+mod scenarionet;
+mod scenarionet_map;
 mod sumo;
+mod tfrecord;
+mod waymo;
+mod waymo_example;
+mod waymo_map;
+mod waymo_terms;
+mod wire;
 mod xml;
 
 use std::fs;
@@ -245,6 +256,10 @@ pub fn open(path: &Path, pick: Option<&str>) -> Result<Opened, OpenError> {
         return folder::open(path, pick);
     }
     let (kind, head) = detect::file(path)?;
+    if kind == Kind::TfRecord {
+        return waymo::open(path, head.gzip, pick);
+    }
+    let mut format = kind.format();
     let (scene, report) = match kind {
         Kind::Argoverse2Parquet => argoverse2::read_forecasting(path)?,
         Kind::Argoverse2Feather => {
@@ -257,6 +272,12 @@ pub fn open(path: &Path, pick: Option<&str>) -> Result<Opened, OpenError> {
                 Kind::Scene => {
                     let shown = path.display().to_string();
                     (scene_from_json(&bytes, &shown)?, Report::default())
+                }
+                Kind::Pickle => scenarionet::read(&bytes, path)?,
+                Kind::GpuDrive => {
+                    let (scene, report, dialect) = gpudrive::read(&bytes, path)?;
+                    format = dialect;
+                    (scene, report)
                 }
                 Kind::CommonRoad => commonroad::read(&bytes, path)?,
                 Kind::SumoNet => sumo::read_net(&bytes, path)?,
@@ -277,7 +298,7 @@ pub fn open(path: &Path, pick: Option<&str>) -> Result<Opened, OpenError> {
     }
     Ok(Opened {
         scene,
-        format: kind.format(),
+        format,
         report,
     })
 }
