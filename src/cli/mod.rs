@@ -8,6 +8,8 @@
     reason = "this is the room that speaks"
 )]
 
+mod convert;
+mod info;
 mod schema;
 mod window;
 
@@ -28,6 +30,10 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Command {
+    /// Write a scene in another format, and read it again.
+    Convert(convert::Arguments),
+    /// Show what a file or folder holds: agents, duration, lanes, problems.
+    Info(info::Arguments),
     /// Print the JSON Schema of the scene file.
     Schema(schema::Arguments),
 }
@@ -36,6 +42,8 @@ enum Command {
 pub fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let result = match arguments.command {
+        Some(Command::Convert(arguments)) => convert::run(&arguments),
+        Some(Command::Info(arguments)) => info::run(&arguments),
         Some(Command::Schema(arguments)) => schema::run(&arguments),
         None => window::run(arguments.scene),
     };

@@ -5,9 +5,10 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::OpenError;
+use super::connect::connect;
 use super::report::Report;
 use crate::geometry::Polyline;
-use crate::geometry::{DVec2, dvec2, quantise_point};
+use crate::geometry::{DVec2, dvec2, quantise, quantise_point};
 use crate::map::{Lane, Map, MapParts};
 use crate::scene::{Agent, AgentId, Goal, Scene, Signal, State, Track};
 
@@ -84,11 +85,14 @@ impl Draft {
         Self::check_size(path, self.agents.len(), self.frames)?;
         let map = build_map(self.map, path, report)?;
         let agents = checked_agents(self.agents, self.frames, report);
-        let (signals, lost): (Vec<_>, Vec<_>) = self
+        let (mut signals, lost): (Vec<_>, Vec<_>) = self
             .signals
             .into_iter()
             .partition(|signal| map.lane(&signal.lane).is_some());
         report.skip_many("signals of lanes that are not in the map", lost.len());
+        for signal in &mut signals {
+            signal.stop_point = signal.stop_point.map(quantise_point);
+        }
         let mut goals = self.goals;
         let listed = goals.len();
         let ids: BTreeSet<&AgentId> = agents.iter().map(|agent| &agent.id).collect();
@@ -222,13 +226,16 @@ fn build_map(mut parts: MapParts, path: &Path, report: &mut Report) -> Result<Ma
         lane.centreline = centreline;
         clean(&mut lane.left_border);
         clean(&mut lane.right_border);
-        lane.width = lane.width.filter(|width| (0.1..=100.0).contains(width));
+        let width = lane.width.filter(|width| (0.1..=100.0).contains(width));
+        lane.width = width.map(quantise);
         lane.speed_limit = lane
             .speed_limit
-            .filter(|limit| (0.1..=200.0).contains(limit));
+            .filter(|limit| (0.1..=200.0).contains(limit))
+            .map(quantise);
         lanes.push(lane);
     }
     let listed = lanes.len();
+    connect(&mut lanes, report);
     parts.lanes = lanes;
     parts.lines.retain_mut(|line| {
         clean(&mut line.points);

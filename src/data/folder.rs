@@ -92,7 +92,7 @@ pub(super) fn list(folder: &Path) -> Result<Vec<Entry>, OpenError> {
             path: folder.display().to_string(),
         });
     }
-    entries.sort_by(|a, b| (&a.file, &a.pick).cmp(&(&b.file, &b.pick)));
+    entries.sort_by(|a, b| a.file.cmp(&b.file)); // stable: a file's scenes stay in its order
     Ok(entries)
 }
 

@@ -4,11 +4,14 @@
 
 mod argoverse2;
 mod commonroad;
+mod connect;
 mod detect;
 mod draft;
+mod export;
 mod folder;
 mod gpudrive;
 mod gpudrive_json;
+mod gpudrive_out;
 mod pickle;
 mod report;
 mod scenarionet;
@@ -32,6 +35,7 @@ use crate::scene::FileError;
 use crate::scene::Scene;
 use crate::scene::scene_from_json;
 use detect::Kind;
+pub use export::{ExportError, Exported, Target, export};
 pub use report::Report;
 
 /// Largest file read into memory, and largest that a compressed one may become, bytes.
@@ -312,6 +316,33 @@ pub fn list(path: &Path) -> Result<Vec<Entry>, OpenError> {
         return folder::list(path);
     }
     folder::list_file(path)
+}
+
+/// Opens every scene of a path in the order of [`list`], and calls `visit` with each; a scene that cannot be opened
+/// does not stop the others. `visit` returns false to stop.
+///
+/// # Errors
+/// As [`list`].
+pub fn open_each(
+    path: &Path,
+    visit: &mut dyn FnMut(&Entry, Result<Opened, OpenError>) -> bool,
+) -> Result<(), OpenError> {
+    let entries = list(path)?;
+    let mut rest = entries.as_slice();
+    while let Some(first) = rest.first() {
+        let count = rest.iter().take_while(|entry| entry.file == first.file);
+        let (of_file, others) = rest.split_at(count.count());
+        rest = others;
+        let goes_on = if of_file.len() > 1 {
+            waymo::open_each(&first.file, of_file, visit)?
+        } else {
+            visit(first, open(&first.file, first.pick.as_deref()))
+        };
+        if !goes_on {
+            break;
+        }
+    }
+    Ok(())
 }
 
 fn is_folder(path: &Path) -> Result<bool, OpenError> {

@@ -8,6 +8,7 @@ use std::path::Path;
 use flate2::read::MultiGzDecoder;
 use prost::Message;
 
+use super::detect;
 use super::draft::{Draft, MAX_CELLS, MAX_MAP_POINTS, fill_motion, median, point};
 use super::folder::examples;
 use super::tfrecord::Records;
@@ -135,6 +136,31 @@ pub(super) fn list(path: &Path, gzip: bool) -> Result<Vec<Entry>, OpenError> {
         });
     }
     Ok(entries)
+}
+
+/// Opens the scenarios of a file in one pass; false if `visit` said to stop. `entries` are those of [`list`].
+pub(super) fn open_each(
+    path: &Path,
+    entries: &[Entry],
+    visit: &mut dyn FnMut(&Entry, Result<Opened, OpenError>) -> bool,
+) -> Result<bool, OpenError> {
+    let (_, head) = detect::file(path)?;
+    let mut records = Records::new(reader(path, head.gzip)?, path);
+    let mut bytes = Vec::new();
+    for entry in entries {
+        if !records.read(&mut bytes)? {
+            break;
+        }
+        let opened = read(&bytes, path).map(|(scene, report, format)| Opened {
+            scene,
+            format,
+            report,
+        });
+        if !visit(entry, opened) {
+            return Ok(false);
+        }
+    }
+    Ok(true)
 }
 
 fn reader(path: &Path, gzip: bool) -> Result<Box<dyn Read>, OpenError> {

@@ -21,14 +21,6 @@ impl<'a> Field<'a> {
             _ => None,
         }
     }
-
-    /// A whole number.
-    pub(super) fn integer(self) -> Option<i64> {
-        match self {
-            Self::Varint(number) => Some(number as i64),
-            _ => None,
-        }
-    }
 }
 
 /// The fields of a message: tag number and value. Ends with an error where the bytes are no message.

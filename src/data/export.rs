@@ -1,0 +1,174 @@
+//! Scenes out: into our own format or a foreign one, and read again to see that what was written is what was meant.
+
+use std::fs;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+
+use super::report::Report;
+use super::{OpenError, gpudrive_out, open};
+use crate::scene::FileError;
+use crate::scene::Scene;
+use crate::scene::write_scene;
+
+/// A format that scenes are written in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Target {
+    /// Our own scene file.
+    Scene,
+    /// GPUDrive JSON: 91 frames at 10 Hz.
+    GpuDrive,
+}
+
+impl Target {
+    /// What [`Target::named`] understands.
+    pub const NAMES: [&str; 2] = ["nearmiss", "gpudrive"];
+
+    /// The endings that [`Target::of_file`] understands, for messages.
+    pub const ENDINGS: &str = ".json (nearmiss), .gpudrive.json";
+
+    /// The target by its name, one of [`Target::NAMES`].
+    pub fn named(name: &str) -> Option<Self> {
+        match name {
+            "nearmiss" => Some(Self::Scene),
+            "gpudrive" => Some(Self::GpuDrive),
+            _ => None,
+        }
+    }
+
+    /// The target that a file name's ending asks for.
+    pub fn of_file(path: &Path) -> Option<Self> {
+        let name = path.file_name()?.to_string_lossy().to_lowercase();
+        if name.ends_with(".gpudrive.json") {
+            Some(Self::GpuDrive)
+        } else if name.ends_with(".json") {
+            Some(Self::Scene)
+        } else {
+            None
+        }
+    }
+
+    /// How long a window this format wants, s.
+    pub fn window_s(self) -> f64 {
+        match self {
+            Self::GpuDrive => 9.0,
+            Self::Scene => 10.0,
+        }
+    }
+
+    /// Where the present lies in a window of this length, s: after the history that the format wants, earlier where
+    /// that would leave less than 8 s of future.
+    pub fn present_s(self, length_s: f64) -> f64 {
+        match self {
+            Self::GpuDrive => 1.0_f64.min(length_s),
+            Self::Scene => (length_s - 8.0).clamp(0.0, 2.0),
+        }
+    }
+}
+
+/// What was written.
+#[derive(Debug, Clone)]
+pub struct Exported {
+    /// The files.
+    pub files: Vec<PathBuf>,
+    /// What had to be left out or changed.
+    pub report: Report,
+}
+
+/// Why a scene cannot be written.
+#[derive(Debug, thiserror::Error)]
+pub enum ExportError {
+    /// The operating system says no.
+    #[error("{path}: {message}")]
+    Io {
+        /// Which file.
+        path: String,
+        /// What it said.
+        message: String,
+    },
+    /// Our own file cannot be written.
+    #[error(transparent)]
+    Scene(#[from] FileError),
+    /// The format cannot hold the scene.
+    #[error("{path}: {message}. {next}")]
+    Unfit {
+        /// Which file was asked for.
+        path: String,
+        /// Why not.
+        message: String,
+        /// What to do: a sentence.
+        next: String,
+    },
+    /// What was written does not read back.
+    #[error("{path}: what was written does not read back: {source}")]
+    Unreadable {
+        /// Which file.
+        path: String,
+        /// Why.
+        source: Box<OpenError>,
+    },
+    /// What was written reads back as something else.
+    #[error("{path}: what was written reads back differently: {message}")]
+    Differs {
+        /// Which file.
+        path: String,
+        /// The first difference.
+        message: String,
+    },
+}
+
+/// Writes a scene and reads it again.
+///
+/// # Errors
+/// If the format cannot hold the scene, the file cannot be written, or it does not read back as it was meant.
+pub fn export(scene: &Scene, path: &Path, target: Target) -> Result<Exported, ExportError> {
+    let mut report = Report::default();
+    match target {
+        Target::Scene => write_scene(scene, path)?,
+        Target::GpuDrive => {
+            let (text, meant) = gpudrive_out::text(scene, path, &mut report)?;
+            write_atomically(path, &text)?;
+            let again = reread(path)?;
+            gpudrive_out::compare(&meant, &again).map_err(|message| differs(path, message))?;
+        }
+    }
+    if target == Target::Scene && reread(path)?.hash() != scene.hash() {
+        return Err(differs(path, "its digest is another".to_owned()));
+    }
+    Ok(Exported {
+        files: vec![path.to_path_buf()],
+        report,
+    })
+}
+
+fn differs(path: &Path, message: String) -> ExportError {
+    ExportError::Differs {
+        path: path.display().to_string(),
+        message,
+    }
+}
+
+fn reread(path: &Path) -> Result<Scene, ExportError> {
+    let opened = open(path, None).map_err(|source| ExportError::Unreadable {
+        path: path.display().to_string(),
+        source: Box::new(source),
+    })?;
+    Ok(opened.scene)
+}
+
+/// A temporary file beside it, then a rename.
+pub(super) fn write_atomically(path: &Path, text: &str) -> Result<(), ExportError> {
+    let io = |error: std::io::Error| ExportError::Io {
+        path: path.display().to_string(),
+        message: error.to_string(),
+    };
+    let folder = path
+        .parent()
+        .filter(|folder| !folder.as_os_str().is_empty())
+        .unwrap_or_else(|| Path::new("."));
+    fs::create_dir_all(folder).map_err(io)?;
+    let mut file = tempfile::NamedTempFile::new_in(folder).map_err(io)?;
+    file.write_all(text.as_bytes()).map_err(io)?;
+    file.as_file().sync_all().map_err(io)?;
+    file.persist(path).map_err(|error| io(error.error))?;
+    Ok(())
+}
