@@ -1,5 +1,325 @@
 //! Jobs, and the one thread that runs them.
+//!
+//! The thread owns the network. Jobs are numbered; a newer one supersedes the running one between two steps. While
+//! something is dragged, previews do not cut each other off (nothing would ever be seen): one runs to its end and the
+//! newest waiting one follows.
 
+mod steps;
+#[cfg(test)]
+mod tests;
 mod worker;
+mod world;
 
+use std::ops::ControlFlow;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+pub use steps::{StepLog, StepRecord};
 pub use worker::{Desk, JobId, Worker};
+
+use crate::diffusion::Prepare;
+use crate::generator::{
+    AttackCandidate, AttackQuery, Run, Settings, Verdict, attack_candidates, draft,
+};
+use crate::scene::Scene;
+
+/// What the thread can be asked to do.
+#[derive(Debug, Clone)]
+pub enum Job {
+    /// Complete a scene.
+    Generate {
+        /// History, map, goals, attacks and controls.
+        scene: Arc<Scene>,
+        /// Everything else.
+        settings: Settings,
+        /// A preview keeps no steps and is not judged; it is for the eye, while something is dragged.
+        preview: bool,
+    },
+    /// Rank reachable attacks.
+    Attacks {
+        /// The scene.
+        scene: Arc<Scene>,
+        /// What is asked for.
+        query: AttackQuery,
+    },
+    /// Run the world forward without end, half a second at a time, from the scene's present.
+    World {
+        /// The scene; its present is where the world stands.
+        scene: Arc<Scene>,
+        /// Seed, guidance and temperature; schedule and steps are the world's own.
+        settings: Settings,
+    },
+}
+
+/// What the thread reports.
+#[derive(Debug, Clone)]
+pub enum Event {
+    /// The network is loaded: what to say about it.
+    Model {
+        /// Its weights' hash.
+        identity: String,
+        /// A sentence for the banner if the weights are not those that came with the program.
+        warning: Option<String>,
+    },
+    /// A run began; the log holds the starting noise.
+    Begun {
+        /// Rows, validity and the starting step.
+        log: Arc<StepLog>,
+    },
+    /// A step was taken.
+    Step {
+        /// Steps taken.
+        taken: usize,
+        /// Steps in all.
+        total: usize,
+        /// The step itself.
+        record: Arc<StepRecord>,
+        /// The scene as predicted, if enough time has passed since the last one sent.
+        preview: Option<Arc<Scene>>,
+    },
+    /// A run is finished.
+    Done {
+        /// The result, judged unless it is a preview.
+        scene: Arc<Scene>,
+        /// Gates with the escape and the contact; `None` for previews.
+        verdict: Option<Arc<Verdict>>,
+        /// All steps; empty for previews.
+        log: Arc<StepLog>,
+        /// Whether it was a preview.
+        preview: bool,
+        /// Time from the job's start to its end.
+        took: Duration,
+    },
+    /// A run was stopped between two steps.
+    Stopped {
+        /// What the last step predicts, marked incomplete.
+        scene: Arc<Scene>,
+        /// Steps taken.
+        taken: usize,
+        /// Steps in all.
+        total: usize,
+        /// The steps up to there.
+        log: Arc<StepLog>,
+    },
+    /// Reachable attacks, best first.
+    Attacks(Vec<AttackCandidate>),
+    /// The world moved on by half a second; its present is the scene's.
+    World(Arc<Scene>),
+    /// A job failed; a sentence a person can act on. Nothing was changed.
+    Failed(String),
+}
+
+/// A network and what is to be said about it.
+pub struct Loaded {
+    /// The network.
+    pub network: Box<dyn Prepare>,
+    /// A sentence for the banner if the weights are not those that came with the program.
+    pub warning: Option<String>,
+}
+
+/// Previews are sent at most this often while a run is under way.
+const PREVIEW_EVERY: Duration = Duration::from_millis(40);
+
+/// The engine as the window sees it.
+pub struct Engine {
+    worker: Worker<Option<Job>, Event>,
+    running: Option<(JobId, bool)>,
+    waiting: Option<Job>,
+}
+
+impl Engine {
+    /// Starts the thread, which loads the network first. `wake` is called after every event.
+    ///
+    /// # Errors
+    ///
+    /// If the operating system gives no thread.
+    pub fn start(
+        wake: Box<dyn Fn() + Send>,
+        load: impl FnOnce() -> Result<Loaded, String> + Send + 'static,
+    ) -> std::io::Result<Self> {
+        let mut load = Some(load);
+        let mut network: Result<Box<dyn Prepare>, String> = Err("not loaded".to_owned());
+        let work = move |job: Option<Job>, desk: &Desk<'_, Event>| {
+            if let Some(load) = load.take() {
+                network = load().map(|loaded| {
+                    desk.report(Event::Model {
+                        identity: loaded.network.identity().to_owned(),
+                        warning: loaded.warning,
+                    });
+                    loaded.network
+                });
+            }
+            match (&network, job) {
+                (Ok(network), Some(job)) => carry_out(job, &**network, desk),
+                (Err(problem), _) => {
+                    desk.report(Event::Failed(format!(
+                        "the network cannot be used: {problem}"
+                    )));
+                }
+                (Ok(_), None) => {}
+            }
+        };
+        let mut worker = Worker::start("engine", wake, work, |message| {
+            Event::Failed(format!(
+                "the engine met a defect of its own ({message}); the scene is unchanged"
+            ))
+        })?;
+        worker.submit(None);
+        Ok(Self {
+            worker,
+            running: None,
+            waiting: None,
+        })
+    }
+
+    /// Hands in a job that supersedes everything else.
+    pub fn submit(&mut self, job: Job) -> JobId {
+        self.waiting = None;
+        let preview = matches!(job, Job::Generate { preview: true, .. });
+        let id = self.worker.submit(Some(job));
+        self.running = Some((id, preview));
+        id
+    }
+
+    /// Hands in a preview: if one is running, this one follows it, and only the newest waits.
+    pub fn submit_preview(&mut self, job: Job) {
+        if matches!(self.running, Some((_, true))) {
+            self.waiting = Some(job);
+        } else {
+            self.submit(job);
+        }
+    }
+
+    /// Stops the running job at its next step and drops what waits.
+    pub fn cancel(&mut self) {
+        self.waiting = None;
+        self.running = None;
+        self.worker.cancel();
+    }
+
+    /// Whether a job is running or waiting.
+    pub fn busy(&self) -> bool {
+        self.running.is_some()
+    }
+
+    /// The next event that is still of interest; never waits. Stopped runs are reported even though superseded.
+    pub fn poll(&mut self) -> Option<Event> {
+        loop {
+            let (job, event) = self.worker.poll()?;
+            let ends = matches!(
+                event,
+                Event::Done { .. } | Event::Failed(_) | Event::Attacks(_) | Event::Stopped { .. }
+            );
+            let current = self.running.is_some_and(|(running, _)| running == job);
+            if current && ends {
+                self.running = None;
+                if let Some(waiting) = self.waiting.take() {
+                    self.submit(waiting);
+                }
+            }
+            if current
+                || matches!(
+                    event,
+                    Event::Model { .. } | Event::Stopped { .. } | Event::Failed(_)
+                )
+            {
+                return Some(event);
+            }
+        }
+    }
+}
+
+fn carry_out(job: Job, network: &dyn Prepare, desk: &Desk<'_, Event>) {
+    match job {
+        Job::Generate {
+            scene,
+            settings,
+            preview,
+        } => {
+            if let Err(error) = generate(&scene, &settings, preview, network, desk) {
+                desk.report(Event::Failed(error.to_string()));
+            }
+        }
+        Job::Attacks { scene, query } => desk.report(match attack_candidates(&scene, &query) {
+            Ok(candidates) => Event::Attacks(candidates),
+            Err(error) => Event::Failed(error.to_string()),
+        }),
+        Job::World { scene, settings } => {
+            if let Err(error) = world::run(&scene, &settings, network, desk) {
+                desk.report(Event::Failed(error.to_string()));
+            }
+        }
+    }
+}
+
+fn generate(
+    scene: &Arc<Scene>,
+    settings: &Settings,
+    preview: bool,
+    network: &dyn Prepare,
+    desk: &Desk<'_, Event>,
+) -> Result<(), crate::generator::GenerateError> {
+    let began = Instant::now();
+    let mut sent = began;
+    let recipe = draft(scene, settings, network.identity())?;
+    let mut run = Run::new(scene, recipe, network)?;
+    let mut log = StepLog::begin(&run, scene);
+    if !preview {
+        let log = Arc::new(log.clone());
+        desk.report(Event::Begun { log });
+    }
+    while !run.finished() {
+        if stop(desk).is_break() {
+            let event = run.event();
+            let (taken, total) = (event.taken, event.total);
+            if !preview {
+                let scene = Arc::new(run.finish());
+                let log = Arc::new(log);
+                desk.report(Event::Stopped {
+                    scene,
+                    taken,
+                    total,
+                    log,
+                });
+            }
+            return Ok(());
+        }
+        run.step()?;
+        if preview {
+            continue;
+        }
+        let record = log.push(&run);
+        let due = sent.elapsed() >= PREVIEW_EVERY;
+        if due {
+            sent = Instant::now();
+        }
+        let event = run.event();
+        desk.report(Event::Step {
+            taken: event.taken,
+            total: event.total,
+            record,
+            preview: due.then(|| Arc::new(run.preview())),
+        });
+    }
+    let (result, verdict) = if preview {
+        (run.preview(), None)
+    } else {
+        run.finish_judged()
+    };
+    desk.report(Event::Done {
+        scene: Arc::new(result),
+        verdict: verdict.map(Arc::new),
+        log: Arc::new(if preview { StepLog::default() } else { log }),
+        preview,
+        took: began.elapsed(),
+    });
+    Ok(())
+}
+
+fn stop(desk: &Desk<'_, Event>) -> ControlFlow<()> {
+    if desk.wanted() {
+        ControlFlow::Continue(())
+    } else {
+        ControlFlow::Break(())
+    }
+}

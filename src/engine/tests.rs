@@ -1,0 +1,197 @@
+//! The engine with a slow stand-in for the network.
+
+use std::sync::Arc;
+use std::thread;
+use std::time::Duration;
+
+use super::*;
+use crate::codec::{CHANNELS, Scale, T, Window};
+use crate::diffusion::{Denoise, DenoiseError};
+use crate::scene::{Task, scene_from_json};
+use crate::sim::BUNDLED;
+
+/// Takes a few milliseconds a step and pulls every token to its mean.
+struct Slow(Scale, Duration);
+
+impl Prepare for Slow {
+    fn scale(&self) -> &Scale {
+        &self.0
+    }
+
+    fn identity(&self) -> &str {
+        "<slow>"
+    }
+
+    fn prepare(&self, _window: &Window) -> Result<Box<dyn Denoise + Send>, DenoiseError> {
+        Ok(Box::new(Pull(self.1)))
+    }
+}
+
+struct Pull(Duration);
+
+impl Denoise for Pull {
+    fn denoise(
+        &mut self,
+        noisy: &[f32],
+        levels: &[f32],
+        clean: &mut [f32],
+    ) -> Result<(), DenoiseError> {
+        thread::sleep(self.0);
+        for (at, value) in clean.iter_mut().enumerate() {
+            *value = noisy[at] * (1.0 - levels[at / CHANNELS % levels.len()]);
+        }
+        Ok(())
+    }
+}
+
+fn engine(milliseconds: u64) -> Engine {
+    let pause = Duration::from_millis(milliseconds);
+    Engine::start(Box::new(|| {}), move || {
+        Ok(Loaded {
+            network: Box::new(Slow(Scale([[0.5, 0.3, 0.2, 0.1, 0.01, 0.02]; T]), pause)),
+            warning: None,
+        })
+    })
+    .unwrap()
+}
+
+fn scene() -> Arc<Scene> {
+    let (_, json) = BUNDLED[0];
+    Arc::new(scene_from_json(json.as_bytes(), "bundled").unwrap())
+}
+
+fn job(preview: bool) -> Job {
+    let settings = Settings {
+        task: Task::Free,
+        steps: 8,
+        ..Settings::default()
+    };
+    Job::Generate {
+        scene: scene(),
+        settings,
+        preview,
+    }
+}
+
+/// The next event, waiting for it a little at a time.
+fn next(engine: &mut Engine) -> Event {
+    for _ in 0..4000 {
+        if let Some(event) = engine.poll() {
+            return event;
+        }
+        thread::sleep(Duration::from_millis(5));
+    }
+    panic!("no event in 20 s");
+}
+
+#[test]
+fn a_run_reports_its_start_every_step_and_a_judged_result() {
+    let mut engine = engine(0);
+    engine.submit(job(false));
+    let mut steps = 0;
+    loop {
+        match next(&mut engine) {
+            Event::Model { identity, .. } => assert_eq!(identity, "<slow>"),
+            Event::Begun { log } => assert_eq!(log.records.len(), 1),
+            Event::Step { taken, total, .. } => {
+                steps += 1;
+                assert_eq!((taken, total), (steps, 8));
+            }
+            Event::Done {
+                scene,
+                log,
+                verdict,
+                ..
+            } => {
+                assert_eq!(log.records.len(), 9); // the start and eight steps
+                assert!(log.records[8].levels.iter().all(|&level| level <= 0.0));
+                assert!(verdict.is_some_and(|verdict| !verdict.gates.is_empty()));
+                assert!(scene.generated.as_ref().is_some_and(|made| made.complete));
+                break;
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+    assert_eq!(steps, 8);
+    assert!(!engine.busy());
+}
+
+#[test]
+fn cancelling_stops_within_a_step_and_labels_what_there_is() {
+    let mut engine = engine(20);
+    engine.submit(job(false));
+    loop {
+        if matches!(next(&mut engine), Event::Step { taken: 2, .. }) {
+            break;
+        }
+    }
+    engine.cancel();
+    let (scene, taken) = loop {
+        if let Event::Stopped { scene, taken, .. } = next(&mut engine) {
+            break (scene, taken);
+        }
+    };
+    assert!(taken <= 4, "{taken}");
+    assert!(scene.generated.as_ref().is_some_and(|made| !made.complete));
+    assert!(!engine.busy());
+}
+
+#[test]
+fn previews_finish_while_newer_ones_wait_and_only_the_newest_follows() {
+    let mut engine = engine(5);
+    for _ in 0..20 {
+        engine.submit_preview(job(true));
+    }
+    let mut done = 0;
+    while engine.busy() {
+        if let Event::Done { preview, .. } = next(&mut engine) {
+            assert!(preview);
+            done += 1;
+        }
+    }
+    assert_eq!(done, 2); // the first, then the newest of the other nineteen
+}
+
+#[test]
+fn the_world_moves_on_by_half_a_second_and_keeps_two_seconds_of_history() {
+    let mut engine = engine(0);
+    let Job::Generate {
+        scene, settings, ..
+    } = job(false)
+    else {
+        panic!("not a run");
+    };
+    let first = scene
+        .ego()
+        .and_then(|ego| ego.track.get(scene.now))
+        .unwrap()
+        .position;
+    engine.submit(Job::World { scene, settings });
+    let mut worlds = Vec::new();
+    while worlds.len() < 3 {
+        if let Event::World(world) = next(&mut engine) {
+            worlds.push(world);
+        }
+    }
+    engine.cancel();
+    for world in &worlds {
+        assert!((world.now_s() - 2.0).abs() < 1e-9);
+        assert!(world.duration_s() >= world.now_s() + 7.4); // 8 s of plan less the half second that happened
+    }
+    let last = worlds[2]
+        .ego()
+        .and_then(|ego| ego.track.get(worlds[2].now))
+        .unwrap();
+    assert!(last.position.distance(first) > 0.0);
+}
+
+#[test]
+fn a_network_that_cannot_be_loaded_fails_every_job_with_its_reason() {
+    let mut engine = Engine::start(Box::new(|| {}), || Err("no weights".to_owned())).unwrap();
+    let Event::Failed(message) = next(&mut engine) else {
+        panic!("not a failure");
+    };
+    assert!(message.contains("no weights"));
+    engine.submit(job(true));
+    assert!(matches!(next(&mut engine), Event::Failed(_)));
+}

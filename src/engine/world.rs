@@ -1,0 +1,168 @@
+//! The live world: closed loop without end, the model as the world.
+//!
+//! Every half second the future is denoised again by the pyramidal schedule. The last plan is not thrown away: moved
+//! up by one frame it is re-noised along the pyramid's ramp, near frames little, far frames much, the newest fully
+//! (Nexus, Sec. 3.2: one frame leaves the chunk finished, one enters as noise). The first half second of the result
+//! then happens. An edit is a new job that starts from the edited present, so it is seen at the very next step.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use super::{Desk, Event};
+use crate::codec::{DT_S, NOW, T};
+use crate::diffusion::Prepare;
+use crate::generator::{GenerateError, Run, Scope, Settings, draft};
+use crate::scene::{AgentId, GivenToken, Scene, ScheduleKind, State};
+
+/// Denoising steps per half second of world.
+const STEPS: usize = 6;
+/// Seconds kept before the present.
+const HISTORY_S: f64 = 2.0;
+/// Agents farther than this from the ego leave the world, m.
+const WORLD_RADIUS_M: f64 = 150.0;
+/// Levels the last plan is re-noised to: the next frame, the last frame but one.
+const RAMP: [f64; 2] = [0.25, 0.95];
+
+/// Runs until it is no longer wanted or nobody is left to move.
+pub(super) fn run(
+    scene: &Scene,
+    settings: &Settings,
+    network: &dyn Prepare,
+    desk: &Desk<'_, Event>,
+) -> Result<(), GenerateError> {
+    let mut world = scene.clone();
+    let mut plan: Vec<(AgentId, Vec<State>)> = Vec::new();
+    let mut tick = 0;
+    while desk.wanted() {
+        let began = Instant::now();
+        let settings = Settings {
+            schedule: ScheduleKind::Pyramidal,
+            steps: STEPS,
+            seed: settings.seed.wrapping_add(tick),
+            scope: Scope::Everyone,
+            ..settings.clone()
+        };
+        let mut recipe = draft(&world, &settings, network.identity())?;
+        let taken: BTreeSet<(AgentId, usize)> = recipe
+            .given
+            .iter()
+            .map(|given| (given.agent.clone(), given.token))
+            .collect();
+        let kept: BTreeSet<AgentId> = recipe.kept.iter().cloned().collect();
+        let rows: BTreeSet<AgentId> = recipe.agents.iter().cloned().collect();
+        for (agent, states) in plan.iter().filter(|(agent, _)| rows.contains(agent)) {
+            if !kept.contains(agent) {
+                recipe.given.extend(carried(agent, states, &taken));
+            }
+        }
+        let mut run = Run::new(&world, recipe, network)?;
+        while !run.finished() {
+            if !desk.wanted() {
+                return Ok(());
+            }
+            run.step()?;
+        }
+        let states = run.states(run.event().tokens);
+        plan = run
+            .plan()
+            .window
+            .rows
+            .iter()
+            .zip(states.chunks_exact(T))
+            .map(|(row, states)| (row.id.clone(), states.to_vec()))
+            .collect();
+        world = advanced(&run.preview());
+        tick += 1;
+        desk.report(Event::World(Arc::new(world.clone())));
+        let rest = Duration::from_secs_f64(DT_S).saturating_sub(began.elapsed());
+        let pause = Duration::from_millis(10);
+        let pauses = rest.as_millis() / pause.as_millis();
+        for _ in 0..pauses {
+            if !desk.wanted() {
+                return Ok(());
+            }
+            thread::sleep(pause);
+        }
+    }
+    Ok(())
+}
+
+/// The last plan of an agent, one frame later, as hints along the ramp; tokens already given are left alone.
+fn carried(
+    agent: &AgentId,
+    states: &[State],
+    taken: &BTreeSet<(AgentId, usize)>,
+) -> Vec<GivenToken> {
+    (NOW + 1..T - 1)
+        .filter(|&token| !taken.contains(&(agent.clone(), token)))
+        .map(|token| {
+            let state = states[token + 1].quantised();
+            GivenToken {
+                agent: agent.clone(),
+                token,
+                state: [
+                    state.position.x,
+                    state.position.y,
+                    state.heading,
+                    state.velocity.x,
+                    state.velocity.y,
+                ],
+                level: level_of(token),
+            }
+        })
+        .collect()
+}
+
+/// Linear between the two ends of [`RAMP`] over tokens 5 to 19.
+fn level_of(token: usize) -> f64 {
+    let along = (token - NOW - 1) as f64 / (T - NOW - 3) as f64;
+    RAMP[0] + (RAMP[1] - RAMP[0]) * along
+}
+
+/// The scene half a second later: the present moves on, what lies before the history is forgotten, and who is far
+/// from the ego leaves.
+fn advanced(scene: &Scene) -> Scene {
+    let present_s = scene.now_s() + DT_S;
+    let mut later = scene.clone();
+    later.now = (later.frame_at(present_s).round() as usize).min(later.frames.saturating_sub(1));
+    let start_s = (present_s - HISTORY_S).max(0.0);
+    let mut later = later.window(start_s, f64::INFINITY);
+    later.generated = None;
+    later.edits.clear();
+    later.log.clear();
+    later.goals.retain(|goal| goal.time_s > HISTORY_S);
+    later.attacks.retain(|attack| attack.time_s > HISTORY_S);
+    let now = later.now;
+    if let Some(centre) = later
+        .ego()
+        .and_then(|ego| ego.track.get(now))
+        .map(|state| state.position)
+    {
+        later.agents.retain(|agent| {
+            agent
+                .track
+                .get(now)
+                .is_some_and(|state| state.position.distance(centre) < WORLD_RADIUS_M)
+        });
+    }
+    let present: BTreeSet<AgentId> = later.agents.iter().map(|agent| agent.id.clone()).collect();
+    later.goals.retain(|goal| present.contains(&goal.agent));
+    later
+        .attacks
+        .retain(|attack| present.contains(&attack.attacker) && present.contains(&attack.target));
+    later.pins.retain(|pin| present.contains(&pin.agent));
+    later
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_ramp_runs_from_the_next_frame_to_the_last_but_one() {
+        assert_eq!(level_of(NOW + 1), RAMP[0]);
+        assert!((level_of(T - 2) - RAMP[1]).abs() < 1e-12);
+    }
+}
