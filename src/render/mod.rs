@@ -10,12 +10,15 @@ mod compose;
 mod draw_list;
 mod furniture;
 mod gpu;
+mod image;
 mod intents;
 mod map_layers;
+mod offscreen;
 mod options;
 mod pick;
 mod strokes;
 mod style;
+mod text;
 mod trails;
 
 pub use camera::Camera;
@@ -26,6 +29,8 @@ pub use draw_list::{
 };
 pub use furniture::{bar_length_m, furniture};
 pub use gpu::{Gpu, PRIMITIVES, Pane, Primitive, View};
+pub use image::{Clip, Image, Palette};
+pub use offscreen::{Offscreen, RenderError, Shot};
 pub use options::{Ghosts, Names, NoiseView, Path, PathKind, Trails, ViewOptions};
 pub use pick::{Hit, pick, pick_inside};
 pub use style::Style;
