@@ -157,7 +157,8 @@ fn fragment(in: Corner) -> @location(0) vec4<f32> {
         case BAR: {
             let bar = box_distance(p, vec2(in.look.y, radius), in.look.y);
             let glow = 0.45 * exp(-max(bar, 0.0) / (2.5 * view.point)) * step(0.0, bar + 1.0);
-            let fade = clamp((8.0 * view.point - bar) / (4.0 * view.point), 0.0, 1.0);
+            let reach = min(8.0 * view.point, 1.2 * radius);
+            let fade = clamp(2.0 - 2.0 * bar / reach, 0.0, 1.0);
             return over(premultiplied(in.fill, coverage(bar)), premultiplied(in.fill, glow * fade));
         }
         case OCTAGON: {

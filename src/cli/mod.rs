@@ -10,6 +10,7 @@
 
 mod convert;
 mod info;
+mod render;
 mod schema;
 mod window;
 
@@ -34,6 +35,8 @@ enum Command {
     Convert(convert::Arguments),
     /// Show what a file or folder holds: agents, duration, lanes, problems.
     Info(info::Arguments),
+    /// Draw a scene into a picture or a clip, without a window.
+    Render(render::Arguments),
     /// Print the JSON Schema of the scene file.
     Schema(schema::Arguments),
 }
@@ -44,6 +47,7 @@ pub fn main() -> ExitCode {
     let result = match arguments.command {
         Some(Command::Convert(arguments)) => convert::run(&arguments),
         Some(Command::Info(arguments)) => info::run(&arguments),
+        Some(Command::Render(arguments)) => render::run(&arguments),
         Some(Command::Schema(arguments)) => schema::run(&arguments),
         None => window::run(arguments.scene),
     };

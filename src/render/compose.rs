@@ -25,7 +25,7 @@ pub fn draw_list(scene: &Scene, time_s: f64, options: &ViewOptions, style: &Styl
 pub struct Composer {
     map: Option<MapPart>,
     trails: Option<(SceneKey, Arc<Layer>)>,
-    moving: Option<(SceneKey, f64, [Arc<Layer>; 2], Vec<Label>)>,
+    moving: Option<(SceneKey, f64, [Arc<Layer>; 3], Vec<Label>)>,
 }
 
 #[derive(Debug)]
@@ -103,8 +103,8 @@ impl Composer {
         let (origin, mut layers) = self.map_part(scene, style);
         let trails = self.trail_part(scene, options, style, origin);
         let (moving, labels) = self.moving_part(scene, time_s, options, style, origin);
-        layers.push(trails);
-        layers.extend(moving);
+        let [signals, agents, marks] = moving;
+        layers.extend([signals, trails, agents, marks]);
         let is_gridded = options.grid || scene.map.is_empty();
         DrawList {
             origin,
@@ -167,20 +167,21 @@ impl Composer {
         options: &ViewOptions,
         style: &Style,
         origin: DVec2,
-    ) -> ([Arc<Layer>; 2], Vec<Label>) {
+    ) -> ([Arc<Layer>; 3], Vec<Label>) {
         if let Some((key, time, layers, labels)) = &self.moving
             && *time == time_s
             && key.holds(scene, options, style, origin)
         {
             return (layers.clone(), labels.clone());
         }
+        let mut signals = Sheet::new(origin);
+        draw_signals(scene, time_s, &mut signals);
         let mut agents = Sheet::new(origin);
         let mut marks = Sheet::new(origin);
         let mut labels = Vec::new();
         if let Some(agent) = options.hovered.as_ref().and_then(|id| scene.agent(id)) {
             draw_sweep(scene, agent, style, &mut agents);
         }
-        draw_signals(scene, time_s, &mut agents);
         if options.intents {
             labels.extend(draw_intents(scene, time_s, options, style, &mut marks));
         }
@@ -188,7 +189,7 @@ impl Composer {
         if options.contacts {
             draw_contacts(scene, time_s, options, style, &mut marks);
         }
-        let layers = [Arc::new(agents.layer), Arc::new(marks.layer)];
+        let layers = [signals, agents, marks].map(|sheet| Arc::new(sheet.layer));
         let key = SceneKey::of(scene, options, style, origin);
         self.moving = Some((key, time_s, layers.clone(), labels.clone()));
         (layers, labels)

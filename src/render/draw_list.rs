@@ -232,6 +232,8 @@ pub struct Label {
     pub anchor: Anchor,
     /// Shift on screen from the anchor, points, right and down.
     pub shift: [f32; 2],
+    /// Distance by which it is moved up on screen besides, m: clear of the body it names.
+    pub lift_m: f32,
     /// Which part of the text lies at the anchor: 0 left or top, 0.5 middle, 1 right or bottom.
     pub align: [f32; 2],
     /// Font size, points.

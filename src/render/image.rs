@@ -318,12 +318,7 @@ fn changed(before: &[u8], now: &[u8], width: usize) -> Option<[usize; 4]> {
     {
         let (x, y) = (index % width, index / width);
         let [left, top, right, bottom] = bounds.unwrap_or([x, y, x + 1, y + 1]);
-        bounds = Some([
-            left.min(x),
-            top.min(y),
-            right.max(x + 1),
-            bottom.max(y + 1),
-        ]);
+        bounds = Some([left.min(x), top.min(y), right.max(x + 1), bottom.max(y + 1)]);
     }
     bounds
 }
@@ -361,7 +356,10 @@ mod tests {
         let mut reader = options.read_info(&bytes[..]).unwrap();
         assert_eq!(reader.read_next_frame().unwrap().unwrap().width, 40);
         let frame = reader.read_next_frame().unwrap().unwrap();
-        assert_eq!((frame.left, frame.top, frame.width, frame.height), (9, 7, 1, 1));
+        assert_eq!(
+            (frame.left, frame.top, frame.width, frame.height),
+            (9, 7, 1, 1)
+        );
     }
 
     #[test]
@@ -383,7 +381,11 @@ mod tests {
             .unwrap();
         let mut colors = vec![0; reader.output_buffer_size().unwrap()];
         reader.next_frame(&mut colors).unwrap();
-        let expected: Vec<u8> = picture.pixels.iter().flat_map(|p| [p[0], p[1], p[2]]).collect();
+        let expected: Vec<u8> = picture
+            .pixels
+            .iter()
+            .flat_map(|p| [p[0], p[1], p[2]])
+            .collect();
         assert_eq!(colors, expected);
     }
 }

@@ -103,12 +103,13 @@ impl Offscreen {
             required_limits: wgpu::Limits::downlevel_defaults().using_resolution(adapter.limits()),
             ..wgpu::DeviceDescriptor::default()
         };
-        let (device, queue) = pollster::block_on(adapter.request_device(&descriptor)).map_err(
-            |source| RenderError::NoDevice {
-                adapter: name.clone(),
-                source,
-            },
-        )?;
+        let (device, queue) =
+            pollster::block_on(adapter.request_device(&descriptor)).map_err(|source| {
+                RenderError::NoDevice {
+                    adapter: name.clone(),
+                    source,
+                }
+            })?;
         let gpu = Gpu::new(&device, FORMAT);
         let pane = Pane::new(&gpu, &device);
         Ok(Self {
@@ -165,7 +166,11 @@ impl Offscreen {
     }
 
     fn fit_target(&mut self, size: [u32; 2]) -> Result<(), RenderError> {
-        if self.target.as_ref().is_some_and(|target| target.size == size) {
+        if self
+            .target
+            .as_ref()
+            .is_some_and(|target| target.size == size)
+        {
             return Ok(());
         }
         let most = self.device.limits().max_texture_dimension_2d;
@@ -258,9 +263,7 @@ fn extent([width, height]: [u32; 2]) -> wgpu::Extent3d {
 
 fn read_back(device: &wgpu::Device, target: &Target) -> Result<Image, RenderError> {
     let failed = |error: &dyn std::fmt::Display| RenderError::ReadBack(error.to_string());
-    target
-        .readback
-        .map_async(wgpu::MapMode::Read, .., |_| {});
+    target.readback.map_async(wgpu::MapMode::Read, .., |_| {});
     device
         .poll(wgpu::PollType::wait_indefinitely())
         .map_err(|error| failed(&error))?;
@@ -297,12 +300,17 @@ fn draw_label(image: &mut Image, label: &Label, shot: &Shot) {
     let size = label.size * scale;
     let [width, height] = text_extent(&label.text, size);
     let left = (at[0] + label.shift[0]) * scale - label.align[0] * width;
-    let top = (at[1] + label.shift[1]) * scale - label.align[1] * height;
-    let is_near = left > -width
-        && top > -height
-        && left < image.width as f32
-        && top < image.height as f32;
+    let lift = label.lift_m * shot.camera.points_per_m as f32;
+    let top = (at[1] + label.shift[1] - lift) * scale - label.align[1] * height;
+    let is_near =
+        left > -width && top > -height && left < image.width as f32 && top < image.height as f32;
     if is_near {
-        draw_text(image, &label.text, (left, top, size), label.color, label.halo);
+        draw_text(
+            image,
+            &label.text,
+            (left, top, size),
+            label.color,
+            label.halo,
+        );
     }
 }

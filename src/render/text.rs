@@ -105,8 +105,7 @@ impl Mask {
     }
 
     fn at(&self, x: i64, y: i64) -> f32 {
-        let is_inside =
-            (0..self.width as i64).contains(&x) && (0..self.height as i64).contains(&y);
+        let is_inside = (0..self.width as i64).contains(&x) && (0..self.height as i64).contains(&y);
         if is_inside {
             self.shares[y as usize * self.width + x as usize]
         } else {
@@ -296,7 +295,13 @@ mod tests {
     fn wider_text_is_wider_and_leaves_ink() {
         assert!(text_extent("mm", 12.0)[0] > 1.9 * text_extent("m", 12.0)[0]);
         let mut image = Image::plain(60, 24, Color::hex(0));
-        draw_text(&mut image, "ego 7", (4.0, 4.0, 14.0), Color::hex(0xff_ff_ff), Color::CLEAR);
+        draw_text(
+            &mut image,
+            "ego 7",
+            (4.0, 4.0, 14.0),
+            Color::hex(0xff_ff_ff),
+            Color::CLEAR,
+        );
         let ink = image.pixels.iter().filter(|pixel| pixel[0] > 128).count();
         assert!((20..400).contains(&ink), "{ink}");
     }

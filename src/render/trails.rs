@@ -35,7 +35,8 @@ pub(super) fn draw_trails(scene: &Scene, options: &ViewOptions, style: &Style, s
         for path in paths(&agent.track, scene) {
             sheet.ribbon(&path, &look, |time_s| {
                 let kept = opacity * clarity(noise, time_s + scene.now_s());
-                gradient(color, style, kept)
+                let (near, far) = gradient(color, style, kept);
+                (near, far.faded(if is_strong { 1.0 } else { 0.5 }))
             });
         }
     }
@@ -69,7 +70,11 @@ fn trail_look(agent: &Agent, is_strong: bool) -> Ribbon {
     };
     Ribbon {
         width: [0.0, width],
-        tick: if is_strong { 5.0 } else { 3.0 },
+        tick: match (is_strong, agent.kind) {
+            (true, _) => 5.0,
+            (false, AgentKind::Vehicle) => 3.0,
+            (false, _) => 0.0,
+        },
         past: 0.45,
         ..bytemuck::Zeroable::zeroed()
     }

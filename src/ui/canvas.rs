@@ -126,7 +126,8 @@ fn paint_label(painter: &Painter, label: &Label, rect: Rect, camera: &Camera, si
         }
         Anchor::Screen([x, y]) => Pos2::new(x, y),
     };
-    let at = rect.min + at.to_vec2() + vec2(label.shift[0], label.shift[1]);
+    let lift = label.lift_m * camera.points_per_m as f32;
+    let at = rect.min + at.to_vec2() + vec2(label.shift[0], label.shift[1] - lift);
     if !rect.expand(40.0).contains(at) {
         return;
     }
