@@ -2,10 +2,12 @@
 
 use super::Camera;
 use crate::geometry::{DVec2, dvec2};
-use crate::scene::Scene;
+use crate::scene::{Role, Scene};
 
 /// Agents farther than this from the ego do not widen the first view, m.
 const NEAR_M: f64 = 60.0;
+/// The same for attackers, m.
+const FAR_M: f64 = 130.0;
 /// Least and largest extent of the first view along its shorter side, m.
 const EXTENT_M: (f64, f64) = (60.0, 130.0);
 
@@ -27,8 +29,9 @@ pub fn opening_camera(scene: &Scene, size: DVec2) -> Camera {
     };
     let around = scene
         .states_at(scene.now_s())
-        .map(|(_, _, state)| state.position)
-        .filter(|point| point.distance(middle) < NEAR_M);
+        .map(|(_, agent, state)| (state.position, agent.role == Role::Attacker))
+        .filter(|&(point, attacks)| point.distance(middle) < if attacks { FAR_M } else { NEAR_M })
+        .map(|(point, _)| point);
     let path = ego.into_iter().flat_map(|ego| ego.track.valid());
     let path = path.map(|(_, state)| middle + (state.position - middle).clamp_length_max(NEAR_M));
     let (low, high) = around
@@ -36,7 +39,8 @@ pub fn opening_camera(scene: &Scene, size: DVec2) -> Camera {
         .fold((middle, middle), |(low, high), point| {
             (low.min(point), high.max(point))
         });
-    camera.fit((low, high), size, 60.0);
+    let margin = 0.1 * size.min_element();
+    camera.fit((low, high), size, margin);
     let shorter = size.min_element().max(1.0);
     camera.points_per_m = camera
         .points_per_m
@@ -59,7 +63,7 @@ pub fn spanning(camera: Camera, span_m: f64, size: DVec2) -> Camera {
 mod tests {
     use super::*;
     use crate::geometry::Pose;
-    use crate::scene::{Agent, AgentKind, Role, State, Track};
+    use crate::scene::{Agent, AgentKind, State, Track};
     use std::sync::Arc;
 
     #[test]

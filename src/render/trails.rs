@@ -1,12 +1,14 @@
 //! Paths of agents through time, as ribbons that depend on the scene alone: the moment shown is the shader's.
 
+use std::sync::Arc;
+
 use super::agents::{agent_color, has_part, is_standing};
 use super::draw_list::Ribbon;
 use super::options::{NoiseView, Path, PathKind, Trails, ViewOptions};
 use super::strokes::{Sheet, Stroke};
 use super::{Color, Style};
 use crate::geometry::DVec2;
-use crate::scene::{Agent, AgentKind, Scene, Track};
+use crate::scene::{Agent, AgentKind, Role, Scene, Track};
 
 /// A ribbon follows its path this closely, in space and in time, m.
 const TOLERANCE_M: f64 = 0.04;
@@ -17,7 +19,16 @@ const GRADIENT: (f64, f64) = (0.30, 0.40);
 
 /// The paths of all agents that the options show.
 pub(super) fn draw_trails(scene: &Scene, options: &ViewOptions, style: &Style, sheet: &mut Sheet) {
-    for agent in &scene.agents {
+    // the parts lie on top of the crowd, the ego on top of all
+    let mut order: Vec<&Arc<Agent>> = scene.agents.iter().collect();
+    order.sort_by_key(|agent| {
+        (
+            agent.role == Role::Ego,
+            has_part(agent),
+            options.selected.contains(&agent.id),
+        )
+    });
+    for agent in order {
         let is_selected = options.selected.contains(&agent.id);
         let is_shown = match options.trails {
             Trails::None => false,
