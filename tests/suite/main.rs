@@ -2,6 +2,7 @@
 //! (`shaders`), the command line (`commands`), the window (`window`).
 
 mod commands;
+mod importers;
 mod importers_xml;
 mod layers;
 mod reference;
