@@ -151,7 +151,10 @@ pub fn write_scene(scene: &Scene, path: &Path) -> Result<(), FileError> {
         .parent()
         .filter(|folder| !folder.as_os_str().is_empty())
         .unwrap_or_else(|| Path::new("."));
-    let mut file = tempfile::NamedTempFile::new_in(folder).map_err(io)?;
+    let mut builder = tempfile::Builder::new();
+    #[cfg(unix)]
+    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666)); // less the user's mask, as any file
+    let mut file = builder.tempfile_in(folder).map_err(io)?;
     file.write_all(scene_to_json(scene).as_bytes())
         .map_err(io)?;
     file.as_file().sync_all().map_err(io)?;
@@ -882,6 +885,21 @@ mod tests {
         assert_eq!(again.agents, scene.agents);
         assert_eq!(again.signals, scene.signals);
         assert_eq!(again.hash(), scene.hash());
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_written_scene_has_the_permissions_of_any_new_file() {
+        use std::os::unix::fs::PermissionsExt as _;
+        let folder = tempfile::tempdir().unwrap();
+        let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode();
+        let (plain, scene) = (
+            folder.path().join("plain"),
+            folder.path().join("scene.json"),
+        );
+        fs::write(&plain, "").unwrap();
+        write_scene(&small(), &scene).unwrap();
+        assert_eq!(mode(&plain), mode(&scene));
     }
 
     #[test]
