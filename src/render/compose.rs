@@ -201,3 +201,157 @@ fn origin_of(scene: &Scene) -> DVec2 {
     let bounds = scene.map.bounds().or_else(|| scene.agent_bounds());
     bounds.map_or(DVec2::ZERO, |(low, high)| ((low + high) / 2.0).round())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::geometry::{Pose, dvec2};
+    use crate::render::{BodyShape, MarkShape};
+    use crate::scene::{AgentKind, Goal, Role, State, Track};
+
+    fn moving(id: &str, kind: AgentKind, y: f64) -> Agent {
+        let states = (0..81).map(|frame| {
+            let pose = Pose::at(f64::from(frame), y, 0.0);
+            Some(State::along(pose, 10.0))
+        });
+        Agent::new(id, kind, Track::new(states.collect()))
+    }
+
+    /// An ego, an attacker, a car, a cyclist and a pedestrian side by side, 10 m/s along x.
+    fn scene() -> Scene {
+        let mut ego = moving("ego", AgentKind::Vehicle, 0.0);
+        ego.role = Role::Ego;
+        let mut attacker = moving("attacker", AgentKind::Vehicle, 4.0);
+        attacker.role = Role::Attacker;
+        let others = [
+            moving("car", AgentKind::Vehicle, 8.0),
+            moving("cyclist", AgentKind::Cyclist, 12.0),
+            moving("pedestrian", AgentKind::Pedestrian, 16.0),
+        ];
+        let agents = [ego, attacker].into_iter().chain(others);
+        Scene {
+            dt_s: 0.1,
+            frames: 81,
+            agents: agents.map(Arc::new).collect(),
+            ..Scene::default()
+        }
+    }
+
+    fn shapes(list: &DrawList) -> Vec<u32> {
+        let bodies = list.layers.iter().flat_map(|layer| &layer.bodies);
+        bodies.map(|body| body.shape).collect()
+    }
+
+    #[test]
+    fn an_unchanged_frame_is_made_of_the_same_layers() {
+        let scene = scene();
+        let mut composer = Composer::default();
+        let (options, style) = (ViewOptions::default(), Style::dark());
+        let first = composer.draw_list(&scene, 1.0, &options, &style);
+        let second = composer.draw_list(&scene, 1.0, &options, &style);
+        let same = |a: &DrawList, b: &DrawList| -> Vec<bool> {
+            let pairs = a.layers.iter().zip(&b.layers);
+            pairs.map(|(a, b)| Arc::ptr_eq(a, b)).collect()
+        };
+        assert!(same(&first, &second).into_iter().all(|same| same));
+        let later = composer.draw_list(&scene, 1.1, &options, &style);
+        // beside, road, paint and paths stay; signals, agents and marks are new
+        let expected = [true, true, true, false, true, false, false];
+        assert_eq!(same(&second, &later), expected);
+    }
+
+    #[test]
+    fn parts_and_kinds_differ_in_shape_not_only_in_colour() {
+        let list = draw_list(&scene(), 1.0, &ViewOptions::default(), &Style::dark());
+        let mut found = shapes(&list);
+        found.sort_unstable();
+        let expected = [
+            BodyShape::Vehicle,
+            BodyShape::Vehicle,
+            BodyShape::Ego,
+            BodyShape::Pedestrian,
+            BodyShape::Cyclist,
+        ];
+        assert_eq!(found, expected.map(|shape| shape as u32));
+        let bodies: Vec<_> = list.layers.iter().flat_map(|layer| &layer.bodies).collect();
+        let style = Style::dark();
+        let attacker = bodies.iter().find(|body| body.fill == style.attacker);
+        let car = bodies.iter().find(|body| body.fill == style.fixed);
+        assert!(attacker.unwrap().edge_width > 2.0 * car.unwrap().edge_width);
+        let rings = list.layers.iter().flat_map(|layer| &layer.marks);
+        let rings = rings.filter(|mark| mark.shape == MarkShape::Ring as u32);
+        assert_eq!(rings.count(), 1); // the attacker's
+    }
+
+    #[test]
+    fn hidden_agents_leave_nothing_behind() {
+        let options = ViewOptions {
+            hidden: ["car", "cyclist", "pedestrian", "attacker"]
+                .map(AgentId::new)
+                .into(),
+            ..ViewOptions::default()
+        };
+        let list = draw_list(&scene(), 1.0, &options, &Style::dark());
+        assert_eq!(shapes(&list), [BodyShape::Ego as u32]);
+        let ribbons = list.layers.iter().flat_map(|layer| &layer.ribbons);
+        assert!(ribbons.map(|ribbon| ribbon.from[1]).all(|y| y == -8.0)); // origin at y = 8
+    }
+
+    #[test]
+    fn a_hard_goal_is_filled_and_a_soft_one_hollow() {
+        let flag = |hard: bool| {
+            let mut scene = scene();
+            scene.goals = vec![Goal {
+                agent: AgentId::new("car"),
+                point: [60.0, 8.0],
+                time_s: 6.0,
+                heading: None,
+                speed: None,
+                tolerance_m: 2.0,
+                hard,
+                extra: crate::map::Extra::new(),
+            }];
+            let list = draw_list(&scene, 1.0, &ViewOptions::default(), &Style::dark());
+            let marks: Vec<_> = list
+                .layers
+                .iter()
+                .flat_map(|layer| layer.marks.clone())
+                .collect();
+            let of = |shape: MarkShape| {
+                *marks
+                    .iter()
+                    .find(|mark| mark.shape == shape as u32)
+                    .unwrap()
+            };
+            // due 6 s after the present, of the 8 s horizon
+            assert_eq!(of(MarkShape::Clock).value, 0.75);
+            let ring = marks.iter().find(|mark| mark.radius[0] == 2.0).unwrap();
+            assert_eq!(ring.value > 0.0, !hard); // dashed if soft
+            of(MarkShape::Flag).fill.is_clear()
+        };
+        assert!(!flag(true) && flag(false));
+    }
+
+    #[test]
+    fn ghosts_of_the_log_are_drawn_where_the_track_was_changed() {
+        let mut scene = scene();
+        let id = AgentId::new("car");
+        scene.log.insert(id.clone(), scene.agents[2].track.clone());
+        let agent = Arc::make_mut(&mut scene.agents[2]);
+        for state in agent.track.states_mut().iter_mut().flatten() {
+            state.position += dvec2(0.0, 3.0);
+        }
+        let options = ViewOptions {
+            log_ghosts: true,
+            ..ViewOptions::default()
+        };
+        let list = draw_list(&scene, 1.0, &options, &Style::dark());
+        let bodies = list.layers.iter().flat_map(|layer| &layer.bodies);
+        let ghosts: Vec<_> = bodies
+            .filter(|body| body.shape == BodyShape::Ghost as u32)
+            .collect();
+        assert_eq!(ghosts.len(), 1);
+        assert_eq!(ghosts[0].centre[1] + list.origin.y as f32, 8.0);
+        assert!(ghosts[0].fill.0[3] < 90); // 35 % of 255 at most
+    }
+}

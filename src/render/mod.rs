@@ -4,6 +4,7 @@
 //! GPU. [`Gpu`] and [`Pane`] draw it, in the window (`ui::canvas`) and off-screen ([`Offscreen`]) alike.
 
 mod agents;
+mod bench;
 mod camera;
 mod color;
 mod compose;
@@ -22,6 +23,7 @@ mod style;
 mod text;
 mod trails;
 
+pub use bench::{FrameCost, bench_frames};
 pub use camera::Camera;
 pub use color::Color;
 pub use compose::{Composer, draw_list};

@@ -145,17 +145,10 @@ impl Offscreen {
         style: &Style,
     ) -> Result<Image, RenderError> {
         self.fit_target(shot.size)?;
+        let mut labels = self.upload(list, shot, style);
         let Some(target) = &self.target else {
             return Err(RenderError::ReadBack("no target".to_owned()));
         };
-        let (layer, mut labels) = furniture(&shot.camera, shot.points(), style);
-        let pixels = dvec2(f64::from(shot.size[0]), f64::from(shot.size[1]));
-        self.uploaded = self.pane.prepare(
-            (&self.device, &self.queue),
-            list,
-            &Arc::new(layer),
-            (&shot.camera, pixels, shot.pixels_per_point),
-        );
         self.draw(target, list);
         let mut image = read_back(&self.device, target)?;
         labels.extend_from_slice(&shot.captions);
@@ -163,6 +156,19 @@ impl Offscreen {
             draw_label(&mut image, label, shot);
         }
         Ok(image)
+    }
+
+    /// Sends what changed to the device; returns the labels of scale bar and north arrow.
+    pub(super) fn upload(&mut self, list: &DrawList, shot: &Shot, style: &Style) -> Vec<Label> {
+        let (layer, labels) = furniture(&shot.camera, shot.points(), style);
+        let pixels = dvec2(f64::from(shot.size[0]), f64::from(shot.size[1]));
+        self.uploaded = self.pane.prepare(
+            (&self.device, &self.queue),
+            list,
+            &Arc::new(layer),
+            (&shot.camera, pixels, shot.pixels_per_point),
+        );
+        labels
     }
 
     fn fit_target(&mut self, size: [u32; 2]) -> Result<(), RenderError> {

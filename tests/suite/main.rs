@@ -1,8 +1,10 @@
-//! The outside view, one binary: who may use whom (`layers`), real files (`importers`), pictures and shaders
-//! (`shaders`), the command line (`commands`), the window (`window`).
+//! The outside view, one binary: who may use whom (`layers`), real files (`importers`), shaders and pictures
+//! (`shaders`, `pictures`), the command line (`commands`), the window (`window`).
 
 mod commands;
 mod importers;
 mod importers_xml;
 mod layers;
+mod pictures;
 mod reference;
+mod shaders;
