@@ -90,13 +90,9 @@ impl Offscreen {
     ///
     /// No adapter, or one that gives no device.
     pub fn new() -> Result<Self, RenderError> {
-        let descriptor = wgpu::InstanceDescriptor::new_without_display_handle_from_env();
-        let instance = wgpu::Instance::new(descriptor);
-        let options = wgpu::RequestAdapterOptions {
-            power_preference: wgpu::PowerPreference::HighPerformance,
-            ..wgpu::RequestAdapterOptions::default()
-        };
-        let adapter = pollster::block_on(instance.request_adapter(&options))
+        // OpenGL last: looking for it is slow and talks to the desktop
+        let adapter = find_adapter(wgpu::Backends::PRIMARY)
+            .or_else(|_| find_adapter(wgpu::Backends::all()))
             .map_err(RenderError::NoAdapter)?;
         let name = adapter.get_info().name;
         let descriptor = wgpu::DeviceDescriptor {
@@ -257,6 +253,20 @@ impl Offscreen {
         );
         self.queue.submit([encoder.finish()]);
     }
+}
+
+/// The fastest adapter among `backends`, or among those that `WGPU_BACKEND` names.
+fn find_adapter(backends: wgpu::Backends) -> Result<wgpu::Adapter, wgpu::RequestAdapterError> {
+    let descriptor = wgpu::InstanceDescriptor {
+        backends,
+        ..wgpu::InstanceDescriptor::new_without_display_handle()
+    };
+    let instance = wgpu::Instance::new(descriptor.with_env());
+    let options = wgpu::RequestAdapterOptions {
+        power_preference: wgpu::PowerPreference::HighPerformance,
+        ..wgpu::RequestAdapterOptions::default()
+    };
+    pollster::block_on(instance.request_adapter(&options))
 }
 
 fn extent([width, height]: [u32; 2]) -> wgpu::Extent3d {
