@@ -8,7 +8,12 @@
     reason = "this is the room that speaks"
 )]
 
+mod batch;
+mod check;
 mod convert;
+mod demonstration;
+mod eval;
+mod generate;
 mod info;
 mod render;
 mod schema;
@@ -31,8 +36,14 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Command {
+    /// Judge a stored case again and compare it with what its recipe gives.
+    Check(check::Arguments),
     /// Write a scene in another format, and read it again.
     Convert(convert::Arguments),
+    /// Hold methods against the log, in tables.
+    Eval(eval::Arguments),
+    /// Make cases from scenes.
+    Generate(generate::Arguments),
     /// Show what a file or folder holds: agents, duration, lanes, problems.
     Info(info::Arguments),
     /// Draw a scene into a picture or a clip, without a window.
@@ -45,7 +56,10 @@ enum Command {
 pub fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let result = match arguments.command {
+        Some(Command::Check(arguments)) => check::run(&arguments),
         Some(Command::Convert(arguments)) => convert::run(&arguments),
+        Some(Command::Eval(arguments)) => eval::run(&arguments),
+        Some(Command::Generate(arguments)) => generate::run(&arguments),
         Some(Command::Info(arguments)) => info::run(&arguments),
         Some(Command::Render(arguments)) => render::run(&arguments),
         Some(Command::Schema(arguments)) => schema::run(&arguments),

@@ -1,0 +1,185 @@
+//! What batch commands share: finding scenes, shards, progress, Ctrl-C.
+
+use std::io::IsTerminal as _;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use anyhow::Context as _;
+use indicatif::{ProgressBar, ProgressStyle};
+
+use crate::data;
+
+/// All scenes the paths hold, in the order given; within a folder in its order.
+pub(super) fn scenes(paths: &[PathBuf]) -> anyhow::Result<Vec<data::Entry>> {
+    let mut entries = Vec::new();
+    for path in paths {
+        entries.extend(data::list(path).with_context(|| format!("could not list {path:?}"))?);
+    }
+    anyhow::ensure!(!entries.is_empty(), "the paths hold no scene");
+    Ok(entries)
+}
+
+/// One part of a batch: `index` of `count`, counted from 0.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Shard {
+    pub(super) index: u64,
+    pub(super) count: u64,
+}
+
+impl Shard {
+    /// From `I/N` (I from 0), else from a Slurm array, else from an indexed Kubernetes job, else everything.
+    pub(super) fn from(
+        argument: Option<&str>,
+        variable: impl Fn(&str) -> Option<String>,
+    ) -> anyhow::Result<Self> {
+        let number = |name: &str| -> anyhow::Result<Option<u64>> {
+            variable(name)
+                .map(|text| {
+                    text.trim()
+                        .parse()
+                        .with_context(|| format!("{name} is {text:?}, a number was expected"))
+                })
+                .transpose()
+        };
+        let shard = if let Some(text) = argument {
+            let (index, count) = text
+                .split_once('/')
+                .with_context(|| format!("--shard {text}: write it as I/N, for example 0/8"))?;
+            Self {
+                index: index.trim().parse().with_context(|| format!("--shard {text}"))?,
+                count: count.trim().parse().with_context(|| format!("--shard {text}"))?,
+            }
+        } else if let Some(index) = number("SLURM_ARRAY_TASK_ID")? {
+            let first = number("SLURM_ARRAY_TASK_MIN")?.unwrap_or(0);
+            Self {
+                index: index.saturating_sub(first),
+                count: number("SLURM_ARRAY_TASK_COUNT")?
+                    .context("SLURM_ARRAY_TASK_ID is set, SLURM_ARRAY_TASK_COUNT is not")?,
+            }
+        } else if let Some(index) = number("JOB_COMPLETION_INDEX")? {
+            let count = match number("JOB_COMPLETIONS")? {
+                Some(count) => count,
+                None => number("JOB_PARALLELISM")?.context(
+                    "JOB_COMPLETION_INDEX is set; say how many there are with JOB_COMPLETIONS or --shard I/N",
+                )?,
+            };
+            Self { index, count }
+        } else {
+            Self { index: 0, count: 1 }
+        };
+        anyhow::ensure!(
+            shard.count > 0 && shard.index < shard.count,
+            "shard {} of {} does not exist: the first is 0",
+            shard.index,
+            shard.count
+        );
+        Ok(shard)
+    }
+
+    /// Whether the case with this number belongs to the shard.
+    pub(super) fn holds(self, case: u64) -> bool {
+        case % self.count == self.index
+    }
+}
+
+/// A flag that Ctrl-C sets; a second Ctrl-C ends the program at once.
+pub(super) fn stop_on_ctrl_c() -> Arc<AtomicBool> {
+    let stop = Arc::new(AtomicBool::new(false));
+    let flag = stop.clone();
+    let installed = ctrlc::set_handler(move || {
+        if flag.swap(true, Ordering::Relaxed) {
+            std::process::exit(130);
+        }
+    });
+    if installed.is_err() {
+        eprintln!("nearmiss: Ctrl-C ends the program without a summary here");
+    }
+    stop
+}
+
+/// Progress: a bar on a terminal, a plain line per item otherwise.
+pub(super) struct Shown {
+    bar: ProgressBar,
+    plain: bool,
+    total: u64,
+}
+
+impl Shown {
+    pub(super) fn new(total: u64) -> Self {
+        let plain = !std::io::stderr().is_terminal();
+        let bar = if plain {
+            ProgressBar::hidden()
+        } else {
+            let style = ProgressStyle::with_template("{bar:30} {pos}/{len} {elapsed} {wide_msg}");
+            let bar = ProgressBar::new(total);
+            bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
+            bar.enable_steady_tick(Duration::from_millis(200));
+            bar
+        };
+        Self { bar, plain, total }
+    }
+
+    /// What is being done; shown on a terminal only.
+    pub(super) fn doing(&self, what: &str) {
+        self.bar.set_message(what.to_owned());
+    }
+
+    /// One item is done.
+    pub(super) fn done(&self, what: &str) {
+        self.bar.inc(1);
+        if self.plain {
+            eprintln!("{}/{} {what}", self.bar.position(), self.total);
+        }
+    }
+
+    /// A line that stays.
+    pub(super) fn note(&self, line: &str) {
+        if self.plain {
+            eprintln!("{line}");
+        } else {
+            self.bar.println(line);
+        }
+    }
+
+    pub(super) fn finish(&self) {
+        self.bar.finish_and_clear();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn shard(argument: Option<&str>, variables: &[(&str, &str)]) -> anyhow::Result<Shard> {
+        Shard::from(argument, |name| {
+            let found = variables.iter().find(|(key, _)| *key == name);
+            found.map(|(_, value)| (*value).to_owned())
+        })
+    }
+
+    #[test]
+    fn shards_come_from_the_argument_then_slurm_then_kubernetes() {
+        let of = |index, count| Shard { index, count };
+        let slurm = [
+            ("SLURM_ARRAY_TASK_ID", "5"),
+            ("SLURM_ARRAY_TASK_MIN", "1"),
+            ("SLURM_ARRAY_TASK_COUNT", "8"),
+        ];
+        assert_eq!(shard(Some("2/4"), &slurm).unwrap(), of(2, 4));
+        assert_eq!(shard(None, &slurm).unwrap(), of(4, 8)); // tasks 1 to 8: the fifth is number 4
+        let job = [("JOB_COMPLETION_INDEX", "3"), ("JOB_COMPLETIONS", "10")];
+        assert_eq!(shard(None, &job).unwrap(), of(3, 10));
+        assert_eq!(shard(None, &[]).unwrap(), of(0, 1));
+        assert!(shard(Some("4/4"), &[]).is_err() && shard(Some("x"), &[]).is_err());
+    }
+
+    #[test]
+    fn the_shards_of_a_batch_hold_each_case_once() {
+        for case in 0..20 {
+            let holders = (0..3).filter(|&index| Shard { index, count: 3 }.holds(case));
+            assert_eq!(holders.count(), 1);
+        }
+    }
+}

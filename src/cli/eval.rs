@@ -1,0 +1,357 @@
+//! `nearmiss eval`: tables of methods against the log, with the floor and the trivial baselines beside them.
+
+mod attacks;
+mod table;
+
+use std::path::PathBuf;
+use std::sync::atomic::Ordering;
+use std::time::Instant;
+
+use anyhow::Context as _;
+use clap::ValueEnum;
+use serde_json::json;
+
+use super::batch::{Shown, scenes, stop_on_ctrl_c};
+use super::generate::guidance_of;
+use crate::codec::decode;
+use crate::data;
+use crate::diffusion::{Prepare, Schedule};
+use crate::generator::{
+    LoggedWindow, Run, constant_velocity, hermite_to_goal, inpaint, logged_windows,
+};
+use crate::model::Network;
+use crate::scene::{AgentKind, Guidance, Scene, ScheduleKind, Task};
+use table::Row;
+
+/// Arguments of `nearmiss eval`.
+#[derive(clap::Args)]
+pub(super) struct Arguments {
+    /// Scene files or folders, in any readable format.
+    #[arg(required = true)]
+    paths: Vec<PathBuf>,
+    /// Conditioned on goals, free, or attacks; goal and free if absent.
+    #[arg(long, value_enum, value_delimiter = ',')]
+    task: Vec<TaskChoice>,
+    /// Which methods, comma separated; those that fit the task if absent.
+    #[arg(long, value_enum, value_delimiter = ',')]
+    methods: Vec<Method>,
+    /// Denoising steps of the network's methods; the paper's number for each schedule if absent.
+    #[arg(long)]
+    steps: Option<usize>,
+    /// Samples per window of the free task.
+    #[arg(long, default_value_t = 6)]
+    samples: u64,
+    /// Standard deviation of the starting noise; 0.5 with goals and 0.7 free if absent.
+    #[arg(long)]
+    temperature: Option<f64>,
+    /// Guidance weights for the network's methods.
+    #[arg(long, value_name = "collision=W,comfort=W,road=W")]
+    guidance: Option<String>,
+    /// Seed of the noise and of the bootstrap.
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// Seconds between the presents of two windows of one recording.
+    #[arg(long, default_value_t = 2.0)]
+    stride: f64,
+    /// At most so many windows per recording.
+    #[arg(long)]
+    windows: Option<usize>,
+    /// Attacks tried per window (task attack).
+    #[arg(long, default_value_t = 3)]
+    tries: usize,
+    /// Write each attacked case here.
+    #[arg(long)]
+    out: Option<PathBuf>,
+    /// Whom to judge.
+    #[arg(long, value_enum, default_value = "vehicle")]
+    kind: KindChoice,
+    /// Also compute the WOSAC-like realism of the free task (slow: every frame of every sample).
+    #[arg(long)]
+    realism: bool,
+    /// JSON on standard output.
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum TaskChoice {
+    Free,
+    Goal,
+    Attack,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum KindChoice {
+    Vehicle,
+    Pedestrian,
+    Cyclist,
+}
+
+/// How a future is made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum Method {
+    /// The log itself: the floor.
+    Log,
+    /// Present velocity and heading kept.
+    ConstantVelocity,
+    /// Cubic to the goal.
+    Hermite,
+    /// The analytic prior without the network.
+    Prior,
+    /// The network, one level for all tokens.
+    Full,
+    /// The network, one frame after the other enters.
+    Pyramidal,
+    /// The network, from both ends.
+    Trapezoidal,
+    /// The network, frame by frame.
+    Autoregressive,
+    /// The network, full sequence with hard inpainting: not told which tokens are given.
+    Inpainting,
+}
+
+impl Method {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Log => "log",
+            Self::ConstantVelocity => "constant-velocity",
+            Self::Hermite => "hermite",
+            Self::Prior => "prior",
+            Self::Full => "full",
+            Self::Pyramidal => "pyramidal",
+            Self::Trapezoidal => "trapezoidal",
+            Self::Autoregressive => "autoregressive",
+            Self::Inpainting => "inpainting",
+        }
+    }
+
+    fn fitting(task: Task) -> Vec<Self> {
+        let all = [
+            Self::Log,
+            Self::ConstantVelocity,
+            Self::Hermite,
+            Self::Prior,
+            Self::Full,
+            Self::Pyramidal,
+            Self::Trapezoidal,
+            Self::Autoregressive,
+            Self::Inpainting,
+        ];
+        let free = |method: &Self| !matches!(method, Self::Hermite | Self::Trapezoidal);
+        match task {
+            Task::Goal | Task::Attack => all.to_vec(),
+            Task::Free => all.into_iter().filter(free).collect(),
+        }
+    }
+
+    /// The schedule of a method that denoises, with its usual number of steps (frame by frame with four a frame:
+    /// the paper's 32 a frame change little and take eight times as long).
+    fn schedule(self) -> Option<(ScheduleKind, usize)> {
+        let paper = |kind| Some((kind, Schedule::paper_steps(kind)));
+        match self {
+            Self::Log | Self::ConstantVelocity | Self::Hermite => None,
+            Self::Prior | Self::Full | Self::Inpainting => paper(ScheduleKind::Full),
+            Self::Pyramidal => paper(ScheduleKind::Pyramidal),
+            Self::Trapezoidal => paper(ScheduleKind::Trapezoidal),
+            Self::Autoregressive => Some((ScheduleKind::Autoregressive, 64)),
+        }
+    }
+}
+
+pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
+    let network = Network::load_default().context("could not load the weights")?;
+    let guidance = guidance_of(arguments.guidance.as_deref())?;
+    let windows = load(arguments)?;
+    anyhow::ensure!(
+        !windows.is_empty(),
+        "no recording is long enough: a window needs 0.5 s of history, 8 s of future, an ego and another agent"
+    );
+    let recordings: std::collections::BTreeSet<&str> =
+        windows.iter().map(|window| window.recording.as_str()).collect();
+    eprintln!("{} windows of {} recordings", windows.len(), recordings.len());
+    let tasks = if arguments.task.is_empty() {
+        vec![TaskChoice::Goal, TaskChoice::Free]
+    } else {
+        arguments.task.clone()
+    };
+    let stop = stop_on_ctrl_c();
+    let mut rows: Vec<Row> = Vec::new();
+    let mut attack_rows = Vec::new();
+    for task in tasks {
+        let task = match task {
+            TaskChoice::Free => Task::Free,
+            TaskChoice::Goal => Task::Goal,
+            TaskChoice::Attack => {
+                attack_rows.push(attacks::run(arguments, &windows, &network, &stop)?);
+                continue;
+            }
+        };
+        let methods = if arguments.methods.is_empty() {
+            Method::fitting(task)
+        } else {
+            arguments.methods.clone()
+        };
+        for method in methods {
+            let bench = Bench {
+                arguments,
+                network: &network,
+                guidance,
+                task,
+                method,
+            };
+            let shown = Shown::new(windows.len() as u64);
+            let mut row = bench.row();
+            for window in &windows {
+                if stop.load(Ordering::Relaxed) {
+                    break;
+                }
+                shown.doing(method.name());
+                bench.add(window, &mut row)?;
+                shown.done(method.name());
+            }
+            shown.finish();
+            if stop.load(Ordering::Relaxed) {
+                eprintln!("stopped by Ctrl-C during {}; finished rows follow", method.name());
+                break;
+            }
+            rows.push(row);
+        }
+    }
+    if arguments.json {
+        let mut all: Vec<_> = rows.iter().map(|row| row.json(arguments.seed)).collect();
+        all.extend(attack_rows.iter().map(attacks::Table::json));
+        println!("{}", json!({ "rows": all }));
+    } else {
+        if !rows.is_empty() {
+            print!("{}", table::text(&rows, arguments.seed));
+        }
+        for table in &attack_rows {
+            print!("{}", table.text());
+        }
+    }
+    Ok(())
+}
+
+fn load(arguments: &Arguments) -> anyhow::Result<Vec<LoggedWindow>> {
+    let entries = scenes(&arguments.paths)?;
+    let mut windows = Vec::new();
+    for entry in &entries {
+        let opened = match data::open(&entry.file, entry.pick.as_deref()) {
+            Ok(opened) => opened,
+            Err(error) => {
+                eprintln!("left out: {error}");
+                continue;
+            }
+        };
+        let mut found = logged_windows(&opened.scene, &entry.name, arguments.stride.max(0.5));
+        found.truncate(arguments.windows.unwrap_or(usize::MAX));
+        windows.extend(found);
+    }
+    Ok(windows)
+}
+
+struct Bench<'a> {
+    arguments: &'a Arguments,
+    network: &'a Network,
+    guidance: Guidance,
+    task: Task,
+    method: Method,
+}
+
+impl Bench<'_> {
+    fn steps(&self) -> Option<(ScheduleKind, usize)> {
+        let (kind, usual) = self.method.schedule()?;
+        Some((kind, self.arguments.steps.unwrap_or(usual)))
+    }
+
+    fn temperature(&self) -> f64 {
+        let usual = if self.task == Task::Free { 0.7 } else { 0.5 };
+        self.arguments.temperature.unwrap_or(usual)
+    }
+
+    fn kind(&self) -> AgentKind {
+        match self.arguments.kind {
+            KindChoice::Vehicle => AgentKind::Vehicle,
+            KindChoice::Pedestrian => AgentKind::Pedestrian,
+            KindChoice::Cyclist => AgentKind::Cyclist,
+        }
+    }
+
+    fn row(&self) -> Row {
+        Row::new(
+            self.task,
+            self.method.name(),
+            self.steps(),
+            self.steps().map(|_| self.temperature()),
+            self.kind().word(),
+        )
+    }
+
+    /// Runs the method on one window and adds what it scored.
+    fn add(&self, window: &LoggedWindow, row: &mut Row) -> anyhow::Result<()> {
+        let draws = match (self.task, self.steps()) {
+            (Task::Free, Some(_)) => self.arguments.samples.max(1),
+            _ => 1,
+        };
+        let mut results = Vec::new();
+        for sample in 0..draws {
+            let begun = Instant::now();
+            let (result, steps_taken) = self.result(window, sample)?;
+            row.time(begun.elapsed().as_secs_f64(), steps_taken);
+            results.push(result);
+        }
+        let scores: Vec<_> = results
+            .iter()
+            .map(|result| window.score(result, self.task, self.kind()))
+            .collect();
+        row.add(&window.recording, &scores);
+        if self.arguments.realism && self.task == Task::Free {
+            row.add_realism(window, &results, self.kind());
+        }
+        Ok(())
+    }
+
+    fn result(&self, window: &LoggedWindow, sample: u64) -> anyhow::Result<(Scene, usize)> {
+        let scene = &window.scene;
+        match self.method {
+            Method::Log => return Ok((window.log(), 0)),
+            Method::ConstantVelocity => return Ok((constant_velocity(scene, &window.window), 0)),
+            Method::Hermite => {
+                let goals: Vec<_> = window
+                    .goals
+                    .iter()
+                    .enumerate()
+                    .map(|(row, goal)| goal.map(|token| (token, *window.window.state(row, token))))
+                    .collect();
+                return Ok((hermite_to_goal(scene, &window.window, &goals), 0));
+            }
+            _ => {}
+        }
+        let Some((kind, steps)) = self.steps() else {
+            anyhow::bail!("{} has no schedule", self.method.name());
+        };
+        let plan = window.plan(self.task);
+        if self.method == Method::Inpainting {
+            let seed = self.arguments.seed.wrapping_add(sample);
+            let tokens = inpaint(&plan, self.network, steps, seed, self.temperature())?;
+            let states = plan.window.states(&tokens, self.network.scale());
+            return Ok((decode(scene, &plan.window, &states), steps));
+        }
+        let mut recipe = window.recipe(self.task, kind, steps, self.arguments.seed);
+        recipe.sample = sample;
+        recipe.temperature = self.temperature();
+        recipe.guidance = self.guidance;
+        let prior;
+        let prepare: &dyn Prepare = if self.method == Method::Prior {
+            prior = self.network.prior_only();
+            &prior
+        } else {
+            self.network
+        };
+        let mut run = Run::of_plan(scene, recipe, plan, prepare)?;
+        while !run.finished() {
+            run.step()?;
+        }
+        Ok((run.preview(), run.event().taken))
+    }
+}

@@ -1,0 +1,190 @@
+//! The attack table: how many tries can be driven, pass every gate, and could have been avoided.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::fs;
+use std::ops::ControlFlow;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Instant;
+
+use serde_json::{Value, json};
+
+use super::Arguments;
+use crate::cli::batch::Shown;
+use crate::diffusion::{Prepare, Schedule};
+use crate::generator::{
+    AttackCandidate, AttackQuery, LoggedWindow, Settings, attack_candidates, generate,
+};
+use crate::model::Network;
+use crate::scene::{Avoidability, Edit, Fault, ScheduleKind, Task, write_scene};
+
+/// Counts over all tries.
+#[derive(Default)]
+pub(super) struct Table {
+    windows: usize,
+    /// Windows in which somebody can reach the ego.
+    reachable_windows: usize,
+    tries: usize,
+    contact: usize,
+    valid: usize,
+    /// Among the valid.
+    avoidable: usize,
+    unavoidable: usize,
+    ego_at_fault: usize,
+    failed: BTreeMap<String, usize>,
+    search_seconds: f64,
+    run_seconds: f64,
+    steps: usize,
+}
+
+pub(super) fn run(
+    arguments: &Arguments,
+    windows: &[LoggedWindow],
+    network: &Network,
+    stop: &AtomicBool,
+) -> anyhow::Result<Table> {
+    if let Some(folder) = &arguments.out {
+        fs::create_dir_all(folder)?;
+    }
+    let steps = arguments
+        .steps
+        .unwrap_or_else(|| Schedule::paper_steps(ScheduleKind::Full));
+    let mut table = Table {
+        steps,
+        ..Table::default()
+    };
+    let shown = Shown::new(windows.len() as u64);
+    for (number, window) in windows.iter().enumerate() {
+        if stop.load(Ordering::Relaxed) {
+            break;
+        }
+        table.windows += 1;
+        let begun = Instant::now();
+        let candidates = attack_candidates(&window.scene, &AttackQuery::default());
+        table.search_seconds += begun.elapsed().as_secs_f64();
+        let Ok(candidates) = candidates else {
+            shown.done("nobody can reach the ego");
+            continue;
+        };
+        table.reachable_windows += 1;
+        for (rank, candidate) in distinct(&candidates).take(arguments.tries).enumerate() {
+            let settings = Settings {
+                task: Task::Attack,
+                steps,
+                seed: arguments.seed,
+                temperature: arguments.temperature,
+                ..Settings::default()
+            };
+            table.try_one(window, candidate, &settings, network, |made| {
+                let Some(folder) = &arguments.out else {
+                    return Ok(());
+                };
+                write_scene(made, &folder.join(format!("attack-{number:03}-{rank}.json")))
+            })?;
+        }
+        shown.done(&window.recording);
+    }
+    shown.finish();
+    Ok(table)
+}
+
+/// The best candidate of each attacker, best first.
+fn distinct(candidates: &[AttackCandidate]) -> impl Iterator<Item = &AttackCandidate> {
+    candidates.iter().enumerate().filter_map(|(index, candidate)| {
+        let earlier = &candidates[..index];
+        let seen = earlier
+            .iter()
+            .any(|other| other.attack.attacker == candidate.attack.attacker);
+        (!seen).then_some(candidate)
+    })
+}
+
+impl Table {
+    fn try_one(
+        &mut self,
+        window: &LoggedWindow,
+        candidate: &AttackCandidate,
+        settings: &Settings,
+        network: &dyn Prepare,
+        keep: impl Fn(&crate::scene::Scene) -> Result<(), crate::scene::FileError>,
+    ) -> anyhow::Result<()> {
+        let attack = candidate.attack.clone();
+        let aimed = window.scene.edited(&Edit::SetAttack { attack })?;
+        let begun = Instant::now();
+        let made = generate(&aimed, settings, network, &mut |_| ControlFlow::Continue(()))?;
+        self.run_seconds += begun.elapsed().as_secs_f64();
+        self.tries += 1;
+        let Some(generated) = &made.generated else {
+            return Ok(());
+        };
+        for gate in generated.gates.iter().filter(|gate| !gate.passed) {
+            *self.failed.entry(gate.gate.clone()).or_default() += 1;
+        }
+        let touches = |gate: &crate::scene::GateResult| gate.gate == "contact" && gate.passed;
+        self.contact += usize::from(generated.gates.iter().any(touches));
+        if generated.valid() {
+            self.valid += 1;
+            self.ego_at_fault += usize::from(generated.fault == Some(Fault::Ego));
+            match generated.avoidability {
+                Some(Avoidability::Avoidable) => self.avoidable += 1,
+                Some(Avoidability::Unavoidable) => self.unavoidable += 1,
+                _ => {}
+            }
+        }
+        keep(&made)?;
+        Ok(())
+    }
+
+    pub(super) fn json(&self) -> Value {
+        json!({
+            "task": "attack",
+            "method": "full",
+            "schedule": ScheduleKind::Full,
+            "steps": self.steps,
+            "windows": self.windows,
+            "windows_with_an_attack": self.reachable_windows,
+            "tries": self.tries,
+            "contact": self.contact,
+            "valid": self.valid,
+            "avoidable": self.avoidable,
+            "unavoidable": self.unavoidable,
+            "ego_at_fault": self.ego_at_fault,
+            "failed_gates": self.failed,
+            "search_seconds": self.search_seconds / self.windows.max(1) as f64,
+            "seconds_per_scene": self.run_seconds / self.tries.max(1) as f64,
+        })
+    }
+
+    pub(super) fn text(&self) -> String {
+        let mut out = String::new();
+        let share = |count: usize, of: usize| 100.0 * count as f64 / of.max(1) as f64;
+        let mut line = |what: &str, count: usize, of: usize| {
+            let _infallible = writeln!(
+                out,
+                "{what:<44} {count:>4} of {of:>4}  {:>5.1} %",
+                share(count, of)
+            );
+        };
+        line(
+            "windows in which somebody can reach the ego",
+            self.reachable_windows,
+            self.windows,
+        );
+        line("tries with the intended contact", self.contact, self.tries);
+        line("tries that pass every gate", self.valid, self.tries);
+        line("  of these avoidable", self.avoidable, self.valid);
+        line("  of these unavoidable", self.unavoidable, self.valid);
+        line("  of these the ego's fault (NC)", self.ego_at_fault, self.valid);
+        for (gate, count) in &self.failed {
+            line(&format!("failed gate {gate}"), *count, self.tries);
+        }
+        let _infallible = writeln!(
+            out,
+            "search {:.3} s a window, generation with gates {:.3} s a try ({} steps)",
+            self.search_seconds / self.windows.max(1) as f64,
+            self.run_seconds / self.tries.max(1) as f64,
+            self.steps
+        );
+        out
+    }
+}

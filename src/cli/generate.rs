@@ -1,0 +1,431 @@
+//! `nearmiss generate`: cases from scenes, one file each.
+
+use std::fs;
+use std::ops::ControlFlow;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use anyhow::Context as _;
+use clap::ValueEnum;
+use serde_json::{Value, json};
+
+use super::batch::{Shard, Shown, scenes, stop_on_ctrl_c};
+use crate::data;
+use crate::diffusion::{Prepare, Schedule};
+use crate::generator::{
+    AttackQuery, GenerateError, Mix, Progress, Scope, Settings, attack_candidates, generate,
+    goals_from_log,
+};
+use crate::model::Network;
+use crate::scene::{
+    AgentId, Edit, Generated, Goal, Guidance, Guide, Scene, ScheduleKind, Task, write_scene,
+};
+
+/// Arguments of `nearmiss generate`.
+#[derive(clap::Args)]
+pub(super) struct Arguments {
+    /// Scene files or folders, in any readable format.
+    #[arg(required = true)]
+    scenes: Vec<PathBuf>,
+    /// Folder for the cases; made if missing.
+    #[arg(long)]
+    out: PathBuf,
+    /// What is given to the model; a mix draws free, goal and attack 4 : 4 : 2.
+    #[arg(long, value_enum, default_value = "free")]
+    task: TaskChoice,
+    /// The scheduling matrix.
+    #[arg(long, value_enum, default_value = "full")]
+    schedule: ScheduleChoice,
+    /// Denoising steps; the paper's number for the schedule if absent.
+    #[arg(long)]
+    steps: Option<usize>,
+    /// Samples per scene; sample K of an attack without --attacker takes the K-th candidate.
+    #[arg(long, default_value_t = 1)]
+    samples: u64,
+    /// Seed of the noise.
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// Standard deviation of the starting noise; 0.5 with goals or attacks and 0.7 free if absent.
+    #[arg(long)]
+    temperature: Option<f64>,
+    /// A goal: agent, point in metres, and seconds (the scene's time; 8 s after the present if absent). Without any,
+    /// the task `goal` takes the ends of the log.
+    #[arg(long = "goal", value_name = "ID=X,Y[,T]")]
+    goals: Vec<String>,
+    /// Who attacks; `auto` searches.
+    #[arg(long, default_value = "auto")]
+    attacker: String,
+    /// Whom; the ego if absent.
+    #[arg(long)]
+    target: Option<String>,
+    /// Scene time of the contact, s; searched if absent.
+    #[arg(long, value_name = "SECONDS")]
+    at: Option<f64>,
+    /// Guidance weights, each a share of the full correction per step.
+    #[arg(long, value_name = "collision=W,comfort=W,road=W")]
+    guidance: Option<String>,
+    /// In an attack, make everyone's future anew instead of the attacker's and those it meets.
+    #[arg(long)]
+    everyone: bool,
+    /// Keep the scene after every step, in a folder beside the case.
+    #[arg(long)]
+    keep_steps: bool,
+    /// Do every N-th case from the I-th (from 0); also read from a Slurm array or an indexed Kubernetes job.
+    #[arg(long, value_name = "I/N")]
+    shard: Option<String>,
+    /// One JSON object per case on standard output.
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum TaskChoice {
+    Free,
+    Goal,
+    Attack,
+    Mix,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum ScheduleChoice {
+    Full,
+    Pyramidal,
+    Trapezoidal,
+    Autoregressive,
+}
+
+impl ScheduleChoice {
+    pub(super) fn kind(self) -> ScheduleKind {
+        match self {
+            Self::Full => ScheduleKind::Full,
+            Self::Pyramidal => ScheduleKind::Pyramidal,
+            Self::Trapezoidal => ScheduleKind::Trapezoidal,
+            Self::Autoregressive => ScheduleKind::Autoregressive,
+        }
+    }
+}
+
+pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
+    let shard = Shard::from(arguments.shard.as_deref(), |name| std::env::var(name).ok())?;
+    let guidance = guidance_of(arguments.guidance.as_deref())?;
+    let entries = scenes(&arguments.scenes)?;
+    let network = Network::load_default().context("could not load the weights")?;
+    fs::create_dir_all(&arguments.out)
+        .with_context(|| format!("could not make the folder {:?}", arguments.out))?;
+    let samples = arguments.samples.max(1);
+    let cases: Vec<(u64, &data::Entry)> = (0..entries.len() as u64 * samples)
+        .filter(|&case| shard.holds(case))
+        .map(|case| (case, &entries[(case / samples) as usize]))
+        .collect();
+    let stop = stop_on_ctrl_c();
+    let shown = Shown::new(cases.len() as u64);
+    let (mut written, mut refused) = (0_usize, 0_usize);
+    for &(case, entry) in &cases {
+        if stop.load(Ordering::Relaxed) {
+            break;
+        }
+        let job = Job {
+            arguments,
+            guidance,
+            network: &network,
+            case,
+            sample: case % samples,
+            stop: &stop,
+            shown: &shown,
+        };
+        match job.run(entry) {
+            Ok(Some((file, scene))) => {
+                written += 1;
+                report(arguments.json, &file, &scene, &shown);
+            }
+            Ok(None) => break,
+            Err(error) => {
+                refused += 1;
+                shown.note(&format!("{}: {error:#}", entry.name));
+                if arguments.json {
+                    let name = &entry.name;
+                    println!("{}", json!({"scene": name, "error": format!("{error:#}")}));
+                }
+                shown.done("refused");
+            }
+        }
+    }
+    shown.finish();
+    eprintln!(
+        "{written} of {} cases written to {}{}",
+        cases.len(),
+        arguments.out.display(),
+        if refused > 0 {
+            format!(", {refused} refused")
+        } else {
+            String::new()
+        }
+    );
+    anyhow::ensure!(
+        !stop.load(Ordering::Relaxed),
+        "stopped by Ctrl-C; what was finished is kept"
+    );
+    anyhow::ensure!(written > 0, "no case could be made");
+    Ok(())
+}
+
+struct Job<'a> {
+    arguments: &'a Arguments,
+    guidance: Guidance,
+    network: &'a Network,
+    case: u64,
+    sample: u64,
+    stop: &'a AtomicBool,
+    shown: &'a Shown,
+}
+
+impl Job<'_> {
+    /// The file written and its scene; `None` if stopped.
+    fn run(&self, entry: &data::Entry) -> anyhow::Result<Option<(PathBuf, Scene)>> {
+        let opened = data::open(&entry.file, entry.pick.as_deref())?;
+        let arguments = self.arguments;
+        let mut scene = opened.scene;
+        let task = match arguments.task {
+            TaskChoice::Free => Task::Free,
+            TaskChoice::Goal => Task::Goal,
+            TaskChoice::Attack => Task::Attack,
+            TaskChoice::Mix => Mix::default().task(arguments.seed, self.case),
+        };
+        for text in &arguments.goals {
+            let goal = goal_of(text, &scene)?;
+            scene = scene.edited(&Edit::SetGoal { goal })?;
+        }
+        if task == Task::Goal && scene.goals.is_empty() {
+            scene.goals = goals_from_log(&scene, &[]);
+        }
+        if task == Task::Attack && (scene.attacks.is_empty() || self.asks_for_attack()) {
+            scene = self.aimed(&scene)?;
+        }
+        let schedule = arguments.schedule.kind();
+        let settings = Settings {
+            task,
+            schedule,
+            steps: arguments
+                .steps
+                .unwrap_or_else(|| Schedule::paper_steps(schedule)),
+            seed: arguments.seed,
+            sample: self.sample,
+            temperature: arguments.temperature,
+            guidance: self.guidance,
+            scope: if arguments.everyone {
+                Scope::Everyone
+            } else {
+                Scope::Auto
+            },
+        };
+        let file = self.file_of(entry, task);
+        let made = self.make(&scene, &settings, &file, &entry.name)?;
+        let complete = made
+            .generated
+            .as_ref()
+            .is_some_and(|generated| generated.complete);
+        if !complete {
+            return Ok(None);
+        }
+        write_scene(&made, &file)?;
+        Ok(Some((file, made)))
+    }
+
+    fn make(
+        &self,
+        scene: &Scene,
+        settings: &Settings,
+        file: &Path,
+        name: &str,
+    ) -> anyhow::Result<Scene> {
+        let steps_folder = file.with_extension("steps");
+        if self.arguments.keep_steps {
+            fs::create_dir_all(&steps_folder)?;
+        }
+        let mut trouble: Option<anyhow::Error> = None;
+        let mut on_step = |progress: &Progress<'_>| {
+            let (taken, total) = progress.steps();
+            self.shown.doing(&format!("{name}: step {taken}/{total}"));
+            if self.arguments.keep_steps {
+                let path = steps_folder.join(format!("{taken:04}.json"));
+                if let Err(error) = write_scene(&progress.preview(), &path) {
+                    trouble = Some(error.into());
+                    return ControlFlow::Break(());
+                }
+            }
+            if self.stop.load(Ordering::Relaxed) {
+                ControlFlow::Break(())
+            } else {
+                ControlFlow::Continue(())
+            }
+        };
+        let made = generate(scene, settings, self.network as &dyn Prepare, &mut on_step)?;
+        trouble.map_or(Ok(made), Err)
+    }
+
+    fn asks_for_attack(&self) -> bool {
+        let arguments = self.arguments;
+        arguments.attacker != "auto" || arguments.target.is_some() || arguments.at.is_some()
+    }
+
+    /// The scene with an attack: the best candidate, or the K-th for sample K.
+    fn aimed(&self, scene: &Scene) -> anyhow::Result<Scene> {
+        let arguments = self.arguments;
+        let query = AttackQuery {
+            target: arguments.target.as_ref().map(AgentId::new),
+            attacker: (arguments.attacker != "auto").then(|| AgentId::new(&arguments.attacker)),
+            time_s: arguments.at,
+            offset: None,
+        };
+        let candidates = attack_candidates(scene, &query).map_err(GenerateError::from)?;
+        let chosen = &candidates[(self.sample % candidates.len() as u64) as usize];
+        let mut cleared = scene.clone();
+        cleared.attacks.clear();
+        Ok(cleared.edited(&Edit::SetAttack {
+            attack: chosen.attack.clone(),
+        })?)
+    }
+
+    fn file_of(&self, entry: &data::Entry, task: Task) -> PathBuf {
+        let task = match task {
+            Task::Free => "free",
+            Task::Goal => "goal",
+            Task::Attack => "attack",
+        };
+        let stem: String = entry
+            .name
+            .chars()
+            .map(|letter| {
+                if letter.is_alphanumeric() || "-_.".contains(letter) {
+                    letter
+                } else {
+                    '-'
+                }
+            })
+            .collect();
+        let stem = stem.trim_matches('.').trim_end_matches(".json");
+        let (seed, sample) = (self.arguments.seed, self.sample);
+        let scene_number = self.case / self.arguments.samples.max(1);
+        self.arguments
+            .out
+            .join(format!("{scene_number:04}-{stem}-{task}-s{seed}-{sample}.json"))
+    }
+}
+
+/// `ID=X,Y[,T]` as a hard goal.
+fn goal_of(text: &str, scene: &Scene) -> anyhow::Result<Goal> {
+    let wrong = || format!("--goal {text}: write it as ID=X,Y or ID=X,Y,T");
+    let (agent, rest) = text.rsplit_once('=').with_context(wrong)?;
+    let numbers: Vec<f64> = rest
+        .split(',')
+        .map(|number| number.trim().parse().with_context(wrong))
+        .collect::<anyhow::Result<_>>()?;
+    let (x, y, time_s) = match numbers.as_slice() {
+        [x, y] => (*x, *y, scene.now_s() + 8.0),
+        [x, y, time_s] => (*x, *y, *time_s),
+        _ => anyhow::bail!(wrong()),
+    };
+    Ok(Goal {
+        agent: AgentId::new(agent),
+        point: [x, y],
+        time_s,
+        heading: None,
+        speed: None,
+        tolerance_m: 1.0,
+        hard: true,
+        extra: crate::map::Extra::default(),
+    })
+}
+
+/// `collision=W,comfort=W,road=W`, each optional.
+pub(super) fn guidance_of(text: Option<&str>) -> anyhow::Result<Guidance> {
+    let mut guidance = Guidance::default();
+    for part in text.unwrap_or("").split(',').filter(|part| !part.is_empty()) {
+        let (name, weight) = part
+            .split_once('=')
+            .with_context(|| format!("--guidance {part}: write it as collision=0.1"))?;
+        let weight: f64 = weight
+            .trim()
+            .parse()
+            .with_context(|| format!("--guidance {part}"))?;
+        anyhow::ensure!(
+            (0.0..=1.0).contains(&weight),
+            "--guidance {part}: a weight lies in 0 to 1"
+        );
+        let term: &mut Guide = match name.trim() {
+            "collision" => &mut guidance.collision,
+            "comfort" => &mut guidance.comfort,
+            "road" => &mut guidance.road,
+            other => anyhow::bail!("--guidance {other}: there are collision, comfort and road"),
+        };
+        term.weight = weight;
+    }
+    Ok(guidance)
+}
+
+/// The object of one case: file, seed, gates, metrics and what was found.
+pub(super) fn case_json(file: &Path, generated: &Generated) -> Value {
+    json!({
+        "file": file.display().to_string(),
+        "seed": generated.recipe.seed,
+        "sample": generated.recipe.sample,
+        "task": generated.recipe.task,
+        "schedule": generated.recipe.schedule,
+        "steps": generated.recipe.steps,
+        "valid": generated.valid(),
+        "fault": generated.fault,
+        "avoidability": generated.avoidability,
+        "gates": generated.gates,
+        "metrics": generated.metrics,
+    })
+}
+
+fn report(as_json: bool, file: &Path, scene: &Scene, shown: &Shown) {
+    let Some(generated) = &scene.generated else {
+        return;
+    };
+    if as_json {
+        println!("{}", case_json(file, generated));
+    }
+    let failed: Vec<&str> = generated
+        .gates
+        .iter()
+        .filter(|gate| !gate.passed)
+        .map(|gate| gate.gate.as_str())
+        .collect();
+    let verdict = if failed.is_empty() {
+        "all gates passed".to_owned()
+    } else {
+        format!("failed: {}", failed.join(", "))
+    };
+    shown.done(&format!("{}: {verdict}", file.display()));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn goals_are_read_with_and_without_a_time() {
+        let scene = Scene {
+            dt_s: 0.1,
+            frames: 101,
+            now: 20,
+            ..Scene::default()
+        };
+        let goal = goal_of("a=b=3.5,-2", &scene).unwrap();
+        assert_eq!(goal.agent.as_str(), "a=b"); // the last sign separates
+        assert_eq!((goal.point, goal.time_s), ([3.5, -2.0], 10.0));
+        assert_eq!(goal_of("7=1,2,6.5", &scene).unwrap().time_s, 6.5);
+        assert!(goal_of("7", &scene).is_err() && goal_of("7=1", &scene).is_err());
+    }
+
+    #[test]
+    fn guidance_names_its_terms() {
+        let guidance = guidance_of(Some("collision=0.1,road=0.05")).unwrap();
+        assert_eq!(guidance.collision.weight, 0.1);
+        assert_eq!(guidance.comfort.weight, 0.0);
+        assert!(guidance_of(Some("speed=1")).is_err());
+        assert!(guidance_of(Some("road=2")).is_err());
+    }
+}
