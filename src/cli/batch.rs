@@ -48,8 +48,14 @@ impl Shard {
                 .split_once('/')
                 .with_context(|| format!("--shard {text}: write it as I/N, for example 0/8"))?;
             Self {
-                index: index.trim().parse().with_context(|| format!("--shard {text}"))?,
-                count: count.trim().parse().with_context(|| format!("--shard {text}"))?,
+                index: index
+                    .trim()
+                    .parse()
+                    .with_context(|| format!("--shard {text}"))?,
+                count: count
+                    .trim()
+                    .parse()
+                    .with_context(|| format!("--shard {text}"))?,
             }
         } else if let Some(index) = number("SLURM_ARRAY_TASK_ID")? {
             let first = number("SLURM_ARRAY_TASK_MIN")?.unwrap_or(0);

@@ -33,7 +33,9 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
         if arguments.json {
             let mut object = match &scene.generated {
                 Some(generated) => case_json(path, generated),
-                None => json!({"file": path.display().to_string(), "seed": null, "gates": [], "metrics": []}),
+                None => {
+                    json!({"file": path.display().to_string(), "seed": null, "gates": [], "metrics": []})
+                }
             };
             if let Some(object) = object.as_object_mut() {
                 object.insert("schema".to_owned(), true.into());

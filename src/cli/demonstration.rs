@@ -6,9 +6,7 @@ use std::path::Path;
 
 use anyhow::Context as _;
 
-use crate::generator::{
-    AttackQuery, Settings, attack_candidates, generate, judge, made_agents,
-};
+use crate::generator::{AttackQuery, Settings, attack_candidates, generate, judge, made_agents};
 use crate::metrics::explain;
 use crate::model::Network;
 use crate::scene::{Avoidability, Edit, Scene, Task, scene_from_json, write_scene};
@@ -42,7 +40,9 @@ pub(super) fn run(folder: &Path) -> anyhow::Result<()> {
     for candidate in candidates.iter().take(5) {
         let attack = candidate.attack.clone();
         let aimed = scene.edited(&Edit::SetAttack { attack })?;
-        let made = generate(&aimed, &settings, &network, &mut |_| ControlFlow::Continue(()))?;
+        let made = generate(&aimed, &settings, &network, &mut |_| {
+            ControlFlow::Continue(())
+        })?;
         let valid = made.generated.as_ref().is_some_and(|found| found.valid());
         if valid || best.is_none() {
             best = Some(made);
@@ -58,8 +58,13 @@ pub(super) fn run(folder: &Path) -> anyhow::Result<()> {
     write_scene(&made, &case)?;
     println!("\nCase:    {}", case.display());
     println!("Check:   nearmiss check {}", case.display());
-    println!("Picture: nearmiss render {} --out attack.png", case.display());
-    println!("\nFor the window, start nearmiss where DISPLAY or WAYLAND_DISPLAY is set (with ssh: ssh -X).");
+    println!(
+        "Picture: nearmiss render {} --out attack.png",
+        case.display()
+    );
+    println!(
+        "\nFor the window, start nearmiss where DISPLAY or WAYLAND_DISPLAY is set (with ssh: ssh -X)."
+    );
     Ok(())
 }
 

@@ -166,9 +166,15 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
         !windows.is_empty(),
         "no recording is long enough: a window needs 0.5 s of history, 8 s of future, an ego and another agent"
     );
-    let recordings: std::collections::BTreeSet<&str> =
-        windows.iter().map(|window| window.recording.as_str()).collect();
-    eprintln!("{} windows of {} recordings", windows.len(), recordings.len());
+    let recordings: std::collections::BTreeSet<&str> = windows
+        .iter()
+        .map(|window| window.recording.as_str())
+        .collect();
+    eprintln!(
+        "{} windows of {} recordings",
+        windows.len(),
+        recordings.len()
+    );
     let tasks = if arguments.task.is_empty() {
         vec![TaskChoice::Goal, TaskChoice::Free]
     } else {
@@ -211,7 +217,10 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
             }
             shown.finish();
             if stop.load(Ordering::Relaxed) {
-                eprintln!("stopped by Ctrl-C during {}; finished rows follow", method.name());
+                eprintln!(
+                    "stopped by Ctrl-C during {}; finished rows follow",
+                    method.name()
+                );
                 break;
             }
             rows.push(row);

@@ -306,9 +306,9 @@ impl Job<'_> {
         let stem = stem.trim_matches('.').trim_end_matches(".json");
         let (seed, sample) = (self.arguments.seed, self.sample);
         let scene_number = self.case / self.arguments.samples.max(1);
-        self.arguments
-            .out
-            .join(format!("{scene_number:04}-{stem}-{task}-s{seed}-{sample}.json"))
+        self.arguments.out.join(format!(
+            "{scene_number:04}-{stem}-{task}-s{seed}-{sample}.json"
+        ))
     }
 }
 
@@ -340,7 +340,11 @@ fn goal_of(text: &str, scene: &Scene) -> anyhow::Result<Goal> {
 /// `collision=W,comfort=W,road=W`, each optional.
 pub(super) fn guidance_of(text: Option<&str>) -> anyhow::Result<Guidance> {
     let mut guidance = Guidance::default();
-    for part in text.unwrap_or("").split(',').filter(|part| !part.is_empty()) {
+    for part in text
+        .unwrap_or("")
+        .split(',')
+        .filter(|part| !part.is_empty())
+    {
         let (name, weight) = part
             .split_once('=')
             .with_context(|| format!("--guidance {part}: write it as collision=0.1"))?;

@@ -155,7 +155,9 @@ impl LoggedWindow {
         let standing = standing_cars(&result, &log);
         let moving = standing.iter().filter(|car| car.moves()).count();
         let pooled = |only_moving: bool| {
-            let counted = displacements.iter().filter(|item| item.moving || !only_moving);
+            let counted = displacements
+                .iter()
+                .filter(|item| item.moving || !only_moving);
             counted.fold(Ratio::default(), |mut all, item| {
                 all += item.ratio();
                 all
@@ -165,7 +167,10 @@ impl LoggedWindow {
             agents: result.judged_with_future().count(),
             ade: pooled(false),
             ade_moving: pooled(true),
-            collision: Ratio::new(hits.len() as f64, result.judged_with_future().count() as f64),
+            collision: Ratio::new(
+                hits.len() as f64,
+                result.judged_with_future().count() as f64,
+            ),
             off_road: Ratio::new(strays.len() as f64, starters as f64),
             instability: instability(&result),
             standing: Ratio::new(moving as f64, standing.len() as f64),
@@ -211,9 +216,8 @@ pub fn inpaint(
     let given = plan.given(prepare.scale());
     let mut network = prepare.prepare(&plan.window)?;
     let mut stream = Seed(seed).substream(Purpose::Noise, u64::MAX);
-    let mut draw = |count: usize| -> Vec<f32> {
-        (0..count).map(|_| stream.normal() as f32).collect()
-    };
+    let mut draw =
+        |count: usize| -> Vec<f32> { (0..count).map(|_| stream.normal() as f32).collect() };
     let known: Vec<bool> = (0..given.len())
         .map(|at| plan.matrix.levels()[at / CHANNELS] <= 0.0)
         .collect();
@@ -256,10 +260,13 @@ mod tests {
     fn recording(seconds: f64) -> Scene {
         let frames = (seconds / 0.1).round() as usize + 1;
         let driver = |id: &str, y: f64| {
-            let states = (0..frames).map(|frame| {
-                Some(State::along(Pose::at(0.8 * frame as f64, y, 0.0), 8.0))
-            });
-            Arc::new(Agent::new(id, AgentKind::Vehicle, Track::new(states.collect())))
+            let states = (0..frames)
+                .map(|frame| Some(State::along(Pose::at(0.8 * frame as f64, y, 0.0), 8.0)));
+            Arc::new(Agent::new(
+                id,
+                AgentKind::Vehicle,
+                Track::new(states.collect()),
+            ))
         };
         let mut scene = Scene {
             dt_s: 0.1,

@@ -79,7 +79,10 @@ pub(super) fn run(
                 let Some(folder) = &arguments.out else {
                     return Ok(());
                 };
-                write_scene(made, &folder.join(format!("attack-{number:03}-{rank}.json")))
+                write_scene(
+                    made,
+                    &folder.join(format!("attack-{number:03}-{rank}.json")),
+                )
             })?;
         }
         shown.done(&window.recording);
@@ -90,13 +93,16 @@ pub(super) fn run(
 
 /// The best candidate of each attacker, best first.
 fn distinct(candidates: &[AttackCandidate]) -> impl Iterator<Item = &AttackCandidate> {
-    candidates.iter().enumerate().filter_map(|(index, candidate)| {
-        let earlier = &candidates[..index];
-        let seen = earlier
-            .iter()
-            .any(|other| other.attack.attacker == candidate.attack.attacker);
-        (!seen).then_some(candidate)
-    })
+    candidates
+        .iter()
+        .enumerate()
+        .filter_map(|(index, candidate)| {
+            let earlier = &candidates[..index];
+            let seen = earlier
+                .iter()
+                .any(|other| other.attack.attacker == candidate.attack.attacker);
+            (!seen).then_some(candidate)
+        })
 }
 
 impl Table {
@@ -111,7 +117,12 @@ impl Table {
         let attack = candidate.attack.clone();
         let aimed = window.scene.edited(&Edit::SetAttack { attack })?;
         let begun = Instant::now();
-        let made = generate(&aimed, settings, network, &mut |_| ControlFlow::Continue(()))?;
+        let made = generate(
+            &aimed,
+            settings,
+            network,
+            &mut |_| ControlFlow::Continue(()),
+        )?;
         self.run_seconds += begun.elapsed().as_secs_f64();
         self.tries += 1;
         let Some(generated) = &made.generated else {
@@ -174,7 +185,11 @@ impl Table {
         line("tries that pass every gate", self.valid, self.tries);
         line("  of these avoidable", self.avoidable, self.valid);
         line("  of these unavoidable", self.unavoidable, self.valid);
-        line("  of these the ego's fault (NC)", self.ego_at_fault, self.valid);
+        line(
+            "  of these the ego's fault (NC)",
+            self.ego_at_fault,
+            self.valid,
+        );
         for (gate, count) in &self.failed {
             line(&format!("failed gate {gate}"), *count, self.tries);
         }

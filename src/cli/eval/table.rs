@@ -97,7 +97,12 @@ impl Row {
     }
 
     /// Adds the WOSAC-like score of one window's samples.
-    pub(super) fn add_realism(&mut self, window: &LoggedWindow, results: &[Scene], kind: AgentKind) {
+    pub(super) fn add_realism(
+        &mut self,
+        window: &LoggedWindow,
+        results: &[Scene],
+        kind: AgentKind,
+    ) {
         let grid = Grid::frames(&window.scene);
         let part = |agent: &crate::scene::Agent| match window.window.row_of(&agent.id) {
             Some(_) if agent.kind == kind => Part::Judged,
