@@ -96,7 +96,7 @@ pub(super) enum Method {
     ConstantVelocity,
     /// Cubic to the goal.
     Hermite,
-    /// The analytic prior without the network.
+    /// The analytic prior without the network: its posterior mean, in one step.
     Prior,
     /// The network, one level for all tokens.
     Full,
@@ -150,7 +150,8 @@ impl Method {
         let paper = |kind| Some((kind, Schedule::paper_steps(kind)));
         match self {
             Self::Log | Self::ConstantVelocity | Self::Hermite => None,
-            Self::Prior | Self::Full | Self::Inpainting => paper(ScheduleKind::Full),
+            Self::Prior => Some((ScheduleKind::Full, 1)),
+            Self::Full | Self::Inpainting => paper(ScheduleKind::Full),
             Self::Pyramidal => paper(ScheduleKind::Pyramidal),
             Self::Trapezoidal => paper(ScheduleKind::Trapezoidal),
             Self::Autoregressive => Some((ScheduleKind::Autoregressive, 64)),
@@ -270,7 +271,11 @@ struct Bench<'a> {
 impl Bench<'_> {
     fn steps(&self) -> Option<(ScheduleKind, usize)> {
         let (kind, usual) = self.method.schedule()?;
-        Some((kind, self.arguments.steps.unwrap_or(usual)))
+        let asked = self
+            .arguments
+            .steps
+            .filter(|_| self.method != Method::Prior);
+        Some((kind, asked.unwrap_or(usual)))
     }
 
     fn temperature(&self) -> f64 {
