@@ -48,7 +48,8 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let mut scene = opened.scene;
     if let Some(start_s) = arguments.window {
         let length_s = arguments.length.unwrap_or(target.window_s());
-        if !(0.0..=scene.duration_s()).contains(&start_s) || !(length_s > 0.0) {
+        let is_long = length_s.is_finite() && length_s > 0.0;
+        if !(0.0..=scene.duration_s()).contains(&start_s) || !is_long {
             anyhow::bail!(
                 "--window {start_s} --length {length_s}: the scene lasts from 0 to {} s",
                 scene.duration_s()

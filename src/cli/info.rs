@@ -168,8 +168,8 @@ fn print_table(rows: &[Row]) {
         if long { format!("{start}…") } else { start }
     };
     println!(
-        "{:<36} {:<22} {:>8} {:>6} {:>6} {:>5} {:>5} {:>5} {:>5}  {}",
-        "scene", "format", "seconds", "Hz", "lanes", "veh", "ped", "cyc", "other", "ego"
+        "{:<36} {:<22} {:>8} {:>6} {:>6} {:>5} {:>5} {:>5} {:>5}  ego",
+        "scene", "format", "seconds", "Hz", "lanes", "veh", "ped", "cyc", "other"
     );
     for row in rows {
         let [vehicle, pedestrian, cyclist, other] = row.counts;

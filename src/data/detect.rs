@@ -9,6 +9,7 @@ use flate2::read::MultiGzDecoder;
 use quick_xml::events::Event;
 use serde::de::{Deserializer as _, IgnoredAny, MapAccess, Visitor};
 
+use super::tfrecord::masked_crc32c;
 use super::{Format, HEAD_BYTES, OpenError};
 use crate::scene::FORMAT;
 
@@ -147,23 +148,30 @@ fn kind_of(path: &Path, head: &Head) -> Result<Kind, OpenError> {
     }
 }
 
-/// A TFRecord file begins with the length of its first record, its checksum, and a protobuf field.
+/// A TFRecord file begins with the length of its first record and its checksum. Where that is wrong, a plausible
+/// length before a field of a Waymo message will do, so that the reader can say what is damaged.
 fn is_tfrecord(bytes: &[u8]) -> bool {
     let (Some(length), Some(&first)) = (bytes.first_chunk::<8>(), bytes.get(12)) else {
         return false;
     };
     let length = u64::from_le_bytes(*length);
-    (1..=1 << 32).contains(&length) && matches!(first, 0x09 | 0x0a | 0x12 | 0x2a | 0x3a | 0x42)
+    let has_checksum = bytes.first_chunk::<12>().is_some_and(|head| {
+        let (length, sum) = head.split_at(8);
+        masked_crc32c(length).to_le_bytes() == sum
+    });
+    let is_plausible = (16..=1 << 28).contains(&length);
+    has_checksum || is_plausible && matches!(first, 0x09 | 0x0a | 0x12 | 0x2a | 0x3a | 0x42)
 }
 
 /// Decides by the top-level keys, as far as the head goes; the first that tells wins.
 fn json_kind(path: &Path, head: &Head, text: &[u8]) -> Result<Kind, OpenError> {
     let mut keys = TopKeys::default();
     let outcome = serde_json::Deserializer::from_slice(text).deserialize_map(&mut keys);
-    if let Some(format) = &keys.format {
-        if format.starts_with("nearmiss/") {
-            return Ok(Kind::Scene);
-        }
+    if keys
+        .format
+        .is_some_and(|format| format.starts_with("nearmiss/"))
+    {
+        return Ok(Kind::Scene);
     }
     for key in &keys.names {
         match key.as_str() {

@@ -44,13 +44,8 @@ pub(super) fn read(bytes: &[u8], path: &Path) -> Result<(Scene, Report, Format),
             limit,
         ));
     }
-    let text = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
-    let mut reader = serde_json::Deserializer::from_slice(text);
-    let file: File = serde_path_to_error::deserialize(&mut reader).map_err(|error| {
-        let element = error.path().to_string();
-        OpenError::damaged(path, element, error.into_inner().to_string())
-    })?;
     let mut report = Report::default();
+    let file = parse(bytes, path, &mut report)?;
     let objects = &file.objects.0;
     let frames = objects.iter().map(|object| object.position.0.len()).max();
     let frames = frames.unwrap_or(1).max(1);
@@ -98,13 +93,66 @@ pub(super) fn read(bytes: &[u8], path: &Path) -> Result<(Scene, Report, Format),
     Ok((scene, report, format))
 }
 
+fn parse(bytes: &[u8], path: &Path, report: &mut Report) -> Result<File, OpenError> {
+    let text = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
+    let attempt = |text: &[u8]| {
+        let mut reader = serde_json::Deserializer::from_slice(text);
+        serde_path_to_error::deserialize::<_, File>(&mut reader)
+    };
+    let mut outcome = attempt(text);
+    if outcome.is_err()
+        && let Some((plain, count)) = nan_as_null(text)
+    {
+        let message = "are no JSON numbers; taken as missing";
+        report.problem("NaN and Infinity", count, message);
+        outcome = attempt(&plain);
+    }
+    outcome.map_err(|error| {
+        let element = match error.path().to_string().as_str() {
+            "." => "JSON".to_owned(),
+            element => element.to_owned(),
+        };
+        OpenError::damaged(path, element, error.into_inner().to_string())
+    })
+}
+
+/// Python writes NaN and Infinity into JSON, which has no such numbers: the text with null in their place, and how
+/// many there were; `None` if there are none.
+fn nan_as_null(text: &[u8]) -> Option<(Vec<u8>, usize)> {
+    let mut plain = Vec::new();
+    let (mut count, mut copied, mut at) = (0, 0, 0);
+    let mut in_string = false;
+    while at < text.len() {
+        let rest = &text[at..];
+        match rest[0] {
+            b'"' => in_string = !in_string,
+            b'\\' if in_string => at += 1,
+            b'N' | b'I' | b'-' if !in_string => {
+                let words: [&[u8]; 3] = [b"NaN", b"Infinity", b"-Infinity"];
+                if let Some(word) = words.iter().find(|word| rest.starts_with(word)) {
+                    plain.extend(&text[copied..at]);
+                    plain.extend(b"null");
+                    at += word.len();
+                    copied = at;
+                    count += 1;
+                    continue;
+                }
+            }
+            _ => {}
+        }
+        at += 1;
+    }
+    plain.extend(&text[copied..]);
+    (count > 0).then_some((plain, count))
+}
+
 /// Degrees if any valid heading is beyond ±7; else whichever unit fits the velocities of moving agents better.
 fn headings_are_degrees(objects: &[Object]) -> bool {
     let mut alignment = [0.0, 0.0];
     for object in objects {
         for frame in 0..object.position.0.len() {
             let heading = object.heading.at(frame);
-            if !is_valid(object, frame) || heading.is_nan() || heading == FILL {
+            if !is_valid(object, frame) || heading.is_nan() || is_fill(heading) {
                 continue;
             }
             if heading.abs() > 7.0 {
@@ -126,7 +174,11 @@ fn is_valid(object: &Object, frame: usize) -> bool {
         Some(valid) => valid.at(frame) > 0.5,
         None => true,
     };
-    marked && x.is_finite() && y.is_finite() && !(x == FILL && y == FILL)
+    marked && x.is_finite() && y.is_finite() && !(is_fill(x) && is_fill(y))
+}
+
+fn is_fill(value: f64) -> bool {
+    (value - FILL).abs() < 1e-6
 }
 
 /// The index the file states; else the last object, which is the recording car in every file met, if it is a vehicle
@@ -195,7 +247,7 @@ fn agent(
             message,
         );
     }
-    let number = |value: f64| if value == FILL { f64::NAN } else { value };
+    let number = |value: f64| if is_fill(value) { f64::NAN } else { value };
     let states = (0..frames).map(|frame| {
         let (x, y) = object.position.at(frame);
         let (vx, vy) = object.velocity.at(frame);
@@ -328,7 +380,7 @@ fn signals(
             }
         }
         let stops = light.x.0.iter().zip(&light.y.0);
-        let mut stops = stops.filter(|(x, y)| **x != FILL || **y != FILL);
+        let mut stops = stops.filter(|(x, y)| !is_fill(**x) || !is_fill(**y));
         let stop = stops
             .next()
             .map(|(x, y)| point(*x, *y))
@@ -362,4 +414,86 @@ fn signals(
         ));
     }
     Ok(signals)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Three frames of a car eastwards and its Nocturne twin, by what differs.
+    fn file(position: &str, velocity: &str, heading: &str, rest: &str) -> String {
+        format!(
+            r#"{{"name": "t.json", "objects": [{{"type": "vehicle", "width": 2, "length": 5,
+            "position": {position}, "velocity": {velocity}, "heading": {heading},
+            "valid": [true, true, false]}}], "roads": []{rest}}}"#
+        )
+    }
+
+    fn open(text: &str) -> (Scene, Report, Format) {
+        read(text.as_bytes(), Path::new("t.json")).unwrap()
+    }
+
+    const FILLED: &str =
+        r#"[{"x": 1, "y": 2}, {"x": 2, "y": 2.0, "z": 9}, {"x": -10000, "y": -10000}]"#;
+    const MOVING: &str = r#"[{"x": 0, "y": 10}, {"x": 0, "y": 10}, {"x": -10000, "y": -10000}]"#;
+
+    #[test]
+    fn degrees_are_told_from_radians_even_when_small() {
+        // velocity (0, 10) points to 90 degrees
+        let quarter = std::f64::consts::FRAC_PI_2;
+        for heading in ["[450.0, 450.0, -10000]", "[1.5708, 1.5708, -10000]"] {
+            let (scene, ..) = open(&file(FILLED, MOVING, heading, ""));
+            let found = scene.agents[0].track.get(0).unwrap().heading;
+            assert!((found - quarter).abs() < 1e-3, "{heading}: {found}");
+        }
+        // along x, 5 means degrees: 5 rad would point backwards and down
+        let east = r#"[{"x": 9, "y": 0}, {"x": 9, "y": 0}, {"x": -10000, "y": -10000}]"#;
+        let (scene, ..) = open(&file(FILLED, east, "[5, 5, -10000]", ""));
+        let found = scene.agents[0].track.get(0).unwrap().heading;
+        assert!((found - 5.0_f64.to_radians()).abs() < 1e-3, "{found}");
+    }
+
+    #[test]
+    fn both_layouts_of_points_and_fill_values_are_read() {
+        let columns = r#"{"x": [1, 2, -10000], "y": [2, 2, -10000]}"#;
+        let (listed, _, format) = open(&file(FILLED, MOVING, "[1.6, 1.6, -10000]", ""));
+        let (in_columns, ..) = open(&file(columns, MOVING, "[1.6, 1.6, -10000]", ""));
+        assert_eq!(listed.agents, in_columns.agents);
+        assert_eq!(listed.agents[0].track.span(), Some((0, 1)));
+        assert_eq!(format, Format::Nocturne);
+        assert_eq!((listed.agents[0].length, listed.name.as_str()), (5.0, "t"));
+    }
+
+    #[test]
+    fn missing_motion_and_nan_do_not_lose_an_agent() {
+        let text = r#"{"objects": [{"type": "vehicle", "position": [{"x": 0, "y": 0}, {"x": 1, "y": 0}],
+            "heading": [NaN, NaN], "velocity": [{"x": NaN, "y": 1}, {"x": -Infinity, "y": 1}], "id": 7}],
+            "metadata": {"sdc_track_index": 0, "name": "NaN \" NaN"}}"#;
+        let (scene, report, format) = open(text);
+        // 1 m in 0.1 s
+        assert_eq!(scene.ego().unwrap().track.get(1).unwrap().speed(), 10.0);
+        assert_eq!(scene.agents[0].track.get(0).unwrap().heading, 0.0);
+        assert_eq!(
+            (report.problems[0].value.as_str(), format),
+            ("4", Format::GpuDrive)
+        );
+    }
+
+    #[test]
+    fn an_ego_that_is_not_there_is_a_problem_and_another_is_chosen() {
+        let rest = r#", "metadata": {"sdc_track_index": 40}"#;
+        let (scene, report, _) = open(&file(FILLED, MOVING, "[0, 0, 0]", rest));
+        assert!(scene.ego().is_some());
+        assert_eq!(report.problems[0].element, "metadata.sdc_track_index");
+    }
+
+    #[test]
+    fn a_wrong_type_names_its_element() {
+        let text = file(r#"[{"x": "far", "y": 0}]"#, "[]", "[]", "");
+        let message = read(text.as_bytes(), Path::new("t.json"))
+            .err()
+            .unwrap()
+            .to_string();
+        assert!(message.contains("t.json: objects[0].position"), "{message}");
+    }
 }

@@ -292,7 +292,7 @@ pub fn open(path: &Path, pick: Option<&str>) -> Result<Opened, OpenError> {
     };
     if let Some(pick) = pick {
         let name = scene.name.clone();
-        if pick != name {
+        if pick != name && pick != folder::stem(path) {
             return Err(OpenError::NoSuchPick {
                 path: path.display().to_string(),
                 pick: pick.to_owned(),

@@ -360,7 +360,7 @@ fn signals(
         ));
     }
     for (id, light) in lights.entries().into_iter().flatten() {
-        let Some(id) = id.text() else {
+        let Some(id) = id.label() else {
             report.skip("signals without a lane");
             continue;
         };
@@ -391,7 +391,7 @@ fn signals(
             seen.map(|(x, y)| point(x, y))
                 .filter(|stop| stop.is_finite())
         });
-        let lane = light.get("lane").and_then(View::text).unwrap_or(id);
+        let lane = light.get("lane").and_then(View::label).unwrap_or(id);
         signals.push(Signal {
             lane: LaneId::new(lane),
             stop_point,

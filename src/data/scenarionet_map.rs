@@ -21,7 +21,7 @@ pub(super) fn read(
     let mut parts = MapParts::default();
     let mut total = 0;
     for (id, feature) in features.entries().into_iter().flatten() {
-        let (Some(id), Some(word)) = (id.text(), feature.get("type").and_then(View::text)) else {
+        let (Some(id), Some(word)) = (id.label(), feature.get("type").and_then(View::text)) else {
             report.skip("map features without id or type");
             continue;
         };
@@ -188,7 +188,7 @@ fn polygon_width(feature: View<'_>, centreline: &Polyline) -> Option<f64> {
 fn lane_ids(feature: View<'_>, key: &str) -> Vec<LaneId> {
     let items = feature.get(key).and_then(View::items).into_iter().flatten();
     items
-        .filter_map(|item| item.text().map(LaneId::new))
+        .filter_map(|item| item.label().map(LaneId::new))
         .collect()
 }
 
@@ -204,7 +204,7 @@ fn neighbour(feature: View<'_>, key: &str) -> Option<LaneId> {
         }
     })?;
     let id = best.get("feature_id").unwrap_or(best);
-    id.text().map(LaneId::new)
+    id.label().map(LaneId::new)
 }
 
 fn stop_sign(feature: View<'_>) -> Option<StopSign> {
@@ -213,7 +213,7 @@ fn stop_sign(feature: View<'_>) -> Option<StopSign> {
         1 => point(rows.at(0, 0), rows.at(1, 0)),
         _ => point(rows.at(0, 0), rows.at(0, 1)),
     };
-    let lanes = match feature.get("lane").and_then(View::text) {
+    let lanes = match feature.get("lane").and_then(View::label) {
         Some(lane) => vec![LaneId::new(lane)],
         None => lane_ids(feature, "lane"),
     };

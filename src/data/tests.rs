@@ -50,3 +50,63 @@ fn unknown_content_is_named_with_what_it_looks_like() {
     let message = open(&path, None).unwrap_err().to_string();
     assert!(message.contains("empty"), "{message}");
 }
+
+#[test]
+fn a_damaged_tfrecord_is_still_known_as_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut bytes = tfrecord::framed(&[0x09; 100]);
+    let path = write(&folder, "whole", &bytes);
+    assert_eq!(list(&path).unwrap()[0].pick.as_deref(), Some("#0"));
+    bytes[9] ^= 1; // the checksum of the length
+    let path = write(&folder, "damaged", &bytes);
+    let message = open(&path, None).unwrap_err().to_string();
+    assert!(
+        message.contains("record 0") && message.contains("checksum"),
+        "{message}"
+    );
+}
+
+#[test]
+fn gzip_is_looked_through() {
+    use std::io::Write as _;
+    let folder = tempfile::tempdir().unwrap();
+    let mut deflate = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    deflate
+        .write_all(b"{\"objects\": [{\"position\": [[1, 2]], \"type\": 1}]}")
+        .unwrap();
+    let path = write(&folder, "scene", &deflate.finish().unwrap());
+    let opened = open(&path, None).unwrap();
+    assert_eq!((opened.format, opened.scene.frames), (Format::Nocturne, 1));
+}
+
+#[test]
+fn a_folder_of_several_asks_which() {
+    let folder = tempfile::tempdir().unwrap();
+    let text = br#"{"objects": [{"position": [[1, 2]], "type": "vehicle"}]}"#;
+    write(&folder, "a.json", text);
+    assert_eq!(open(folder.path(), None).unwrap().scene.name, "a");
+    write(&folder, "b.json", text);
+    write(&folder, "readme.txt", b"hello");
+    let message = open(folder.path(), None).unwrap_err().to_string();
+    assert!(
+        message.contains("2 scenes") && message.contains("\"a\", \"b\""),
+        "{message}"
+    );
+    assert_eq!(open(folder.path(), Some("b")).unwrap().scene.name, "b");
+    assert!(matches!(
+        open(folder.path(), Some("c")),
+        Err(OpenError::NoSuchPick { .. })
+    ));
+    let mut seen = Vec::new();
+    open_each(folder.path(), &mut |entry, opened| {
+        seen.push((entry.name.clone(), opened.is_ok()));
+        true
+    })
+    .unwrap();
+    assert_eq!(seen, [("a".to_owned(), true), ("b".to_owned(), true)]);
+    let empty = tempfile::tempdir().unwrap();
+    assert!(matches!(
+        open(empty.path(), None),
+        Err(OpenError::Empty { .. })
+    ));
+}

@@ -173,11 +173,14 @@ fn reader(path: &Path, gzip: bool) -> Result<Box<dyn Read>, OpenError> {
     })
 }
 
-/// An Example has one field only, number 1, and it is a message; in a Scenario that number is a double.
+/// An Example has one field only, number 1, and it is a message; in a Scenario that number is a time (or a packed
+/// list of them) and others follow.
 fn format_of(record: &[u8]) -> Format {
-    match Fields::of(record).next() {
-        Some(Ok((1, Field::Bytes(_)))) => Format::WaymoExample,
-        _ => Format::WaymoScenario,
+    let is_message = |field| matches!(field, Ok((1, Field::Bytes(_))));
+    if !record.is_empty() && Fields::of(record).all(is_message) {
+        Format::WaymoExample
+    } else {
+        Format::WaymoScenario
     }
 }
 

@@ -80,7 +80,7 @@ impl<'a> Features<'a> {
                         );
                     }
                     (2, Field::Fixed32(float)) => {
-                        numbers.push(f64::from(f32::from_le_bytes(float)))
+                        numbers.push(f64::from(f32::from_le_bytes(float)));
                     }
                     (3, Field::Bytes(packed)) => {
                         numbers.extend(packed_integers(packed).map(|number| number as f64));
@@ -131,8 +131,8 @@ pub(super) fn read(record: &[u8], path: &Path) -> Result<(Scene, Report), OpenEr
     let columns = Columns::of(&features, slots, &lengths);
     let ids = features.numbers("state/id");
     let ego = features.numbers("state/is_sdc");
-    for slot in 0..slots {
-        let agent = agent(slot, &columns, frames, kinds[slot], ids.get(slot).copied());
+    for (slot, kind) in kinds.iter().enumerate() {
+        let agent = agent(slot, &columns, frames, *kind, ids.get(slot).copied());
         if agent.track.span().is_none() {
             continue; // 128 slots, most of them empty
         }

@@ -525,7 +525,7 @@ impl<'a> Machine<'a> {
                 None => self.push(Value::Opaque),
             },
             Class::Scalar => self.scalar(first, arguments.get(1).copied()),
-            Class::FromBuffer => self.from_buffer(arguments),
+            Class::FromBuffer => self.array_over(arguments),
             Class::DefaultDict => self.push_node(Node::Dict(Vec::new()), 0),
             Class::Dict => self.dict_of(first),
             Class::List => self.copy_of(first, Node::List),
@@ -604,7 +604,7 @@ impl<'a> Machine<'a> {
     }
 
     /// `_frombuffer(bytes, dtype, shape, order)`.
-    fn from_buffer(&mut self, arguments: &[Value]) -> Step<()> {
+    fn array_over(&mut self, arguments: &[Value]) -> Step<()> {
         let &[data, dtype, shape, order, ..] = arguments else {
             return Err(self.error("an array lacks its parts"));
         };

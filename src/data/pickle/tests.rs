@@ -142,3 +142,12 @@ fn half_and_other_widths_are_decoded() {
         Some("hi")
     );
 }
+
+#[test]
+fn tuples_name_things_too() {
+    // MetaDrive's lanes: (">", ">>", 0)
+    let source = pickle(b"\x8c\x01>\x8c\x02>>K\x00\x87");
+    let found = read(&source).unwrap();
+    assert_eq!(found.root().label().as_deref(), Some(">/>>/0"));
+    assert_eq!(found.root().text(), None);
+}

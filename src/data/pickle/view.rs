@@ -133,6 +133,18 @@ impl<'p> View<'p> {
         }
     }
 
+    /// A text as [`View::text`] gives it, or a tuple's items joined: MetaDrive names its own lanes by tuples.
+    pub(in crate::data) fn label(self) -> Option<Cow<'p, str>> {
+        match self.node() {
+            Some(Node::Tuple(items)) if items.len() <= 8 => {
+                let items = items.iter().map(|item| self.with(*item).text());
+                let words: Option<Vec<Cow<'p, str>>> = items.collect();
+                words.map(|words| Cow::Owned(words.join("/")))
+            }
+            _ => self.text(),
+        }
+    }
+
     /// A number: also a truth value, a number written as text, or an array of one element.
     pub(in crate::data) fn number(self) -> Option<f64> {
         match self.value {

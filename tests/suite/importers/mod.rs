@@ -2,6 +2,7 @@
 //! and that damaged ones end in an error. The real files are looked for in `../shared/data` beside the repository;
 //! their licences keep them out of it. Where they are absent the tests say so and check what the repository has.
 
+mod cli;
 mod hostile;
 mod made;
 mod real;

@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use nearmiss::data::{Format, Opened, list, open};
+use nearmiss::data::{Format, Opened, Target, export, list, open};
 use nearmiss::geometry::DVec2;
 use nearmiss::scene::{Agent, AgentKind, scene_from_json, scene_to_json};
 
@@ -248,6 +248,36 @@ fn a_folder_lists_its_scenes_and_passes_over_its_index() {
         message.contains("index") && message.contains("Open the folder"),
         "{message}"
     );
+}
+
+#[test]
+fn a_gpudrive_file_survives_being_written_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("again.gpudrive.json");
+    for (name, format, ..) in ROWS {
+        let Some(file) = real(name) else { continue };
+        let scene = open(&file, None).unwrap().scene;
+        // writing reads the file again and compares every state
+        let exported = export(&scene, &path, Target::GpuDrive)
+            .unwrap_or_else(|error| panic!("{name}: {error}"));
+        let again = open(&path, None).unwrap().scene;
+        if format == Format::GpuDrive {
+            assert!(
+                exported.report.is_clean(),
+                "{name}: {:?}",
+                exported.report.lines()
+            );
+            assert_eq!(again.agents, scene.agents, "{name}");
+            assert_eq!(again.map.lanes(), scene.map.lanes(), "{name}");
+            assert_eq!(again.map.areas(), scene.map.areas(), "{name}");
+        }
+        assert_eq!((again.frames, again.now), (91, 10), "{name}");
+        assert_eq!(
+            again.ego().map(|ego| ego.length),
+            scene.ego().map(|ego| ego.length),
+            "{name}"
+        );
+    }
 }
 
 /// Not a timed test: prints what opening takes, for the record.
