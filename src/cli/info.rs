@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use serde_json::{Value, json};
 
 use crate::data::{Entry, OpenError, Opened, open, open_each};
-use crate::scene::{AgentKind, Scene};
+use crate::scene::{Agent, AgentKind, Scene};
 
 /// Arguments of `nearmiss info`.
 #[derive(clap::Args)]
@@ -67,6 +67,7 @@ struct Row {
     lanes: usize,
     signals: usize,
     counts: [usize; 4],
+    planned: usize,
     ego: Option<String>,
     source: String,
     licence: String,
@@ -88,7 +89,7 @@ impl Row {
             scene
                 .agents
                 .iter()
-                .filter(|agent| agent.kind == kind)
+                .filter(|agent| agent.kind == kind && !is_made_up(agent))
                 .count()
         };
         let report = &opened.report;
@@ -109,6 +110,11 @@ impl Row {
             lanes: scene.map.lanes().len(),
             signals: scene.signals.len(),
             counts: KINDS.map(count),
+            planned: scene
+                .agents
+                .iter()
+                .filter(|agent| is_made_up(agent))
+                .count(),
             ego: scene.ego().map(|ego| ego.id.to_string()),
             source: scene.source.clone(),
             licence: scene.licence.clone(),
@@ -130,6 +136,7 @@ impl Row {
             "lanes": self.lanes,
             "signals": self.signals,
             "agents": {"vehicle": vehicle, "pedestrian": pedestrian, "cyclist": cyclist, "other": other},
+            "planned_agents": self.planned,
             "ego": self.ego,
             "source": self.source,
             "licence": self.licence,
@@ -137,6 +144,11 @@ impl Row {
             "notes": self.notes,
         })
     }
+}
+
+/// Stands for a planning problem: nobody recorded it.
+fn is_made_up(agent: &Agent) -> bool {
+    agent.extra.contains_key("made_from")
 }
 
 fn thousandths(value: f64) -> f64 {

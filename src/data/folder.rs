@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use super::argoverse2;
 use super::detect;
+use super::sumo;
 use super::waymo;
 use super::{Entry, Format, OpenError, Opened, open as open_path};
 
@@ -112,6 +113,9 @@ pub(super) fn list_file(file: &Path) -> Result<Vec<Entry>, OpenError> {
     if kind == detect::Kind::TfRecord {
         return waymo::list(file, head.gzip);
     }
+    if kind == detect::Kind::SumoFcd {
+        return Ok(sumo::list_fcd(file));
+    }
     Ok(vec![Entry {
         file: file.to_path_buf(),
         pick: None,
@@ -170,7 +174,7 @@ fn forecasting_file(folder: &Path) -> Result<Option<PathBuf>, OpenError> {
 }
 
 /// What lies directly in a folder, sorted, without hidden things and links that lead nowhere.
-fn children(folder: &Path) -> Result<Vec<PathBuf>, OpenError> {
+pub(super) fn children(folder: &Path) -> Result<Vec<PathBuf>, OpenError> {
     let io = |error| OpenError::io(folder, &error);
     let mut paths = Vec::new();
     for entry in fs::read_dir(folder).map_err(io)?.take(MAX_FILES + 1) {

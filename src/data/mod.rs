@@ -270,6 +270,15 @@ pub fn open(path: &Path, pick: Option<&str>) -> Result<Opened, OpenError> {
             let folder = path.parent().unwrap_or_else(|| Path::new("."));
             argoverse2::read_sensor(folder)?
         }
+        Kind::SumoNet => sumo::read_net(path)?,
+        Kind::SumoFcd => {
+            let (scene, report) = sumo::read_fcd(path, pick)?;
+            return Ok(Opened {
+                scene,
+                format: Format::SumoFcd,
+                report,
+            });
+        }
         kind => {
             let bytes = read_whole(path, &head)?;
             match kind {
@@ -284,8 +293,6 @@ pub fn open(path: &Path, pick: Option<&str>) -> Result<Opened, OpenError> {
                     (scene, report)
                 }
                 Kind::CommonRoad => commonroad::read(&bytes, path)?,
-                Kind::SumoNet => sumo::read_net(&bytes, path)?,
-                Kind::SumoFcd => sumo::read_fcd(&bytes, path)?,
                 _ => return Err(detect::unknown(path, &head)),
             }
         }
@@ -330,8 +337,9 @@ pub fn open_each(
     let entries = list(path)?;
     let mut rest = entries.as_slice();
     while let Some(first) = rest.first() {
-        let count = rest.iter().take_while(|entry| entry.file == first.file);
-        let (of_file, others) = rest.split_at(count.count());
+        let same = |entry: &&Entry| entry.file == first.file && entry.format != Format::SumoFcd;
+        let count = rest.iter().take_while(same).count();
+        let (of_file, others) = rest.split_at(count.max(1));
         rest = others;
         let goes_on = if of_file.len() > 1 {
             waymo::open_each(&first.file, of_file, visit)?

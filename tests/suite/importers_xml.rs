@@ -1,10 +1,17 @@
 //! Real files in CommonRoad, Argoverse 2 and SUMO formats, read from a folder that is not part of the source tree
 //! (its path is in `NEARMISS_DATA`, else `../shared/data`). Without the folder the tests say so and pass.
+#![expect(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "helpers of tests: they stop at what is wrong and say what they saw"
+)]
 
 use std::path::PathBuf;
 
 use nearmiss::data;
-use nearmiss::scene::{Agent, AgentKind, Role, Scene};
+use nearmiss::geometry::dvec2;
+use nearmiss::map::LaneId;
+use nearmiss::scene::{Agent, AgentId, AgentKind, Role, Scene, SignalState};
 
 /// A file of the folder, if it is there; says so if not.
 fn real(path: &str) -> Option<PathBuf> {
@@ -35,78 +42,343 @@ fn recorded(scene: &Scene) -> [usize; 3] {
     })
 }
 
+/// Opens a real file and holds it against what is true of every opened scene.
+fn open(path: &str) -> Option<Scene> {
+    let opened = data::open(&real(path)?, None).unwrap();
+    println!("{path}: {:?}", opened.report.lines());
+    let scene = opened.scene;
+    let text = nearmiss::scene::scene_to_json(&scene);
+    let again = nearmiss::scene::scene_from_json(text.as_bytes(), path).unwrap();
+    assert_eq!(again.hash(), scene.hash(), "{path}");
+    let egos = scene.agents.iter().filter(|agent| agent.role == Role::Ego);
+    let has_vehicle = scene
+        .agents
+        .iter()
+        .any(|agent| agent.kind == AgentKind::Vehicle);
+    assert_eq!(egos.count(), usize::from(has_vehicle), "{path}");
+    Some(scene)
+}
+
 /// Path, duration (s), rate (Hz), vehicles, pedestrians, cyclists, lanes.
 type Row = (&'static str, f64, f64, [usize; 3], usize);
 
 /// From the counts published with the files (taken by an independent reader in Python).
-const COMMONROAD: [Row; 14] = [
-    ("maps_only/CHN_Roundabout-1.xml", 0.0, 10.0, [0, 0, 0], 94),
+const COUNTS: [Row; 18] = [
     (
-        "maps_only/DEU_AachenBendplatz-1.xml",
+        "commonroad/maps_only/CHN_Roundabout-1.xml",
+        0.0,
+        10.0,
+        [0, 0, 0],
+        94,
+    ),
+    (
+        "commonroad/maps_only/DEU_AachenBendplatz-1.xml",
         0.0,
         25.0,
         [0, 0, 0],
         26,
     ),
-    ("maps_only/DEU_Merging-1.xml", 0.0, 10.0, [0, 0, 0], 13),
     (
-        "mona/C-DEU_MONAMerge-2_1_T-299.xml",
+        "commonroad/maps_only/DEU_Merging-1.xml",
+        0.0,
+        10.0,
+        [0, 0, 0],
+        13,
+    ),
+    (
+        "commonroad/mona/C-DEU_MONAMerge-2_1_T-299.xml",
         59.8,
         5.0,
         [51, 0, 0],
         7,
     ),
-    ("ngsim/USA_Lanker-1_1_T-1.xml", 4.0, 10.0, [24, 0, 0], 91),
-    ("ngsim/USA_Peach-4_8_T-1.xml", 6.0, 10.0, [9, 0, 0], 79),
-    ("ngsim/USA_US101-10_1_T-1.xml", 8.0, 10.0, [44, 0, 0], 12),
-    ("ngsim/USA_US101-3_3_T-1.xml", 3.1, 10.0, [12, 0, 0], 12),
-    ("ngsim/USA_US101-4_1_T-1.xml", 10.0, 10.0, [22, 0, 0], 12),
-    ("other_real/DEU_A9-3_1_T-1.xml", 6.0, 5.0, [9, 0, 0], 32),
     (
-        "simulated/BWA_Tlokweng-6.cr.xml",
+        "commonroad/ngsim/USA_Lanker-1_1_T-1.xml",
+        4.0,
+        10.0,
+        [24, 0, 0],
+        91,
+    ),
+    (
+        "commonroad/ngsim/USA_Peach-4_8_T-1.xml",
+        6.0,
+        10.0,
+        [9, 0, 0],
+        79,
+    ),
+    (
+        "commonroad/ngsim/USA_US101-10_1_T-1.xml",
+        8.0,
+        10.0,
+        [44, 0, 0],
+        12,
+    ),
+    (
+        "commonroad/ngsim/USA_US101-3_3_T-1.xml",
+        3.1,
+        10.0,
+        [12, 0, 0],
+        12,
+    ),
+    (
+        "commonroad/ngsim/USA_US101-4_1_T-1.xml",
+        10.0,
+        10.0,
+        [22, 0, 0],
+        12,
+    ),
+    (
+        "commonroad/other_real/DEU_A9-3_1_T-1.xml",
+        6.0,
+        5.0,
+        [9, 0, 0],
+        32,
+    ),
+    (
+        "commonroad/simulated/BWA_Tlokweng-6.cr.xml",
         15.1,
         10.0,
         [20, 0, 0],
         12,
     ),
-    ("simulated/DEU_Moelln-4_4_T-1.xml", 3.6, 10.0, [5, 0, 3], 75),
     (
-        "simulated/DEU_TrafficLightTest-1.xml",
+        "commonroad/simulated/DEU_Moelln-4_4_T-1.xml",
+        3.6,
+        10.0,
+        [5, 0, 3],
+        75,
+    ),
+    (
+        "commonroad/simulated/DEU_TrafficLightTest-1.xml",
         20.0,
         10.0,
         [11, 0, 0],
         20,
     ),
-    ("simulated/ESP_Toledo-7_5_T-1.xml", 3.6, 10.0, [9, 0, 1], 42),
+    (
+        "commonroad/simulated/ESP_Toledo-7_5_T-1.xml",
+        3.6,
+        10.0,
+        [9, 0, 1],
+        42,
+    ),
+    (
+        "argoverse2/motion_forecasting/0a1e6f0a-1817-4a98-b02e-db8c9327d151",
+        10.9,
+        10.0,
+        [32, 12, 0],
+        71,
+    ),
+    (
+        "argoverse2/sensor_logs/3b3570b4-7b0b-3268-a571-b0889dbf40b6",
+        15.6,
+        10.0,
+        [89, 12, 0],
+        150,
+    ),
+    (
+        "argoverse2/sensor_logs/7fab2350-7eaf-3b7e-a39d-6937a4c1bede",
+        15.5,
+        10.0,
+        [75, 17, 0],
+        183,
+    ),
+    (
+        "argoverse2/sensor_logs/adcf7d18-0510-35b0-a2fa-b4cea13a6d76",
+        15.5,
+        10.0,
+        [55, 38, 0],
+        199,
+    ),
 ];
 
 #[test]
-fn commonroad_files_open_with_their_counts() {
-    for (file, duration, rate, agents, lanes) in COMMONROAD {
-        let Some(path) = real(&format!("commonroad/{file}")) else {
-            return;
-        };
-        let opened = data::open(&path, None).unwrap();
-        let scene = opened.scene;
+fn real_files_open_with_their_counts() {
+    for (file, duration, rate, agents, lanes) in COUNTS {
+        let Some(scene) = open(file) else { return };
         assert_eq!(recorded(&scene), agents, "{file}");
         assert_eq!(scene.map.lanes().len(), lanes, "{file}");
-        assert!((1.0 / scene.dt_s - rate).abs() < 1e-9, "{file}");
+        // a sensor log's sweeps come at 9.99 to 10.01 Hz
         assert!(
-            (scene.duration_s() - duration).abs() < 0.11,
-            "{file}: {}",
-            scene.duration_s()
+            (1.0 / scene.dt_s - rate).abs() < 0.02,
+            "{file}: {} s",
+            scene.dt_s
         );
-        let rewritten = nearmiss::scene::scene_to_json(&scene);
-        let again = nearmiss::scene::scene_from_json(rewritten.as_bytes(), file).unwrap();
-        assert_eq!(again.hash(), scene.hash(), "{file}");
-        assert_eq!(
-            scene
-                .agents
-                .iter()
-                .filter(|agent| agent.role == Role::Ego)
-                .count(),
-            usize::from(!scene.agents.is_empty()),
-            "{file}"
-        );
+        let off = scene.duration_s() - duration;
+        assert!(off.abs() < 0.11, "{file}: {} s", scene.duration_s());
     }
+}
+
+#[test]
+fn every_kind_of_commonroad_element_is_read() {
+    let Some(scene) = open("commonroad/simulated/test_reading_all.xml") else {
+        return;
+    };
+    // two dynamic obstacles of unknown type, 4.3 m long, and a static one
+    assert_eq!(recorded(&scene), [2, 0, 0]);
+    assert_eq!(scene.map.lanes().len(), 6);
+    let limit = scene.map.lane(&LaneId::new("100")).unwrap().speed_limit;
+    assert_eq!(limit, Some(10.0)); // sign 274 with the value 10
+    let ego = scene.ego().unwrap();
+    assert_eq!(ego.extra["made_from"], "planning problem 1000");
+    // a circle of 2 m around (0.1, 0.5) at step 1
+    let first = scene.agent(&AgentId::new("1")).unwrap();
+    assert_eq!(first.track.get(1).unwrap().position, dvec2(0.1, 0.5));
+}
+
+#[test]
+fn the_vehicle_of_a_planning_problem_arrives_at_its_goal() {
+    let Some(scene) = open("commonroad/mona/C-DEU_MONAMerge-2_1_T-299.xml") else {
+        return;
+    };
+    // four cooperative problems; the first starts at (57.7995, -65.3578) with 19.4156 m/s
+    assert_eq!(scene.goals.len(), 4);
+    let ego = scene.ego().unwrap();
+    let start = ego.track.get(0).unwrap();
+    assert_eq!(start.position, dvec2(57.7995, -65.3578));
+    assert!((start.speed() - 19.4156).abs() < 1e-3);
+    for goal in &scene.goals {
+        let agent = scene.agent(&goal.agent).unwrap();
+        let there = agent.track.sample(scene.frame_at(goal.time_s)).unwrap();
+        let off = there.position.distance(goal.point.into());
+        assert!(off < 1.0, "{}: {off} m at {} s", goal.agent, goal.time_s);
+    }
+}
+
+#[test]
+fn uncertain_states_stand_at_their_middles() {
+    let Some(scene) = open("commonroad/other_real/DEU_A9-3_1_T-1.xml") else {
+        return;
+    };
+    // first state of obstacle 3536: a rectangle centred at (351.6644, -5866.3310), heading 0.0011 to 0.0347,
+    // velocity 27.0104 to 27.4908
+    let state = *scene
+        .agent(&AgentId::new("3536"))
+        .unwrap()
+        .track
+        .get(0)
+        .unwrap();
+    assert!(state.position.distance(dvec2(351.6644, -5866.3310)) < 1e-3);
+    assert!((state.heading - 0.0179).abs() < 1e-4);
+    assert!((state.speed() - 27.2506).abs() < 1e-3);
+}
+
+#[test]
+fn commonroad_lights_follow_their_cycle() {
+    let Some(scene) = open("commonroad/simulated/DEU_TrafficLightTest-1.xml") else {
+        return;
+    };
+    // light 801: red 800 steps, ...; the scene has 201
+    assert_eq!(scene.signals.len(), 4);
+    let red = scene
+        .signals
+        .iter()
+        .filter(|signal| signal.states.iter().all(|state| *state == SignalState::Red));
+    assert!(red.count() >= 1);
+    // light 800: redYellow 100 steps, then green
+    assert!(scene.signals.iter().any(|signal| {
+        signal.at(99) == SignalState::Red && signal.at(100) == SignalState::Green
+    }));
+}
+
+#[test]
+fn argoverse_forecasting_states_are_the_files() {
+    let file = "argoverse2/motion_forecasting/0a1e6f0a-1817-4a98-b02e-db8c9327d151";
+    let Some(scene) = open(file) else { return };
+    assert_eq!(scene.ego().unwrap().id.as_str(), "AV");
+    assert_eq!(scene.now, 49); // the last observed step
+    // first row of the table, read with pyarrow
+    let state = *scene
+        .agent(&AgentId::new("138902"))
+        .unwrap()
+        .track
+        .get(0)
+        .unwrap();
+    assert!(state.position.distance(dvec2(-436.089883, 1311.189865)) < 1e-4);
+    assert!((state.heading - 1.923804).abs() < 1e-4);
+    assert!(state.velocity.distance(dvec2(-0.723599, 2.357506)) < 1e-4);
+}
+
+#[test]
+fn sumo_networks_open_alone() {
+    // lanes without crossings and walking areas; counts by grep over the files
+    let nets = [
+        ("sumo/smarts_maps/cloverleaf.net.xml", 56),
+        ("sumo/bologna_acosta/acosta_buslanes.net.xml", 650),
+        ("ngsim_smarts/i80.net.xml", 25),
+        ("ngsim_smarts/peachtree.net.xml", 178),
+        ("ngsim_smarts/us101.net.xml", 30),
+        // 2913, of which nine inside junctions have one point only
+        ("sumo/tavf_hamburg/network.net.xml.gz", 2913 - 9),
+        ("sumo/networks/Wildau.net.xml.gz", 5946 - 410 - 870),
+    ];
+    for (file, lanes) in nets {
+        let Some(scene) = open(file) else { return };
+        assert_eq!(scene.map.lanes().len(), lanes, "{file}");
+        let joined = scene
+            .map
+            .lanes()
+            .iter()
+            .filter(|lane| !lane.successors.is_empty());
+        assert!(joined.count() * 2 > lanes, "{file}");
+    }
+}
+
+#[test]
+fn sumo_traffic_opens_with_its_network_lights_and_sizes() {
+    let Some(scene) = open("sumo/bologna_acosta/acosta_300-320s.fcd.xml") else {
+        return;
+    };
+    assert_eq!((scene.frames, scene.dt_s), (40, 0.5));
+    assert_eq!(scene.map.lanes().len(), 650);
+    assert!(scene.agents.len() > 450 && scene.agents.len() < 550);
+    // first row: bumper at (1057.99, 228.16), angle 201.55 from north, type ignoring2b of 4.5 m, 13.86 m/s
+    let car = scene.agent(&AgentId::new("Audinot_12_11")).unwrap();
+    assert_eq!((car.length, car.width), (4.5, 1.8));
+    let state = car.track.get(0).unwrap();
+    let back = 2.25 * dvec2(201.55_f64.to_radians().sin(), 201.55_f64.to_radians().cos());
+    assert!(state.position.distance(dvec2(1057.99, 228.16) - back) < 1e-3);
+    assert!((state.speed() - 13.86).abs() < 1e-3);
+    assert!(!scene.signals.is_empty());
+    // cars that stand before a red light do so behind its stop point: the programs are in step with the traffic
+    let ran = scene.signals.iter().flat_map(|signal| {
+        let lane = scene.map.lane(&signal.lane).unwrap();
+        let entered = |frame: usize| {
+            let red =
+                signal.at(frame) == SignalState::Red && signal.at(frame - 1) == SignalState::Red;
+            red && scene.agents.iter().any(|agent| {
+                let front = |frame: usize| {
+                    let state = agent.track.get(frame)?;
+                    Some(
+                        state
+                            .pose()
+                            .outer_from_local(dvec2(agent.length / 2.0, 0.0)),
+                    )
+                };
+                let (Some(before), Some(after)) = (front(frame - 1), front(frame)) else {
+                    return false;
+                };
+                let s = |at| lane.centreline.project(at);
+                s(after).offset.abs() < 0.05
+                    && s(after).s > 1.0
+                    && s(before).s < 1e-6
+                    && s(before).point.distance(before) < 8.0
+            })
+        };
+        (1..scene.frames)
+            .filter(move |&frame| entered(frame))
+            .collect::<Vec<_>>()
+    });
+    assert_eq!(ran.count(), 0, "vehicles entered on red");
+}
+
+#[test]
+fn a_window_of_sumo_traffic_starts_where_it_is_asked_for() {
+    let Some(path) = real("sumo/bologna_acosta/acosta_300-320s.fcd.xml") else {
+        return;
+    };
+    let scene = data::open(&path, Some("310-315")).unwrap().scene;
+    assert_eq!(scene.frames, 11); // 310, 310.5, ... 315
+    assert!(data::open(&path, Some("soon")).is_err());
+    assert!(data::open(&path, Some("900")).is_err());
 }

@@ -2,6 +2,7 @@
 //! (`shaders`, `pictures`), the command line (`commands`), the window (`window`).
 
 mod commands;
+mod damaged_xml;
 mod importers;
 mod importers_xml;
 mod layers;

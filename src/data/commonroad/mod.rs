@@ -26,9 +26,13 @@ use crate::scene::Scene;
 use obstacle::{Found, Obstacle, covered, read_obstacle};
 use problem::Problem;
 use road::Road;
+pub(in crate::data) use road::middle_line;
 
 /// Most obstacles and lanelets of a file; beyond it the file is refused.
 const MAX_ELEMENTS: usize = 50_000;
+
+/// Longest scene that has planning problems but no traffic, s.
+const ALONE_S: f64 = 60.0;
 
 /// Reads the text of a CommonRoad file; `path` is for names and messages.
 pub(super) fn read(bytes: &[u8], path: &Path) -> Result<(Scene, Report), OpenError> {
@@ -128,10 +132,14 @@ fn assemble(parts: Parts, path: &Path, mut report: Report) -> Result<(Scene, Rep
     let moving = obstacles.iter().filter(|obstacle| !obstacle.standing);
     let steps = moving.flat_map(Obstacle::steps);
     let starts = problems.iter().map(|problem| problem.start.step);
-    // without traffic the scene lasts as long as the planning problems may
+    // without traffic the scene lasts as long as the planning problems may, up to a minute
     let ends = problems.iter().filter_map(|problem| problem.end());
     let has_traffic = obstacles.iter().any(|obstacle| !obstacle.standing);
-    let ends: Vec<i64> = ends.filter(|_| !has_traffic).collect();
+    let latest = starts.clone().min().unwrap_or(0) + (ALONE_S / dt_s).min(1e6) as i64;
+    let ends: Vec<i64> = ends
+        .filter(|_| !has_traffic)
+        .map(|end| end.min(latest))
+        .collect();
     let (first, frames) = covered(steps.chain(starts).chain(ends), dt_s).unwrap_or((0, 1));
     Draft::check_size(path, obstacles.len() + problems.len(), frames)?;
     let uncertain: usize = obstacles.iter().map(Obstacle::uncertain_states).sum();

@@ -167,7 +167,10 @@ impl Resolved {
             let ahead = start + self.start.forward() * 1000.0;
             Polyline::new([start, ahead]).expect("a kilometre apart")
         };
-        let from = map.lane_for(start, self.start.heading, 6.0, Lane::carries_vehicles);
+        // a lane that runs the other way is not the one it is on
+        let from = map
+            .lane_for(start, self.start.heading, 6.0, Lane::carries_vehicles)
+            .filter(|hit| (hit.pose.heading - self.start.heading).cos() > 0.3);
         let Some((goal, _)) = self.goal.filter(|(goal, _)| goal.distance(start) > 0.5) else {
             let path = from.and_then(|from| {
                 let mut points = vec![start];

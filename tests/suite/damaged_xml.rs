@@ -1,0 +1,419 @@
+//! Damaged and hostile files in CommonRoad, Argoverse 2 and SUMO formats: every one opens or is refused with a
+//! sentence, quickly and without a panic. `NEARMISS_MUTATIONS=20000` tries that many of each instead of 200, and
+//! then also holds the memory against 1 GiB (Linux; run it alone: `--test suite damaged_xml -- --test-threads 1`).
+#![expect(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "helpers of tests: they stop at what is wrong and say what they saw"
+)]
+
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use arrow_array::{ArrayRef, BooleanArray, Float64Array, Int64Array, RecordBatch, StringArray};
+use nearmiss::data;
+
+/// A seeded stream of numbers (xorshift, Marsaglia 2003).
+struct Numbers(u64);
+
+impl Numbers {
+    fn below(&mut self, limit: usize) -> usize {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        (self.0 % limit.max(1) as u64) as usize
+    }
+}
+
+/// One to eight small damages: flipped bits, overwritten bytes, cuts, repeats, absurd numbers, an early end.
+fn damaged(seed: &[u8], numbers: &mut Numbers) -> Vec<u8> {
+    let mut bytes = seed.to_vec();
+    for _ in 0..1 + numbers.below(8) {
+        if bytes.is_empty() {
+            break;
+        }
+        let at = numbers.below(bytes.len());
+        let length = 1 + numbers.below(40).min(bytes.len() - at - 1);
+        match numbers.below(8) {
+            0 | 1 => bytes[at] ^= 1 << numbers.below(8),
+            2 => bytes[at] = numbers.below(256) as u8,
+            3 => {
+                bytes.drain(at..at + length);
+            }
+            4 => {
+                let part = bytes[at..at + length].to_vec();
+                bytes.splice(at..at, part);
+            }
+            5 => {
+                let absurd: [&[u8]; 6] = [
+                    b"99999999999999999999",
+                    b"-1e308",
+                    b"NaN",
+                    &[0xff; 8],
+                    b"&lol;",
+                    &[0x7f, 0xff, 0xff, 0xff],
+                ];
+                bytes.splice(at..at, absurd[numbers.below(6)].iter().copied());
+            }
+            6 => {
+                let absurd = [0xff, 0xff, 0xff, 0x7f, 0x80, 0x00];
+                let value = absurd[numbers.below(6)];
+                let end = (at + 1 + numbers.below(8)).min(bytes.len());
+                bytes[at..end].fill(value);
+            }
+            _ if numbers.below(4) == 0 => bytes.truncate(at),
+            _ => bytes[at] = b'9',
+        }
+    }
+    bytes
+}
+
+fn rounds() -> usize {
+    let asked = std::env::var("NEARMISS_MUTATIONS").ok();
+    asked.and_then(|count| count.parse().ok()).unwrap_or(200)
+}
+
+/// Opens `target` after each damage to `file`.
+fn survive(file: &Path, seed: &[u8], target: &Path) {
+    std::fs::write(file, seed).unwrap();
+    data::open(target, None).unwrap();
+    let mut numbers = Numbers(0x9e37_79b9_7f4a_7c15);
+    let (mut opened, mut slowest) = (0, Duration::ZERO);
+    let rounds = rounds();
+    for round in 0..rounds {
+        std::fs::write(file, damaged(seed, &mut numbers)).unwrap();
+        let begin = Instant::now();
+        match data::open(target, None) {
+            Ok(_) => opened += 1,
+            Err(error) => assert!(!error.to_string().is_empty()),
+        }
+        let taken = begin.elapsed();
+        slowest = slowest.max(taken);
+        assert!(
+            taken < Duration::from_secs(5),
+            "round {round} took {taken:?}"
+        );
+    }
+    println!(
+        "{}: {rounds} damaged, {opened} opened, slowest {slowest:?}",
+        file.display()
+    );
+    if rounds > 1000 {
+        let peak = peak_memory_mib();
+        println!("peak memory so far {peak:?} MiB");
+        assert!(peak.is_none_or(|peak| peak < 1024));
+    }
+}
+
+fn peak_memory_mib() -> Option<u64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find(|line| line.starts_with("VmHWM:"))?;
+    Some(line.split_ascii_whitespace().nth(1)?.parse::<u64>().ok()? / 1024)
+}
+
+const COMMONROAD: &str = r#"<?xml version="1.0"?><!DOCTYPE commonRoad [<!ENTITY lol "lol"><!ENTITY lol2 "&lol;&lol;&lol;">]>
+<commonRoad commonRoadVersion="2020a" benchmarkID="ZAM_Test-1_1_T-1" timeStepSize="0.1" date="2020-01-01" author="&lol2;" source="s">
+<location><geoNameId>-999</geoNameId></location>
+<lanelet id="1"><leftBound><point><x>0</x><y>3.5</y></point><point><x>50</x><y>3.5</y></point><lineMarking>dashed</lineMarking></leftBound>
+<rightBound><point><x>0</x><y>0</y></point><point><x>20</x><y>0</y></point><point><x>50</x><y>0</y></point></rightBound>
+<successor ref="2"/><adjacentLeft ref="3" drivingDir="opposite"/><stopLine><point><x>49</x><y>0</y></point><point><x>49</x><y>3.5</y></point></stopLine>
+<laneletType>urban</laneletType><trafficSignRef ref="90"/><trafficLightRef ref="91"/></lanelet>
+<lanelet id="2"><leftBound><point><x>50</x><y>3.5</y></point><point><x>99</x><y>3.5</y></point></leftBound>
+<rightBound><point><x>50</x><y>0</y></point><point><x>99</x><y>0</y></point></rightBound><predecessor ref="1"/></lanelet>
+<trafficSign id="90"><trafficSignElement><trafficSignID>274</trafficSignID><additionalValue>13.9</additionalValue></trafficSignElement></trafficSign>
+<trafficLight id="91"><cycle><cycleElement><duration>20</duration><color>red</color></cycleElement><cycleElement><duration>30</duration><color>green</color></cycleElement><timeOffset>5</timeOffset></cycle><active>true</active></trafficLight>
+<intersection id="92"><incoming id="93"><incomingLanelet ref="1"/><successorsStraight ref="2"/></incoming></intersection>
+<dynamicObstacle id="30"><type>car</type><shape><rectangle><length>4.5</length><width>1.8</width></rectangle></shape>
+<initialState><position><point><x>30</x><y>1.7</y></point></position><orientation><exact>0</exact></orientation><time><exact>0</exact></time><velocity><exact>5</exact></velocity></initialState>
+<trajectory><state><position><rectangle><length>1</length><width>1</width><center><x>30.5</x><y>1.7</y></center></rectangle></position><orientation><intervalStart>-0.1</intervalStart><intervalEnd>0.1</intervalEnd></orientation><time><exact>1</exact></time><velocity><exact>5</exact></velocity></state>
+<state><position><lanelet ref="2"/></position><time><exact>2</exact></time></state></trajectory></dynamicObstacle>
+<staticObstacle id="31"><type>unknown</type><shape><polygon><point><x>0</x><y>0</y></point><point><x>1</x><y>0</y></point><point><x>1</x><y>2</y></point></polygon></shape><initialState><position><point><x>9</x><y>9</y></point></position><orientation><exact>1</exact></orientation><time><exact>0</exact></time></initialState></staticObstacle>
+<planningProblem id="40"><initialState><position><point><x>3</x><y>1.7</y></point></position><orientation><exact>0</exact></orientation><time><exact>0</exact></time><velocity><exact>10</exact></velocity></initialState>
+<goalState><time><intervalStart>0</intervalStart><intervalEnd>60</intervalEnd></time><position><circle><radius>2</radius><center><x>80</x><y>1.7</y></center></circle></position></goalState></planningProblem>
+</commonRoad>"#;
+
+#[test]
+fn damaged_commonroad_files_open_or_are_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("a.xml");
+    survive(&file, COMMONROAD.as_bytes(), &file);
+}
+
+const NET: &str = r#"<net version="1.20"><location netOffset="0,0" convBoundary="0,0,9,9"/>
+<edge id=":j_0" function="internal"><lane id=":j_0_0" index="0" speed="10" length="10" shape="100,0 110,0"/></edge>
+<edge id=":j_c0" function="crossing"><lane id=":j_c0_0" index="0" width="4" shape="100,-5 100,5"/></edge>
+<edge id="in" from="a" to="j"><lane id="in_0" index="0" speed="13.89" length="200" shape="0,0 100,0"/><lane id="in_1" index="1" disallow="pedestrian" speed="13.89" length="100" shape="0,3.2 100,3.2"/></edge>
+<edge id="out"><lane id="out_0" index="0" speed="30" length="50" shape="110,0,5 160,0,5"/></edge>
+<tlLogic id="j" type="static" programID="0" offset="5"><phase duration="10" state="G"/><phase duration="7" state="r"/></tlLogic>
+<junction id="j" type="traffic_light" x="105" y="0" incLanes="in_0" shape="100,-2 110,-2 110,5 100,5"><request index="0" response="0"/></junction>
+<connection from="in" to="out" fromLane="0" toLane="0" via=":j_0_0" tl="j" linkIndex="0" dir="s" state="O"/>
+<connection from=":j_0" to="out" fromLane="0" toLane="0" dir="s" state="M"/></net>"#;
+
+#[test]
+fn damaged_sumo_networks_open_or_are_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("a.net.xml");
+    survive(&file, NET.as_bytes(), &file);
+}
+
+fn traffic() -> String {
+    let step = |index: i32| {
+        let x = 10 + 5 * index;
+        format!(
+            "<timestep time=\"{index}.00\"><vehicle id=\"v\" x=\"{x}\" y=\"0\" angle=\"90\" type=\"t\" speed=\"5\" pos=\"{x}\" lane=\"in_0\"/>\n\
+             <vehicle id=\"w\" x=\"1\" y=\"3.2\" angle=\"91.5\" type=\"bus\" speed=\"0\" pos=\"1\" lane=\"in_1\"/><person id=\"p\" x=\"7\" y=\"9\" angle=\"0\" speed=\"1\"/></timestep>\n"
+        )
+    };
+    let steps: String = (0..12).map(step).collect();
+    format!(
+        "<!-- <configuration><input><net-file value=\"a.net.xml\"/><route-files value=\"a.rou.xml\"/></input></configuration> -->\n<fcd-export>{steps}</fcd-export>"
+    )
+}
+
+#[test]
+fn damaged_sumo_traffic_opens_or_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let types =
+        "<routes><vType id=\"t\" vClass=\"truck\" length=\"8\"/><vehicle id=\"v\"/></routes>";
+    std::fs::write(folder.path().join("a.net.xml"), NET).unwrap();
+    std::fs::write(folder.path().join("a.rou.xml"), types).unwrap();
+    let file = folder.path().join("a.fcd.xml");
+    survive(&file, traffic().as_bytes(), &file);
+}
+
+/// Columns of a table: 3 tracks at 60 steps.
+fn forecasting_batch() -> RecordBatch {
+    let rows: Vec<(usize, usize)> = (0..3)
+        .flat_map(|track| (0..60).map(move |step| (track, step)))
+        .collect();
+    let float = |value: fn(usize, usize) -> f64| -> ArrayRef {
+        Arc::new(Float64Array::from_iter_values(
+            rows.iter().map(|&(track, step)| value(track, step)),
+        ))
+    };
+    let text = |value: fn(usize) -> &'static str| -> ArrayRef {
+        Arc::new(StringArray::from_iter_values(
+            rows.iter().map(|&(track, _)| value(track)),
+        ))
+    };
+    let steps = rows.iter().map(|&(_, step)| step as i64);
+    RecordBatch::try_from_iter([
+        (
+            "observed",
+            Arc::new(BooleanArray::from_iter(
+                rows.iter().map(|&(_, step)| Some(step < 50)),
+            )) as ArrayRef,
+        ),
+        ("track_id", text(|track| ["AV", "17", "18"][track])),
+        (
+            "object_type",
+            text(|track| ["vehicle", "bus", "pedestrian"][track]),
+        ),
+        (
+            "object_category",
+            Arc::new(Int64Array::from_iter_values(
+                rows.iter().map(|&(track, _)| track as i64),
+            )),
+        ),
+        ("timestep", Arc::new(Int64Array::from_iter_values(steps))),
+        (
+            "position_x",
+            float(|track, step| (10 * track + step) as f64),
+        ),
+        (
+            "position_y",
+            float(|track, step| (track * step) as f64 * 0.1),
+        ),
+        ("heading", float(|track, _| track as f64)),
+        ("velocity_x", float(|_, _| 10.0)),
+        ("velocity_y", float(|track, _| track as f64)),
+        ("city", text(|_| "austin")),
+    ])
+    .unwrap()
+}
+
+#[test]
+fn damaged_argoverse_forecasting_files_open_or_are_refused() {
+    use parquet::basic::{Compression, ZstdLevel};
+    use parquet::file::properties::{WriterProperties, WriterVersion};
+    let batch = forecasting_batch();
+    let variants = [
+        (Compression::SNAPPY, WriterVersion::PARQUET_1_0),
+        (Compression::UNCOMPRESSED, WriterVersion::PARQUET_1_0),
+        (
+            Compression::ZSTD(ZstdLevel::default()),
+            WriterVersion::PARQUET_2_0,
+        ),
+    ];
+    for (compression, version) in variants {
+        let properties = WriterProperties::builder()
+            .set_compression(compression)
+            .set_writer_version(version)
+            .build();
+        let mut bytes = Vec::new();
+        let mut writer =
+            parquet::arrow::ArrowWriter::try_new(&mut bytes, batch.schema(), Some(properties))
+                .unwrap();
+        writer.write(&batch).unwrap();
+        writer.close().unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("scenario_a.parquet");
+        std::fs::write(&file, &bytes).unwrap();
+        let scene = data::open(&file, None).unwrap().scene;
+        assert_eq!((scene.agents.len(), scene.frames, scene.now), (3, 60, 49));
+        survive(&file, &bytes, &file);
+    }
+}
+
+/// A log of two boxes and its poses.
+fn sensor_tables() -> [RecordBatch; 2] {
+    let rows: Vec<(usize, usize)> = (0..2)
+        .flat_map(|track| (0..40).map(move |step| (track, step)))
+        .collect();
+    let table = |rows: &[(usize, usize)], boxes: bool| {
+        let float = |value: fn(usize, usize) -> f64| -> ArrayRef {
+            Arc::new(Float64Array::from_iter_values(
+                rows.iter().map(|&(track, step)| value(track, step)),
+            ))
+        };
+        let stamps = rows
+            .iter()
+            .map(|&(_, step)| 1_000_000_000 + step as i64 * 100_000_000);
+        let mut columns: Vec<(&str, ArrayRef)> = vec![
+            (
+                "timestamp_ns",
+                Arc::new(Int64Array::from_iter_values(stamps)),
+            ),
+            ("qw", float(|_, _| 1.0)),
+            ("qx", float(|_, _| 0.0)),
+            ("qy", float(|_, _| 0.0)),
+            ("qz", float(|track, _| 0.1 * track as f64)),
+            ("tx_m", float(|track, step| (5 * track + step) as f64)),
+            ("ty_m", float(|track, _| track as f64)),
+            ("tz_m", float(|_, _| 0.0)),
+        ];
+        if boxes {
+            let text = |value: fn(usize) -> &'static str| -> ArrayRef {
+                Arc::new(StringArray::from_iter_values(
+                    rows.iter().map(|&(track, _)| value(track)),
+                ))
+            };
+            columns.push(("track_uuid", text(|track| ["a", "b"][track])));
+            columns.push((
+                "category",
+                text(|track| ["REGULAR_VEHICLE", "PEDESTRIAN"][track]),
+            ));
+            columns.push(("length_m", float(|track, _| [4.5, 0.6][track])));
+            columns.push(("width_m", float(|track, _| [1.9, 0.6][track])));
+        }
+        RecordBatch::try_from_iter(columns).unwrap()
+    };
+    [table(&rows, true), table(&rows[..40], false)]
+}
+
+fn feather(batch: &RecordBatch, compression: Option<arrow_ipc::CompressionType>) -> Vec<u8> {
+    let options = arrow_ipc::writer::IpcWriteOptions::default()
+        .try_with_compression(compression)
+        .unwrap();
+    let mut bytes = Vec::new();
+    let schema = batch.schema();
+    let mut writer =
+        arrow_ipc::writer::FileWriter::try_new_with_options(&mut bytes, &schema, options).unwrap();
+    writer.write(batch).unwrap();
+    writer.finish().unwrap();
+    drop(writer);
+    bytes
+}
+
+#[test]
+fn damaged_argoverse_sensor_logs_open_or_are_refused() {
+    use arrow_ipc::CompressionType;
+    let [boxes, poses] = sensor_tables();
+    for compression in [
+        None,
+        Some(CompressionType::LZ4_FRAME),
+        Some(CompressionType::ZSTD),
+    ] {
+        let folder = tempfile::tempdir().unwrap();
+        let [box_file, pose_file] = ["annotations.feather", "city_SE3_egovehicle.feather"]
+            .map(|name| folder.path().join(name));
+        let [box_bytes, pose_bytes] = [&boxes, &poses].map(|batch| feather(batch, compression));
+        std::fs::write(&pose_file, &pose_bytes).unwrap();
+        std::fs::write(&box_file, &box_bytes).unwrap();
+        let scene = data::open(folder.path(), None).unwrap().scene;
+        assert_eq!((scene.agents.len(), scene.frames), (3, 40)); // both boxes, and the ego
+        survive(&box_file, &box_bytes, folder.path());
+        std::fs::write(&box_file, &box_bytes).unwrap();
+        survive(&pose_file, &pose_bytes, folder.path());
+    }
+}
+
+#[test]
+fn damaged_argoverse_maps_leave_a_scene_without_one() {
+    let [boxes, poses] = sensor_tables();
+    let folder = tempfile::tempdir().unwrap();
+    let put = |name: &str, bytes: &[u8]| -> PathBuf {
+        let path = folder.path().join(name);
+        std::fs::write(&path, bytes).unwrap();
+        path
+    };
+    put("annotations.feather", &feather(&boxes, None));
+    put("city_SE3_egovehicle.feather", &feather(&poses, None));
+    let map = r#"{"lane_segments": {"7": {"id": 7, "lane_type": "BUS", "is_intersection": true,
+        "left_lane_boundary": [{"x": 0, "y": 3, "z": 1}, {"x": 10, "y": 3, "z": 1}],
+        "right_lane_boundary": [{"x": 0, "y": 0, "z": 1}, {"x": 4, "y": 0, "z": 1}, {"x": 10, "y": 0, "z": 1}],
+        "left_lane_mark_type": "DOUBLE_SOLID_YELLOW", "successors": [99], "left_neighbor_id": null}},
+        "drivable_areas": {"1": {"area_boundary": [{"x": 0, "y": 0}, {"x": 9, "y": 0}, {"x": 9, "y": 9}]}}, "pedestrian_crossings": {}}"#;
+    let file = put("log_map_archive_a.json", map.as_bytes());
+    survive(&file, map.as_bytes(), folder.path());
+}
+
+/// Writes `text` over and over into a gzip file.
+fn gzip_of(path: &Path, begin: &str, text: &str, times: usize) {
+    let file = std::fs::File::create(path).unwrap();
+    let mut gzip = flate2::write::GzEncoder::new(file, flate2::Compression::best());
+    gzip.write_all(begin.as_bytes()).unwrap();
+    for _ in 0..times {
+        gzip.write_all(text.as_bytes()).unwrap();
+    }
+    gzip.finish().unwrap();
+}
+
+#[test]
+fn bombs_are_refused_in_time() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("bomb");
+    let blanks = " ".repeat(1 << 20);
+    let deep = "<d>".repeat(1 << 18);
+    let entities = format!(
+        "<!DOCTYPE net [<!ENTITY a \"{}\">{}]>",
+        "a".repeat(1000),
+        "<!ENTITY b \"&a;&a;&a;&a;\">".repeat(100)
+    );
+    let cases: [(&str, &str, usize); 6] = [
+        // half a gigabyte of blanks inside one element, and inside one tag
+        (
+            "<commonRoad timeStepSize='0.1'><lanelet id='1'>",
+            &blanks,
+            512,
+        ),
+        ("<net><edge id='1' ", &blanks, 512),
+        ("<fcd-export><timestep time='0'>", &blanks, 512),
+        ("<net><edge id='1'>", &deep, 4),
+        (&format!("{entities}<net>"), "<edge id='&b;'/>", 100_000),
+        ("<commonRoad>", "<lanelet id='1'/>", 1_000_000),
+    ];
+    for (begin, text, times) in cases {
+        gzip_of(&path, begin, text, times);
+        let start = Instant::now();
+        let message = data::open(&path, None).unwrap_err().to_string();
+        println!(
+            "{:?}: {}",
+            start.elapsed(),
+            &message[..message.floor_char_boundary(200)]
+        );
+        assert!(start.elapsed() < Duration::from_secs(20), "{message}");
+    }
+}
