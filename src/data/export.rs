@@ -5,7 +5,7 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use super::report::Report;
-use super::{OpenError, gpudrive_out, open};
+use super::{OpenError, commonroad_out, gpudrive_out, open, openscenario_out};
 use crate::scene::FileError;
 use crate::scene::Scene;
 use crate::scene::write_scene;
@@ -17,20 +17,27 @@ pub enum Target {
     Scene,
     /// GPUDrive JSON: 91 frames at 10 Hz.
     GpuDrive,
+    /// CommonRoad XML, version 2020a.
+    CommonRoad,
+    /// OpenSCENARIO 1.1 with an OpenDRIVE road beside it, for esmini.
+    OpenScenario,
 }
 
 impl Target {
     /// What [`Target::named`] understands.
-    pub const NAMES: [&str; 2] = ["nearmiss", "gpudrive"];
+    pub const NAMES: [&str; 4] = ["nearmiss", "gpudrive", "commonroad", "openscenario"];
 
     /// The endings that [`Target::of_file`] understands, for messages.
-    pub const ENDINGS: &str = ".json (nearmiss), .gpudrive.json";
+    pub const ENDINGS: &str =
+        ".json (nearmiss), .gpudrive.json, .xml (commonroad), .xosc (openscenario)";
 
     /// The target by its name, one of [`Target::NAMES`].
     pub fn named(name: &str) -> Option<Self> {
         match name {
             "nearmiss" => Some(Self::Scene),
             "gpudrive" => Some(Self::GpuDrive),
+            "commonroad" => Some(Self::CommonRoad),
+            "openscenario" => Some(Self::OpenScenario),
             _ => None,
         }
     }
@@ -42,6 +49,10 @@ impl Target {
             Some(Self::GpuDrive)
         } else if name.ends_with(".json") {
             Some(Self::Scene)
+        } else if name.ends_with(".xml") {
+            Some(Self::CommonRoad)
+        } else if name.ends_with(".xosc") {
+            Some(Self::OpenScenario)
         } else {
             None
         }
@@ -51,7 +62,7 @@ impl Target {
     pub fn window_s(self) -> f64 {
         match self {
             Self::GpuDrive => 9.0,
-            Self::Scene => 10.0,
+            Self::Scene | Self::CommonRoad | Self::OpenScenario => 10.0,
         }
     }
 
@@ -60,7 +71,7 @@ impl Target {
     pub fn present_s(self, length_s: f64) -> f64 {
         match self {
             Self::GpuDrive => 1.0_f64.min(length_s),
-            Self::Scene => (length_s - 8.0).clamp(0.0, 2.0),
+            Self::Scene | Self::CommonRoad | Self::OpenScenario => (length_s - 8.0).clamp(0.0, 2.0),
         }
     }
 }
@@ -129,6 +140,24 @@ pub fn export(scene: &Scene, path: &Path, target: Target) -> Result<Exported, Ex
             write_atomically(path, &text)?;
             let again = reread(path)?;
             gpudrive_out::compare(&meant, &again).map_err(|message| differs(path, message))?;
+        }
+        Target::CommonRoad => {
+            let (text, meant) = commonroad_out::text(scene, path, &mut report)?;
+            write_atomically(path, &text)?;
+            let again = reread(path)?;
+            commonroad_out::compare(&meant, &again).map_err(|message| differs(path, message))?;
+        }
+        Target::OpenScenario => {
+            let road_path = path.with_extension("xodr");
+            let road_name = road_path.file_name().unwrap_or_default().to_string_lossy();
+            let texts = openscenario_out::texts(scene, path, &road_name, &mut report)?;
+            openscenario_out::check(&texts).map_err(|message| differs(path, message))?;
+            write_atomically(&road_path, &texts.road)?;
+            write_atomically(path, &texts.scenario)?;
+            return Ok(Exported {
+                files: vec![path.to_path_buf(), road_path],
+                report,
+            });
         }
     }
     if target == Target::Scene && reread(path)?.hash() != scene.hash() {

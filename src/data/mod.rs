@@ -4,6 +4,7 @@
 
 mod argoverse2;
 mod commonroad;
+mod commonroad_out;
 mod connect;
 mod detect;
 mod draft;
@@ -12,6 +13,7 @@ mod folder;
 mod gpudrive;
 mod gpudrive_json;
 mod gpudrive_out;
+mod openscenario_out;
 mod pickle;
 mod report;
 mod scenarionet;

@@ -1,0 +1,584 @@
+//! CommonRoad XML out, version 2020a.
+//!
+//! As CommonRoad has it, the ego leaves the traffic and becomes a planning problem: where it is (at the present of a
+//! generated case or of one with an attack, else where it is first seen) and the place it reaches at the end, or its
+//! goal. Everyone else becomes a dynamic obstacle; a track with gaps becomes one obstacle for each part. Ids that are
+//! no numbers get one; comments name them. Not written: painted lines and areas other than the lanelets' own, noise
+//! pins, recipes. The date is fixed, so that equal scenes give equal files.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
+use std::path::Path;
+
+use super::commonroad::middle_line;
+use super::export::ExportError;
+use super::report::Report;
+use crate::geometry::{DVec2, Polyline, quantise};
+use crate::map::{Lane, LaneId, LaneKind};
+use crate::scene::{Agent, AgentKind, Role, Scene, Signal, SignalState, State};
+
+/// Furthest that a written lanelet's middle may lie from the scene's centreline, m.
+const CENTRE_TOLERANCE_M: f64 = 0.05;
+
+/// What reading the file again must give: for every obstacle its size and its states by frame.
+pub(super) struct Meant {
+    obstacles: BTreeMap<String, Obstacle>,
+    lanes: usize,
+}
+
+struct Obstacle {
+    size: [f64; 2],
+    states: Vec<(usize, State)>,
+}
+
+/// The text of the file.
+pub(super) fn text(
+    scene: &Scene,
+    path: &Path,
+    report: &mut Report,
+) -> Result<(String, Meant), ExportError> {
+    if scene.map.lanes().is_empty() {
+        return Err(ExportError::Unfit {
+            path: path.display().to_string(),
+            message: "the scene has no lanes, and CommonRoad needs a lanelet network".to_owned(),
+            next: "Write another format".to_owned(),
+        });
+    }
+    let mut ids = Ids::default();
+    for lane in scene.map.lanes() {
+        ids.give(lane.id.as_str(), "lane");
+    }
+    let mut out = String::new();
+    out.push_str("<?xml version='1.0' encoding='UTF-8'?>\n");
+    let _ = writeln!(
+        out,
+        "<commonRoad timeStepSize=\"{}\" commonRoadVersion=\"2020a\" author=\"Nearmiss\" affiliation=\"\" source=\"{}\" benchmarkID=\"{}\" date=\"1970-01-01\">",
+        quantise(scene.dt_s),
+        escaped(&scene.source),
+        benchmark(&scene.name),
+    );
+    out.push_str("  <location>\n    <geoNameId>-999</geoNameId>\n    <gpsLatitude>999</gpsLatitude>\n    <gpsLongitude>999</gpsLongitude>\n  </location>\n  <scenarioTags/>\n");
+    road(scene, &mut ids, &mut out);
+    let mut obstacles = BTreeMap::new();
+    for agent in &scene.agents {
+        if agent.role != Role::Ego {
+            obstacle(agent, &mut ids, &mut out, &mut obstacles);
+        }
+    }
+    if let Some(ego) = scene.ego() {
+        problem(scene, ego, &mut ids, &mut out, report);
+    }
+    out.push_str("</commonRoad>\n");
+    if !ids.renamed.is_empty() {
+        report.note(format!(
+            "{} ids that are no free numbers were given one; comments in the file name them",
+            ids.renamed.len()
+        ));
+    }
+    let left_out = scene.map.areas().len();
+    report.skip_many("areas (CommonRoad has lanelets alone)", left_out);
+    let lanes = scene.map.lanes().len();
+    Ok((out, Meant { obstacles, lanes }))
+}
+
+/// Holds what was read again against what was meant.
+pub(super) fn compare(meant: &Meant, again: &Scene) -> Result<(), String> {
+    if again.map.lanes().len() != meant.lanes {
+        return Err(format!(
+            "{} lanes instead of {}",
+            again.map.lanes().len(),
+            meant.lanes
+        ));
+    }
+    let shift = meant
+        .obstacles
+        .iter()
+        .filter_map(|(id, obstacle)| {
+            let agent = again.agents.iter().find(|agent| agent.id.as_str() == id)?;
+            Some(obstacle.states.first()?.0 as i64 - agent.track.span()?.0 as i64)
+        })
+        .next()
+        .unwrap_or(0);
+    for (id, obstacle) in &meant.obstacles {
+        let found = again.agents.iter().find(|agent| agent.id.as_str() == id);
+        let agent = found.ok_or_else(|| format!("obstacle {id} is missing"))?;
+        let off = (agent.length - obstacle.size[0])
+            .abs()
+            .max((agent.width - obstacle.size[1]).abs());
+        if off > 1e-3 {
+            return Err(format!("obstacle {id}: its size is {off} m off"));
+        }
+        for (frame, state) in &obstacle.states {
+            let there = usize::try_from(*frame as i64 - shift).ok();
+            let there = there.and_then(|frame| agent.track.get(frame));
+            let there =
+                there.ok_or_else(|| format!("obstacle {id} is missing in frame {frame}"))?;
+            let off = there.position.distance(state.position);
+            if off > 1e-3 || (there.heading - state.heading).sin().abs() > 1e-3 {
+                return Err(format!("obstacle {id} is {off} m off in frame {frame}"));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Numbers for everything: CommonRoad's ids are natural numbers, unique over the whole file.
+#[derive(Default)]
+struct Ids {
+    taken: BTreeSet<u64>,
+    lanes: BTreeMap<String, u64>,
+    renamed: Vec<(u64, String)>,
+    next: u64,
+}
+
+impl Ids {
+    /// The name itself if it is a free number, else the next free number.
+    fn give(&mut self, name: &str, what: &str) -> u64 {
+        let own = name.parse::<u64>().ok();
+        let own = own.filter(|id| (1..1_000_000_000).contains(id) && id.to_string() == name);
+        let id = match own.filter(|id| !self.taken.contains(id)) {
+            Some(id) => id,
+            None => {
+                let id = self.fresh();
+                self.renamed.push((id, name.to_owned()));
+                id
+            }
+        };
+        self.taken.insert(id);
+        if what == "lane" {
+            self.lanes.insert(name.to_owned(), id);
+        }
+        id
+    }
+
+    fn fresh(&mut self) -> u64 {
+        self.next = self.next.max(1000);
+        while self.taken.contains(&self.next) {
+            self.next += 1;
+        }
+        self.taken.insert(self.next);
+        self.next
+    }
+
+    fn lane(&self, id: &LaneId) -> Option<u64> {
+        self.lanes.get(id.as_str()).copied()
+    }
+}
+
+fn escaped(text: &str) -> String {
+    let clean: String = text.chars().filter(|letter| !letter.is_control()).collect();
+    quick_xml::escape::escape(clean.as_str()).into_owned()
+}
+
+/// A comment's text: no double hyphens, no control characters.
+fn comment(text: &str) -> String {
+    let clean = text.chars().filter(|letter| !letter.is_control());
+    clean
+        .map(|letter| if letter == '-' { '_' } else { letter })
+        .collect()
+}
+
+/// ZAM (CommonRoad's invented country, whose signs are known) and the letters and digits of the name.
+fn benchmark(name: &str) -> String {
+    let mut word: String = name
+        .chars()
+        .filter(char::is_ascii_alphanumeric)
+        .take(40)
+        .collect();
+    if !word.starts_with(|letter: char| letter.is_ascii_alphabetic()) {
+        word.insert_str(0, "Scene");
+    }
+    format!("ZAM_{word}-1_1_T-1")
+}
+
+fn write_point(out: &mut String, indent: &str, point: DVec2) {
+    let _ = writeln!(
+        out,
+        "{indent}<point><x>{}</x><y>{}</y></point>",
+        quantise(point.x),
+        quantise(point.y)
+    );
+}
+
+/// Both bounds with as many points each. The lane's own where their middle is its centreline, else half a width to
+/// either side of the centreline, point by point, so that their mean is the centreline exactly.
+fn bounds(lane: &Lane) -> [Vec<DVec2>; 2] {
+    let even = |bound: &[DVec2], count: usize| match Polyline::new(bound.iter().copied()) {
+        Some(line) if bound.len() != count => line.resampled(count),
+        _ => bound.to_vec(),
+    };
+    let count = lane.left_border.len().max(lane.right_border.len());
+    let own = [
+        even(&lane.left_border, count),
+        even(&lane.right_border, count),
+    ];
+    if count >= 2
+        && own.iter().all(|bound| bound.len() == count)
+        && let Some(middle) = middle_line(&own[0], &own[1])
+    {
+        let off = |from: &Polyline, to: &Polyline| {
+            let points = from.points().iter();
+            points
+                .map(|point| to.project(*point).offset.abs())
+                .fold(0.0, f64::max)
+        };
+        let ends = middle
+            .start()
+            .distance(lane.centreline.start())
+            .max(middle.end().distance(lane.centreline.end()));
+        let worst = off(&middle, &lane.centreline)
+            .max(off(&lane.centreline, &middle))
+            .max(ends);
+        if worst <= CENTRE_TOLERANCE_M {
+            return own;
+        }
+    }
+    let points = lane.centreline.points();
+    let half = lane.width_or_default() / 2.0;
+    let side = |sign: f64| -> Vec<DVec2> {
+        (0..points.len())
+            .map(|index| {
+                let before = points[index.saturating_sub(1)];
+                let after = points[(index + 1).min(points.len() - 1)];
+                points[index] + (after - before).normalize_or_zero().perp() * half * sign
+            })
+            .collect()
+    };
+    [side(1.0), side(-1.0)]
+}
+
+fn road(scene: &Scene, ids: &mut Ids, out: &mut String) {
+    let lanes = scene.map.lanes();
+    let mut limits: BTreeMap<u64, u64> = BTreeMap::new();
+    let key = |limit: f64| (limit * 1e4).round() as u64;
+    for limit in lanes.iter().filter_map(|lane| lane.speed_limit) {
+        limits.entry(key(limit)).or_insert_with(|| ids.fresh());
+    }
+    let signs: Vec<u64> = scene.map.stop_signs().iter().map(|_| ids.fresh()).collect();
+    let mut lights: BTreeMap<&LaneId, (u64, &Signal)> = BTreeMap::new();
+    for signal in scene.signals.iter() {
+        let known = signal
+            .states
+            .iter()
+            .any(|state| *state != SignalState::Unknown);
+        if known && ids.lane(&signal.lane).is_some() {
+            let id = ids.fresh();
+            lights.insert(&signal.lane, (id, signal));
+        }
+    }
+    for lane in lanes {
+        let Some(id) = ids.lane(&lane.id) else {
+            continue;
+        };
+        if id.to_string() != lane.id.as_str() {
+            let _ = writeln!(out, "  <!-- {id}: {} -->", comment(lane.id.as_str()));
+        }
+        let _ = writeln!(out, "  <lanelet id=\"{id}\">");
+        for (bound, name) in bounds(lane).iter().zip(["leftBound", "rightBound"]) {
+            let _ = writeln!(out, "    <{name}>");
+            for point in bound {
+                write_point(out, "      ", *point);
+            }
+            let _ = writeln!(out, "    </{name}>");
+        }
+        for (list, name) in [
+            (&lane.predecessors, "predecessor"),
+            (&lane.successors, "successor"),
+        ] {
+            for other in list.iter().filter_map(|other| ids.lane(other)) {
+                let _ = writeln!(out, "    <{name} ref=\"{other}\"/>");
+            }
+        }
+        for (beside, name) in [
+            (&lane.left_neighbour, "adjacentLeft"),
+            (&lane.right_neighbour, "adjacentRight"),
+        ] {
+            if let Some(other) = beside.as_ref().and_then(|other| ids.lane(other)) {
+                let _ = writeln!(out, "    <{name} ref=\"{other}\" drivingDir=\"same\"/>");
+            }
+        }
+        let kind = match lane.kind {
+            LaneKind::Street => "urban",
+            LaneKind::Freeway => "highway",
+            LaneKind::Bus => "busLane",
+            LaneKind::Bike => "bicycleLane",
+            LaneKind::Walk => "sidewalk",
+            LaneKind::Other => "shoulder",
+        };
+        let _ = writeln!(out, "    <laneletType>{kind}</laneletType>");
+        if lane.in_junction {
+            out.push_str("    <laneletType>intersection</laneletType>\n");
+        }
+        if let Some(sign) = lane.speed_limit.and_then(|limit| limits.get(&key(limit))) {
+            let _ = writeln!(out, "    <trafficSignRef ref=\"{sign}\"/>");
+        }
+        for (stop, sign) in scene.map.stop_signs().iter().zip(&signs) {
+            if stop.lanes.contains(&lane.id) {
+                let _ = writeln!(out, "    <trafficSignRef ref=\"{sign}\"/>");
+            }
+        }
+        if let Some((light, _)) = lights.get(&lane.id) {
+            let _ = writeln!(out, "    <trafficLightRef ref=\"{light}\"/>");
+        }
+        out.push_str("  </lanelet>\n");
+    }
+    for (limit, id) in &limits {
+        let value = *limit as f64 / 1e4;
+        let _ = writeln!(
+            out,
+            "  <trafficSign id=\"{id}\">\n    <trafficSignElement><trafficSignID>274</trafficSignID><additionalValue>{value}</additionalValue></trafficSignElement>\n    <virtual>true</virtual>\n  </trafficSign>"
+        );
+    }
+    for (stop, id) in scene.map.stop_signs().iter().zip(&signs) {
+        // a sign that no lanelet names is not allowed
+        if stop.lanes.iter().any(|lane| ids.lane(lane).is_some()) {
+            let _ = writeln!(
+                out,
+                "  <trafficSign id=\"{id}\">\n    <trafficSignElement><trafficSignID>206</trafficSignID></trafficSignElement>\n    <position>"
+            );
+            write_point(out, "      ", stop.point);
+            out.push_str("    </position>\n    <virtual>false</virtual>\n  </trafficSign>\n");
+        }
+    }
+    for (lane, (id, signal)) in &lights {
+        light(*id, signal, scene.map.lane(lane), out);
+    }
+}
+
+fn light(id: u64, signal: &Signal, lane: Option<&Lane>, out: &mut String) {
+    let color = |state: SignalState| match state {
+        SignalState::Red => "red",
+        SignalState::Yellow => "yellow",
+        SignalState::Green => "green",
+        SignalState::Unknown | SignalState::FlashingRed | SignalState::FlashingYellow => "inactive",
+    };
+    let _ = writeln!(out, "  <trafficLight id=\"{id}\">\n    <cycle>");
+    for run in signal.states.chunk_by(|a, b| color(*a) == color(*b)) {
+        let _ = writeln!(
+            out,
+            "      <cycleElement><duration>{}</duration><color>{}</color></cycleElement>",
+            run.len(),
+            color(run[0])
+        );
+    }
+    out.push_str("      <timeOffset>0</timeOffset>\n    </cycle>\n");
+    if let Some(point) = signal
+        .stop_point
+        .or_else(|| lane.map(|lane| lane.centreline.end()))
+    {
+        out.push_str("    <position>\n");
+        write_point(out, "      ", point);
+        out.push_str("    </position>\n");
+    }
+    out.push_str("    <direction>all</direction>\n    <active>true</active>\n  </trafficLight>\n");
+}
+
+/// The file's word for an agent.
+fn type_of(agent: &Agent) -> &'static str {
+    let word = agent.category.as_deref().unwrap_or_default().to_lowercase();
+    match agent.kind {
+        AgentKind::Vehicle if word.contains("truck") || word.contains("trailer") => "truck",
+        AgentKind::Vehicle if word.contains("bus") || word.contains("coach") => "bus",
+        AgentKind::Vehicle if word == "parkedvehicle" => "parkedVehicle",
+        AgentKind::Vehicle if word == "priorityvehicle" => "priorityVehicle",
+        AgentKind::Vehicle if word == "taxi" => "taxi",
+        AgentKind::Vehicle if word.contains("tram") || word.contains("rail") || word == "train" => {
+            "train"
+        }
+        AgentKind::Vehicle => "car",
+        AgentKind::Cyclist if word.contains("motor") || word == "moped" => "motorcycle",
+        AgentKind::Cyclist => "bicycle",
+        AgentKind::Pedestrian => "pedestrian",
+        AgentKind::Other => "unknown",
+    }
+}
+
+fn write_state(out: &mut String, name: &str, indent: &str, state: &State, step: usize, more: &str) {
+    let speed = state.velocity.dot(DVec2::from_angle(state.heading));
+    let _ = writeln!(
+        out,
+        "{indent}<{name}><position><point><x>{}</x><y>{}</y></point></position><orientation><exact>{}</exact></orientation><time><exact>{step}</exact></time><velocity><exact>{}</exact></velocity>{more}</{name}>",
+        quantise(state.position.x),
+        quantise(state.position.y),
+        quantise(state.heading),
+        quantise(speed),
+    );
+}
+
+/// Every unbroken part of an agent's track as an obstacle.
+fn obstacle(
+    agent: &Agent,
+    ids: &mut Ids,
+    out: &mut String,
+    meant: &mut BTreeMap<String, Obstacle>,
+) {
+    let valid: Vec<(usize, State)> = agent
+        .track
+        .valid()
+        .map(|(frame, state)| (frame, *state))
+        .collect();
+    let parts = valid.chunk_by(|(before, _), (after, _)| before + 1 == *after);
+    for (index, part) in parts.enumerate() {
+        let name = agent.id.as_str();
+        let id = if index == 0 {
+            ids.give(name, "agent")
+        } else {
+            ids.fresh()
+        };
+        if id.to_string() != name {
+            let _ = writeln!(out, "  <!-- {id}: {} -->", comment(name));
+        }
+        let _ = writeln!(
+            out,
+            "  <dynamicObstacle id=\"{id}\">\n    <type>{}</type>\n    <shape><rectangle><length>{}</length><width>{}</width></rectangle></shape>",
+            type_of(agent),
+            quantise(agent.length),
+            quantise(agent.width)
+        );
+        for (place, (frame, state)) in part.iter().enumerate() {
+            match place {
+                0 => write_state(out, "initialState", "    ", state, *frame, ""),
+                1 => {
+                    out.push_str("    <trajectory>\n");
+                    write_state(out, "state", "      ", state, *frame, "");
+                }
+                _ => write_state(out, "state", "      ", state, *frame, ""),
+            }
+        }
+        if part.len() > 1 {
+            out.push_str("    </trajectory>\n");
+        }
+        out.push_str("  </dynamicObstacle>\n");
+        meant.insert(
+            id.to_string(),
+            Obstacle {
+                size: [agent.length, agent.width],
+                states: part.to_vec(),
+            },
+        );
+    }
+}
+
+/// The ego as a planning problem.
+fn problem(scene: &Scene, ego: &Agent, ids: &mut Ids, out: &mut String, report: &mut Report) {
+    let is_case = scene.generated.is_some() || !scene.attacks.is_empty();
+    let from = if is_case { scene.now } else { 0 };
+    let mut valid = ego.track.valid().filter(|(frame, _)| *frame >= from);
+    let Some((first, start)) = valid.next() else {
+        report.skip("planning problem: the ego is not there from the present on");
+        return;
+    };
+    let (last, end) = valid.next_back().unwrap_or((first + 1, start));
+    let id = ids.give(ego.id.as_str(), "ego");
+    if id.to_string() != ego.id.as_str() {
+        let _ = writeln!(out, "  <!-- {id}: {} -->", comment(ego.id.as_str()));
+    }
+    let goal = scene.goal_of(&ego.id);
+    let (centre, heading, room, at) = match goal {
+        Some(goal) => (
+            DVec2::from(goal.point),
+            goal.heading.unwrap_or(end.heading),
+            2.0 * goal.tolerance_m,
+            (goal.time_s / scene.dt_s).round() as usize,
+        ),
+        None => (end.position, end.heading, 2.0, last),
+    };
+    let second = (1.0 / scene.dt_s).round() as usize;
+    let (low, high) = (
+        (at.saturating_sub(second)).max(first + 1),
+        at.max(first + 1),
+    );
+    let _ = writeln!(out, "  <planningProblem id=\"{id}\">");
+    let more = "<yawRate><exact>0</exact></yawRate><slipAngle><exact>0</exact></slipAngle>";
+    write_state(out, "initialState", "    ", start, first, more);
+    let _ = writeln!(
+        out,
+        "    <goalState>\n      <time><intervalStart>{low}</intervalStart><intervalEnd>{high}</intervalEnd></time>\n      <position><rectangle><length>{}</length><width>{}</width><orientation>{}</orientation><center><x>{}</x><y>{}</y></center></rectangle></position>\n    </goalState>\n  </planningProblem>",
+        quantise(ego.length + room),
+        quantise(ego.width + room),
+        quantise(heading),
+        quantise(centre.x),
+        quantise(centre.y)
+    );
+    report.note(format!(
+        "the ego {} is the planning problem {id}: its recorded path is not in the file",
+        ego.id
+    ));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::geometry::{Pose, dvec2};
+    use crate::map::{Map, MapParts};
+    use crate::scene::Track;
+    use std::sync::Arc;
+
+    fn lane() -> Lane {
+        let line = Polyline::new([dvec2(0.0, 0.0), dvec2(50.0, 0.0), dvec2(99.0, 10.0)]).unwrap();
+        let mut lane = Lane::new("a -- b", LaneKind::Street, line);
+        lane.speed_limit = Some(13.8889);
+        lane
+    }
+
+    fn scene() -> Scene {
+        let at = |frame: usize| State::along(Pose::at(frame as f64, 1.0, 0.1), 10.0);
+        let whole = Track::new((0..6).map(|frame| Some(at(frame))).collect());
+        let broken = Track::new(
+            (0..6)
+                .map(|frame| (frame != 2).then(|| at(frame)))
+                .collect(),
+        );
+        let mut ego = Agent::new("ego", AgentKind::Vehicle, whole);
+        ego.role = Role::Ego;
+        Scene {
+            name: "01 left <turn>".to_owned(),
+            source: "a & b".to_owned(),
+            dt_s: 0.1,
+            frames: 6,
+            map: Arc::new(Map::build(MapParts {
+                lanes: vec![lane()],
+                ..MapParts::default()
+            })),
+            agents: vec![
+                Arc::new(ego),
+                Arc::new(Agent::new("7", AgentKind::Cyclist, broken)),
+            ],
+            signals: Arc::new(vec![Signal {
+                lane: LaneId::new("a -- b"),
+                stop_point: None,
+                states: vec![SignalState::Red, SignalState::Red, SignalState::Green],
+            }]),
+            ..Scene::default()
+        }
+        .quantised()
+    }
+
+    #[test]
+    fn what_is_written_reads_back() {
+        let path = Path::new("x.xml");
+        let mut report = Report::default();
+        let (text, meant) = text(&scene(), path, &mut report).unwrap();
+        let (again, _) = crate::data::commonroad::read(text.as_bytes(), path).unwrap();
+        compare(&meant, &again).unwrap();
+        // the gap in frame 2 makes two obstacles; the ego is a planning problem
+        assert_eq!(again.agents.len(), 3);
+        assert_eq!(again.name, "ZAM_Scene01leftturn-1_1_T-1");
+        assert_eq!(
+            again.source,
+            "CommonRoad 2020a, ZAM_Scene01leftturn-1_1_T-1; a & b"
+        );
+        assert_eq!(again.map.lanes()[0].speed_limit, Some(13.8889));
+        assert_eq!(again.signals[0].states[..3], scene().signals[0].states[..]);
+        let (before, after) = (lane().centreline, &again.map.lanes()[0].centreline);
+        assert!(before.end().distance(after.end()) < 1e-3);
+    }
+
+    #[test]
+    fn bounds_of_a_bare_centreline_have_it_as_their_mean() {
+        let [left, right] = bounds(&lane());
+        // usual width 3.5 m
+        assert_eq!((left[0], right[0]), (dvec2(0.0, 1.75), dvec2(0.0, -1.75)));
+        assert!(((left[1] + right[1]) / 2.0).distance(dvec2(50.0, 0.0)) < 1e-9);
+    }
+}
