@@ -155,7 +155,14 @@ fn fragment(in: Corner) -> @location(0) vec4<f32> {
             return cased(in, segment_distance(q, vec2(0.5 * radius, 0.0), vec2(-0.3 * radius, 0.8 * radius)));
         }
         case BAR: {
-            let bar = box_distance(p, vec2(in.look.y, radius), in.look.y);
+            var bar = box_distance(p, vec2(in.look.y, radius), in.look.y);
+            if in.look.z > 0.5 {
+                // cut into equal pieces, told apart by their number
+                let piece = 2.0 * radius / (in.look.z + 1.0);
+                let from_cut = abs(p.y + radius - piece * round((p.y + radius) / piece));
+                let is_rim = step(radius - 0.4 * piece, abs(p.y));
+                bar = max(bar, mix(1.1 * view.point - from_cut, -1.0, is_rim));
+            }
             let glow = 0.45 * exp(-max(bar, 0.0) / (2.5 * view.point)) * step(0.0, bar + 1.0);
             let reach = min(8.0 * view.point, 1.2 * radius);
             let fade = clamp(2.0 - 2.0 * bar / reach, 0.0, 1.0);

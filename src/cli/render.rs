@@ -12,7 +12,7 @@ use crate::data;
 use crate::geometry::dvec2;
 use crate::render::{
     Anchor, Clip, Composer, Image, Label, Names, Offscreen, Palette, Shot, Style, Trails,
-    ViewOptions, opening_camera, spanning,
+    ViewOptions, legend, opening_camera, spanning,
 };
 use crate::scene::Scene;
 
@@ -63,6 +63,9 @@ pub(super) struct Arguments {
     /// Whose names are drawn.
     #[arg(long, default_value = "parts", value_parser = ["none", "parts", "all"])]
     names: String,
+    /// Explain shapes and colours in a corner.
+    #[arg(long)]
+    legend: bool,
     /// Draw the recorded agents as ghosts where they were changed.
     #[arg(long)]
     ghosts: bool,
@@ -110,6 +113,8 @@ struct Studio<'a> {
     options: ViewOptions,
     style: Style,
     shot: Shot,
+    /// The words of the legend.
+    words: Vec<Label>,
     follow: bool,
 }
 
@@ -135,8 +140,14 @@ impl<'a> Studio<'a> {
         } else if arguments.follow {
             camera = spanning(camera, FOLLOW_M * points.x / points.min_element(), points);
         }
+        let (symbols, words) = if arguments.legend {
+            legend(scene, points, &style)
+        } else {
+            Default::default()
+        };
         Ok(Self {
             scene,
+            words,
             offscreen: Offscreen::new()?,
             composer: Composer::default(),
             options: ViewOptions {
@@ -159,6 +170,7 @@ impl<'a> Studio<'a> {
                 size,
                 pixels_per_point: arguments.scale,
                 captions: Vec::new(),
+                symbols,
             },
             follow: arguments.follow,
         })
@@ -177,6 +189,7 @@ impl<'a> Studio<'a> {
             self.shot.camera.follow(state.pose(), points);
         }
         self.shot.captions = vec![caption(time_s - self.scene.now_s(), &self.style)];
+        self.shot.captions.extend_from_slice(&self.words);
         Ok(self.offscreen.picture(&list, &self.shot, &self.style)?)
     }
 

@@ -44,6 +44,17 @@ pub(super) fn signal_color(state: SignalState) -> Option<Color> {
     }
 }
 
+/// In how many places a signal's bar is cut: the second cue beside its colour.
+fn signal_gaps(state: SignalState) -> f32 {
+    match state {
+        SignalState::Unknown | SignalState::Red => 0.0,
+        SignalState::Yellow => 1.0,
+        SignalState::Green => 2.0,
+        SignalState::FlashingYellow => 3.0,
+        SignalState::FlashingRed => 4.0,
+    }
+}
+
 /// Draws every visible agent at `time_s`, and returns the labels.
 pub(super) fn draw_agents(
     scene: &Scene,
@@ -233,7 +244,7 @@ fn name(agent: &Agent, state: &State, options: &ViewOptions, style: &Style) -> O
         text,
         anchor: Anchor::World(state.position),
         shift: [0.0, -5.0],
-        lift_m: 0.7 * agent.footprint(state).radius() as f32,
+        lift_m: 0.9 * agent.footprint(state).radius() as f32,
         align: [0.5, 1.0],
         size: if is_named { 12.0 } else { 10.0 },
         color: style.text,
@@ -242,7 +253,8 @@ fn name(agent: &Agent, state: &State, options: &ViewOptions, style: &Style) -> O
 }
 
 /// Overlaps of footprints at a moment, as (position of one agent, of the other, overlap polygon). Two agents that
-/// both stand are left out: parked boxes of recordings often touch.
+/// both stand are left out, since parked boxes of recordings often touch, and so are people and cyclists among
+/// themselves.
 pub(super) fn contacts(scene: &Scene, time_s: f64) -> Vec<(usize, usize, Vec<DVec2>)> {
     let mut boxes: Vec<(usize, f64, OrientedBox, bool)> = scene
         .states_at(time_s)
@@ -258,7 +270,9 @@ pub(super) fn contacts(scene: &Scene, time_s: f64) -> Vec<(usize, usize, Vec<DVe
         let high = footprint.pose.point.x + footprint.radius();
         let near = boxes[order + 1..].iter().take_while(|next| next.1 < high);
         for (other, _, other_footprint, other_moves) in near {
+            let kinds = [index, other].map(|&index| scene.agents[index].kind);
             if (*moves || *other_moves)
+                && kinds.contains(&AgentKind::Vehicle)
                 && footprint.overlaps(other_footprint)
                 && footprint.penetration(other_footprint) > TOUCH_M
             {
@@ -319,7 +333,7 @@ pub(super) fn draw_signals(scene: &Scene, time_s: f64, sheet: &mut Sheet) {
             shift: [0.0; 2],
             radius: [half_width_m as f32, 4.0],
             stroke: 3.5,
-            value: 0.0,
+            value: signal_gaps(signal.at(frame)),
             fill: color,
             edge: color,
             shape: MarkShape::Bar as u32,

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Composer, Offscreen, Shot, Style, ViewOptions, opening_camera};
+use super::{Composer, Layer, Offscreen, Shot, Style, ViewOptions, opening_camera};
 use crate::geometry::{DVec2, Polyline, Pose, dvec2};
 use crate::map::{Lane, LaneKind, Map, MapParts};
 use crate::scene::{Agent, AgentKind, Role, Scene, State, Track};
@@ -75,6 +75,7 @@ pub fn bench_frames(agents: usize, lanes: usize, mut now_s: impl FnMut() -> f64)
         size,
         pixels_per_point: 1.0,
         captions: Vec::new(),
+        symbols: Layer::default(),
     };
     let lists: Vec<_> = (0..ROUNDS)
         .map(|round| draw(&mut composer, 0.01 * (round + 1) as f64))

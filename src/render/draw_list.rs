@@ -132,7 +132,7 @@ pub struct Mark {
     pub radius: [f32; 2],
     /// Stroke width, points.
     pub stroke: f32,
-    /// What the shape makes of it: filled share of a clock, gap of a dashed ring, points.
+    /// What the shape makes of it: filled share of a clock, dash of a ring (points), cuts of a bar.
     pub value: f32,
     /// Fill.
     pub fill: Color,
@@ -210,6 +210,19 @@ impl Layer {
             && self.lines.is_empty()
             && self.bodies.is_empty()
             && self.marks.is_empty()
+    }
+
+    /// Lays another sheet's contents on top of each kind.
+    pub fn append(&mut self, other: &Self) {
+        let first = self.vertices.len() as u32;
+        self.vertices.extend_from_slice(&other.vertices);
+        let triangles = other.triangles.iter();
+        self.triangles
+            .extend(triangles.map(|three| three.map(|corner| first + corner)));
+        self.ribbons.extend_from_slice(&other.ribbons);
+        self.lines.extend_from_slice(&other.lines);
+        self.bodies.extend_from_slice(&other.bodies);
+        self.marks.extend_from_slice(&other.marks);
     }
 
     /// Bytes that go to the GPU.

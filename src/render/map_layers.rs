@@ -1,5 +1,6 @@
 //! The road as layers: what lies beside it, its surface, and the paint. Built once per map and style.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::Color;
@@ -15,6 +16,12 @@ const TOLERANCE_M: f64 = 0.03;
 const KERB_M: f64 = 0.22;
 /// Width of painted lines, m.
 const PAINT_M: f64 = 0.13;
+/// Half of the widest lane that is filled up to its edges, m.
+const WIDEST_M: f64 = 3.6;
+/// Half width of lanes with no edge near, in maps that have edges: the middle of junctions, m.
+const OPEN_M: f64 = 2.5;
+/// Pieces of edges shorter than this that are left between lanes are not drawn, m.
+const SCRAP_M: f64 = 6.0;
 /// Colour of stop signs: literal, like signals.
 const STOP_RED: Color = Color::hex(0xc8_1e_2c);
 
@@ -23,13 +30,14 @@ pub(super) fn map_layers(map: &Map, style: &Style, origin: DVec2) -> Vec<Arc<Lay
     let mut beside = Sheet::new(origin);
     let mut road = Sheet::new(origin);
     let mut paint = Sheet::new(origin);
-    let has_edges = map.lines().iter().any(|line| line.kind == LineKind::Edge);
+    let edges = Edges::of(map);
+    let has_edges = !edges.cells.is_empty();
     let has_paint = map.lines().iter().any(|line| line.kind != LineKind::Edge);
     for area in map.areas() {
         draw_area(area, style, has_edges, [&mut beside, &mut road]);
     }
     for lane in map.lanes() {
-        draw_surface(lane, style, has_edges, [&mut beside, &mut road]);
+        draw_surface(lane, style, &edges, [&mut beside, &mut road]);
     }
     let is_crossing = |area: &&Area| area.kind == AreaKind::Crossing;
     for area in map.areas().iter().filter(is_crossing) {
@@ -42,7 +50,7 @@ pub(super) fn map_layers(map: &Map, style: &Style, origin: DVec2) -> Vec<Arc<Lay
         draw_arrows(lane, style, &mut paint);
     }
     for line in map.lines() {
-        draw_line(line, style, &mut paint);
+        draw_line(map, line, style, &mut paint);
     }
     for sign in map.stop_signs() {
         let mark = Mark {
@@ -82,7 +90,7 @@ fn draw_area(area: &Area, style: &Style, has_edges: bool, [beside, road]: [&mut 
     sheet.outline(polygon, &Stroke::solid(0.0, 1.0, color));
 }
 
-fn draw_surface(lane: &Lane, style: &Style, has_edges: bool, [beside, road]: [&mut Sheet; 2]) {
+fn draw_surface(lane: &Lane, style: &Style, edges: &Edges, [beside, road]: [&mut Sheet; 2]) {
     let (color, is_walk) = match lane.kind {
         LaneKind::Street | LaneKind::Freeway | LaneKind::Bus => (style.road, false),
         LaneKind::Bike => (style.bike_road, false),
@@ -91,6 +99,7 @@ fn draw_surface(lane: &Lane, style: &Style, has_edges: bool, [beside, road]: [&m
     };
     let left = simplified(&lane.left_border, TOLERANCE_M);
     let right = simplified(&lane.right_border, TOLERANCE_M);
+    let has_edges = !edges.cells.is_empty();
     let has_kerb = !has_edges && !is_walk;
     if left.len() >= 2 && right.len() >= 2 {
         if has_kerb {
@@ -113,8 +122,81 @@ fn draw_surface(lane: &Lane, style: &Style, has_edges: bool, [beside, road]: [&m
         let kerb = Stroke::solid(width + 2.0 * KERB_M, 2.0, style.kerb);
         beside.polyline(&centre, &kerb.flat());
     }
+    if has_edges && lane.carries_vehicles() {
+        draw_up_to_edges(&centre, width, edges, color, road);
+        return;
+    }
     let sheet = if is_walk { beside } else { road };
     sheet.polyline(&centre, &Stroke::solid(width, 1.0, color));
+}
+
+/// Surface of a lane that has no borders of its own but lies between edges: as wide as there is room up to the
+/// nearest edge, so that no gaps show between lanes and kerbs.
+fn draw_up_to_edges(centre: &[DVec2], width: f64, edges: &Edges, color: Color, road: &mut Sheet) {
+    for ends in centre.windows(2) {
+        let length = ends[0].distance(ends[1]);
+        let count = (length / 3.0).ceil().max(1.0) as usize;
+        let at = |step: usize| ends[0].lerp(ends[1], step as f64 / count as f64);
+        let widths: Vec<f64> = (0..count)
+            .map(|step| {
+                let room = edges.nearest((at(step) + at(step + 1)) / 2.0);
+                let narrow = room.map(|room| 2.0 * room.clamp(1.2, WIDEST_M));
+                narrow.unwrap_or(width.max(2.0 * OPEN_M))
+            })
+            .collect();
+        let mut from = 0;
+        while from < count {
+            let same = widths[from..]
+                .iter()
+                .take_while(|&&width| (width - widths[from]).abs() < 0.2)
+                .count();
+            let stroke = Stroke::solid(widths[from], 1.0, color);
+            road.polyline(&[at(from), at(from + same)], &stroke);
+            from += same;
+        }
+    }
+}
+
+/// Points of road edges, a metre apart, in square cells.
+struct Edges {
+    cells: BTreeMap<(i64, i64), Vec<DVec2>>,
+}
+
+impl Edges {
+    /// Side of a cell and farthest distance that is found, m.
+    const REACH_M: f64 = 7.0;
+
+    fn of(map: &Map) -> Self {
+        let mut cells: BTreeMap<(i64, i64), Vec<DVec2>> = BTreeMap::new();
+        let is_edge = |line: &&RoadLine| line.kind == LineKind::Edge;
+        for line in map.lines().iter().filter(is_edge) {
+            let Some(line) = Polyline::new(line.points.iter().copied()) else {
+                continue;
+            };
+            let count = (line.length().min(20_000.0).ceil() as usize + 1).max(2);
+            for point in line.resampled(count) {
+                cells.entry(Self::cell(point)).or_default().push(point);
+            }
+        }
+        Self { cells }
+    }
+
+    fn cell(point: DVec2) -> (i64, i64) {
+        let cell = (point / Self::REACH_M).floor();
+        (cell.x as i64, cell.y as i64)
+    }
+
+    /// Distance to the nearest edge, m, if it is within reach.
+    fn nearest(&self, point: DVec2) -> Option<f64> {
+        let (x, y) = Self::cell(point);
+        let around = (x - 1..=x + 1).flat_map(|x| (y - 1..=y + 1).map(move |y| (x, y)));
+        around
+            .filter_map(|cell| self.cells.get(&cell))
+            .flatten()
+            .map(|edge| edge.distance(point))
+            .filter(|&distance| distance <= Self::REACH_M)
+            .min_by(f64::total_cmp)
+    }
 }
 
 /// Stripes across the way of a crossing, half a metre wide, along its longest side.
@@ -210,7 +292,14 @@ fn draw_arrows(lane: &Lane, style: &Style, paint: &mut Sheet) {
     }
 }
 
-fn draw_line(line: &RoadLine, style: &Style, paint: &mut Sheet) {
+fn draw_line(map: &Map, line: &RoadLine, style: &Style, paint: &mut Sheet) {
+    if line.kind == LineKind::Edge {
+        let stroke = Stroke::solid(KERB_M, 1.5, style.kerb);
+        for stretch in outside_lanes(map, &line.points) {
+            paint.polyline(&simplified(&stretch, TOLERANCE_M), &stroke);
+        }
+        return;
+    }
     let points = simplified(&line.points, TOLERANCE_M);
     let white = Stroke::solid(PAINT_M, 1.0, style.white_line);
     let yellow = Stroke::solid(PAINT_M, 1.0, style.yellow_line);
@@ -219,10 +308,49 @@ fn draw_line(line: &RoadLine, style: &Style, paint: &mut Sheet) {
         LineKind::SolidWhite => white,
         LineKind::BrokenYellow => yellow.dashed_m(3.0, 6.0),
         LineKind::SolidYellow => yellow,
-        LineKind::Edge => Stroke::solid(KERB_M, 1.5, style.kerb),
-        LineKind::Other => Stroke::solid(PAINT_M, 0.75, style.faint_line),
+        LineKind::Edge | LineKind::Other => Stroke::solid(PAINT_M, 0.75, style.faint_line),
     };
     paint.polyline(&points, &stroke);
+}
+
+/// The stretches of an edge that do not run across a driving lane: some formats give every lane its own edges, also
+/// where lanes cross in a junction.
+fn outside_lanes(map: &Map, points: &[DVec2]) -> Vec<Vec<DVec2>> {
+    let is_inside = |point: DVec2| {
+        map.lanes_near(point, 2.0).iter().any(|hit| {
+            let lane = &map.lanes()[hit.lane];
+            let is_between_ends = hit.s > 0.05 && hit.s < lane.centreline.length() - 0.05;
+            let half = lane.width_or_default() / 2.0;
+            lane.carries_vehicles() && is_between_ends && hit.offset.abs() < half - 0.5
+        })
+    };
+    let mut stretches: Vec<Vec<DVec2>> = vec![Vec::new()];
+    for ends in points.windows(2) {
+        let count = (ends[0].distance(ends[1]).min(20_000.0) / 2.0)
+            .ceil()
+            .max(1.0) as usize;
+        for step in 0..count {
+            let at = |step: usize| ends[0].lerp(ends[1], step as f64 / count as f64);
+            let (from, to) = (at(step), at(step + 1));
+            if is_inside((from + to) / 2.0) {
+                stretches.push(Vec::new());
+            } else if let Some(stretch) = stretches.last_mut() {
+                if stretch.is_empty() {
+                    stretch.push(from);
+                }
+                stretch.push(to);
+            }
+        }
+    }
+    let is_cut = stretches.len() > 1;
+    stretches.retain(|stretch| {
+        let length: f64 = stretch
+            .windows(2)
+            .map(|ends| ends[0].distance(ends[1]))
+            .sum();
+        stretch.len() >= 2 && !(is_cut && length < SCRAP_M)
+    });
+    stretches
 }
 
 #[cfg(test)]
@@ -249,6 +377,52 @@ mod tests {
                 .iter()
                 .all(|line| ((line.from[1] - line.to[1]).abs() - 3.0).abs() < 1e-5)
         );
+    }
+
+    #[test]
+    fn an_edge_is_not_drawn_across_a_lane() {
+        let lane = Lane::new(
+            "a",
+            LaneKind::Street,
+            Polyline::new([dvec2(0.0, 0.0), dvec2(50.0, 0.0)]).unwrap(),
+        );
+        let map = Map::build(MapParts {
+            lanes: vec![lane],
+            ..MapParts::default()
+        });
+        // from 10 m to the right of the lane to 10 m to its left, in pieces of 2 m: the two whose middle is within
+        // 3.5 / 2 - 0.5 = 1.25 m of the centreline are left out
+        let stretches = outside_lanes(&map, &[dvec2(20.0, -10.0), dvec2(20.0, 10.0)]);
+        let ends: Vec<f64> = stretches
+            .iter()
+            .flat_map(|stretch| [stretch[0].y, stretch[stretch.len() - 1].y])
+            .collect();
+        assert_eq!(ends, [-10.0, -2.0, 2.0, 10.0]);
+        let beside = outside_lanes(&map, &[dvec2(0.0, 1.75), dvec2(50.0, 1.75)]);
+        assert_eq!(beside.len(), 1);
+    }
+
+    #[test]
+    fn a_lane_reaches_to_its_kerb() {
+        let lane = Lane::new(
+            "a",
+            LaneKind::Street,
+            Polyline::new([dvec2(0.0, 0.0), dvec2(30.0, 0.0)]).unwrap(),
+        );
+        let kerb = RoadLine {
+            kind: LineKind::Edge,
+            points: vec![dvec2(-10.0, 2.5), dvec2(40.0, 2.5)],
+        };
+        let map = Map::build(MapParts {
+            lanes: vec![lane],
+            lines: vec![kerb],
+            ..MapParts::default()
+        });
+        let layers = map_layers(&map, &Style::dark(), DVec2::ZERO);
+        // points of the kerb are a metre apart: at most 0.05 m farther than the kerb itself
+        let widths = layers[1].lines.iter().map(|line| line.width[0]);
+        assert!(widths.clone().count() >= 1);
+        assert!(widths.into_iter().all(|width| (5.0..5.15).contains(&width)));
     }
 
     #[test]

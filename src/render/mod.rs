@@ -13,6 +13,7 @@ mod furniture;
 mod gpu;
 mod image;
 mod intents;
+mod legend;
 mod map_layers;
 mod offscreen;
 mod opening;
@@ -33,6 +34,7 @@ pub use draw_list::{
 pub use furniture::{bar_length_m, furniture};
 pub use gpu::{Gpu, PRIMITIVES, Pane, Primitive, View};
 pub use image::{Clip, Image, Palette};
+pub use legend::legend;
 pub use offscreen::{Offscreen, RenderError, Shot};
 pub use opening::{opening_camera, spanning};
 pub use options::{Ghosts, Names, NoiseView, Path, PathKind, Trails, ViewOptions};

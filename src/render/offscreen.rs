@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::draw_list::{Anchor, DrawList, Label};
+use super::draw_list::{Anchor, DrawList, Label, Layer};
 use super::image::Image;
 use super::text::{draw_text, text_extent};
 use super::{Camera, Gpu, Pane, Style, furniture};
@@ -51,6 +51,8 @@ pub struct Shot {
     pub pixels_per_point: f64,
     /// More text, such as a caption.
     pub captions: Vec<Label>,
+    /// More symbols, in points from the middle of the picture, y up: a legend.
+    pub symbols: Layer,
 }
 
 impl Shot {
@@ -156,7 +158,8 @@ impl Offscreen {
 
     /// Sends what changed to the device; returns the labels of scale bar and north arrow.
     pub(super) fn upload(&mut self, list: &DrawList, shot: &Shot, style: &Style) -> Vec<Label> {
-        let (layer, labels) = furniture(&shot.camera, shot.points(), style);
+        let (mut layer, labels) = furniture(&shot.camera, shot.points(), style);
+        layer.append(&shot.symbols);
         let pixels = dvec2(f64::from(shot.size[0]), f64::from(shot.size[1]));
         self.uploaded = self.pane.prepare(
             (&self.device, &self.queue),

@@ -34,6 +34,7 @@ fn shot(centre: DVec2, points_per_m: f64) -> Shot {
         size: [320, 200],
         pixels_per_point: 1.0,
         captions: Vec::new(),
+        symbols: Layer::default(),
     }
 }
 

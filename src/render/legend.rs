@@ -1,0 +1,154 @@
+//! The legend of a picture: what the shapes and colours in it stand for, only what occurs.
+
+use super::agents::agent_color;
+use super::draw_list::{Anchor, Body, BodyShape, Label, Layer, Mark, MarkShape};
+use super::{Color, Style};
+use crate::geometry::DVec2;
+use crate::scene::{Agent, AgentKind, Role, Scene};
+
+/// Height of a row, points.
+const ROW: f64 = 19.0;
+/// Distance from the corner of the viewport, points.
+const MARGIN: f64 = 16.0;
+
+/// Rows in the lower left corner of a viewport of `size` points; coordinates as in [`super::furniture`].
+pub fn legend(scene: &Scene, size: DVec2, style: &Style) -> (Layer, Vec<Label>) {
+    let mut layer = Layer::default();
+    let mut labels = Vec::new();
+    let rows = rows(scene, style);
+    for (index, (text, symbol)) in rows.iter().enumerate() {
+        let y = -size.y / 2.0 + MARGIN + ROW * ((rows.len() - 1 - index) as f64 + 0.5);
+        let at = [(-size.x / 2.0 + MARGIN + 12.0) as f32, y as f32];
+        match *symbol {
+            Symbol::Body(shape, color) => layer.bodies.push(body(shape, color, at, style)),
+            Symbol::Mark(shape, color) => layer.marks.push(mark(shape, color, at, style)),
+        }
+        labels.push(Label {
+            text: (*text).to_owned(),
+            anchor: Anchor::Screen([(MARGIN + 31.0) as f32, (size.y / 2.0 - y) as f32]),
+            shift: [0.0; 2],
+            lift_m: 0.0,
+            align: [0.0, 0.5],
+            size: 12.0,
+            color: style.text,
+            halo: style.halo,
+        });
+    }
+    (layer, labels)
+}
+
+enum Symbol {
+    Body(BodyShape, Color),
+    Mark(MarkShape, Color),
+}
+
+fn rows(scene: &Scene, style: &Style) -> Vec<(&'static str, Symbol)> {
+    let is_fixed = |agent: &Agent| agent_color(scene, agent, style) == style.fixed;
+    let has = |wanted: &dyn Fn(&Agent) -> bool| scene.agents.iter().any(|agent| wanted(agent));
+    let mut rows = Vec::new();
+    let mut row = |text, is_shown: bool, symbol| {
+        if is_shown {
+            rows.push((text, symbol));
+        }
+    };
+    row(
+        "ego",
+        scene.ego().is_some(),
+        Symbol::Body(BodyShape::Ego, style.ego),
+    );
+    row(
+        "attacker",
+        has(&|agent| agent.role == Role::Attacker),
+        Symbol::Body(BodyShape::Vehicle, style.attacker),
+    );
+    row(
+        "generated",
+        has(&|agent| agent.role == Role::Other && !is_fixed(agent)),
+        Symbol::Body(BodyShape::Vehicle, style.free),
+    );
+    row(
+        "as recorded",
+        has(&|agent| agent.role == Role::Other && is_fixed(agent)),
+        Symbol::Body(BodyShape::Vehicle, style.fixed),
+    );
+    row(
+        "pedestrian",
+        has(&|agent| agent.kind == AgentKind::Pedestrian),
+        Symbol::Body(BodyShape::Pedestrian, style.fixed),
+    );
+    row(
+        "cyclist",
+        has(&|agent| agent.kind == AgentKind::Cyclist),
+        Symbol::Body(BodyShape::Cyclist, style.fixed),
+    );
+    row(
+        "goal",
+        !scene.goals.is_empty(),
+        Symbol::Mark(MarkShape::Flag, style.text),
+    );
+    row(
+        "intended contact",
+        !scene.attacks.is_empty(),
+        Symbol::Mark(MarkShape::Target, style.attacker),
+    );
+    rows
+}
+
+fn body(shape: BodyShape, color: Color, at: [f32; 2], style: &Style) -> Body {
+    let half = match shape {
+        BodyShape::Pedestrian => [4.5, 4.5],
+        BodyShape::Cyclist => [8.5, 3.5],
+        _ => [10.0, 4.75],
+    };
+    Body {
+        centre: at,
+        ahead: [1.0, 0.0],
+        half,
+        edge_width: if color == style.attacker { 2.0 } else { 1.0 },
+        fill: color,
+        edge: color.mixed(style.outline, 0.5),
+        nose: match shape {
+            BodyShape::Ego => Color::hex(0xff_ff_ff),
+            _ => color.mixed(style.outline, 0.6),
+        },
+        shape: shape as u32,
+        ..bytemuck::Zeroable::zeroed()
+    }
+}
+
+fn mark(shape: MarkShape, color: Color, at: [f32; 2], style: &Style) -> Mark {
+    let is_flag = shape == MarkShape::Flag;
+    Mark {
+        at,
+        shift: [0.0, if is_flag { -6.0 } else { 0.0 }],
+        radius: [0.0, if is_flag { 6.5 } else { 5.5 }],
+        stroke: 1.5,
+        fill: if is_flag { color } else { style.halo },
+        edge: color,
+        shape: shape as u32,
+        ..bytemuck::Zeroable::zeroed()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::geometry::dvec2;
+    use crate::scene::Track;
+    use std::sync::Arc;
+
+    #[test]
+    fn the_legend_names_only_what_occurs() {
+        let mut ego = Agent::new("e", AgentKind::Vehicle, Track::default());
+        ego.role = Role::Ego;
+        let walker = Agent::new("p", AgentKind::Pedestrian, Track::default());
+        let scene = Scene {
+            agents: vec![Arc::new(ego), Arc::new(walker)],
+            ..Scene::default()
+        };
+        let (layer, labels) = legend(&scene, dvec2(800.0, 600.0), &Style::print());
+        let texts: Vec<&str> = labels.iter().map(|label| label.text.as_str()).collect();
+        assert_eq!(texts, ["ego", "as recorded", "pedestrian"]);
+        assert_eq!(layer.bodies.len(), 3);
+    }
+}
