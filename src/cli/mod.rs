@@ -9,6 +9,7 @@
 )]
 
 mod batch;
+mod bench;
 mod check;
 mod convert;
 mod demonstration;
@@ -36,6 +37,8 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Command {
+    /// Measure the network on this machine, beside what the machine could do.
+    Bench(bench::Arguments),
     /// Judge a stored case again and compare it with what its recipe gives.
     Check(check::Arguments),
     /// Write a scene in another format, and read it again.
@@ -56,6 +59,7 @@ enum Command {
 pub fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let result = match arguments.command {
+        Some(Command::Bench(arguments)) => bench::run(&arguments),
         Some(Command::Check(arguments)) => check::run(&arguments),
         Some(Command::Convert(arguments)) => convert::run(&arguments),
         Some(Command::Eval(arguments)) => eval::run(&arguments),

@@ -15,11 +15,13 @@ mod kernels;
 mod linalg;
 mod network;
 mod prior;
+mod probe;
 mod profile;
 mod reference;
 mod weights;
 
 pub use network::Network;
+pub use probe::GemmProbe;
 pub use profile::{Part, Profile};
 pub use weights::{CARD, Config, Status, WeightsError};
 

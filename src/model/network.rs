@@ -164,21 +164,27 @@ impl Network {
         self.shared.pool.current_num_threads()
     }
 
-    /// Floating point operations of one step's products with weights and attention, for `agents` agents.
-    pub fn step_flops(&self, agents: usize) -> f64 {
+    /// Runs `work` on the network's pool.
+    pub(super) fn scope<'scope>(&self, work: impl FnOnce(&rayon::Scope<'scope>) + Send) {
+        self.shared.pool.scope(work);
+    }
+
+    /// Floating point operations of one step for `agents` agents: in products with weights, and in attention.
+    pub fn step_flops(&self, agents: usize) -> [f64; 2] {
         let config = &self.shared.config;
         let (width, heads) = (config.width as f64, config.heads as f64);
         let (tokens, lanes) = ((agents * T) as f64, (config.nearest_lanes + 1) as f64);
         let pairs = (agents * agents * T) as f64;
         let layers = config.layers as f64;
-        let per_token =
-            9.0 * width * width + 2.0 * width * config.hidden as f64 + 8.0 * heads * width;
-        let attention = tokens * width * 2.0 * (lanes + T as f64 + agents as f64);
-        let relation_use = pairs * (32.0 * heads + 32.0 * heads) + tokens * heads * 8.0 * 32.0;
-        let layer = tokens * per_token + attention + relation_use;
-        let inputs = tokens * width * (config.token_features() + CHANNELS) as f64;
-        let relations = pairs * (RELATION * 32 + 32 * 32) as f64;
-        2.0 * (layers * layer + inputs + relations)
+        // per token: map query and output, time 3 + 1, agents 3 + 1, relation values, MLP
+        let relation_values = heads * 8.0 * (32.0 + width);
+        let per_token = 10.0 * width * width + relation_values + 2.0 * width * config.hidden as f64;
+        let ends = (config.token_features() + CHANNELS) as f64 * width;
+        let relations = (RELATION * 32 + 32 * 32) as f64 + layers * 32.0 * heads;
+        let products = tokens * (layers * per_token + ends) + pairs * relations;
+        let keys = tokens * (lanes + T as f64) + pairs;
+        let attention = layers * (2.0 * width * keys + pairs * 32.0 * heads);
+        [2.0 * products, 2.0 * attention]
     }
 }
 

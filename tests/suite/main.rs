@@ -9,3 +9,4 @@ mod layers;
 mod pictures;
 mod reference;
 mod shaders;
+mod windows;

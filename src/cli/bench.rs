@@ -1,0 +1,338 @@
+//! `nearmiss bench`: how long the network takes on this machine, beside what the machine could do.
+
+use std::sync::Arc;
+use std::sync::OnceLock;
+use std::time::Instant;
+
+use serde::Serialize;
+
+use crate::codec::{Options, T, Window, decode};
+use crate::diffusion::{Denoise, NoiseMatrix, Prepare, Sampler, Schedule, Start};
+use crate::geometry::dvec2;
+use crate::model::{GemmProbe, Network, Part, Profile};
+use crate::rng::Seed;
+use crate::scene::{Agent, AgentId, Scene, ScheduleKind, Track, scene_from_json};
+use crate::sim::BUNDLED;
+
+/// Arguments of `nearmiss bench`.
+#[derive(clap::Args)]
+pub(super) struct Arguments {
+    /// Print JSON instead of a table.
+    #[arg(long)]
+    json: bool,
+    /// Threads of the network (0: all cores).
+    #[arg(long, default_value_t = 0)]
+    threads: usize,
+    /// Seconds spent on each figure.
+    #[arg(long, default_value_t = 1.0)]
+    seconds: f64,
+}
+
+#[derive(Serialize)]
+struct Machine {
+    cpu: String,
+    cores: usize,
+    threads: usize,
+    gemm_peak_gflops: f64,
+    weights: String,
+}
+
+#[derive(Serialize)]
+struct Row {
+    what: String,
+    value: f64,
+    unit: &'static str,
+}
+
+#[derive(Serialize)]
+struct Report {
+    machine: Machine,
+    rows: Vec<Row>,
+}
+
+pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
+    let network = Network::load_default_on(arguments.threads)?;
+    let report = measure(&network, arguments.seconds.max(0.05))?;
+    if arguments.json {
+        println!("{}", serde_json::to_string_pretty(&report)?);
+        return Ok(());
+    }
+    let machine = &report.machine;
+    println!(
+        "{}, {} cores, {} network threads, f32 GEMM peak {:.0} GFLOP/s, weights {}",
+        machine.cpu,
+        machine.cores,
+        machine.threads,
+        machine.gemm_peak_gflops,
+        &machine.weights[..12.min(machine.weights.len())],
+    );
+    for row in &report.rows {
+        println!("{:<52} {:>10.3} {}", row.what, row.value, row.unit);
+    }
+    Ok(())
+}
+
+fn measure(network: &Network, seconds: f64) -> anyhow::Result<Report> {
+    let mut rows = Vec::new();
+    let mut row = |what: &str, value: f64, unit: &'static str| {
+        rows.push(Row {
+            what: what.to_owned(),
+            value,
+            unit,
+        });
+    };
+    let mut probe = GemmProbe::new(network);
+    let mut operations = 0.0;
+    let fastest = times(seconds, || operations = probe.run(network))[0];
+    let peak = operations / fastest;
+    for agents in [8, 16, 32] {
+        let bench = Bench::new(agents)?;
+        let mut step = bench.step(network, 1)?;
+        let milliseconds = 1e3 * median(&times(seconds, &mut step));
+        row(
+            &format!("denoising step, A={agents}, T={T}"),
+            milliseconds,
+            "ms",
+        );
+        let flops: f64 = network.step_flops(agents).iter().sum();
+        let share = 100.0 * flops / (milliseconds / 1e3) / peak;
+        row(
+            &format!("  of the GEMM peak over the whole step, A={agents}"),
+            share,
+            "%",
+        );
+    }
+    let bench = Bench::new(32)?;
+    let profile = Arc::new(Profile::new(nanoseconds));
+    let mut step = bench.step(&network.profiled(Arc::clone(&profile)), 1)?;
+    let before = Part::ALL.map(|part| profile.nanoseconds(part));
+    let count = times(seconds, &mut step).len() as f64;
+    for (part, before) in Part::ALL.into_iter().zip(before) {
+        let spent = (profile.nanoseconds(part) - before) as f64 * 1e-6;
+        let each = spent / count / network.threads() as f64;
+        row(&format!("  {} in a step, A=32", part.word()), each, "ms");
+        if part == Part::Matmul {
+            let [products, _] = network.step_flops(32);
+            let share = 100.0 * products / (each / 1e3) / peak;
+            row(
+                "  of the GEMM peak over products with weights, A=32",
+                share,
+                "%",
+            );
+        }
+    }
+    let mut six = Bench::new(8)?.step(network, 6)?;
+    let each = 1e3 * median(&times(seconds, &mut six)) / 6.0;
+    row(
+        "denoising step per sample, six samples at once, A=8",
+        each,
+        "ms",
+    );
+    let mut plain = bench.step(&network.reference(), 1)?;
+    row(
+        "denoising step in plain candle operations, A=32",
+        1e3 * median(&times(seconds, &mut plain)),
+        "ms",
+    );
+    let mut prior = bench.step(&network.prior_only(), 1)?;
+    row(
+        "the prior alone, A=32",
+        1e3 * median(&times(seconds, &mut prior)),
+        "ms",
+    );
+    let prepare = times(seconds, || {
+        let _job = network.prepare(&bench.window());
+    });
+    row(
+        "window and map encoding, A=32",
+        1e3 * median(&prepare),
+        "ms",
+    );
+    let scene = times(seconds, || bench.whole_scene(network));
+    row(
+        "8 s scene, full schedule in 32 steps, A=32",
+        1e3 * median(&scene),
+        "ms",
+    );
+    row(
+        "reaction: edit, one step, new scene, A=32",
+        1e3 * bench.reaction(network, seconds)?,
+        "ms",
+    );
+    Ok(Report {
+        machine: Machine {
+            cpu: cpu_name(),
+            cores: std::thread::available_parallelism().map_or(1, usize::from),
+            threads: network.threads(),
+            gemm_peak_gflops: peak / 1e9,
+            weights: network.hash().to_owned(),
+        },
+        rows,
+    })
+}
+
+/// A scene with a given number of agents: the first bundled one with agents taken away or set beside themselves.
+struct Bench {
+    scene: Scene,
+}
+
+impl Bench {
+    fn new(agents: usize) -> anyhow::Result<Self> {
+        let (name, text) = BUNDLED[0];
+        let mut scene = scene_from_json(text.as_bytes(), name)?;
+        let here = |agent: &Arc<Agent>| agent.track.get(scene.now).is_some();
+        let present: Vec<Arc<Agent>> = scene
+            .agents
+            .iter()
+            .filter(|agent| here(agent))
+            .cloned()
+            .collect();
+        anyhow::ensure!(
+            !present.is_empty(),
+            "bundled scene {name} has nobody at the present"
+        );
+        scene.agents = (0..agents)
+            .map(|index| {
+                let original = &present[index % present.len()];
+                let aside = dvec2(0.0, 3.0) * (index / present.len()) as f64;
+                let states = original.track.states().iter().map(|state| {
+                    state.map(|mut state| {
+                        state.position += aside;
+                        state
+                    })
+                });
+                Arc::new(Agent {
+                    id: AgentId::new(index.to_string()),
+                    track: Track::new(states.collect()),
+                    ..Agent::clone(original)
+                })
+            })
+            .collect();
+        scene.goals.clear();
+        scene.attacks.clear();
+        Ok(Self { scene })
+    }
+
+    fn window(&self) -> Window {
+        let options = Options {
+            radius_m: 1e4,
+            ..Options::default()
+        };
+        Window::new(&self.scene, &options)
+    }
+
+    /// A run from pure noise with a goal for every other agent.
+    fn sampler(
+        &self,
+        window: &Window,
+        network: &Network,
+        samples: usize,
+    ) -> anyhow::Result<Sampler> {
+        let mut matrix = NoiseMatrix::futures(window.agents());
+        for agent in (0..window.agents()).step_by(2) {
+            matrix.set(agent, T - 1, 0.0);
+        }
+        let kind = ScheduleKind::Full;
+        let schedule = Schedule::new(kind, Schedule::paper_steps(kind), &matrix);
+        Ok(Sampler::new(Start {
+            window,
+            given: &window.normalised(network.scale()),
+            matrix: &matrix,
+            schedule: &schedule,
+            seed: Seed(1),
+            sample: 0,
+            samples,
+            temperature: 0.5,
+        })?)
+    }
+
+    /// One step of the network, the posterior's gains known only for the levels of that step.
+    fn step(&self, network: &Network, samples: usize) -> anyhow::Result<impl FnMut() + use<>> {
+        let window = self.window();
+        let sampler = self.sampler(&window, network, samples)?;
+        let mut job = network.prepare(&window)?;
+        let noisy = sampler.tokens().to_vec();
+        let mut levels = sampler.levels().to_vec();
+        let mut clean = vec![0.0; noisy.len()];
+        let mut count = 0_u32;
+        Ok(move || {
+            // new levels every time, as in a run: nothing is remembered from the step before
+            count += 1;
+            for level in levels.iter_mut().filter(|level| **level > 0.0) {
+                *level = 1.0 - 0.9 * f64::from(count).mul_add(0.618_034, 0.0).fract() as f32;
+            }
+            let _result = job.denoise(&noisy, &levels, &mut clean);
+        })
+    }
+
+    fn whole_scene(&self, network: &Network) {
+        let window = self.window();
+        let made = (|| -> anyhow::Result<Scene> {
+            let mut sampler = self.sampler(&window, network, 1)?;
+            let mut job = network.prepare(&window)?;
+            while !sampler.finished() {
+                sampler.step(&mut *job, &mut [])?;
+            }
+            let states = window.states(sampler.tokens(), network.scale());
+            Ok(decode(&self.scene, &window, &states))
+        })();
+        debug_assert!(made.is_ok());
+    }
+
+    /// Median time from an edit during a run to the scene after the next step, s.
+    fn reaction(&self, network: &Network, seconds: f64) -> anyhow::Result<f64> {
+        let window = self.window();
+        let mut job: Box<dyn Denoise + Send> = network.prepare(&window)?;
+        let mut spent = Vec::new();
+        let begin = Instant::now();
+        while begin.elapsed().as_secs_f64() < seconds || spent.is_empty() {
+            let mut sampler = self.sampler(&window, network, 1)?;
+            for token in [T - 1, T - 2, T - 3, T - 4, T - 5, T - 6] {
+                sampler.step(&mut *job, &mut [])?;
+                let start = Instant::now();
+                let value = window.normalise(0, token, window.state(0, token), network.scale());
+                sampler.overwrite(0, token, value);
+                sampler.step(&mut *job, &mut [])?;
+                let states = window.states(sampler.clean(), network.scale());
+                let _scene = decode(&self.scene, &window, &states);
+                spent.push(start.elapsed().as_secs_f64());
+            }
+        }
+        spent.sort_by(f64::total_cmp);
+        Ok(median(&spent))
+    }
+}
+
+/// Times of as many runs as fit into `seconds` (at least three, after one to warm up), s, sorted.
+fn times(seconds: f64, mut work: impl FnMut()) -> Vec<f64> {
+    work();
+    let begin = Instant::now();
+    let mut spent = Vec::new();
+    while spent.len() < 3 || begin.elapsed().as_secs_f64() < seconds {
+        let start = Instant::now();
+        work();
+        spent.push(start.elapsed().as_secs_f64());
+    }
+    spent.sort_by(f64::total_cmp);
+    spent
+}
+
+fn median(sorted: &[f64]) -> f64 {
+    sorted[sorted.len() / 2]
+}
+
+fn nanoseconds() -> u64 {
+    static START: OnceLock<Instant> = OnceLock::new();
+    START.get_or_init(Instant::now).elapsed().as_nanos() as u64
+}
+
+/// The processor's name where the system tells it.
+fn cpu_name() -> String {
+    let told = std::fs::read_to_string("/proc/cpuinfo")
+        .ok()
+        .and_then(|text| {
+            let line = text.lines().find(|line| line.starts_with("model name"))?;
+            Some(line.split(':').nth(1)?.trim().to_owned())
+        });
+    told.unwrap_or_else(|| std::env::consts::ARCH.to_owned())
+}
