@@ -83,37 +83,52 @@ fn measure(network: &Network, seconds: f64) -> anyhow::Result<Report> {
     };
     let mut probe = GemmProbe::new(network);
     let mut operations = 0.0;
-    let fastest = times(seconds, || operations = probe.run(network))[0];
-    let peak = operations / fastest;
+    let peak = {
+        let spent = spend(seconds, || operations = probe.run(network));
+        let threads = network.threads() as f64;
+        let wall = operations / spent.wall_s[0];
+        spent
+            .processor_s
+            .map_or(wall, |each| wall.max(operations / each * threads))
+    };
     for agents in [8, 16, 32] {
         let bench = Bench::new(agents)?;
         let mut step = bench.step(network, 1)?;
-        let milliseconds = 1e3 * median(&times(seconds, &mut step));
+        let spent = spend(seconds, &mut step);
+        let busy = spent.busy_s(network);
+        let flops: f64 = network.step_flops(agents).iter().sum();
         row(
             &format!("denoising step, A={agents}, T={T}"),
-            milliseconds,
+            1e3 * spent.median_s(),
             "ms",
         );
-        let flops: f64 = network.step_flops(agents).iter().sum();
-        let share = 100.0 * flops / (milliseconds / 1e3) / peak;
+        row(
+            &format!("  processor time per thread, A={agents}"),
+            1e3 * busy,
+            "ms",
+        );
         row(
             &format!("  of the GEMM peak over the whole step, A={agents}"),
-            share,
+            100.0 * flops / busy / peak,
             "%",
         );
     }
     let bench = Bench::new(32)?;
     let profile = Arc::new(Profile::new(nanoseconds));
     let mut step = bench.step(&network.profiled(Arc::clone(&profile)), 1)?;
-    let before = Part::ALL.map(|part| profile.nanoseconds(part));
-    let count = times(seconds, &mut step).len() as f64;
-    for (part, before) in Part::ALL.into_iter().zip(before) {
-        let spent = (profile.nanoseconds(part) - before) as f64 * 1e-6;
-        let each = spent / count / network.threads() as f64;
-        row(&format!("  {} in a step, A=32", part.word()), each, "ms");
+    let spent = spend(seconds, &mut step);
+    let parts = Part::ALL.map(|part| profile.nanoseconds(part) as f64);
+    let sum: f64 = parts.iter().sum();
+    for (part, nanoseconds) in Part::ALL.into_iter().zip(parts) {
+        let each = nanoseconds / sum * spent.busy_s(network);
+        row(
+            &format!("  {} in a step, A=32", part.word()),
+            1e3 * each,
+            "ms",
+        );
         if part == Part::Matmul {
             let [products, _] = network.step_flops(32);
-            let share = 100.0 * products / (each / 1e3) / peak;
+            let share = 100.0 * products / each / peak;
             row(
                 "  of the GEMM peak over products with weights, A=32",
                 share,
@@ -122,7 +137,7 @@ fn measure(network: &Network, seconds: f64) -> anyhow::Result<Report> {
         }
     }
     let mut six = Bench::new(8)?.step(network, 6)?;
-    let each = 1e3 * median(&times(seconds, &mut six)) / 6.0;
+    let each = 1e3 * spend(seconds, &mut six).median_s() / 6.0;
     row(
         "denoising step per sample, six samples at once, A=8",
         each,
@@ -131,27 +146,32 @@ fn measure(network: &Network, seconds: f64) -> anyhow::Result<Report> {
     let mut plain = bench.step(&network.reference(), 1)?;
     row(
         "denoising step in plain candle operations, A=32",
-        1e3 * median(&times(seconds, &mut plain)),
+        1e3 * spend(seconds, &mut plain).median_s(),
         "ms",
     );
     let mut prior = bench.step(&network.prior_only(), 1)?;
     row(
         "the prior alone, A=32",
-        1e3 * median(&times(seconds, &mut prior)),
+        1e3 * spend(seconds, &mut prior).median_s(),
         "ms",
     );
-    let prepare = times(seconds, || {
+    let prepare = spend(seconds, || {
         let _job = network.prepare(&bench.window());
     });
     row(
         "window and map encoding, A=32",
-        1e3 * median(&prepare),
+        1e3 * prepare.median_s(),
         "ms",
     );
-    let scene = times(seconds, || bench.whole_scene(network));
+    let scene = spend(seconds, || bench.whole_scene(network));
     row(
         "8 s scene, full schedule in 32 steps, A=32",
-        1e3 * median(&scene),
+        1e3 * scene.median_s(),
+        "ms",
+    );
+    row(
+        "  processor time per thread",
+        1e3 * scene.busy_s(network),
         "ms",
     );
     row(
@@ -303,18 +323,57 @@ impl Bench {
     }
 }
 
-/// Times of as many runs as fit into `seconds` (at least three, after one to warm up), s, sorted.
-fn times(seconds: f64, mut work: impl FnMut()) -> Vec<f64> {
+/// What a piece of work took.
+struct Spent {
+    /// Wall times, s, sorted.
+    wall_s: Vec<f64>,
+    /// Mean processor time of all threads together, s, where the system tells.
+    processor_s: Option<f64>,
+}
+
+impl Spent {
+    fn median_s(&self) -> f64 {
+        median(&self.wall_s)
+    }
+
+    /// Time a thread of the network was busy, s: processor time where known, so that other programs on the machine
+    /// count little; else wall time.
+    fn busy_s(&self, network: &Network) -> f64 {
+        self.processor_s
+            .map_or(self.median_s(), |all| all / network.threads() as f64)
+    }
+}
+
+/// Runs `work` as often as fits into `seconds` (at least three times, after once to warm up).
+fn spend(seconds: f64, mut work: impl FnMut()) -> Spent {
     work();
     let begin = Instant::now();
-    let mut spent = Vec::new();
-    while spent.len() < 3 || begin.elapsed().as_secs_f64() < seconds {
+    let processor = processor_s();
+    let mut wall_s = Vec::new();
+    while wall_s.len() < 3 || begin.elapsed().as_secs_f64() < seconds {
         let start = Instant::now();
         work();
-        spent.push(start.elapsed().as_secs_f64());
+        wall_s.push(start.elapsed().as_secs_f64());
     }
-    spent.sort_by(f64::total_cmp);
-    spent
+    let spent = processor
+        .zip(processor_s())
+        .map(|(before, after)| after - before);
+    let processor_s = spent.map(|spent| spent / wall_s.len() as f64);
+    wall_s.sort_by(f64::total_cmp);
+    Spent {
+        wall_s,
+        processor_s,
+    }
+}
+
+/// Processor time of all threads so far, s, where the system tells it to the nanosecond (Linux).
+fn processor_s() -> Option<f64> {
+    let mut nanoseconds = 0.0;
+    for task in std::fs::read_dir("/proc/self/task").ok()? {
+        let text = std::fs::read_to_string(task.ok()?.path().join("schedstat")).ok()?;
+        nanoseconds += text.split(' ').next()?.parse::<f64>().ok()?;
+    }
+    Some(nanoseconds * 1e-9)
 }
 
 fn median(sorted: &[f64]) -> f64 {
