@@ -71,7 +71,7 @@ pub(super) fn heading_between(
 /// (more than a quarter turn, or 60 m/s on average). `None` where a neighbour is missing.
 pub(super) fn at_time(track: &Track, time_s: f64, dt_s: f64) -> Option<State> {
     let frame = time_s / dt_s;
-    if !(frame >= -1e-4) {
+    if frame.is_nan() || frame < -1e-4 {
         return None;
     }
     let below = (frame + 1e-4).floor();

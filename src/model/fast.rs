@@ -332,14 +332,23 @@ impl Fast {
                 Scratch::default,
                 |scratch, (index, ((h, together), features))| {
                     timed(inputs.profile, Part::Matmul, || {
-                        self.input.apply(features, h)
+                        self.input.apply(features, h);
                     });
                     for row in h.chunks_exact_mut(T * width) {
                         for (value, time) in row.iter_mut().zip(&self.token_time) {
                             *value += time;
                         }
                     }
-                    self.before_agents(0, index, inputs, h, together, scratch);
+                    self.before_agents(
+                        At {
+                            layer: 0,
+                            block: index,
+                        },
+                        inputs,
+                        h,
+                        together,
+                        scratch,
+                    );
                 },
             );
         for layer in 0..self.layers.len() {
@@ -351,9 +360,27 @@ impl Fast {
                 .for_each_init(
                     Scratch::default,
                     |scratch, (index, ((h, together), out))| {
-                        self.after_agents(layer, index, inputs, h, &seen, scratch);
+                        self.after_agents(
+                            At {
+                                layer,
+                                block: index,
+                            },
+                            inputs,
+                            h,
+                            &seen,
+                            scratch,
+                        );
                         if layer + 1 < self.layers.len() {
-                            self.before_agents(layer + 1, index, inputs, h, together, scratch);
+                            self.before_agents(
+                                At {
+                                    layer: layer + 1,
+                                    block: index,
+                                },
+                                inputs,
+                                h,
+                                together,
+                                scratch,
+                            );
                         } else {
                             self.finish(inputs, h, out, scratch);
                         }
@@ -391,8 +418,10 @@ impl Fast {
     /// Map and temporal attention of a block of agents, and its queries, keys and values for the spatial one.
     fn before_agents(
         &self,
-        layer: usize,
-        index: usize,
+        At {
+            layer,
+            block: index,
+        }: At,
         inputs: &StepInputs<'_>,
         h: &mut [f32],
         together: &mut [f32],
@@ -409,11 +438,11 @@ impl Fast {
         let read = sized(&mut scratch.read, rows * width);
 
         timed(profile, Part::Elementwise, || {
-            normalise_rows(h, x, width, Modulation::None)
+            normalise_rows(h, x, width, Modulation::None);
         });
         let query = sized(&mut scratch.wide, rows * 2 * width);
         timed(profile, Part::Matmul, || {
-            this.map_query.apply(x, &mut query[..rows * width])
+            this.map_query.apply(x, &mut query[..rows * width]);
         });
         timed(profile, Part::Attention, || {
             let memory = inputs.memory;
@@ -492,7 +521,7 @@ impl Fast {
         timed(profile, Part::Matmul, || this.time_out.add(read, h));
 
         timed(profile, Part::Elementwise, || {
-            normalise_rows(h, x, width, Modulation::None)
+            normalise_rows(h, x, width, Modulation::None);
         });
         timed(profile, Part::Matmul, || this.agents.apply(x, together));
     }
@@ -500,8 +529,10 @@ impl Fast {
     /// The rest of a layer after the spatial attention: its output and the MLP.
     fn after_agents(
         &self,
-        layer: usize,
-        index: usize,
+        At {
+            layer,
+            block: index,
+        }: At,
         inputs: &StepInputs<'_>,
         h: &mut [f32],
         seen: &[f32],
@@ -532,7 +563,7 @@ impl Fast {
         let hidden = sized(&mut scratch.hidden, rows * this.first.outputs);
         timed(profile, Part::Matmul, || this.first.product(x, hidden));
         timed(profile, Part::Elementwise, || {
-            gelu_rows(hidden, &this.first.bias)
+            gelu_rows(hidden, &this.first.bias);
         });
         timed(profile, Part::Matmul, || this.second.add(hidden, h));
     }
@@ -647,7 +678,7 @@ impl Fast {
                     );
                 });
                 timed(inputs.profile, Part::Elementwise, || {
-                    gelu_rows(hidden, &first.bias)
+                    gelu_rows(hidden, &first.bias);
                 });
                 timed(inputs.profile, Part::Matmul, || {
                     second.apply(hidden, encoded);
@@ -667,6 +698,14 @@ impl Fast {
             });
         all
     }
+}
+
+/// A place in a step.
+#[derive(Clone, Copy)]
+struct At {
+    layer: usize,
+    /// Number of the block of agents.
+    block: usize,
 }
 
 /// Relations of all pairs at all tokens.

@@ -75,7 +75,7 @@ pub(super) fn ln<S: Simd>(simd: S, x: S::f32s) -> S::f32s {
         -1.666_805_8e-1,
         2.000_071_5e-1,
         -2.499_999_4e-1,
-        3.333_333_1e-1,
+        3.333_333e-1,
     ] {
         series = simd.mul_add_e_f32s(series, t, constant(term));
     }
@@ -232,7 +232,7 @@ pub(super) fn normalise_rows(
             }
         }
     }
-    assert!(width % 16 == 0, "rows of a multiple of 16 numbers");
+    assert!(width.is_multiple_of(16), "rows of a multiple of 16 numbers");
     dispatch(Op {
         rows,
         out,

@@ -231,7 +231,10 @@ fn read_config(text: Option<&String>) -> Result<Config, WeightsError> {
     }
     let small =
         config.heads > 0 && config.width <= 4096 && config.hidden <= 16_384 && config.layers <= 64;
-    if !small || config.width % (16 * config.heads) != 0 || config.hidden % 16 != 0 {
+    if !small
+        || !config.width.is_multiple_of(16 * config.heads)
+        || !config.hidden.is_multiple_of(16)
+    {
         return refuse(format!("sizes {config:?} are not supported"));
     }
     Ok(config)
@@ -250,7 +253,8 @@ fn read_prior(file: &SafeTensors<'_>) -> Result<PriorTensors, WeightsError> {
     }
     let view = tensor(file, "prior.scale")?;
     let numbers = floats("prior.scale", &view)?;
-    if numbers.len() != T * CHANNELS || numbers.iter().any(|&scale| !(scale > 0.0)) {
+    if numbers.len() != T * CHANNELS || numbers.iter().any(|&scale| scale.is_nan() || scale <= 0.0)
+    {
         return Err(wrong("prior.scale", "must hold [21, 6] positive numbers"));
     }
     let scale = Scale(std::array::from_fn(|token| {

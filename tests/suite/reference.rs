@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use nearmiss::codec::{CHANNELS, LanePiece, NOW, PIECE_POINTS, Row, T, Window};
-use nearmiss::diffusion::{Denoise as _, Prepare as _};
+use nearmiss::diffusion::Prepare as _;
 use nearmiss::geometry::{DVec2, dvec2};
 use nearmiss::map::LaneKind;
 use nearmiss::model::{Network, Status};
@@ -32,7 +32,7 @@ fn numbers(file: &SafeTensors<'_>, name: &str) -> Option<(Vec<usize>, Vec<f64>)>
             .map(|bytes| i64::from_le_bytes(bytes.try_into().unwrap()) as f64)
             .collect(),
         Dtype::U8 => data.iter().map(|&byte| f64::from(byte)).collect(),
-        other => panic!("{name} is {other:?}"),
+        other => unreachable!("{name} is {other:?}"),
     };
     Some((view.shape().to_vec(), numbers))
 }
