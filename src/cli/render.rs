@@ -105,6 +105,29 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// Writes several moments of a scene side by side as PNG; says what drew them.
+pub(super) fn write_strip(scene: &Scene, times_s: &[f64], path: &Path) -> anyhow::Result<String> {
+    let arguments = Arguments {
+        scene: PathBuf::new(),
+        pick: None,
+        out: path.to_owned(),
+        time: None,
+        at: times_s.to_vec(),
+        size: None,
+        style: "dark".to_owned(),
+        follow: false,
+        span: None,
+        scale: 1.0,
+        fps: 10.0,
+        seconds: None,
+        trails: "all".to_owned(),
+        names: "parts".to_owned(),
+        ghosts: true,
+    };
+    let mut file = std::fs::File::create(path)?;
+    Studio::new(&arguments, scene, false)?.write_picture(&arguments, &mut file)
+}
+
 /// Everything that stays the same from frame to frame.
 struct Studio<'a> {
     scene: &'a Scene,

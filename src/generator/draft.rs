@@ -17,7 +17,7 @@ use crate::scene::{
 /// Noise level of agents an edited agent meets.
 const MET_LEVEL: f64 = 0.5;
 /// Boxes nearer than this at the same time meet, m.
-const MEETS_M: f64 = 4.0;
+const MEETS_M: f64 = 3.0;
 
 /// What happens to a row.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -179,7 +179,7 @@ fn parts(
     window.rows.iter().enumerate().map(part).collect()
 }
 
-/// Rows that come within four metres of a touched agent: of its present future, or of the way it is asked to take.
+/// Rows that come within three metres of a touched agent: of the way it is asked to take, else of its present future.
 fn met(
     scene: &Scene,
     window: &Window,
@@ -192,11 +192,7 @@ fn met(
         let Some(row) = window.row_of(id) else {
             continue;
         };
-        let mut ways: Vec<Vec<Option<State>>> = vec![
-            (NOW + 1..T)
-                .map(|token| window.known[row * T + token].then(|| *window.state(row, token)))
-                .collect(),
-        ];
+        let mut ways: Vec<Vec<Option<State>>> = Vec::new();
         for goal in goals.iter().filter(|goal| goal.agent == *id) {
             let (due, state) = goal_state(scene, window, row, goal);
             let from = window.state(row, NOW);
@@ -212,6 +208,14 @@ fn met(
         for aim in aims.iter().filter(|aim| aim.attack.attacker == *id) {
             let every_half_second = aim.path.iter().skip(5).step_by(5);
             ways.push(every_half_second.map(|state| Some(*state)).collect());
+        }
+        if ways.is_empty() {
+            let known = |token: usize| window.known[row * T + token];
+            ways.push(
+                (NOW + 1..T)
+                    .map(|token| known(token).then(|| *window.state(row, token)))
+                    .collect(),
+            );
         }
         for other in (0..window.agents()).filter(|&other| other != row) {
             let near = ways.iter().any(|way| {
@@ -297,7 +301,7 @@ impl Draft<'_> {
 }
 
 /// Level at which the attacker's proposed way is hinted at between the present and the contact.
-const WAY_LEVEL: f64 = 0.35;
+const WAY_LEVEL: f64 = 0.2;
 
 /// The level whose noise has the tolerance as standard deviation: tan(π k / 2) = tolerance / spread, with the spread
 /// of traffic at that time, 0.15 m · t^2.3 (0.15 m at 0.5 s, 18 m at 8 s); kept within 0.02 to 0.7.

@@ -128,7 +128,7 @@ pub fn escape(scene: &Scene, ego: &AgentId, contact: &Contact) -> Option<Escape>
     }
     let found = layer.first().copied();
     let path = found.map_or(Vec::new(), |node| {
-        world.path(scene, agent, &all, &trail, node, from_s)
+        world.path(scene, agent, (&all, &trail), node, from_s)
     });
     let (brake, across) = found.map_or((0.0, 0.0), |node| (node.brake, node.across));
     let reason = if found.is_some() {
@@ -285,8 +285,7 @@ impl<'a> World<'a> {
         &self,
         scene: &Scene,
         ego: &Agent,
-        all: &[Node],
-        trail: &[(Pose, f64)],
+        (all, trail): (&[Node], &[(Pose, f64)]),
         end: Node,
         from_s: f64,
     ) -> Vec<State> {

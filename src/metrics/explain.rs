@@ -41,9 +41,10 @@ pub struct Explained {
 
 /// All metrics that apply to `scene`: displacement from the log only where a model wrote the future, goals only
 /// where there are any. Agents judged are those the model made, else all vehicles; tokens a goal fixed and agents
-/// that were kept do not count towards displacement.
+/// that were kept do not count towards displacement. An attack is measured up to its contact.
 pub fn explain(scene: &Scene) -> Vec<Explained> {
-    let grid = Grid::half_seconds(scene);
+    let end_s = contact_time(scene).unwrap_or(f64::INFINITY);
+    let grid = Grid::half_seconds(scene).until(end_s);
     let (made, kept) = made_and_kept(scene);
     let judged: BTreeSet<AgentId> = match &made {
         Some(made) => made.clone(),
@@ -65,7 +66,7 @@ pub fn explain(scene: &Scene) -> Vec<Explained> {
     };
     let result = Samples::new(scene, &grid, part);
     let log = Samples::new(&logged(scene), &grid, part);
-    let fine = Samples::new(scene, &Grid::frames(scene), part);
+    let fine = Samples::new(scene, &Grid::frames(scene).until(end_s), part);
     let mut found = Vec::new();
     if made.is_some() {
         found.extend(displacement_rows(scene, &result, &log, &kept));
@@ -80,6 +81,29 @@ pub fn explain(scene: &Scene) -> Vec<Explained> {
         found.extend(standing_row(&result, &log));
     }
     found
+}
+
+/// When the first attacker touches its target, scene time.
+fn contact_time(scene: &Scene) -> Option<f64> {
+    let grid = Grid::frames(scene);
+    let contact = |attack: &crate::scene::Attack| {
+        let pair = Samples::new(scene, &grid, |agent| {
+            if agent.id == attack.attacker || agent.id == attack.target {
+                super::Part::Judged
+            } else {
+                super::Part::Absent
+            }
+        });
+        let [one, two] = pair.rows.as_slice() else {
+            return None;
+        };
+        Some(super::first_contact(&pair, one, two)?.time_s)
+    };
+    scene
+        .attacks
+        .iter()
+        .filter_map(contact)
+        .min_by(f64::total_cmp)
 }
 
 /// The scene with every agent's track as first recorded.

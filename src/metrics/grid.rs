@@ -40,6 +40,15 @@ impl Grid {
         }
     }
 
+    /// The same grid without the times after `time_s`; the present stays.
+    pub fn until(&self, time_s: f64) -> Self {
+        let kept = self.times_s.iter().filter(|&&at| at <= time_s + 1e-6);
+        Self {
+            times_s: self.times_s[..kept.count().max(self.present + 1)].to_vec(),
+            present: self.present,
+        }
+    }
+
     /// Positions after the present.
     pub fn future(&self) -> std::ops::Range<usize> {
         self.present + 1..self.times_s.len()

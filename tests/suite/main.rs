@@ -1,6 +1,7 @@
-//! The outside view, one binary: who may use whom (`layers`), real files (`importers`), shaders and pictures
+//! The outside view, one binary: cases made and checked (`cases`), who may use whom (`layers`), real files (`importers`), shaders and pictures
 //! (`shaders`, `pictures`), the command line (`commands`), the window (`window`).
 
+mod cases;
 mod commands;
 mod damaged_xml;
 mod importers;

@@ -1,0 +1,170 @@
+//! Cases made, checked and judged with the weights that come with the program.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use serde_json::Value;
+
+use crate::commands::nearmiss;
+
+fn scene(name: &str) -> String {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("scenes");
+    path.join(format!("{name}.json")).display().to_string()
+}
+
+/// Runs `generate` on the bundled left turn into `folder`; the objects it printed.
+fn generate(folder: &Path, more: &[&str]) -> Vec<Value> {
+    let (scene, out) = (scene("left-turn"), folder.display().to_string());
+    let mut arguments = vec!["generate", &scene, "--out", &out, "--steps", "4", "--json"];
+    arguments.extend(more);
+    let output = nearmiss(&arguments);
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{errors}");
+    let text = String::from_utf8(output.stdout).expect("UTF-8");
+    text.lines()
+        .map(|line| serde_json::from_str(line).expect("one object a line"))
+        .collect()
+}
+
+fn file_of(case: &Value) -> PathBuf {
+    PathBuf::from(case["file"].as_str().expect("a file"))
+}
+
+#[test]
+fn an_attack_on_the_bundled_scene_touches_and_its_file_regenerates_to_the_bit() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let cases = generate(folder.path(), &["--task", "attack"]);
+    let gates = cases[0]["gates"].as_array().expect("gates");
+    let contact = gates.iter().find(|gate| gate["gate"] == "contact");
+    assert_eq!(contact.expect("the gate")["passed"], true);
+    assert!(!cases[0]["metrics"].as_array().expect("metrics").is_empty());
+
+    let file = file_of(&cases[0]);
+    let path = file.display().to_string();
+    let output = nearmiss(&["check", &path, "--json"]);
+    assert!(output.status.success());
+    let report: Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    assert_eq!(
+        (&report["holds"], &report["seed"]),
+        (&true.into(), &1.into())
+    );
+
+    let text = fs::read_to_string(&file).expect("the case");
+    let changed = text.replacen("\"temperature\": 0.5", "\"temperature\": 0.6", 1);
+    assert_ne!(text, changed);
+    fs::write(&file, changed).expect("writable");
+    assert_eq!(nearmiss(&["check", &path]).status.code(), Some(1));
+}
+
+#[test]
+fn the_same_seed_gives_the_same_bytes_and_shards_split_a_batch() {
+    let (one, two) = (
+        tempfile::tempdir().expect("a folder"),
+        tempfile::tempdir().expect("a folder"),
+    );
+    let all = generate(one.path(), &["--samples", "2", "--seed", "7"]);
+    let first = generate(
+        two.path(),
+        &["--samples", "2", "--seed", "7", "--shard", "1/2"],
+    );
+    assert_eq!((all.len(), first.len()), (2, 1));
+    let name = file_of(&first[0]);
+    let twin = one.path().join(name.file_name().expect("a name"));
+    assert_eq!(
+        fs::read(&name).expect("case"),
+        fs::read(twin).expect("case")
+    );
+}
+
+#[test]
+fn a_goal_is_reached_and_every_step_is_kept_on_request() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let cases = generate(folder.path(), &["--task", "goal", "--keep-steps"]);
+    let metrics = cases[0]["metrics"].as_array().expect("metrics");
+    let miss = metrics
+        .iter()
+        .find(|metric| metric["name"] == "goal_miss_m");
+    // goals are known tokens: met to the file's grid
+    assert!(miss.expect("goals")["value"].as_f64().expect("number") < 1e-3);
+    let steps = file_of(&cases[0]).with_extension("steps");
+    assert_eq!(fs::read_dir(steps).expect("a folder").count(), 4);
+}
+
+#[test]
+fn impossible_wishes_end_with_one_sentence_and_code_one() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (scene, out) = (scene("empty-road"), folder.path().display().to_string());
+    let output = nearmiss(&["generate", &scene, "--out", &out, "--task", "attack"]);
+    assert_eq!(output.status.code(), Some(1));
+    let errors = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(
+        errors.contains("can attack") || errors.contains("ego"),
+        "{errors}"
+    );
+}
+
+#[test]
+fn tables_have_the_floor_and_the_baselines_with_stable_keys() {
+    let scene = scene("left-turn");
+    let output = nearmiss(&[
+        "eval",
+        &scene,
+        "--task",
+        "goal",
+        "--methods",
+        "log,hermite,prior,full",
+        "--steps",
+        "2",
+        "--windows",
+        "1",
+        "--json",
+    ]);
+    assert!(output.status.success());
+    let table: Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    let rows = table["rows"].as_array().expect("rows");
+    assert_eq!(rows.len(), 4);
+    for key in [
+        "task",
+        "method",
+        "schedule",
+        "steps",
+        "temperature",
+        "windows",
+        "agents",
+        "ade_m",
+        "ade_moving_m",
+        "min_ade_m",
+        "samples",
+        "collision_pct",
+        "off_road_pct",
+        "instability",
+        "seconds_per_scene",
+        "interval",
+    ] {
+        assert!(rows[0].get(key).is_some(), "{key}");
+    }
+    assert_eq!(rows[0]["ade_m"], 0.0); // the log against itself
+    assert!(rows[1]["ade_m"].as_f64().expect("number") > 0.0);
+}
+
+#[test]
+fn without_a_display_the_demonstration_leaves_a_case_that_holds() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let output = std::process::Command::new(env!("CARGO_BIN_EXE_nearmiss"))
+        .current_dir(folder.path())
+        .env_remove("DISPLAY")
+        .env_remove("WAYLAND_DISPLAY")
+        .output()
+        .expect("the program starts");
+    if cfg!(target_os = "linux") {
+        let text = String::from_utf8_lossy(&output.stdout).into_owned();
+        assert!(output.status.success(), "{text}");
+        assert!(
+            text.contains("Gates:") && text.contains("DISPLAY"),
+            "{text}"
+        );
+        let case = folder.path().join("nearmiss-demonstration/attack.json");
+        let path = case.display().to_string();
+        assert!(nearmiss(&["check", &path]).status.success());
+    }
+}
