@@ -58,10 +58,17 @@ pub(super) fn run(folder: &Path) -> anyhow::Result<()> {
     write_scene(&made, &case)?;
     println!("\nCase:    {}", case.display());
     println!("Check:   nearmiss check {}", case.display());
-    println!(
-        "Picture: nearmiss render {} --out attack.png",
-        case.display()
-    );
+    let picture = folder.join("attack.png");
+    let attack = made.attacks.first();
+    let contact_s = attack.map_or(made.now_s(), |attack| attack.time_s);
+    let now_s = made.now_s();
+    let times_s = [now_s, (now_s + contact_s) / 2.0, contact_s];
+    match super::render::write_strip(&made, &times_s, &picture) {
+        Ok(said) => println!("Picture: {} ({said})", picture.display()),
+        Err(error) => {
+            println!("Picture: none, no graphics adapter answers ({error:#})");
+        }
+    }
     println!(
         "\nFor the window, start nearmiss where DISPLAY or WAYLAND_DISPLAY is set (with ssh: ssh -X)."
     );

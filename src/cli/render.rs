@@ -124,8 +124,11 @@ pub(super) fn write_strip(scene: &Scene, times_s: &[f64], path: &Path) -> anyhow
         names: "parts".to_owned(),
         ghosts: true,
     };
-    let mut file = std::fs::File::create(path)?;
-    Studio::new(&arguments, scene, false)?.write_picture(&arguments, &mut file)
+    let mut studio = Studio::new(&arguments, scene, false)?;
+    let mut bytes = Vec::new();
+    let said = studio.write_picture(&arguments, &mut bytes)?;
+    std::fs::write(path, bytes)?;
+    Ok(said)
 }
 
 /// Everything that stays the same from frame to frame.
