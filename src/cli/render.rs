@@ -107,26 +107,18 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
 
 /// Writes several moments of a scene side by side as PNG; says what drew them.
 pub(super) fn write_strip(scene: &Scene, times_s: &[f64], path: &Path) -> anyhow::Result<String> {
-    let arguments = Arguments {
-        scene: PathBuf::new(),
-        pick: None,
-        out: path.to_owned(),
-        time: None,
-        at: times_s.to_vec(),
-        size: None,
-        style: "dark".to_owned(),
-        follow: false,
-        span: None,
-        scale: 1.0,
-        fps: 10.0,
-        seconds: None,
-        trails: "all".to_owned(),
-        names: "parts".to_owned(),
-        ghosts: true,
-    };
-    let mut studio = Studio::new(&arguments, scene, false)?;
+    #[derive(clap::Parser)]
+    struct Usual {
+        #[command(flatten)]
+        arguments: Arguments,
+    }
+    let mut arguments = vec!["render".to_owned(), "-".to_owned()];
+    arguments.extend(["--out=.png", "--ghosts", "--at"].map(str::to_owned));
+    arguments.extend(times_s.iter().map(f64::to_string));
+    let usual: Usual = clap::Parser::try_parse_from(arguments)?;
+    let mut studio = Studio::new(&usual.arguments, scene, false)?;
     let mut bytes = Vec::new();
-    let said = studio.write_picture(&arguments, &mut bytes)?;
+    let said = studio.write_picture(&usual.arguments, &mut bytes)?;
     std::fs::write(path, bytes)?;
     Ok(said)
 }
