@@ -24,7 +24,7 @@
 //! | model | codec diffusion | the networks behind `Denoise`, and their weights |
 //! | corpus | rng geometry map scene data codec sim | windows for training, as sharded tensors |
 //! | engine | rng geometry map scene data codec metrics sim diffusion generator model | jobs, and the one thread that runs them |
-//! | ui | rng geometry map scene data metrics render diffusion generator engine | the window: panels, tools, canvas |
+//! | ui | rng geometry map scene data codec metrics render diffusion generator engine | the window: panels, tools, canvas |
 //! | cli | rng geometry map scene data codec metrics sim render diffusion generator model corpus engine ui | one file per subcommand |
 //!
 //! # Homes

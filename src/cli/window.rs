@@ -2,25 +2,38 @@
 
 use std::path::Path;
 use std::path::PathBuf;
+use std::thread;
 
 use super::demonstration;
+use crate::engine::Loaded;
+use crate::model::Network;
+use crate::model::Status;
 use crate::sim;
 use crate::ui;
 
+/// Opens the window on `scene`, else on the first bundled scene.
 pub(super) fn run(scene: Option<PathBuf>) -> anyhow::Result<()> {
-    if scene.is_none() && !has_display() {
+    if scene.is_none() && !ui::display_available() {
         return demonstration::run(Path::new(demonstration::FOLDER));
     }
     let start = ui::Start {
-        bundled: &sim::BUNDLED,
         scene,
+        bundled: &sim::BUNDLED,
+        load: Some(Box::new(load)),
         ..ui::Start::default()
     };
     Ok(ui::run(start)?)
 }
 
-/// On Unix a window needs an X or Wayland display, elsewhere it is taken for granted.
-fn has_display() -> bool {
-    let named = |name: &str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
-    !cfg!(all(unix, not(target_os = "macos"))) || named("DISPLAY") || named("WAYLAND_DISPLAY")
+/// The program's own network, on all cores but one where there are more than two: the window needs it.
+fn load() -> Result<Loaded, String> {
+    let cores = thread::available_parallelism().map_or(2, usize::from);
+    let threads = cores.saturating_sub(1).max(cores.min(2));
+    let network = Network::load_default_on(threads).map_err(|error| error.to_string())?;
+    let status = network.status();
+    let warning = (status != Status::Embedded).then(|| status.sentence().to_owned());
+    Ok(Loaded {
+        network: Box::new(network),
+        warning,
+    })
 }

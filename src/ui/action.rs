@@ -6,6 +6,7 @@ use std::sync::Arc;
 use egui::Key;
 use egui::Modifiers;
 
+use super::lab::LabAction;
 use super::tools::Tool;
 use crate::scene::AgentId;
 use crate::scene::Edit;
@@ -57,6 +58,10 @@ pub enum Action {
     Recover(usize),
     /// Deletes all offered autosaves.
     ForgetRecovery,
+    /// Something about generation.
+    Lab(LabAction),
+    /// Writes all cases of the tray into a folder.
+    ExportTray(PathBuf),
     /// Says something to the user.
     Notify(Notice),
 }
@@ -111,7 +116,7 @@ macro_rules! commands {
         }
 
         /// All commands, in the order of the help sheet.
-        pub const ROWS: &[Row] = &[
+        pub(super) const ROWS: &[Row] = &[
             $(Row {
                 command: Command::$name,
                 group: Group::$group,
@@ -320,6 +325,18 @@ commands! {
     Faster, Time, "Faster", "Double the playback speed", &[key(Key::ArrowUp)];
     Slower, Time, "Slower", "Halve the playback speed", &[key(Key::ArrowDown)];
     Loop, Time, "Loop", "Start again at the end", &[key(Key::O)];
+
+    Generate, Generate, "Generate", "Make the future of all free agents", &[key(Key::R)];
+    NewSeed, Generate, "Generate with a new seed", "Draw another seed, then make the future", &[shift(Key::R)];
+    FindAttacks, Generate, "Find attacks", "Rank who can reach the ego's way, when and how plausibly", &[shift(Key::T)];
+    RunWorld, Generate, "Run the world", "Let the model drive everyone on without end; edits take effect at once", &[key(Key::W)];
+    NextStep, Generate, "Next denoising step", "One denoising step on", &[held(key(Key::Period))];
+    PreviousStep, Generate, "Previous denoising step", "One denoising step back", &[held(key(Key::Comma))];
+    FirstStep, Generate, "First denoising step", "The starting noise", &[shift(Key::Comma)];
+    LastStep, Generate, "Result", "The finished scene", &[shift(Key::Period)];
+    Keep, Generate, "Keep in tray", "Put this case into the tray", &[key(Key::K)];
+    ExportCases, Generate, "Export tray…", "Write all cases of the tray into a folder", &[ctrl_shift(Key::E)];
+    CopyCommand, Generate, "Copy as command", "Copy the command line that makes the same", &[ctrl_shift(Key::C)];
 
     FrameSelection, View, "Frame selection", "Bring the selected agents, else the ego, into view", &[key(Key::F)];
     FitAll, View, "Fit all", "Bring all agents into view", &[key(Key::Num0)];

@@ -26,11 +26,15 @@ use super::files::Purpose;
 use super::files::Recovery;
 use super::files::Request;
 use super::icons::Icon;
+use super::lab;
+use super::lab::Lab;
 use super::panels::agents;
+use super::panels::denoise;
 use super::panels::dialogs;
 use super::panels::dialogs::Outcome;
 use super::panels::dialogs::PathField;
 use super::panels::dialogs::Unsaved;
+use super::panels::generate;
 use super::panels::help;
 use super::panels::history;
 use super::panels::inspector;
@@ -38,9 +42,14 @@ use super::panels::library::Library;
 use super::panels::library::Place;
 use super::panels::notices::Notices;
 use super::panels::palette::Palette;
+use super::panels::results;
 use super::panels::status;
 use super::panels::top;
+use super::panels::tray;
+use super::panels::welcome;
+use super::panes::Made;
 use super::panes::Panes;
+use super::panes::Screen;
 use super::settings::Recent;
 use super::settings::Settings;
 use super::theme;
@@ -48,7 +57,13 @@ use super::theme::tokens;
 use super::timeline;
 use super::widgets;
 use crate::data;
+use crate::engine::Engine;
+use crate::geometry::DVec2;
+use crate::render::Path as Trace;
+use crate::render::PathKind;
+use crate::scene::AgentId;
 use crate::scene::Scene;
+use crate::scene::State;
 
 /// At most one autosave in this time, s.
 const AUTOSAVE_S: f64 = 2.0;
@@ -58,6 +73,14 @@ enum LeftTab {
     Scenes,
     Agents,
     History,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum RightTab {
+    Selection,
+    Generate,
+    Results,
+    Tray,
 }
 
 /// What waits for an answer about unsaved changes.
@@ -83,7 +106,9 @@ pub struct App {
     stored: Settings,
     folder: PathBuf,
     files: Files,
+    lab: Lab,
     left_tab: LeftTab,
+    right_tab: RightTab,
     agent_filter: String,
     curves: inspector::Curves,
     events: timeline::Events,
@@ -123,6 +148,11 @@ impl App {
             let context = context.clone();
             Arc::new(move || context.request_repaint())
         };
+        let engine = start.load.and_then(|load| {
+            let context = context.clone();
+            let wake = Box::new(move || context.request_repaint());
+            Engine::start(wake, load).ok()
+        });
         let files = Files::start(folder.clone(), wake);
         if !start.bundled.is_empty() {
             files.ask(Request::Bundled(start.bundled));
@@ -135,7 +165,9 @@ impl App {
             settings,
             folder,
             files,
+            lab: Lab::new(engine),
             left_tab: LeftTab::Scenes,
+            right_tab: RightTab::Generate,
             agent_filter: String::new(),
             curves: inspector::Curves::default(),
             events: timeline::Events::default(),
@@ -172,6 +204,21 @@ impl App {
     /// The document and its state, for tests and for callers that start with one.
     pub fn editor(&self) -> &Editor {
         &self.editor
+    }
+
+    /// Where a point of the ground (m) appears in a window whose first pane fills `canvas`.
+    pub fn place(&self, point: DVec2, canvas: egui::Rect) -> egui::Pos2 {
+        let camera = self.panes.camera(0);
+        Screen {
+            camera,
+            rect: canvas,
+        }
+        .place(point)
+    }
+
+    /// Whether the network is loaded.
+    pub fn model_ready(&self) -> bool {
+        self.lab.ready()
     }
 
     /// The notices on screen.
@@ -248,6 +295,7 @@ impl App {
         }
         self.autosaved.0 = self.editor.revision();
         self.panes.reset();
+        self.lab.reset();
         self.failure = None;
         self.library.open = Some(place);
     }
@@ -294,12 +342,36 @@ impl App {
             Action::SaveTo(path) => self.save(path),
             Action::Layout(count) => self.panes.count = count,
             Action::Run(command) => self.run(command, context),
+            Action::Lab(wish) => {
+                if let Some(next) = self.lab.apply(wish, &mut self.editor) {
+                    self.act(next, context);
+                }
+            }
+            Action::ExportTray(folder) => self.picked(Purpose::ExportTray, folder),
+            Action::Preview(edits) => {
+                self.editor.apply(&Action::Preview(edits.clone()));
+                self.lab.preview(&self.editor, &edits);
+            }
+            Action::DropPreview => {
+                self.editor.apply(&Action::DropPreview);
+                self.lab.drop_preview();
+            }
+            Action::Commit { ref edits, .. } => {
+                let before = self.editor.revision();
+                self.editor.apply(&action);
+                if self.editor.revision() == before {
+                    self.lab.drop_preview();
+                } else {
+                    self.lab.answer(&self.editor, edits);
+                }
+            }
             other => self.editor.apply(&other),
         }
     }
 
     fn run(&mut self, command: Command, context: &Context) {
-        if self.panes.run(command) {
+        if self.panes.run(command) || self.lab.run(command, &mut self.editor) {
+            self.turn_to(command);
             return;
         }
         match command {
@@ -337,13 +409,48 @@ impl App {
                 context.set_zoom_factor(self.settings.zoom);
             }
             Command::Quit => context.send_viewport_cmd(egui::ViewportCommand::Close),
-            Command::Cancel if self.panes.cancel() => self.editor.apply(&Action::DropPreview),
+            Command::ExportCases => self.ask_path(Purpose::ExportTray),
+            Command::CopyCommand => self.copy_command(context),
+            Command::Cancel if self.panes.cancel() => {
+                self.editor.apply(&Action::DropPreview);
+                self.lab.drop_preview();
+            }
+            Command::Cancel if self.lab.stop() => {
+                self.say(Weight::Info, "Stopped. The scene is as it was.");
+            }
             other => self.editor.apply(&Action::Run(other)),
         }
     }
 
+    /// Brings the panel to the front where the command's answer appears.
+    fn turn_to(&mut self, command: Command) {
+        match command {
+            Command::Generate | Command::NewSeed | Command::FindAttacks => {
+                self.settings.right = true;
+                self.right_tab = RightTab::Generate;
+            }
+            Command::Keep => self.right_tab = RightTab::Tray,
+            _ => {}
+        }
+    }
+
+    fn copy_command(&mut self, context: &Context) {
+        let Some(open) = self.editor.document() else {
+            return;
+        };
+        let path = open.path.as_ref().map(|path| path.display().to_string());
+        let line = lab::command_line(path.as_deref(), open.history.scene(), &self.lab);
+        context.copy_text(line.clone());
+        let notice = Notice::new(Weight::Good, "The command line was copied.").with_detail(line);
+        self.editor.notices.push(notice);
+    }
+
     fn ask_path(&mut self, purpose: Purpose) {
         let open = self.editor.document();
+        if purpose == Purpose::ExportTray && self.lab.tray.is_empty() {
+            self.say(Weight::Info, "The tray is empty: keep a case first, key K.");
+            return;
+        }
         if purpose == Purpose::Save && open.is_none() {
             self.say(Weight::Info, "Open a scene first, then save it.");
             return;
@@ -372,6 +479,7 @@ impl App {
             .unwrap_or_default();
         let typed = match purpose {
             Purpose::Save => folder.join(name).display().to_string(),
+            Purpose::ExportTray => folder.join("cases").display().to_string(),
             Purpose::Open | Purpose::OpenFolder => format!("{}/", folder.display()),
         };
         self.path_field = Some(PathField::new(purpose, typed));
@@ -380,6 +488,12 @@ impl App {
     fn picked(&mut self, purpose: Purpose, path: PathBuf) {
         match purpose {
             Purpose::Open | Purpose::OpenFolder => self.guarded(Action::Open { path, pick: None }),
+            Purpose::ExportTray => {
+                let scenes = self.lab.tray.iter().map(|kept| kept.scene.clone());
+                let scenes = scenes.collect();
+                let folder = path;
+                self.files.ask(Request::ExportAll { scenes, folder });
+            }
             Purpose::Save => {
                 let path = if path.extension().is_none() {
                     path.with_extension("json")
@@ -425,6 +539,7 @@ impl App {
                     path,
                     result,
                 } => self.saved(scene, path, result),
+                Answer::Exported { folder, result } => self.exported(&folder, result),
                 Answer::AutosaveFailed(message) => {
                     let text = "The autosave could not be written. Save your work to a file.";
                     let notice = Notice::new(Weight::Warning, text).with_detail(message);
@@ -551,6 +666,58 @@ impl App {
         }
     }
 
+    fn exported(&mut self, folder: &Path, result: Result<usize, String>) {
+        match result {
+            Ok(count) => {
+                let text = format!("{count} cases written and checked: {}", folder.display());
+                self.say(Weight::Good, text);
+            }
+            Err(message) => {
+                let text = "The cases were not all written.";
+                let notice = Notice::new(Weight::Error, text).with_detail(message);
+                self.editor.notices.push(notice);
+            }
+        }
+    }
+
+    /// What generation adds to the edited panes.
+    fn made(&mut self) -> Made {
+        let scene = self.lab.scene(&self.editor);
+        let noise = self.lab.noise();
+        let mut paths = Vec::new();
+        if let Some(present) = self.editor.scene() {
+            let trace = |states: &[State], from_s: f64, dt_s: f64, agent: &AgentId, kind| Trace {
+                points: states
+                    .iter()
+                    .enumerate()
+                    .map(|(index, state)| (state.position, from_s + index as f64 * dt_s))
+                    .collect(),
+                agent: Some(agent.clone()),
+                kind,
+                weight: 1.0,
+            };
+            let pointed = self.lab.pointed.and_then(|at| self.lab.candidates.get(at));
+            if let Some(candidate) = pointed {
+                let agent = &candidate.attack.attacker;
+                let kind = PathKind::Sketch;
+                paths.push(trace(&candidate.path, present.now_s(), 0.1, agent, kind));
+            }
+            if let Some(verdict) = self.lab.verdict(present)
+                && let Some(escape) = &verdict.escape
+                && let Some(ego) = present.ego()
+            {
+                let from_s = present.now_s() + present.dt_s;
+                let kind = PathKind::Sketch;
+                paths.push(trace(&escape.path, from_s, present.dt_s, &ego.id, kind));
+            }
+        }
+        Made {
+            scene,
+            noise,
+            paths: Arc::new(paths),
+        }
+    }
+
     fn go_on(&mut self, pending: Pending) {
         match pending {
             Pending::Do(action) => self.replace(action),
@@ -674,6 +841,7 @@ impl App {
             && !palette.show(context, actions)
         {
             self.palette = None;
+            release_focus(context);
         }
         if self.help {
             self.help = help::help_ui(context);
@@ -684,9 +852,13 @@ impl App {
             let purpose = field.purpose;
             match field.show(context, &mut ask) {
                 Outcome::Open => {}
-                Outcome::Closed => self.path_field = None,
+                Outcome::Closed => {
+                    self.path_field = None;
+                    release_focus(context);
+                }
                 Outcome::Chosen(path) => {
                     self.path_field = None;
+                    release_focus(context);
                     self.picked(purpose, path);
                 }
             }
@@ -747,9 +919,33 @@ impl App {
         }
     }
 
+    fn right(&mut self, ui: &mut Ui, actions: &mut Vec<Action>) {
+        let choices = [
+            (RightTab::Generate, "Generate"),
+            (RightTab::Results, "Results"),
+            (RightTab::Selection, "Selection"),
+            (RightTab::Tray, "Tray"),
+        ];
+        widgets::tabs(ui, &choices, &mut self.right_tab);
+        match self.right_tab {
+            RightTab::Selection => {
+                inspector::inspector_ui(ui, &self.editor, &mut self.curves, actions);
+            }
+            RightTab::Generate => generate::generate_ui(ui, &self.editor, &self.lab, actions),
+            RightTab::Results => results::results_ui(ui, &self.editor, &self.lab, actions),
+            RightTab::Tray => tray::tray_ui(ui, &self.lab, actions),
+        }
+    }
+
     fn centre(&mut self, ui: &mut Ui, actions: &mut Vec<Action>) {
         if self.editor.document().is_some() {
-            self.panes.show(ui, &self.editor, actions);
+            let made = self.made();
+            self.panes.show(ui, &self.editor, &made, actions);
+            if let Some(running) = &self.lab.running {
+                denoise::progress_ui(ui, running, actions);
+            } else if !self.settings.welcomed {
+                self.settings.welcomed = welcome::welcome_ui(ui);
+            }
             return;
         }
         ui.painter()
@@ -791,7 +987,8 @@ impl App {
             .resizable(false)
             .frame(bar(12))
             .show(ui, |ui| {
-                status::status_ui(ui, &self.editor, &self.panes, &busy, frame_ms);
+                let of = (&self.editor, &self.panes, &self.lab.model);
+                status::status_ui(ui, of, &busy, frame_ms);
             });
         if self.settings.left {
             egui::Panel::left("left")
@@ -805,9 +1002,7 @@ impl App {
                 .default_size(312.0)
                 .size_range(260.0..=520.0)
                 .frame(bar(12))
-                .show(ui, |ui| {
-                    inspector::inspector_ui(ui, &self.editor, &mut self.curves, actions);
-                });
+                .show(ui, |ui| self.right(ui, actions));
         }
         egui::Panel::bottom("time")
             .exact_size(92.0)
@@ -816,6 +1011,16 @@ impl App {
             .show(ui, |ui| {
                 timeline::timeline_ui(ui, &self.editor, &mut self.events, actions);
             });
+        if self.lab.log.is_some() && self.editor.document().is_some() {
+            let height = (ui.ctx().content_rect().height() * 0.165).clamp(132.0, 240.0);
+            egui::Panel::bottom("denoise")
+                .exact_size(height)
+                .resizable(false)
+                .frame(bar(10))
+                .show(ui, |ui| {
+                    denoise::denoise_ui(ui, &self.editor, &self.lab, actions);
+                });
+        }
         egui::CentralPanel::no_frame().show(ui, |ui| self.centre(ui, actions));
     }
 
@@ -823,7 +1028,14 @@ impl App {
         let text = match (&self.opening, self.saving) {
             (Some(opening), _) => format!("Opening {opening}…"),
             (None, true) => "Writing and checking…".to_owned(),
-            (None, false) => String::new(),
+            (None, false) if self.lab.world_runs() => {
+                "The world runs on; drag anyone in it. W or Esc stops it".to_owned()
+            }
+            (None, false) if self.lab.searching => "Looking for attacks…".to_owned(),
+            (None, false) => match &self.lab.running {
+                Some(running) => running.text(),
+                None => String::new(),
+            },
         };
         status::Busy { text }
     }
@@ -832,6 +1044,7 @@ impl App {
 impl eframe::App for App {
     fn logic(&mut self, context: &Context, _frame: &mut eframe::Frame) {
         self.hear();
+        self.lab.hear(&mut self.editor);
         self.autosave(context);
         self.store_settings();
     }
@@ -841,10 +1054,14 @@ impl eframe::App for App {
         let mut actions = Vec::new();
         self.keys(&context, &mut actions);
         Self::dropped(&context, &mut actions);
-        let elapsed_s = context.input(|input| f64::from(input.stable_dt).min(0.1));
+        // after idling the first frame is long; time goes on as if it were not
+        let elapsed_s = context.input(|input| f64::from(input.unstable_dt).min(0.25));
         self.editor.advance(elapsed_s);
-        if self.editor.playing {
+        if self.lab.advance(elapsed_s) || self.editor.playing {
             context.request_repaint();
+        }
+        if let Some(time_s) = self.lab.world_time_s(&self.editor) {
+            self.editor.time_s = time_s;
         }
         let frame_ms = frame.info().cpu_usage.unwrap_or(0.0) * 1000.0;
         self.layout(ui, frame_ms, &mut actions);
@@ -895,6 +1112,15 @@ impl eframe::App for App {
             self.next_agent = found;
         }
     }
+}
+
+/// Lets go of a field that is no longer shown, so that keys are commands again at once.
+fn release_focus(context: &Context) {
+    context.memory_mut(|memory| {
+        if let Some(id) = memory.focused() {
+            memory.surrender_focus(id);
+        }
+    });
 }
 
 fn theme_of(dark: bool) -> egui::ThemePreference {

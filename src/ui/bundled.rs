@@ -6,7 +6,7 @@ use super::thumbnail::Thumbnail;
 use crate::scene::Scene;
 
 /// A bundled scene.
-pub struct Bundled {
+pub(super) struct Bundled {
     /// Its name.
     pub name: String,
     /// What it is good for.

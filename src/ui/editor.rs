@@ -19,7 +19,7 @@ use crate::scene::Role;
 use crate::scene::Scene;
 
 /// Playback speeds, as factors.
-pub const SPEEDS: [f64; 7] = [0.1, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0];
+pub(super) const SPEEDS: [f64; 7] = [0.1, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0];
 
 /// An open scene with its history.
 pub struct Document {
@@ -221,6 +221,8 @@ impl Editor {
             | Action::OpenBundled(_)
             | Action::SaveTo(_)
             | Action::Layout(_)
+            | Action::Lab(_)
+            | Action::ExportTray(_)
             | Action::Recover(_)
             | Action::ForgetRecovery => {}
         }
@@ -287,6 +289,36 @@ impl Editor {
                 }
             }
             _ => {}
+        }
+    }
+
+    /// Puts a scene on the history as a step of its own: a result, or a case.
+    pub(super) fn put(&mut self, label: String, scene: Arc<Scene>) {
+        if let Some(open) = &mut self.document {
+            open.history.commit(label, scene);
+            self.after_change();
+        }
+    }
+
+    /// Replaces the present step's scene by its answer, if the present scene still is the one that was answered.
+    pub(super) fn amend(&mut self, answered: &Arc<Scene>, scene: Arc<Scene>) {
+        let Some(open) = &mut self.document else {
+            return;
+        };
+        if Arc::ptr_eq(open.history.scene(), answered) {
+            open.history.amend(scene);
+            let preview = self.preview.take();
+            self.after_change();
+            self.preview = preview;
+        }
+    }
+
+    /// Replaces the present step's scene while a world runs on in it.
+    pub(super) fn replace(&mut self, scene: Arc<Scene>) {
+        if let Some(open) = &mut self.document {
+            self.selection.retain(|agent| scene.agent(agent).is_some());
+            self.time_s = self.time_s.min(scene.duration_s());
+            open.history.amend(scene);
         }
     }
 
@@ -486,7 +518,7 @@ fn refusal(error: &EditError) -> String {
 }
 
 /// An id that no agent of the scene has.
-pub fn free_id(scene: &Scene, word: &str) -> AgentId {
+pub(super) fn free_id(scene: &Scene, word: &str) -> AgentId {
     let mut number = 1;
     loop {
         let id = AgentId::new(format!("{word}-{number}"));

@@ -25,10 +25,10 @@ use crate::scene::scene_to_json;
 use crate::scene::write_scene;
 
 /// Wakes the window when an answer is there.
-pub type Wake = Arc<dyn Fn() + Send + Sync>;
+pub(super) type Wake = Arc<dyn Fn() + Send + Sync>;
 
 /// What the window asks for.
-pub enum Request {
+pub(super) enum Request {
     /// Read the scenes that come with the program: names and texts.
     Bundled(&'static [(&'static str, &'static str)]),
     /// Open a scene.
@@ -61,6 +61,13 @@ pub enum Request {
         /// Where its document lies, for the offer.
         origin: String,
     },
+    /// Write scenes into a folder, each read again and compared.
+    ExportAll {
+        /// The scenes.
+        scenes: Vec<Arc<Scene>>,
+        /// Where to; made if needed.
+        folder: PathBuf,
+    },
     /// Delete this session's autosave: everything is saved.
     DropAutosave,
     /// Delete other autosaves.
@@ -75,7 +82,7 @@ pub enum Request {
 }
 
 /// What the window is told.
-pub enum Answer {
+pub(super) enum Answer {
     /// The scenes that come with the program.
     Bundled(Vec<Bundled>),
     /// A scene was opened, or not.
@@ -107,6 +114,13 @@ pub enum Answer {
         /// Its size in bytes, or a sentence.
         result: Result<u64, String>,
     },
+    /// Scenes were written, or not all.
+    Exported {
+        /// Where to.
+        folder: PathBuf,
+        /// How many, or a sentence.
+        result: Result<usize, String>,
+    },
     /// The autosave could not be written.
     AutosaveFailed(String),
     /// Paths that begin as typed.
@@ -136,18 +150,20 @@ pub enum Answer {
 
 /// What a file is chosen for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Purpose {
+pub(super) enum Purpose {
     /// Opening a file.
     Open,
     /// Opening a folder.
     OpenFolder,
     /// Writing the scene.
     Save,
+    /// A folder for the cases of the tray.
+    ExportTray,
 }
 
 /// An autosave found at the start.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Recovery {
+pub(super) struct Recovery {
     /// The scene file.
     pub path: PathBuf,
     /// Where the document lay.
@@ -166,7 +182,7 @@ struct Note {
 }
 
 /// The window's end of the file thread.
-pub struct Files {
+pub(super) struct Files {
     requests: mpsc::Sender<Request>,
     pictures: mpsc::Sender<(PathBuf, Option<String>)>,
     answers: mpsc::Receiver<Answer>,
@@ -176,7 +192,7 @@ pub struct Files {
 
 impl Files {
     /// Starts the threads. `folder` holds settings and autosaves.
-    pub fn start(folder: PathBuf, wake: Wake) -> Self {
+    pub(super) fn start(folder: PathBuf, wake: Wake) -> Self {
         let (requests, inbox) = mpsc::channel();
         let (pictures, wanted) = mpsc::channel();
         let (sender, answers) = mpsc::channel();
@@ -207,22 +223,22 @@ impl Files {
     }
 
     /// Asks for something. If the thread is gone nothing happens.
-    pub fn ask(&self, request: Request) {
+    pub(super) fn ask(&self, request: Request) {
         let _gone = self.requests.send(request);
     }
 
     /// Asks for a picture of a scene.
-    pub fn ask_picture(&self, path: PathBuf, pick: Option<String>) {
+    pub(super) fn ask_picture(&self, path: PathBuf, pick: Option<String>) {
         let _gone = self.pictures.send((path, pick));
     }
 
     /// The next answer, if there is one.
-    pub fn answer(&self) -> Option<Answer> {
+    pub(super) fn answer(&self) -> Option<Answer> {
         self.answers.try_recv().ok()
     }
 
     /// Opens the system's dialog; the choice comes as an answer.
-    pub fn ask_user(&self, purpose: Purpose, start: Option<&Path>, name: &str) {
+    pub(super) fn ask_user(&self, purpose: Purpose, start: Option<&Path>, name: &str) {
         let mut dialog = rfd::AsyncFileDialog::new();
         if let Some(folder) = start {
             dialog = dialog.set_directory(folder);
@@ -238,8 +254,12 @@ impl Files {
                 let chosen = dialog.set_title("Open a scene").pick_file();
                 thread::Builder::new().spawn(move || report(pollster::block_on(chosen).map(own)))
             }
-            Purpose::OpenFolder => {
-                let chosen = dialog.set_title("Open a folder of scenes").pick_folder();
+            Purpose::OpenFolder | Purpose::ExportTray => {
+                let title = match purpose {
+                    Purpose::OpenFolder => "Open a folder of scenes",
+                    _ => "Write the cases into a folder",
+                };
+                let chosen = dialog.set_title(title).pick_folder();
                 thread::Builder::new().spawn(move || report(pollster::block_on(chosen).map(own)))
             }
             Purpose::Save => {
@@ -305,6 +325,10 @@ fn serve(inbox: &mpsc::Receiver<Request>, out: &Outbox, folder: &Path, autosave:
                 if let Err(error) = keep(&scene, origin, autosave) {
                     out.send(Answer::AutosaveFailed(error.to_string()));
                 }
+            }
+            Request::ExportAll { scenes, folder } => {
+                let result = export_all(&scenes, &folder);
+                out.send(Answer::Exported { folder, result });
             }
             Request::DropAutosave => remove(autosave),
             Request::Forget(paths) => paths.iter().for_each(|path| remove(path)),
@@ -377,6 +401,23 @@ fn save(scene: &Scene, path: &Path) -> Result<u64, String> {
     Ok(fs::metadata(path).map_or(0, |facts| facts.len()))
 }
 
+/// Writes `case-001.json` and so on; numbers that are taken are passed over.
+fn export_all(scenes: &[Arc<Scene>], folder: &Path) -> Result<usize, String> {
+    fs::create_dir_all(folder).map_err(|error| format!("{}: {error}", folder.display()))?;
+    let mut number = 0;
+    for scene in scenes {
+        let path = loop {
+            number += 1;
+            let path = folder.join(format!("case-{number:03}.json"));
+            if !path.exists() {
+                break path;
+            }
+        };
+        save(scene, &path)?;
+    }
+    Ok(scenes.len())
+}
+
 fn keep(scene: &Scene, origin: String, autosave: &Path) -> std::io::Result<()> {
     let written = SystemTime::now().duration_since(UNIX_EPOCH);
     let note = Note {
@@ -395,7 +436,7 @@ fn remove(autosave: &Path) {
 }
 
 /// Autosaves left in `folder` by earlier sessions, newest first.
-pub fn recoveries(folder: &Path) -> Vec<Recovery> {
+pub(super) fn recoveries(folder: &Path) -> Vec<Recovery> {
     let now = SystemTime::now().duration_since(UNIX_EPOCH);
     let now_s = now.map_or(0, |since| since.as_secs());
     let Ok(files) = fs::read_dir(folder) else {
@@ -459,7 +500,7 @@ fn complete(typed: &str) -> Vec<String> {
 }
 
 /// Whether the system can show a file dialog. On Linux it needs a desktop portal or zenity.
-pub fn dialogs_available() -> bool {
+pub(super) fn dialogs_available() -> bool {
     if !cfg!(all(unix, not(target_os = "macos"))) {
         return true;
     }

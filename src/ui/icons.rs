@@ -12,7 +12,7 @@ use egui::pos2;
 
 /// What an icon shows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Icon {
+pub(super) enum Icon {
     /// A folder.
     Open,
     /// A disk.
@@ -83,27 +83,19 @@ pub enum Icon {
     Warning,
     /// A check mark.
     Check,
-    /// A ghost outline: overlay.
-    Overlay,
-    /// A bin.
-    Delete,
-    /// Two sheets.
-    Copy,
     /// A frame around a dot.
     Frame,
     /// A chevron downwards.
     Down,
-    /// A square.
-    Stop,
 }
 
 /// Draws `icon` into the middle of `rect`, 16 points wide.
-pub fn paint(painter: &Painter, rect: Rect, icon: Icon, color: Color32) {
+pub(super) fn paint(painter: &Painter, rect: Rect, icon: Icon, color: Color32) {
     paint_sized(painter, rect.center(), 16.0, icon, color);
 }
 
 /// Draws `icon` centred on `center`, `size` points wide.
-pub fn paint_sized(painter: &Painter, center: Pos2, size: f32, icon: Icon, color: Color32) {
+pub(super) fn paint_sized(painter: &Painter, center: Pos2, size: f32, icon: Icon, color: Color32) {
     let unit = size / 16.0;
     let at = |x: f32, y: f32| pos2(center.x + (x - 8.0) * unit, center.y + (y - 8.0) * unit);
     let stroke = Stroke::new(1.4 * unit.max(0.8), color);
@@ -229,7 +221,6 @@ pub fn paint_sized(painter: &Painter, center: Pos2, size: f32, icon: Icon, color
             filled(&[(4.0, 3.0), (6.8, 3.0), (6.8, 13.0), (4.0, 13.0)]);
             filled(&[(9.2, 3.0), (12.0, 3.0), (12.0, 13.0), (9.2, 13.0)]);
         }
-        Icon::Stop => filled(&[(4.0, 4.0), (12.0, 4.0), (12.0, 12.0), (4.0, 12.0)]),
         Icon::Back => {
             line(&[(12.0, 3.5), (6.5, 8.0), (12.0, 12.5)]);
             line(&[(4.0, 3.5), (4.0, 12.5)]);
@@ -335,19 +326,6 @@ pub fn paint_sized(painter: &Painter, center: Pos2, size: f32, icon: Icon, color
             dot(8.0, 11.8, 0.9);
         }
         Icon::Check => line(&[(3.0, 8.6), (6.4, 12.0), (13.0, 4.4)]),
-        Icon::Overlay => {
-            frame(2.2, 2.2, 8.6, 8.6, 1.4);
-            frame(5.2, 5.2, 8.6, 8.6, 1.4);
-        }
-        Icon::Delete => {
-            line(&[(2.6, 4.2), (13.4, 4.2)]);
-            line(&[(6.0, 4.0), (6.0, 2.2), (10.0, 2.2), (10.0, 4.0)]);
-            line(&[(4.0, 4.4), (4.8, 13.8), (11.2, 13.8), (12.0, 4.4)]);
-        }
-        Icon::Copy => {
-            frame(2.4, 5.0, 7.6, 8.6, 1.2);
-            line(&[(6.0, 2.4), (13.4, 2.4), (13.4, 10.6)]);
-        }
         Icon::Frame => {
             line(&[(2.4, 5.4), (2.4, 2.4), (5.4, 2.4)]);
             line(&[(10.6, 2.4), (13.6, 2.4), (13.6, 5.4)]);
@@ -360,7 +338,7 @@ pub fn paint_sized(painter: &Painter, center: Pos2, size: f32, icon: Icon, color
 }
 
 /// The program's own icon: two paths that almost meet, 64 by 64.
-pub fn app_icon() -> egui::IconData {
+pub(super) fn app_icon() -> egui::IconData {
     const SIDE: usize = 64;
     let distance = |x: f32, y: f32, from: [f32; 2], over: [f32; 2], to: [f32; 2]| {
         (0..=40)

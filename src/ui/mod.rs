@@ -11,6 +11,7 @@ mod display;
 mod editor;
 mod files;
 mod icons;
+mod lab;
 mod overlay;
 mod panels;
 mod panes;
@@ -30,8 +31,13 @@ pub use editor::Editor;
 
 use std::path::PathBuf;
 
+use crate::engine::Loaded;
+
+/// Loads a network.
+pub type Load = Box<dyn FnOnce() -> Result<Loaded, String> + Send>;
+
 /// What the window begins with.
-#[derive(Debug, Clone, Default)]
+#[derive(Default)]
 pub struct Start {
     /// A scene file or folder to open; else the first bundled scene.
     pub scene: Option<PathBuf>,
@@ -39,6 +45,8 @@ pub struct Start {
     pub pick: Option<String>,
     /// Names and texts of the scenes that come with the program.
     pub bundled: &'static [(&'static str, &'static str)],
+    /// Loads the network, on the engine's thread; without it nothing can be generated.
+    pub load: Option<Load>,
     /// Folder for settings and autosaves; the system's place for them if absent.
     pub folder: Option<PathBuf>,
 }

@@ -27,7 +27,7 @@ use crate::scene::AgentId;
 use crate::scene::Scene;
 
 /// Says that the scene has no map.
-pub fn no_map_ui(ui: &Ui, rect: Rect) {
+pub(super) fn no_map_ui(ui: &Ui, rect: Rect) {
     let tokens = tokens(ui);
     label(
         &ui.painter_at(rect),
@@ -40,7 +40,13 @@ pub fn no_map_ui(ui: &Ui, rect: Rect) {
 }
 
 /// The handles of the selection.
-pub fn handles_ui(ui: &Ui, screen: &Screen, scene: &Scene, editor: &Editor, hot: Option<Handle>) {
+pub(super) fn handles_ui(
+    ui: &Ui,
+    screen: &Screen,
+    scene: &Scene,
+    editor: &Editor,
+    hot: Option<Handle>,
+) {
     let tokens = tokens(ui);
     let painter = ui.painter_at(screen.rect);
     let metre = screen.metre();
@@ -241,7 +247,7 @@ fn contact(
 }
 
 /// The running gesture: rectangle, ruler, aim line, and its note beside the pointer.
-pub fn gesture_ui(ui: &Ui, screen: &Screen, gesture: &Gesture, text: &str) {
+pub(super) fn gesture_ui(ui: &Ui, screen: &Screen, gesture: &Gesture, text: &str) {
     let tokens = tokens(ui);
     let painter = ui.painter_at(screen.rect);
     let Some(at) = ui.input(|input| input.pointer.latest_pos()) else {
@@ -269,7 +275,7 @@ pub fn gesture_ui(ui: &Ui, screen: &Screen, gesture: &Gesture, text: &str) {
             let stroke = Stroke::new(1.2, tokens.goal);
             painter.line_segment([screen.place(*start), at], stroke);
         }
-        Gesture::Pan | Gesture::Move { .. } | Gesture::Handle(_) | Gesture::Aim { .. } => {}
+        Gesture::Move { .. } | Gesture::Handle(_) | Gesture::Aim { .. } => {}
     }
     if !text.is_empty() {
         note(ui, at + vec2(16.0, 18.0), text);
@@ -277,7 +283,7 @@ pub fn gesture_ui(ui: &Ui, screen: &Screen, gesture: &Gesture, text: &str) {
 }
 
 /// A line of text on a small plate.
-pub fn note(ui: &Ui, at: Pos2, text: &str) {
+pub(super) fn note(ui: &Ui, at: Pos2, text: &str) {
     let tokens = tokens(ui);
     let painter = ui.ctx().layer_painter(egui::LayerId::new(
         egui::Order::Tooltip,
@@ -300,7 +306,7 @@ pub fn note(ui: &Ui, at: Pos2, text: &str) {
 }
 
 /// A message in the middle of a pane.
-pub fn message_ui(ui: &Ui, rect: Rect, text: &str) {
+pub(super) fn message_ui(ui: &Ui, rect: Rect, text: &str) {
     let tokens = tokens(ui);
     let painter = ui.painter_at(rect);
     painter.rect_filled(rect, 0.0, tokens.base.gamma_multiply(0.72));

@@ -39,6 +39,8 @@ use crate::geometry::dvec2;
 use crate::render::Camera;
 use crate::render::Ghosts;
 use crate::render::Names;
+use crate::render::NoiseView;
+use crate::render::Path;
 use crate::render::Style;
 use crate::render::Trails;
 use crate::render::ViewOptions;
@@ -48,7 +50,7 @@ use crate::scene::Scene;
 
 /// What a pane shows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Source {
+pub(super) enum Source {
     /// The scene as recorded.
     Log,
     /// The scene as edited.
@@ -71,7 +73,7 @@ impl Source {
 
 /// A view onto the ground inside a rectangle of the window.
 #[derive(Debug, Clone, Copy)]
-pub struct Screen {
+pub(super) struct Screen {
     /// The camera.
     pub camera: Camera,
     /// Where the view lies in the window, points.
@@ -80,20 +82,20 @@ pub struct Screen {
 
 impl Screen {
     /// Where a world point appears in the window.
-    pub fn place(&self, point: DVec2) -> Pos2 {
+    pub(super) fn place(&self, point: DVec2) -> Pos2 {
         let at = self.camera.screen_from_world(point, self.size());
         self.rect.min + vec2(at.x as f32, at.y as f32)
     }
 
     /// The world point under a point of the window.
-    pub fn world(&self, at: Pos2) -> DVec2 {
+    pub(super) fn world(&self, at: Pos2) -> DVec2 {
         let local = at - self.rect.min;
         let local = dvec2(f64::from(local.x), f64::from(local.y));
         self.camera.world_from_screen(local, self.size())
     }
 
     /// Size of a point on screen, m.
-    pub fn metre(&self) -> f64 {
+    pub(super) fn metre(&self) -> f64 {
         self.camera.metres(1.0)
     }
 
@@ -103,6 +105,17 @@ impl Screen {
             f64::from(self.rect.height()).max(1.0),
         )
     }
+}
+
+/// What generation adds to the edited panes.
+#[derive(Default)]
+pub(super) struct Made {
+    /// Shown in place of the editor's scene: a step, a run in progress, the answer to a drag.
+    pub scene: Option<Arc<Scene>>,
+    /// Noise levels.
+    pub noise: Option<Arc<NoiseView>>,
+    /// Paths beyond those of the agents: a candidate's, the ego's escape.
+    pub paths: Arc<Vec<Path>>,
 }
 
 /// Where a camera shall go at the next frame, when the size of its pane is known.
@@ -117,7 +130,7 @@ enum Wish {
 }
 
 /// The panes and how they show the scene.
-pub struct Panes {
+pub(super) struct Panes {
     /// 1, 2 or 4.
     pub count: usize,
     /// All panes share the first camera.
@@ -176,7 +189,7 @@ impl Default for Panes {
 
 impl Panes {
     /// Puts the cameras where a newly opened scene begins.
-    pub fn reset(&mut self) {
+    pub(super) fn reset(&mut self) {
         self.wish = Some(Wish::Open);
         self.gesture = None;
         self.follow = false;
@@ -185,18 +198,18 @@ impl Panes {
     }
 
     /// Ends a gesture without effect; false if there was none.
-    pub fn cancel(&mut self) -> bool {
+    pub(super) fn cancel(&mut self) -> bool {
         self.meaning = Meaning::default();
         self.gesture.take().is_some()
     }
 
     /// The camera of a pane.
-    pub fn camera(&self, pane: usize) -> Camera {
+    pub(super) fn camera(&self, pane: usize) -> Camera {
         self.cameras[if self.linked { 0 } else { pane.min(3) }]
     }
 
     /// Carries out a command that concerns the view; false if it does not.
-    pub fn run(&mut self, command: Command) -> bool {
+    pub(super) fn run(&mut self, command: Command) -> bool {
         match command {
             Command::FrameSelection => self.wish = Some(Wish::Selection),
             Command::FitAll => {
@@ -241,14 +254,20 @@ impl Panes {
     }
 
     /// Shows the panes in what is left of `ui`.
-    pub fn show(&mut self, ui: &mut Ui, editor: &Editor, actions: &mut Vec<Action>) {
+    pub(super) fn show(
+        &mut self,
+        ui: &mut Ui,
+        editor: &Editor,
+        made: &Made,
+        actions: &mut Vec<Action>,
+    ) {
         let area = ui.available_rect_before_wrap();
         ui.allocate_rect(area, Sense::hover());
         ui.painter().rect_filled(area, 0.0, tokens(ui).line);
         self.hovered = false;
         self.under = None;
         for (pane, rect) in split(area, self.count).into_iter().enumerate() {
-            self.pane(ui, rect, pane, editor, actions);
+            self.pane(ui, rect, pane, (editor, made), actions);
         }
     }
 
@@ -257,7 +276,7 @@ impl Panes {
         ui: &mut Ui,
         rect: Rect,
         pane: usize,
-        editor: &Editor,
+        (editor, made): (&Editor, &Made),
         actions: &mut Vec<Action>,
     ) {
         let Some(edited) = editor.scene() else {
@@ -270,7 +289,7 @@ impl Panes {
         } else {
             self.sources[pane]
         };
-        let (scene, missing) = shown(editor, source);
+        let (mut scene, missing) = shown(editor, source);
         let id = Id::unique(("pane", pane));
         let response = ui.interact(rect, id, Sense::click_and_drag());
         let label = match pane {
@@ -290,7 +309,14 @@ impl Panes {
         if editable {
             self.point(ui, &response, pane, &screen, editor, actions);
         }
-        let options = self.options(editor, source);
+        let mut options = self.options(editor, source);
+        if editable {
+            if made.scene.is_some() {
+                scene.clone_from(&made.scene);
+            }
+            options.noise.clone_from(&made.noise);
+            options.paths = made.paths.clone();
+        }
         let scene = scene.unwrap_or_else(|| edited.clone());
         self.canvases[pane].paint(
             ui,
@@ -452,7 +478,7 @@ impl Panes {
         } else if response.clicked()
             && let Some(at) = response.interact_pointer_pos()
         {
-            self.click(at, &pointer(at), pick(at), modifiers.shift, editor, actions);
+            self.click(&pointer(at), pick(at), modifiers.shift, editor, actions);
         }
         let panning = ui.input(|input| input.key_down(Key::Space));
         if response.drag_started_by(PointerButton::Primary)
@@ -469,21 +495,22 @@ impl Panes {
         if *in_pane != pane {
             return;
         }
-        let Some(at) = response.interact_pointer_pos() else {
-            return;
-        };
-        self.meaning = gesture.meaning(scene, &pointer(at));
+        // the pointer may leave the window in the moment of release: then the last meaning holds
+        let at = response.interact_pointer_pos();
+        if let Some(at) = at {
+            self.meaning = gesture.meaning(scene, &pointer(at));
+        }
         if response.dragged() && !self.meaning.edits.is_empty() {
             actions.push(Action::Preview(self.meaning.edits.clone()));
         }
         if response.drag_stopped() {
+            let at = at.or(press).unwrap_or(response.rect.center());
             self.finish(screen, at, modifiers.shift, editor, actions);
         }
     }
 
     fn click(
         &self,
-        at: Pos2,
         pointer: &Pointer,
         under: Option<AgentId>,
         add: bool,
@@ -497,7 +524,6 @@ impl Panes {
             let edits = gesture.meaning(scene, pointer).edits;
             actions.push(Action::Commit { label: None, edits });
         };
-        let _ = at;
         match (editor.tool, under) {
             (Tool::Goal, None) => match editor.primary() {
                 Some(agent) => {
@@ -684,7 +710,7 @@ impl Panes {
 }
 
 /// A menu row that runs a command.
-pub fn menu_item(ui: &mut Ui, command: Command, actions: &mut Vec<Action>) {
+pub(super) fn menu_item(ui: &mut Ui, command: Command, actions: &mut Vec<Action>) {
     let row = command.row();
     let mut button = egui::Button::new(row.text).frame(true);
     if let Some(keys) = row.keys.first() {

@@ -14,7 +14,7 @@ const RECENTS: usize = 12;
 /// What is remembered. Unknown or missing fields take their defaults, so that older and newer files both open.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
-pub struct Settings {
+pub(super) struct Settings {
     /// Dark theme.
     pub dark: bool,
     /// Scale of the interface.
@@ -37,7 +37,7 @@ pub struct Settings {
 
 /// A file opened before.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Recent {
+pub(super) struct Recent {
     /// Where it lies.
     pub path: PathBuf,
     /// Which of its scenes.
@@ -66,7 +66,7 @@ impl Default for Settings {
 
 impl Settings {
     /// Reads the settings in `folder`; anything unreadable gives the defaults.
-    pub fn load(folder: &Path) -> Self {
+    pub(super) fn load(folder: &Path) -> Self {
         let read = fs::read(file(folder)).ok();
         let mut settings: Self = read
             .and_then(|bytes| serde_json::from_slice(&bytes).ok())
@@ -87,13 +87,13 @@ impl Settings {
     ///
     /// # Errors
     /// If the operating system refuses.
-    pub fn store(&self, folder: &Path) -> std::io::Result<()> {
+    pub(super) fn store(&self, folder: &Path) -> std::io::Result<()> {
         let text = serde_json::to_vec_pretty(self).map_err(std::io::Error::other)?;
         write_atomically(&file(folder), &text)
     }
 
     /// Puts a file at the head of the recent ones.
-    pub fn remember(&mut self, recent: Recent) {
+    pub(super) fn remember(&mut self, recent: Recent) {
         self.recents
             .retain(|old| old.path != recent.path || old.pick != recent.pick);
         self.recents.insert(0, recent);
@@ -109,7 +109,7 @@ fn file(folder: &Path) -> PathBuf {
 ///
 /// # Errors
 /// If the operating system refuses.
-pub fn write_atomically(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
+pub(super) fn write_atomically(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
     let folder = path.parent().unwrap_or_else(|| Path::new("."));
     fs::create_dir_all(folder)?;
     let mut temporary = tempfile::NamedTempFile::new_in(folder)?;

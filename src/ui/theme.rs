@@ -23,7 +23,7 @@ use crate::scene::Role;
 
 /// Every colour the window uses, by meaning.
 #[derive(Debug, Clone, Copy)]
-pub struct Tokens {
+pub(super) struct Tokens {
     /// Behind everything; the canvas before a scene is drawn.
     pub base: Color32,
     /// Side panels and bars.
@@ -74,8 +74,6 @@ pub struct Tokens {
     pub ground: Color32,
     /// The roadway in thumbnails.
     pub road: Color32,
-    /// Lane lines in thumbnails.
-    pub marking: Color32,
 }
 
 const fn rgb(hex: u32) -> Color32 {
@@ -83,7 +81,7 @@ const fn rgb(hex: u32) -> Color32 {
 }
 
 /// The dark theme.
-pub const DARK: Tokens = Tokens {
+pub(super) const DARK: Tokens = Tokens {
     base: rgb(0x0d_1014),
     panel: rgb(0x14_181e),
     raised: rgb(0x1d_232b),
@@ -108,12 +106,11 @@ pub const DARK: Tokens = Tokens {
     other: rgb(0x7a_8594),
     goal: rgb(0xff_c04d),
     ground: rgb(0x10_1419),
-    road: rgb(0x26_2d36),
-    marking: rgb(0x4a_5563),
+    road: rgb(0x36_404c),
 };
 
 /// The light theme.
-pub const LIGHT: Tokens = Tokens {
+pub(super) const LIGHT: Tokens = Tokens {
     base: rgb(0xe9_ecef),
     panel: rgb(0xf7_f8f9),
     raised: rgb(0xff_ffff),
@@ -139,11 +136,10 @@ pub const LIGHT: Tokens = Tokens {
     goal: rgb(0xc9_7a00),
     ground: rgb(0xee_f1f3),
     road: rgb(0xd3_d9df),
-    marking: rgb(0xff_ffff),
 };
 
 /// The tokens of the theme that `ui` is shown in.
-pub fn tokens(ui: &egui::Ui) -> &'static Tokens {
+pub(super) fn tokens(ui: &egui::Ui) -> &'static Tokens {
     if ui.visuals().dark_mode {
         &DARK
     } else {
@@ -153,7 +149,7 @@ pub fn tokens(ui: &egui::Ui) -> &'static Tokens {
 
 impl Tokens {
     /// The colour an agent is drawn in.
-    pub fn agent(&self, agent: &Agent) -> Color32 {
+    pub(super) fn agent(&self, agent: &Agent) -> Color32 {
         match (agent.role, agent.kind) {
             (Role::Ego, _) => self.ego,
             (Role::Attacker, _) => self.attacker,
@@ -166,22 +162,22 @@ impl Tokens {
 }
 
 /// The semibold face of the interface font.
-pub fn semibold() -> FontFamily {
+pub(super) fn semibold() -> FontFamily {
     FontFamily::Name("semibold".into())
 }
 
 /// Semibold text of `size` points.
-pub fn strong(text: impl Into<String>, size: f32) -> egui::RichText {
+pub(super) fn strong(text: impl Into<String>, size: f32) -> egui::RichText {
     egui::RichText::new(text).font(FontId::new(size, semibold()))
 }
 
 /// Text one step smaller, for labels.
-pub fn small(text: impl Into<String>) -> egui::RichText {
+pub(super) fn small(text: impl Into<String>) -> egui::RichText {
     egui::RichText::new(text).text_style(TextStyle::Small)
 }
 
 /// Installs fonts and both themes.
-pub fn install(context: &egui::Context) {
+pub(super) fn install(context: &egui::Context) {
     context.set_fonts(fonts());
     for (theme, tokens) in [(Theme::Dark, &DARK), (Theme::Light, &LIGHT)] {
         context.style_mut_of(theme, |style| dress(style, theme, tokens));

@@ -16,14 +16,14 @@ use crate::scene::Role;
 use crate::scene::Scene;
 
 /// Half of the side of the square that is shown, m.
-const REACH_M: f64 = 55.0;
+const REACH_M: f64 = 40.0;
 
 /// Most points and lines kept.
 const MAX_LINES: usize = 160;
 
 /// A scene around its ego at the present, in units of the picture's height, y down, origin in the middle.
 #[derive(Debug, Clone, Default)]
-pub struct Thumbnail {
+pub(super) struct Thumbnail {
     /// Centrelines with half the lane width.
     roads: Vec<(Vec<Pos2>, f32)>,
     /// Paths of the agents that move.
@@ -57,7 +57,7 @@ impl Tint {
 
 impl Thumbnail {
     /// The picture of a scene.
-    pub fn of(scene: &Scene) -> Self {
+    pub(super) fn of(scene: &Scene) -> Self {
         let frame = scene.now;
         let centre = scene
             .ego()
@@ -127,7 +127,7 @@ impl Thumbnail {
     }
 
     /// Draws the picture into `rect`.
-    pub fn paint(&self, painter: &Painter, rect: Rect, tokens: &Tokens) {
+    pub(super) fn paint(&self, painter: &Painter, rect: Rect, tokens: &Tokens) {
         let painter = painter.with_clip_rect(rect.intersect(painter.clip_rect()));
         painter.rect_filled(rect, 5.0, tokens.ground);
         let scale = rect.height();
@@ -179,8 +179,8 @@ mod tests {
                 sum + dvec2(f64::from(corner.x), f64::from(corner.y)) / 4.0
             })
         };
-        // 11 m east of 110 m picture height is a tenth; the ego is drawn last
-        assert!((centre(0) - dvec2(0.1, 0.0)).length() < 1e-6);
+        // 11 m east of 80 m picture height; the ego is drawn last
+        assert!((centre(0) - dvec2(11.0 / 80.0, 0.0)).length() < 1e-6);
         assert!(centre(1).length() < 1e-6);
     }
 }

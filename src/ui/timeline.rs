@@ -30,7 +30,7 @@ use crate::scene::Scene;
 
 /// Something that happens at a time.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Event {
+pub(super) struct Event {
     /// When, s.
     pub time_s: f64,
     /// What kind.
@@ -41,7 +41,7 @@ pub struct Event {
 
 /// Kinds of events.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum EventKind {
+pub(super) enum EventKind {
     /// Footprints begin to overlap.
     Contact,
     /// A goal is due.
@@ -52,14 +52,14 @@ pub enum EventKind {
 
 /// Events of the scene last asked for, so that they are computed once per change.
 #[derive(Default)]
-pub struct Events {
+pub(super) struct Events {
     of: Option<Arc<Scene>>,
     list: Vec<Event>,
 }
 
 impl Events {
     /// The events of `scene`.
-    pub fn of(&mut self, scene: &Arc<Scene>) -> &[Event] {
+    pub(super) fn of(&mut self, scene: &Arc<Scene>) -> &[Event] {
         let known = self.of.as_ref().is_some_and(|of| Arc::ptr_eq(of, scene));
         if !known {
             self.list = events(scene);
@@ -105,7 +105,12 @@ fn events(scene: &Scene) -> Vec<Event> {
 }
 
 /// Transport buttons and the track.
-pub fn timeline_ui(ui: &mut Ui, editor: &Editor, events: &mut Events, actions: &mut Vec<Action>) {
+pub(super) fn timeline_ui(
+    ui: &mut Ui,
+    editor: &Editor,
+    events: &mut Events,
+    actions: &mut Vec<Action>,
+) {
     let Some(scene) = editor.scene().cloned() else {
         ui.centered_and_justified(|ui| {
             ui.label(
@@ -227,13 +232,15 @@ fn track(
         rail.y_range().expand(3.0),
         Stroke::new(1.6, tokens.text),
     );
-    painter.text(
-        egui::pos2(now, rail.top() - 2.0),
-        Align2::CENTER_BOTTOM,
-        "now",
-        FontId::new(9.5, theme::semibold()),
-        tokens.dim,
-    );
+    if (x_of(editor.time_s) - now).abs() > 18.0 {
+        painter.text(
+            egui::pos2(now, rail.top() - 2.0),
+            Align2::CENTER_BOTTOM,
+            "now",
+            FontId::new(9.5, theme::semibold()),
+            tokens.dim,
+        );
+    }
     let pointer = response.hover_pos();
     let mut told = None;
     for event in events.of(scene) {

@@ -21,7 +21,7 @@ use crate::scene::Scene;
 use super::editor::free_id;
 
 /// A goal lies at most this far after the present, s: the model's horizon.
-pub const HORIZON_S: f64 = 8.0;
+pub(super) const HORIZON_S: f64 = 8.0;
 
 /// The model's time grid, s.
 const GRID_S: f64 = 0.5;
@@ -30,10 +30,10 @@ const GRID_S: f64 = 0.5;
 const SNAP_M: f64 = 1.75;
 
 /// Length of the speed arrow per m/s, m.
-pub const ARROW_M_PER_MPS: f64 = 0.8;
+pub(super) const ARROW_M_PER_MPS: f64 = 0.8;
 
 /// Gap between bumper and speed arrow, m.
-pub const ARROW_GAP_M: f64 = 1.2;
+pub(super) const ARROW_GAP_M: f64 = 1.2;
 
 /// What the pointer does on the canvas.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -52,7 +52,7 @@ pub enum Tool {
 
 /// Something on the canvas that can be dragged.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Handle {
+pub(super) enum Handle {
     /// Turns an agent.
     Turn(AgentId),
     /// The tip of the speed arrow: heading and speed.
@@ -69,9 +69,7 @@ pub enum Handle {
 
 /// A drag in progress. Coordinates are metres in the scene frame.
 #[derive(Debug, Clone)]
-pub enum Gesture {
-    /// Moves the ground.
-    Pan,
+pub(super) enum Gesture {
     /// Selects what lies in a rectangle.
     Box {
         /// The corner where it began.
@@ -116,7 +114,7 @@ pub enum Gesture {
 
 /// Where the pointer is and which keys are held.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Pointer {
+pub(super) struct Pointer {
     /// Metres in the scene frame.
     pub at: DVec2,
     /// No snapping.
@@ -129,7 +127,7 @@ pub struct Pointer {
 
 /// A lane that a pose snapped to.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Snap {
+pub(super) struct Snap {
     /// The pose on the centreline.
     pub pose: Pose,
     /// The lane.
@@ -139,7 +137,7 @@ pub struct Snap {
 }
 
 /// The pose on the centreline nearest to `pose`, if an agent of that kind would drive there.
-pub fn snap(scene: &Scene, pose: Pose, kind: AgentKind) -> Option<Snap> {
+pub(super) fn snap(scene: &Scene, pose: Pose, kind: AgentKind) -> Option<Snap> {
     let fits = |lane: LaneKind| match kind {
         AgentKind::Vehicle => !matches!(lane, LaneKind::Bike | LaneKind::Walk),
         AgentKind::Cyclist => lane != LaneKind::Walk,
@@ -163,7 +161,7 @@ pub fn snap(scene: &Scene, pose: Pose, kind: AgentKind) -> Option<Snap> {
 
 /// What the edits of a gesture mean, in words, and the lane it snapped to.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub struct Meaning {
+pub(super) struct Meaning {
     /// To be shown, then committed.
     pub edits: Vec<Edit>,
     /// A line beside the pointer.
@@ -172,9 +170,9 @@ pub struct Meaning {
 
 impl Gesture {
     /// What the gesture means while the pointer is at `pointer`. `scene` is the scene before the gesture.
-    pub fn meaning(&self, scene: &Scene, pointer: &Pointer) -> Meaning {
+    pub(super) fn meaning(&self, scene: &Scene, pointer: &Pointer) -> Meaning {
         match self {
-            Self::Pan | Self::Box { .. } => Meaning::default(),
+            Self::Box { .. } => Meaning::default(),
             Self::Move {
                 lead,
                 agents,
@@ -380,12 +378,12 @@ fn change_goal(scene: &Scene, id: &AgentId, change: impl FnOnce(&mut Goal) -> St
 }
 
 /// The latest scene time a goal may have, s.
-pub fn latest_s(scene: &Scene) -> f64 {
+pub(super) fn latest_s(scene: &Scene) -> f64 {
     scene.now_s() + HORIZON_S
 }
 
 /// A scene time on the model's grid after the present, within its horizon, s.
-pub fn on_grid(scene: &Scene, time_s: f64) -> f64 {
+pub(super) fn on_grid(scene: &Scene, time_s: f64) -> f64 {
     let steps = ((time_s - scene.now_s()) / GRID_S)
         .round()
         .clamp(1.0, HORIZON_S / GRID_S);
@@ -442,7 +440,7 @@ fn along_future(scene: &Scene, target: &AgentId, point: DVec2) -> Option<(f64, D
 }
 
 /// The edit that aims `attacker` at `target`, contact near `time_s`.
-pub fn attack(scene: &Scene, attacker: &AgentId, target: &AgentId, time_s: f64) -> Edit {
+pub(super) fn attack(scene: &Scene, attacker: &AgentId, target: &AgentId, time_s: f64) -> Edit {
     let old = scene.attack_by(attacker);
     Edit::SetAttack {
         attack: Attack {
@@ -526,7 +524,7 @@ fn added(scene: &Scene, at: DVec2, pointer: &Pointer) -> Meaning {
 }
 
 /// The handles that can be dragged, with their places; nearer to the front first.
-pub fn handles(
+pub(super) fn handles(
     scene: &Scene,
     selection: &[AgentId],
     time_s: f64,
@@ -563,12 +561,12 @@ pub fn handles(
 }
 
 /// How far the tip of a goal's arrow is from its centre, m.
-pub fn goal_tip_m(goal: &Goal, metre: f64) -> f64 {
+pub(super) fn goal_tip_m(goal: &Goal, metre: f64) -> f64 {
     goal.tolerance_m.max(14.0 * metre) + 16.0 * metre
 }
 
 /// Tip of the speed arrow and place of the turn handle; `metre` is the size of a point on screen, m.
-pub fn pose_handles(agent: &Agent, pose: Pose, speed: f64, metre: f64) -> (DVec2, DVec2) {
+pub(super) fn pose_handles(agent: &Agent, pose: Pose, speed: f64, metre: f64) -> (DVec2, DVec2) {
     let tip = agent.length / 2.0 + ARROW_GAP_M + speed * ARROW_M_PER_MPS;
     let behind = agent.length / 2.0 + 18.0 * metre;
     (

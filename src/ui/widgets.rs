@@ -21,12 +21,12 @@ use super::theme;
 use super::theme::tokens;
 
 /// A square button that shows an icon; `label` is its accessible name, `tooltip` says more.
-pub fn icon_button(ui: &mut Ui, icon: Icon, label: &str, tooltip: &str) -> Response {
+pub(super) fn icon_button(ui: &mut Ui, icon: Icon, label: &str, tooltip: &str) -> Response {
     icon_toggle(ui, icon, label, tooltip, false, true)
 }
 
 /// An icon button that may be chosen or disabled.
-pub fn icon_toggle(
+pub(super) fn icon_toggle(
     ui: &mut Ui,
     icon: Icon,
     label: &str,
@@ -38,7 +38,13 @@ pub fn icon_toggle(
 }
 
 /// A small icon button for rows.
-pub fn row_icon(ui: &mut Ui, icon: Icon, label: &str, tooltip: &str, chosen: bool) -> Response {
+pub(super) fn row_icon(
+    ui: &mut Ui,
+    icon: Icon,
+    label: &str,
+    tooltip: &str,
+    chosen: bool,
+) -> Response {
     sized_icon(ui, icon, label, tooltip, chosen, true, vec2(20.0, 20.0))
 }
 
@@ -89,14 +95,14 @@ fn sized_icon(
 }
 
 /// The outline of the control that has keyboard focus.
-pub fn ring(ui: &Ui, rect: Rect) {
+pub(super) fn ring(ui: &Ui, rect: Rect) {
     let stroke = Stroke::new(1.5, tokens(ui).accent);
     ui.painter()
         .rect_stroke(rect, 5.0, stroke, StrokeKind::Inside);
 }
 
 /// The one button of an area that goes on.
-pub fn primary(ui: &mut Ui, text: &str) -> Response {
+pub(super) fn primary(ui: &mut Ui, text: &str) -> Response {
     let tokens = tokens(ui);
     let text = theme::strong(text, 12.5).color(tokens.on_accent);
     ui.add(
@@ -108,7 +114,11 @@ pub fn primary(ui: &mut Ui, text: &str) -> Response {
 }
 
 /// A row of tabs with an underline under the chosen one. True if the choice changed.
-pub fn tabs<T: PartialEq + Copy>(ui: &mut Ui, choices: &[(T, &str)], current: &mut T) -> bool {
+pub(super) fn tabs<T: PartialEq + Copy>(
+    ui: &mut Ui,
+    choices: &[(T, &str)],
+    current: &mut T,
+) -> bool {
     let tokens = tokens(ui);
     let before = *current;
     let row = ui
@@ -153,7 +163,7 @@ pub fn tabs<T: PartialEq + Copy>(ui: &mut Ui, choices: &[(T, &str)], current: &m
 }
 
 /// A row of small exclusive choices. True if the choice changed.
-pub fn segments<T: PartialEq + Copy>(
+pub(super) fn segments<T: PartialEq + Copy>(
     ui: &mut Ui,
     choices: &[(T, &str, &str)],
     current: &mut T,
@@ -172,14 +182,14 @@ pub fn segments<T: PartialEq + Copy>(
 }
 
 /// The heading of a group inside a panel.
-pub fn section(ui: &mut Ui, title: &str) {
+pub(super) fn section(ui: &mut Ui, title: &str) {
     ui.add_space(8.0);
     ui.label(theme::strong(title, 11.5).color(tokens(ui).dim));
     ui.add_space(1.0);
 }
 
 /// A name on the left and a value on the right.
-pub fn row(ui: &mut Ui, name: &str, value: impl Into<String>) -> Response {
+pub(super) fn row(ui: &mut Ui, name: &str, value: impl Into<String>) -> Response {
     let tokens = tokens(ui);
     let (rect, response) = ui.allocate_exact_size(vec2(ui.available_width(), 19.0), Sense::hover());
     let font = FontId::proportional(12.0);
@@ -203,7 +213,7 @@ pub fn row(ui: &mut Ui, name: &str, value: impl Into<String>) -> Response {
 }
 
 /// A word on a tinted ground.
-pub fn chip(ui: &mut Ui, text: &str, color: Color32) -> Response {
+pub(super) fn chip(ui: &mut Ui, text: &str, color: Color32) -> Response {
     let font = FontId::new(10.5, theme::semibold());
     let galley = ui
         .painter()
@@ -219,7 +229,13 @@ pub fn chip(ui: &mut Ui, text: &str, color: Color32) -> Response {
 }
 
 /// What stands in an empty place: what would be here, and one button. True if it was pressed.
-pub fn empty_state(ui: &mut Ui, icon: Icon, title: &str, text: &str, button: Option<&str>) -> bool {
+pub(super) fn empty_state(
+    ui: &mut Ui,
+    icon: Icon,
+    title: &str,
+    text: &str,
+    button: Option<&str>,
+) -> bool {
     let tokens = tokens(ui);
     let mut pressed = false;
     ui.vertical_centered(|ui| {
@@ -241,7 +257,7 @@ pub fn empty_state(ui: &mut Ui, icon: Icon, title: &str, text: &str, button: Opt
 }
 
 /// A key as printed on a keyboard.
-pub fn keycap(ui: &mut Ui, text: &str) {
+pub(super) fn keycap(ui: &mut Ui, text: &str) {
     let tokens = tokens(ui);
     let galley = ui.painter().layout_no_wrap(
         text.to_owned(),
@@ -261,7 +277,15 @@ pub fn keycap(ui: &mut Ui, text: &str) {
     ui.painter().galley(at, galley, tokens.text);
 }
 
+/// A dialog in the middle of the window.
+pub(super) fn modal(context: &egui::Context, name: &str) -> egui::Modal {
+    let frame = egui::Frame::popup(&context.global_style())
+        .inner_margin(egui::Margin::same(18))
+        .corner_radius(10.0);
+    egui::Modal::new(id(name)).frame(frame)
+}
+
 /// A stable id for a control that is looked up from elsewhere.
-pub fn id(name: &str) -> Id {
+pub(super) fn id(name: &str) -> Id {
     Id::unique(("nearmiss", name))
 }

@@ -10,4 +10,5 @@ mod layers;
 mod pictures;
 mod reference;
 mod shaders;
+mod window;
 mod windows;

@@ -8,23 +8,28 @@ use egui::Ui;
 use egui::WidgetInfo;
 use egui::vec2;
 
-use super::super::action::Action;
-use super::super::action::Command;
-use super::super::editor::Editor;
-use super::super::icons;
-use super::super::icons::Icon;
-use super::super::theme;
-use super::super::theme::tokens;
-use super::super::widgets;
 use crate::scene::Agent;
 use crate::scene::AgentKind;
 use crate::scene::Control;
 use crate::scene::Edit;
 use crate::scene::Role;
 use crate::scene::Scene;
+use crate::ui::action::Action;
+use crate::ui::action::Command;
+use crate::ui::editor::Editor;
+use crate::ui::icons;
+use crate::ui::icons::Icon;
+use crate::ui::theme;
+use crate::ui::theme::tokens;
+use crate::ui::widgets;
 
 /// Shows the list. `filter` is what the user typed above it.
-pub fn agents_ui(ui: &mut Ui, editor: &Editor, filter: &mut String, actions: &mut Vec<Action>) {
+pub(crate) fn agents_ui(
+    ui: &mut Ui,
+    editor: &Editor,
+    filter: &mut String,
+    actions: &mut Vec<Action>,
+) {
     let Some(scene) = editor.scene() else {
         widgets::empty_state(
             ui,
@@ -235,7 +240,7 @@ fn control(ui: &mut Ui, agent: &Agent, actions: &mut Vec<Action>) {
 }
 
 /// A small sign for a kind of agent.
-pub fn glyph(ui: &Ui, at: egui::Pos2, kind: AgentKind, color: egui::Color32) {
+pub(crate) fn glyph(ui: &Ui, at: egui::Pos2, kind: AgentKind, color: egui::Color32) {
     let painter = ui.painter();
     match kind {
         AgentKind::Vehicle => {

@@ -4,15 +4,15 @@ use std::path::PathBuf;
 
 use egui::Ui;
 
-use super::super::action::Action;
-use super::super::files::Purpose;
-use super::super::files::Recovery;
-use super::super::theme;
-use super::super::theme::tokens;
-use super::super::widgets;
+use crate::ui::action::Action;
+use crate::ui::files::Purpose;
+use crate::ui::files::Recovery;
+use crate::ui::theme;
+use crate::ui::theme::tokens;
+use crate::ui::widgets;
 
 /// A path to be typed.
-pub struct PathField {
+pub(crate) struct PathField {
     /// What it is for.
     pub purpose: Purpose,
     /// What was typed.
@@ -24,7 +24,7 @@ pub struct PathField {
 
 /// What became of a dialog in this frame.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Outcome<T> {
+pub(crate) enum Outcome<T> {
     /// Still open.
     Open,
     /// Closed without a choice.
@@ -35,7 +35,7 @@ pub enum Outcome<T> {
 
 impl PathField {
     /// A field that begins with `typed`.
-    pub fn new(purpose: Purpose, typed: String) -> Self {
+    pub(crate) fn new(purpose: Purpose, typed: String) -> Self {
         Self {
             purpose,
             typed,
@@ -45,18 +45,19 @@ impl PathField {
     }
 
     /// Shows the field. `ask` is called when what was typed has changed.
-    pub fn show(
+    pub(crate) fn show(
         &mut self,
         context: &egui::Context,
         ask: &mut dyn FnMut(String),
     ) -> Outcome<PathBuf> {
         let mut outcome = Outcome::Open;
-        let modal = egui::Modal::new(widgets::id("path field")).show(context, |ui| {
+        let modal = widgets::modal(context, "path field").show(context, |ui| {
             ui.set_width(520.0);
             let (title, button) = match self.purpose {
                 Purpose::Open => ("Open a scene", "Open"),
                 Purpose::OpenFolder => ("Open a folder of scenes", "Open"),
                 Purpose::Save => ("Save the scene", "Save"),
+                Purpose::ExportTray => ("Write the cases into a folder", "Write"),
             };
             ui.label(theme::strong(title, 16.0));
             let text = "This system has no file dialog (no desktop portal). Type the path, or drop the file on the window.";
@@ -120,7 +121,7 @@ impl PathField {
 
 /// What to do with changes that are not saved.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Unsaved {
+pub(crate) enum Unsaved {
     /// Save first.
     Save,
     /// Let them go; the autosave stays.
@@ -128,9 +129,9 @@ pub enum Unsaved {
 }
 
 /// Asks what to do with changes before `what`.
-pub fn unsaved_ui(context: &egui::Context, name: &str, what: &str) -> Outcome<Unsaved> {
+pub(crate) fn unsaved_ui(context: &egui::Context, name: &str, what: &str) -> Outcome<Unsaved> {
     let mut outcome = Outcome::Open;
-    let modal = egui::Modal::new(widgets::id("unsaved")).show(context, |ui| {
+    let modal = widgets::modal(context, "unsaved").show(context, |ui| {
         ui.set_width(400.0);
         ui.label(theme::strong(format!("Save the changes to {name}?"), 16.0));
         let text = format!("They are not saved. {what}");
@@ -155,13 +156,13 @@ pub fn unsaved_ui(context: &egui::Context, name: &str, what: &str) -> Outcome<Un
 }
 
 /// Offers autosaves of earlier sessions. False when it is to be closed.
-pub fn recovery_ui(
+pub(crate) fn recovery_ui(
     context: &egui::Context,
     offers: &[Recovery],
     actions: &mut Vec<Action>,
 ) -> bool {
     let mut open = true;
-    let modal = egui::Modal::new(widgets::id("recovery")).show(context, |ui| {
+    let modal = widgets::modal(context, "recovery").show(context, |ui| {
         ui.set_width(460.0);
         ui.label(theme::strong("Unsaved work was found", 16.0));
         let text =

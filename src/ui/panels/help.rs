@@ -3,11 +3,11 @@
 use egui::Ui;
 use egui::vec2;
 
-use super::super::action::Group;
-use super::super::action::ROWS;
-use super::super::theme;
-use super::super::theme::tokens;
-use super::super::widgets;
+use crate::ui::action::Group;
+use crate::ui::action::ROWS;
+use crate::ui::theme;
+use crate::ui::theme::tokens;
+use crate::ui::widgets;
 
 const GESTURES: [(&str, &str); 11] = [
     ("Click", "Select; Shift adds"),
@@ -27,10 +27,10 @@ const GESTURES: [(&str, &str); 11] = [
 ];
 
 /// Shows the sheet; false when it is to be closed.
-pub fn help_ui(context: &egui::Context) -> bool {
+pub(crate) fn help_ui(context: &egui::Context) -> bool {
     let mut open = true;
     let room = context.content_rect().size();
-    let modal = egui::Modal::new(widgets::id("help")).show(context, |ui| {
+    let modal = widgets::modal(context, "help").show(context, |ui| {
         ui.set_width((room.x - 120.0).min(940.0));
         ui.horizontal(|ui| {
             ui.label(theme::strong("Keys and gestures", 17.0));

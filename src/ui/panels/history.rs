@@ -7,15 +7,15 @@ use egui::Ui;
 use egui::WidgetInfo;
 use egui::vec2;
 
-use super::super::action::Action;
-use super::super::action::Command;
-use super::super::editor::Editor;
-use super::super::icons::Icon;
-use super::super::theme::tokens;
-use super::super::widgets;
+use crate::ui::action::Action;
+use crate::ui::action::Command;
+use crate::ui::editor::Editor;
+use crate::ui::icons::Icon;
+use crate::ui::theme::tokens;
+use crate::ui::widgets;
 
 /// Shows the list.
-pub fn history_ui(ui: &mut Ui, editor: &Editor, actions: &mut Vec<Action>) {
+pub(crate) fn history_ui(ui: &mut Ui, editor: &Editor, actions: &mut Vec<Action>) {
     let Some(open) = editor.document() else {
         let text = "What you do to a scene is listed here, step by step.";
         widgets::empty_state(ui, Icon::Undo, "No scene", text, None);

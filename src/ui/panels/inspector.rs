@@ -8,14 +8,6 @@ use egui_plot::Plot;
 use egui_plot::PlotPoints;
 use egui_plot::VLine;
 
-use super::super::action::Action;
-use super::super::action::Command;
-use super::super::editor::Editor;
-use super::super::icons::Icon;
-use super::super::theme;
-use super::super::theme::tokens;
-use super::super::tools;
-use super::super::widgets;
 use super::agents;
 use crate::geometry::angle_between;
 use crate::scene::Agent;
@@ -27,10 +19,18 @@ use crate::scene::Goal;
 use crate::scene::Role;
 use crate::scene::Scene;
 use crate::scene::State;
+use crate::ui::action::Action;
+use crate::ui::action::Command;
+use crate::ui::editor::Editor;
+use crate::ui::icons::Icon;
+use crate::ui::theme;
+use crate::ui::theme::tokens;
+use crate::ui::tools;
+use crate::ui::widgets;
 
 /// Curves of one agent over time, computed once per track.
 #[derive(Default)]
-pub struct Curves {
+pub(crate) struct Curves {
     of: Option<Arc<Agent>>,
     speed: Vec<[f64; 2]>,
     acceleration: Vec<[f64; 2]>,
@@ -78,7 +78,12 @@ impl Curves {
 }
 
 /// Shows the inspector.
-pub fn inspector_ui(ui: &mut Ui, editor: &Editor, curves: &mut Curves, actions: &mut Vec<Action>) {
+pub(crate) fn inspector_ui(
+    ui: &mut Ui,
+    editor: &Editor,
+    curves: &mut Curves,
+    actions: &mut Vec<Action>,
+) {
     let Some(scene) = editor.scene().cloned() else {
         let text = "Open a scene, then select an agent to see its numbers.";
         widgets::empty_state(ui, Icon::Select, "Nothing selected", text, None);
@@ -560,6 +565,8 @@ fn plot(
         .show_axes([false, true])
         .y_axis_min_width(28.0)
         .show_background(false)
+        .grid_color(tokens.faint.gamma_multiply(0.45))
+        .grid_fade(0.5)
         .allow_drag(false)
         .allow_zoom(false)
         .allow_scroll(false)

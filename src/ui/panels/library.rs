@@ -14,23 +14,23 @@ use egui::Ui;
 use egui::WidgetInfo;
 use egui::vec2;
 
-use super::super::action::Action;
-use super::super::action::Command;
-use super::super::bundled::Bundled;
-use super::super::icons;
-use super::super::icons::Icon;
-use super::super::settings::Recent;
-use super::super::theme;
-use super::super::theme::tokens;
-use super::super::thumbnail::Thumbnail;
-use super::super::widgets;
 use crate::data::Entry;
+use crate::ui::action::Action;
+use crate::ui::action::Command;
+use crate::ui::bundled::Bundled;
+use crate::ui::icons;
+use crate::ui::icons::Icon;
+use crate::ui::settings::Recent;
+use crate::ui::theme;
+use crate::ui::theme::tokens;
+use crate::ui::thumbnail::Thumbnail;
+use crate::ui::widgets;
 
 type Key = (PathBuf, Option<String>);
 
 /// What the library knows.
 #[derive(Default)]
-pub struct Library {
+pub(crate) struct Library {
     /// Scenes that come with the program.
     pub bundled: Vec<Bundled>,
     /// A file or folder with several scenes, and what it holds.
@@ -45,7 +45,7 @@ pub struct Library {
 
 /// Where an open scene stands in the library.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Place {
+pub(crate) enum Place {
     /// A bundled scene, by position.
     Bundled(usize),
     /// A file, and which of its scenes.
@@ -54,17 +54,17 @@ pub enum Place {
 
 impl Library {
     /// Pictures that are to be drawn, each asked for once.
-    pub fn take_wanted(&mut self) -> Vec<Key> {
+    pub(crate) fn take_wanted(&mut self) -> Vec<Key> {
         std::mem::take(&mut self.wanted)
     }
 
     /// Keeps a picture.
-    pub fn keep(&mut self, path: PathBuf, pick: Option<String>, picture: Option<Thumbnail>) {
+    pub(crate) fn keep(&mut self, path: PathBuf, pick: Option<String>, picture: Option<Thumbnail>) {
         self.pictures.insert((path, pick), picture);
     }
 
     /// The scene `by` places after the open one: in the listing if it is open from there, else among the bundled.
-    pub fn neighbour(&self, by: isize) -> Option<Action> {
+    pub(crate) fn neighbour(&self, by: isize) -> Option<Action> {
         let step = |at: Option<usize>, count: usize| {
             let last = count.checked_sub(1)?;
             Some(match at {
@@ -90,7 +90,7 @@ impl Library {
     }
 
     /// Shows the library.
-    pub fn show(&mut self, ui: &mut Ui, recents: &[Recent], actions: &mut Vec<Action>) {
+    pub(crate) fn show(&mut self, ui: &mut Ui, recents: &[Recent], actions: &mut Vec<Action>) {
         ui.add_space(8.0);
         ui.horizontal(|ui| {
             let open = ui.add(egui::Button::new("Open file…").min_size(vec2(0.0, 26.0)));

@@ -1,12 +1,17 @@
 //! The panels around the canvas. Each reads the state and pushes wishes; none changes anything itself.
 
-pub mod agents;
-pub mod dialogs;
-pub mod help;
-pub mod history;
-pub mod inspector;
-pub mod library;
-pub mod notices;
-pub mod palette;
-pub mod status;
-pub mod top;
+pub(super) mod agents;
+pub(super) mod denoise;
+pub(super) mod dialogs;
+pub(super) mod generate;
+pub(super) mod help;
+pub(super) mod history;
+pub(super) mod inspector;
+pub(super) mod library;
+pub(super) mod notices;
+pub(super) mod palette;
+pub(super) mod results;
+pub(super) mod status;
+pub(super) mod top;
+pub(super) mod tray;
+pub(super) mod welcome;

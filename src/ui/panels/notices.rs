@@ -4,18 +4,18 @@ use egui::Color32;
 use egui::Stroke;
 use egui::vec2;
 
-use super::super::action::Notice;
-use super::super::action::Weight;
-use super::super::icons;
-use super::super::icons::Icon;
-use super::super::theme;
-use super::super::theme::Tokens;
-use super::super::theme::tokens;
-use super::super::widgets;
+use crate::ui::action::Notice;
+use crate::ui::action::Weight;
+use crate::ui::icons;
+use crate::ui::icons::Icon;
+use crate::ui::theme;
+use crate::ui::theme::Tokens;
+use crate::ui::theme::tokens;
+use crate::ui::widgets;
 
 /// Notices on screen with the time they appeared.
 #[derive(Default)]
-pub struct Notices {
+pub(crate) struct Notices {
     shown: Vec<(Notice, f64)>,
 }
 
@@ -24,7 +24,7 @@ const MOST: usize = 4;
 
 impl Notices {
     /// Adds a notice; the same text twice restarts its time.
-    pub fn push(&mut self, notice: Notice, now_s: f64) {
+    pub(crate) fn push(&mut self, notice: Notice, now_s: f64) {
         self.shown.retain(|(old, _)| old.text != notice.text);
         self.shown.push((notice, now_s));
         if self.shown.len() > MOST {
@@ -33,12 +33,12 @@ impl Notices {
     }
 
     /// The notices on screen, oldest first.
-    pub fn list(&self) -> impl Iterator<Item = &Notice> {
+    pub(crate) fn list(&self) -> impl Iterator<Item = &Notice> {
         self.shown.iter().map(|(notice, _)| notice)
     }
 
     /// Shows the notices above the bottom panel, whose top is at `bottom` points from below.
-    pub fn show(&mut self, context: &egui::Context, bottom: f32) {
+    pub(crate) fn show(&mut self, context: &egui::Context, bottom: f32) {
         let now_s = context.input(|input| input.time);
         self.shown.retain(|(notice, since)| match notice.weight {
             Weight::Good | Weight::Info => now_s - since < 5.0,

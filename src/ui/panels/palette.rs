@@ -4,24 +4,24 @@ use egui::Key;
 use egui::Ui;
 use egui::vec2;
 
-use super::super::action::Action;
-use super::super::action::Command;
-use super::super::action::ROWS;
-use super::super::action::Row;
-use super::super::theme;
-use super::super::theme::tokens;
-use super::super::widgets;
+use crate::ui::action::Action;
+use crate::ui::action::Command;
+use crate::ui::action::ROWS;
+use crate::ui::action::Row;
+use crate::ui::theme;
+use crate::ui::theme::tokens;
+use crate::ui::widgets;
 
 /// An open palette.
 #[derive(Default)]
-pub struct Palette {
+pub(crate) struct Palette {
     typed: String,
     chosen: usize,
 }
 
 impl Palette {
     /// Shows the palette; false when it is to be closed.
-    pub fn show(&mut self, context: &egui::Context, actions: &mut Vec<Action>) -> bool {
+    pub(crate) fn show(&mut self, context: &egui::Context, actions: &mut Vec<Action>) -> bool {
         let mut open = true;
         let found = matches(&self.typed);
         let area = egui::Modal::default_area(widgets::id("palette"))

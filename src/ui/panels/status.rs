@@ -2,21 +2,27 @@
 
 use egui::Ui;
 
-use super::super::editor::Editor;
-use super::super::panes::Panes;
-use super::super::theme;
-use super::super::theme::tokens;
-use super::super::tools::Tool;
+use crate::ui::editor::Editor;
+use crate::ui::lab::Model;
+use crate::ui::panes::Panes;
+use crate::ui::theme;
+use crate::ui::theme::tokens;
+use crate::ui::tools::Tool;
 
 /// What the window is busy with.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub struct Busy {
+pub(crate) struct Busy {
     /// In words; empty if idle.
     pub text: String,
 }
 
 /// Shows the line.
-pub fn status_ui(ui: &mut Ui, editor: &Editor, panes: &Panes, busy: &Busy, frame_ms: f32) {
+pub(crate) fn status_ui(
+    ui: &mut Ui,
+    (editor, panes, model): (&Editor, &Panes, &Model),
+    busy: &Busy,
+    frame_ms: f32,
+) {
     let tokens = tokens(ui);
     ui.horizontal_centered(|ui| {
         if busy.text.is_empty() {
@@ -28,6 +34,7 @@ pub fn status_ui(ui: &mut Ui, editor: &Editor, panes: &Panes, busy: &Busy, frame
         ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
             let frame = theme::small(format!("{frame_ms:.1} ms")).color(tokens.faint);
             ui.label(frame).on_hover_text("Time to lay out a frame");
+            model_ui(ui, model);
             if let Some((point, lane)) = &panes.under {
                 let lane = lane
                     .as_ref()
@@ -37,6 +44,34 @@ pub fn status_ui(ui: &mut Ui, editor: &Editor, panes: &Panes, busy: &Busy, frame
             }
         });
     });
+}
+
+/// The model in a few letters.
+fn model_ui(ui: &mut Ui, model: &Model) {
+    let tokens = tokens(ui);
+    let (text, color, tip) = match model {
+        Model::Absent => ("no model".to_owned(), tokens.faint, String::new()),
+        Model::Loading => ("loading the model…".to_owned(), tokens.dim, String::new()),
+        Model::Ready { identity, warning } => {
+            let short: String = identity.chars().take(8).collect();
+            let color = if warning.is_some() {
+                tokens.warn
+            } else {
+                tokens.dim
+            };
+            let tip = match warning {
+                Some(warning) => format!("{warning}\nWeights {identity}, on the CPU"),
+                None => format!("Weights {identity}, on the CPU"),
+            };
+            (format!("model {short}"), color, tip)
+        }
+        Model::Failed(message) => ("model failed".to_owned(), tokens.bad, message.clone()),
+    };
+    let shown = ui.label(theme::small(text).color(color));
+    if !tip.is_empty() {
+        shown.on_hover_text(tip);
+    }
+    ui.add_space(8.0);
 }
 
 /// What to do next.

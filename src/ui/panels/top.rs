@@ -3,19 +3,19 @@
 use egui::Ui;
 use egui::vec2;
 
-use super::super::action::Action;
-use super::super::action::Command;
-use super::super::action::Group;
-use super::super::action::ROWS;
-use super::super::editor::Editor;
-use super::super::icons;
-use super::super::icons::Icon;
-use super::super::panes::Panes;
-use super::super::panes::menu_item;
-use super::super::theme;
-use super::super::theme::tokens;
-use super::super::tools::Tool;
-use super::super::widgets;
+use crate::ui::action::Action;
+use crate::ui::action::Command;
+use crate::ui::action::Group;
+use crate::ui::action::ROWS;
+use crate::ui::editor::Editor;
+use crate::ui::icons;
+use crate::ui::icons::Icon;
+use crate::ui::panes::Panes;
+use crate::ui::panes::menu_item;
+use crate::ui::theme;
+use crate::ui::theme::tokens;
+use crate::ui::tools::Tool;
+use crate::ui::widgets;
 
 const TOOLS: [(Tool, Icon, Command); 5] = [
     (Tool::Select, Icon::Select, Command::SelectTool),
@@ -26,7 +26,13 @@ const TOOLS: [(Tool, Icon, Command); 5] = [
 ];
 
 /// Shows the bar.
-pub fn top_ui(ui: &mut Ui, editor: &Editor, panes: &Panes, dark: bool, actions: &mut Vec<Action>) {
+pub(crate) fn top_ui(
+    ui: &mut Ui,
+    editor: &Editor,
+    panes: &Panes,
+    dark: bool,
+    actions: &mut Vec<Action>,
+) {
     let tokens = tokens(ui);
     ui.horizontal_centered(|ui| {
         ui.spacing_mut().item_spacing.x = 2.0;

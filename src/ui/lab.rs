@@ -1,0 +1,1001 @@
+//! The window's side of generation: what is asked of the engine, what it answered, and which of it is shown.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::action::Action;
+use super::action::Command;
+use super::action::Notice;
+use super::action::Weight;
+use super::editor::Editor;
+use super::thumbnail::Thumbnail;
+use crate::codec::DT_S;
+use crate::codec::NOW;
+use crate::codec::T;
+use crate::engine::Engine;
+use crate::engine::Event;
+use crate::engine::Job;
+use crate::engine::StepLog;
+use crate::engine::StepRecord;
+use crate::generator::AttackCandidate;
+use crate::generator::AttackQuery;
+use crate::generator::Settings;
+use crate::generator::Verdict;
+use crate::render::NoiseView;
+use crate::scene::AgentId;
+use crate::scene::Edit;
+use crate::scene::Role;
+use crate::scene::Scene;
+use crate::scene::State;
+use crate::scene::Task;
+
+/// Denoising steps of a preview while something is dragged.
+const PREVIEW_STEPS: usize = 4;
+
+/// Steps per second when the denoise timeline plays.
+const STEPS_PER_S: f64 = 8.0;
+
+/// Most cases in the tray.
+const TRAY: usize = 64;
+
+/// A wish that concerns generation.
+#[derive(Debug, Clone)]
+pub enum LabAction {
+    /// New settings.
+    Set(Box<Settings>),
+    /// What is given to the model; by what the scene holds if absent.
+    Task(Option<Task>),
+    /// Number of samples to draw.
+    Samples(usize),
+    /// A new seed is drawn for each run unless locked.
+    LockSeed(bool),
+    /// Drags are answered while they last, and in full on release.
+    Live(bool),
+    /// Looks at a step of the last run; the result if absent.
+    Look(Option<usize>),
+    /// Shows the noisy tokens instead of the predicted clean ones.
+    Noisy(bool),
+    /// Plays the denoise timeline.
+    PlaySteps(bool),
+    /// The candidate under the pointer.
+    Point(Option<usize>),
+    /// Takes a candidate as the attack.
+    Take(usize),
+    /// Shows a sample of the last runs.
+    Sample(usize),
+    /// Opens a case of the tray.
+    OpenKept(usize),
+    /// Removes a case from the tray.
+    DropKept(usize),
+}
+
+/// What is known of the network.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Model {
+    /// There is no engine in this window.
+    Absent,
+    /// It is being loaded.
+    Loading,
+    /// It is ready.
+    Ready {
+        /// Hash of its weights.
+        identity: String,
+        /// What the user must know about them.
+        warning: Option<String>,
+    },
+    /// It cannot be used.
+    Failed(String),
+}
+
+/// Why a run was asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Reason {
+    /// The user asked for a result: a step of its own in the history.
+    Asked,
+    /// An edit is answered: part of the edit's step.
+    Edit,
+}
+
+/// A run in progress.
+#[derive(Debug, Clone)]
+pub(super) struct Running {
+    /// Steps taken.
+    pub taken: usize,
+    /// Steps in all; 0 until it has begun.
+    pub total: usize,
+    /// Position of the sample and how many were asked for.
+    pub sample: (usize, usize),
+    reason: Reason,
+    input: Arc<Scene>,
+}
+
+impl Running {
+    /// Progress in words.
+    pub(super) fn text(&self) -> String {
+        let steps = match self.total {
+            0 => "preparing".to_owned(),
+            total => format!("step {} of {total}", self.taken),
+        };
+        match self.sample {
+            (_, 1) => format!("Generating, {steps}"),
+            (sample, samples) => {
+                format!("Generating sample {} of {samples}, {steps}", sample + 1)
+            }
+        }
+    }
+}
+
+/// A world that runs on.
+struct World {
+    /// The scene in which it stands; any other scene in the editor ends it.
+    scene: Arc<Scene>,
+    /// Seconds since it last moved on.
+    since_s: f64,
+}
+
+/// A finished sample.
+#[derive(Clone)]
+pub(super) struct Case {
+    /// Its name.
+    pub name: String,
+    /// The scene with its recipe and findings.
+    pub scene: Arc<Scene>,
+    /// Its picture.
+    pub picture: Thumbnail,
+}
+
+/// Generation as the window sees it.
+pub(super) struct Lab {
+    engine: Option<Engine>,
+    /// The network.
+    pub model: Model,
+    /// Seed, schedule, steps, temperature, guidance.
+    pub settings: Settings,
+    /// What is given; by what the scene holds if absent.
+    pub task: Option<Task>,
+    /// Samples per request.
+    pub samples: usize,
+    /// The seed stays for the next run.
+    pub seed_locked: bool,
+    /// Drags are answered.
+    pub live: bool,
+    /// The run in progress.
+    pub running: Option<Running>,
+    /// Steps of the last run.
+    pub log: Option<StepLog>,
+    /// The step looked at; the result if absent.
+    pub step: Option<usize>,
+    /// Noisy tokens are shown instead of the predicted clean ones.
+    pub noisy: bool,
+    /// The denoise timeline plays.
+    pub playing: bool,
+    /// How long the last run took.
+    pub took: Option<Duration>,
+    /// Reachable attacks, best first.
+    pub candidates: Vec<AttackCandidate>,
+    /// The candidate under the pointer.
+    pub pointed: Option<usize>,
+    /// The engine is looking for attacks.
+    pub searching: bool,
+    /// Samples of the last request.
+    pub cases: Vec<Case>,
+    /// Cases kept.
+    pub tray: Vec<Case>,
+    world: Option<World>,
+    verdict: Option<(Arc<Scene>, Arc<Verdict>)>,
+    live_scene: Option<Arc<Scene>>,
+    base: Option<Arc<Scene>>,
+    queue: Vec<(Arc<Scene>, Settings, usize)>,
+    clock_s: f64,
+    shown: Option<(usize, bool, Arc<Scene>)>,
+}
+
+impl Lab {
+    /// A lab with an engine that loads its network, or without one.
+    pub(super) fn new(engine: Option<Engine>) -> Self {
+        Self {
+            model: if engine.is_some() {
+                Model::Loading
+            } else {
+                Model::Absent
+            },
+            engine,
+            settings: Settings::default(),
+            task: None,
+            samples: 1,
+            seed_locked: true,
+            live: true,
+            running: None,
+            log: None,
+            step: None,
+            noisy: false,
+            playing: false,
+            took: None,
+            candidates: Vec::new(),
+            pointed: None,
+            searching: false,
+            cases: Vec::new(),
+            tray: Vec::new(),
+            world: None,
+            verdict: None,
+            live_scene: None,
+            base: None,
+            queue: Vec::new(),
+            clock_s: 0.0,
+            shown: None,
+        }
+    }
+
+    /// Whether a run can be asked for.
+    pub(super) fn ready(&self) -> bool {
+        matches!(self.model, Model::Ready { .. })
+    }
+
+    /// Forgets everything about the last scene.
+    pub(super) fn reset(&mut self) {
+        self.stop();
+        self.forget_run();
+        self.candidates.clear();
+        self.cases.clear();
+        self.verdict = None;
+    }
+
+    fn forget_run(&mut self) {
+        self.log = None;
+        self.step = None;
+        self.shown = None;
+        self.playing = false;
+        self.live_scene = None;
+        self.base = None;
+    }
+
+    /// The task a run would have on `scene`.
+    pub(super) fn task_of(&self, scene: &Scene) -> Task {
+        self.task.unwrap_or({
+            match (scene.attacks.is_empty(), scene.goals.is_empty()) {
+                (false, _) => Task::Attack,
+                (true, false) => Task::Goal,
+                (true, true) => Task::Free,
+            }
+        })
+    }
+
+    /// Asks for results on the editor's scene.
+    pub(super) fn generate(&mut self, editor: &Editor, new_seed: bool) {
+        let Some(scene) = editor.committed().cloned() else {
+            return;
+        };
+        if new_seed || (!self.seed_locked && !self.cases.is_empty()) {
+            self.settings.seed = next_seed(self.settings.seed);
+        }
+        let settings = Settings {
+            task: self.task_of(&scene),
+            ..self.settings.clone()
+        };
+        self.cases.clear();
+        self.queue = (0..self.samples)
+            .rev()
+            .map(|sample| {
+                let settings = Settings {
+                    sample: sample as u64,
+                    ..settings.clone()
+                };
+                (scene.clone(), settings, sample)
+            })
+            .collect();
+        self.next_sample();
+    }
+
+    fn next_sample(&mut self) {
+        if let Some((scene, settings, sample)) = self.queue.pop() {
+            let of = (sample, self.samples);
+            self.start(scene, settings, Reason::Asked, of);
+        }
+    }
+
+    fn start(
+        &mut self,
+        scene: Arc<Scene>,
+        settings: Settings,
+        reason: Reason,
+        sample: (usize, usize),
+    ) {
+        let Some(engine) = &mut self.engine else {
+            return;
+        };
+        self.searching = false;
+        self.world = None;
+        self.step = None;
+        self.playing = false;
+        engine.submit(Job::Generate {
+            scene: scene.clone(),
+            settings,
+            preview: false,
+        });
+        self.running = Some(Running {
+            taken: 0,
+            total: 0,
+            sample,
+            reason,
+            input: scene,
+        });
+    }
+
+    /// Whether a world runs on.
+    pub(super) fn world_runs(&self) -> bool {
+        self.world.is_some()
+    }
+
+    /// The scene time to show while a world runs on: half a second behind its present, so that it moves evenly.
+    pub(super) fn world_time_s(&self, editor: &Editor) -> Option<f64> {
+        let world = self.world.as_ref()?;
+        let now_s = world.scene.now_s();
+        if editor.previewing() {
+            return Some(now_s);
+        }
+        Some((now_s - DT_S + world.since_s.min(DT_S)).max(0.0))
+    }
+
+    fn toggle_world(&mut self, editor: &mut Editor) {
+        if self.world.is_some() {
+            self.stop();
+            return;
+        }
+        let Some(scene) = editor.committed().cloned() else {
+            return;
+        };
+        self.stop();
+        self.forget_run();
+        editor.put("Run the world".to_owned(), scene.clone());
+        editor.playing = false;
+        self.run_world(scene);
+    }
+
+    fn run_world(&mut self, scene: Arc<Scene>) {
+        let Some(engine) = &mut self.engine else {
+            return;
+        };
+        let settings = Settings {
+            task: self.task.unwrap_or(match scene.goals.is_empty() {
+                true => Task::Free,
+                false => Task::Goal,
+            }),
+            ..self.settings.clone()
+        };
+        engine.submit(Job::World {
+            scene: scene.clone(),
+            settings,
+        });
+        self.world = Some(World {
+            scene,
+            since_s: 0.0,
+        });
+    }
+
+    fn world_moved(&mut self, editor: &mut Editor, scene: Arc<Scene>) {
+        let Some(world) = &self.world else { return };
+        let same = editor
+            .committed()
+            .is_some_and(|present| Arc::ptr_eq(present, &world.scene));
+        if !same {
+            self.stop();
+        } else if !editor.previewing() {
+            editor.replace(scene.clone());
+            self.world = Some(World {
+                scene,
+                since_s: 0.0,
+            });
+        }
+    }
+
+    /// Answers a committed edit in full, if it is of a kind that changes the future.
+    pub(super) fn answer(&mut self, editor: &Editor, edits: &[Edit]) {
+        let Some(scene) = editor.committed().cloned() else {
+            return;
+        };
+        if self.world.is_some() {
+            self.run_world(scene);
+            return;
+        }
+        let Some(edit) = edits.iter().rev().find(|edit| changes_future(edit)) else {
+            self.live_scene = None;
+            return;
+        };
+        if !self.live || !self.ready() {
+            self.live_scene = None;
+            return;
+        }
+        self.queue.clear();
+        let settings = self.settings.answering(edit, &scene);
+        self.start(scene, settings, Reason::Edit, (0, 1));
+    }
+
+    /// Answers a drag in progress with few steps of the same noise.
+    pub(super) fn preview(&mut self, editor: &Editor, edits: &[Edit]) {
+        let answers = self.live && self.ready() && self.world.is_none();
+        let (Some(scene), true) = (editor.scene().cloned(), answers) else {
+            return;
+        };
+        let Some(edit) = edits.iter().rev().find(|edit| changes_future(edit)) else {
+            return;
+        };
+        let settings = Settings {
+            steps: PREVIEW_STEPS,
+            ..self.settings.answering(edit, &scene)
+        };
+        self.step = None;
+        self.queue.clear();
+        self.running = None;
+        if let Some(engine) = &mut self.engine {
+            engine.submit_preview(Job::Generate {
+                scene,
+                settings,
+                preview: true,
+            });
+        }
+    }
+
+    /// Drops what a drag showed.
+    pub(super) fn drop_preview(&mut self) {
+        self.live_scene = None;
+        if self.running.is_none()
+            && self.world.is_none()
+            && let Some(engine) = &mut self.engine
+        {
+            engine.cancel();
+        }
+    }
+
+    /// Stops the run in progress; false if there was none.
+    pub(super) fn stop(&mut self) -> bool {
+        self.queue.clear();
+        let world = self.world.take().is_some();
+        let busy = self.running.is_some() || self.searching || world;
+        if let (Some(engine), true) = (&mut self.engine, busy) {
+            engine.cancel();
+        }
+        self.searching = false;
+        if self.running.take().is_some() {
+            self.live_scene = None;
+        }
+        busy
+    }
+
+    /// Looks for reachable attacks by the selected agent, else by anyone.
+    pub(super) fn find_attacks(&mut self, editor: &Editor) {
+        let (Some(scene), Some(engine)) = (editor.committed().cloned(), &mut self.engine) else {
+            return;
+        };
+        let attacker = editor.primary().filter(|id| {
+            let agent = scene.agent(id);
+            agent.is_some_and(|agent| agent.role != Role::Ego)
+        });
+        let query = AttackQuery {
+            attacker: attacker.cloned(),
+            ..AttackQuery::default()
+        };
+        self.candidates.clear();
+        self.searching = true;
+        engine.submit(Job::Attacks { scene, query });
+    }
+
+    /// Takes in what the engine reports.
+    pub(super) fn hear(&mut self, editor: &mut Editor) {
+        while let Some(event) = self.engine.as_mut().and_then(Engine::poll) {
+            match event {
+                Event::Model { identity, warning } => {
+                    self.model = Model::Ready { identity, warning };
+                }
+                Event::Begun { log } => {
+                    self.base = self.running.as_ref().map(|running| running.input.clone());
+                    self.log = Some(StepLog::clone(&log));
+                    self.shown = None;
+                }
+                Event::Step {
+                    taken,
+                    total,
+                    record,
+                    preview,
+                } => self.stepped(taken, total, record, preview),
+                Event::Done {
+                    scene,
+                    preview: true,
+                    ..
+                } => {
+                    if editor.previewing() {
+                        self.live_scene = Some(scene);
+                    }
+                }
+                Event::Done {
+                    scene,
+                    verdict,
+                    log,
+                    took,
+                    ..
+                } => self.done(editor, scene, verdict, &log, took),
+                Event::Stopped { .. } => {
+                    self.live_scene = None;
+                }
+                Event::Attacks(candidates) => {
+                    self.searching = false;
+                    self.candidates = candidates;
+                }
+                Event::World(scene) => self.world_moved(editor, scene),
+                Event::Failed(message) => self.failed(editor, message),
+            }
+        }
+    }
+
+    fn stepped(
+        &mut self,
+        taken: usize,
+        total: usize,
+        record: Arc<StepRecord>,
+        preview: Option<Arc<Scene>>,
+    ) {
+        if let Some(running) = &mut self.running {
+            (running.taken, running.total) = (taken, total);
+        }
+        if let Some(log) = &mut self.log {
+            log.records.push(record);
+        }
+        if preview.is_some() {
+            self.live_scene = preview;
+        }
+    }
+
+    fn done(
+        &mut self,
+        editor: &mut Editor,
+        scene: Arc<Scene>,
+        verdict: Option<Arc<Verdict>>,
+        log: &StepLog,
+        took: Duration,
+    ) {
+        let Some(running) = self.running.take() else {
+            return;
+        };
+        self.live_scene = None;
+        self.took = Some(took);
+        self.log = Some(log.clone());
+        self.base = Some(running.input.clone());
+        self.shown = None;
+        self.verdict = verdict.map(|verdict| (scene.clone(), verdict));
+        let seed = self.settings.seed;
+        let name = match running.sample {
+            (_, 1) => format!("Seed {seed}"),
+            (sample, _) => format!("Seed {seed}, sample {}", sample + 1),
+        };
+        if running.reason == Reason::Edit {
+            editor.amend(&running.input, scene);
+            return;
+        }
+        self.cases.push(Case {
+            name: name.clone(),
+            picture: Thumbnail::of(&scene),
+            scene: scene.clone(),
+        });
+        if self.cases.len() == 1 {
+            editor.put(format!("Generate: {name}"), scene);
+        }
+        self.next_sample();
+    }
+
+    fn failed(&mut self, editor: &mut Editor, message: String) {
+        let asked = self
+            .running
+            .take()
+            .is_some_and(|r| r.reason == Reason::Asked);
+        self.queue.clear();
+        self.live_scene = None;
+        let searched = std::mem::take(&mut self.searching);
+        if self.model == Model::Loading {
+            self.model = Model::Failed(message.clone());
+        }
+        // moving a frozen agent asks for nothing
+        if !asked && !searched && message.starts_with("nothing to make") {
+            return;
+        }
+        let notice = Notice::new(Weight::Warning, sentence(&message));
+        editor.notices.push(notice);
+    }
+
+    /// Carries out a wish.
+    pub(super) fn apply(&mut self, wish: LabAction, editor: &mut Editor) -> Option<Action> {
+        match wish {
+            LabAction::Set(settings) => self.settings = *settings,
+            LabAction::Task(task) => self.task = task,
+            LabAction::Samples(samples) => self.samples = samples.clamp(1, 32),
+            LabAction::LockSeed(locked) => self.seed_locked = locked,
+            LabAction::Live(live) => self.live = live,
+            LabAction::Look(step) => {
+                self.playing = false;
+                self.look(step);
+            }
+            LabAction::Noisy(noisy) => self.noisy = noisy,
+            LabAction::PlaySteps(playing) => {
+                self.playing = playing && self.log.is_some();
+                if self.playing && self.step.is_none() {
+                    self.step = Some(0);
+                }
+                self.clock_s = 0.0;
+            }
+            LabAction::Point(candidate) => self.pointed = candidate,
+            LabAction::Take(index) => {
+                let attack = self.candidates.get(index)?.attack.clone();
+                let edits = vec![Edit::SetAttack { attack }];
+                return Some(Action::Commit { label: None, edits });
+            }
+            LabAction::Sample(index) => {
+                let case = self.cases.get(index)?;
+                editor.put(format!("Show {}", case.name), case.scene.clone());
+            }
+            LabAction::OpenKept(index) => {
+                let case = self.tray.get(index)?;
+                editor.put(format!("Show {}", case.name), case.scene.clone());
+            }
+            LabAction::DropKept(index) => {
+                if index < self.tray.len() {
+                    self.tray.remove(index);
+                }
+            }
+        }
+        None
+    }
+
+    /// Carries out a command that concerns generation; false if it does not.
+    pub(super) fn run(&mut self, command: Command, editor: &mut Editor) -> bool {
+        match command {
+            Command::Generate | Command::NewSeed => {
+                if self.ready() {
+                    self.generate(editor, command == Command::NewSeed);
+                } else {
+                    let text = self.unready();
+                    editor.notices.push(Notice::new(Weight::Warning, text));
+                }
+            }
+            Command::FindAttacks => self.find_attacks(editor),
+            Command::RunWorld if self.ready() => self.toggle_world(editor),
+            Command::PreviousStep => self.walk(-1),
+            Command::NextStep => self.walk(1),
+            Command::FirstStep => self.look(Some(0)),
+            Command::LastStep => self.look(None),
+            Command::Keep => self.keep(editor),
+            _ => return false,
+        }
+        true
+    }
+
+    /// Why nothing can be generated.
+    pub(super) fn unready(&self) -> String {
+        match &self.model {
+            Model::Absent => "This window runs without a model.".to_owned(),
+            Model::Loading => "The model is being loaded; try again in a moment.".to_owned(),
+            Model::Ready { .. } => String::new(),
+            Model::Failed(message) => sentence(message),
+        }
+    }
+
+    fn keep(&mut self, editor: &mut Editor) {
+        let Some(scene) = editor.committed().cloned() else {
+            return;
+        };
+        if self
+            .tray
+            .iter()
+            .any(|kept| Arc::ptr_eq(&kept.scene, &scene))
+        {
+            let notice = Notice::new(Weight::Info, "This case is in the tray already.");
+            editor.notices.push(notice);
+            return;
+        }
+        if self.tray.len() >= TRAY {
+            let text = "The tray is full: export its cases or remove some.";
+            editor.notices.push(Notice::new(Weight::Warning, text));
+            return;
+        }
+        let seed = scene.generated.as_ref().map(|made| made.recipe.seed);
+        let name = match seed {
+            Some(seed) => format!("{} · seed {seed}", scene.name),
+            None => scene.name.clone(),
+        };
+        self.tray.push(Case {
+            name,
+            picture: Thumbnail::of(&scene),
+            scene,
+        });
+        let notice = Notice::new(Weight::Good, "Kept in the tray.");
+        editor.notices.push(notice);
+    }
+
+    fn look(&mut self, step: Option<usize>) {
+        let last = self
+            .log
+            .as_ref()
+            .map_or(0, |log| log.records.len().saturating_sub(1));
+        self.step = step
+            .map(|step| step.min(last))
+            .filter(|_| self.log.is_some());
+    }
+
+    fn walk(&mut self, by: isize) {
+        let Some(log) = &self.log else { return };
+        self.playing = false;
+        let last = log.records.len().saturating_sub(1);
+        let next = self.step.unwrap_or(last).saturating_add_signed(by);
+        // the last record is the result itself
+        self.step = (next < last).then_some(next);
+    }
+
+    /// Moves the denoise timeline on by `elapsed_s` of the clock; true if it plays.
+    pub(super) fn advance(&mut self, elapsed_s: f64) -> bool {
+        if let Some(world) = &mut self.world {
+            world.since_s += elapsed_s;
+            return true;
+        }
+        let (true, Some(log)) = (self.playing, &self.log) else {
+            return false;
+        };
+        self.clock_s += elapsed_s;
+        let steps = (self.clock_s * STEPS_PER_S).floor();
+        self.clock_s -= steps / STEPS_PER_S;
+        let next = self.step.unwrap_or(0) + steps as usize;
+        if next + 1 >= log.records.len() {
+            self.step = None;
+            self.playing = false;
+        } else {
+            self.step = Some(next);
+        }
+        self.playing
+    }
+
+    /// What the edited pane shows in place of the editor's scene: a step of the run, the run in progress, or the
+    /// answer to the drag.
+    pub(super) fn scene(&mut self, editor: &Editor) -> Option<Arc<Scene>> {
+        if let (Some(step), Some(log), Some(base)) = (self.step, &self.log, &self.base) {
+            let known = self
+                .shown
+                .as_ref()
+                .filter(|(at, noisy, _)| (*at, *noisy) == (step, self.noisy));
+            if let Some((.., scene)) = known {
+                return Some(scene.clone());
+            }
+            let scene = Arc::new(step_scene(base, log, step, self.noisy));
+            self.shown = Some((step, self.noisy, scene.clone()));
+            return Some(scene);
+        }
+        let answers = self.running.is_some() || editor.previewing();
+        answers.then(|| self.live_scene.clone()).flatten()
+    }
+
+    /// Noise levels to draw: of the step looked at, or of the run in progress.
+    pub(super) fn noise(&self) -> Option<Arc<NoiseView>> {
+        let log = self.log.as_ref()?;
+        let record = match (self.step, &self.running) {
+            (Some(step), _) => log.records.get(step)?,
+            (None, Some(running)) if running.total > 0 => log.records.last()?,
+            _ => return None,
+        };
+        let levels: BTreeMap<AgentId, Vec<f32>> = log
+            .agents
+            .iter()
+            .enumerate()
+            .filter(|(row, _)| log.made.get(*row).copied().unwrap_or(false))
+            .map(|(row, id)| (id.clone(), record.levels[row * T..(row + 1) * T].to_vec()))
+            .collect();
+        Some(Arc::new(NoiseView {
+            start_s: log.now_s - NOW as f64 * DT_S,
+            step_s: DT_S,
+            levels,
+        }))
+    }
+
+    /// The findings on `scene` with the escape, if it is the last result.
+    pub(super) fn verdict(&self, scene: &Arc<Scene>) -> Option<&Verdict> {
+        let (of, verdict) = self.verdict.as_ref()?;
+        Arc::ptr_eq(of, scene).then_some(&**verdict)
+    }
+}
+
+/// Whether an edit asks for another future.
+fn changes_future(edit: &Edit) -> bool {
+    matches!(
+        edit,
+        Edit::Move { .. }
+            | Edit::Add { .. }
+            | Edit::SetGoal { .. }
+            | Edit::SetAttack { .. }
+            | Edit::SetPin { .. }
+            | Edit::SetSignal { .. }
+    )
+}
+
+/// Another seed, from the last one: a run of draws can be repeated by beginning with the same seed.
+fn next_seed(seed: u64) -> u64 {
+    // splitmix64 (Steele, Lea, Flood 2014), shortened to six digits that are easy to read out
+    let mut mixed = seed.wrapping_add(0x9e37_79b9_7f4a_7c15);
+    mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    (mixed ^ (mixed >> 31)) % 1_000_000
+}
+
+/// First letter large, full stop at the end.
+fn sentence(text: &str) -> String {
+    let mut letters = text.chars();
+    let first = letters.next().map(char::to_uppercase);
+    let mut text: String = first.into_iter().flatten().chain(letters).collect();
+    if !text.ends_with(['.', '!', '?']) {
+        text.push('.');
+    }
+    text
+}
+
+/// The scene as a step of a run saw it: the made agents' futures along that step's tokens, straight between them.
+fn step_scene(base: &Scene, log: &StepLog, step: usize, noisy: bool) -> Scene {
+    let mut scene = base.clone();
+    let Some(record) = log.records.get(step) else {
+        return scene;
+    };
+    let tokens = if noisy { &record.noisy } else { &record.clean };
+    for (row, id) in log.agents.iter().enumerate() {
+        let made = log.made.get(row).copied().unwrap_or(false);
+        let (true, Some(index)) = (made, scene.agent_index(id)) else {
+            continue;
+        };
+        let own = &tokens[row * T..(row + 1) * T];
+        let valid = &log.valid[row * T..(row + 1) * T];
+        let present = scene.agents[index].track.get(base.now).copied();
+        let (now, frames) = (base.now, base.frames);
+        let times: Vec<f64> = (0..frames).map(|frame| base.time_of(frame)).collect();
+        let track = &mut Arc::make_mut(&mut scene.agents[index]).track;
+        for (frame, time_s) in times.iter().enumerate().skip(now + 1) {
+            let token = NOW as f64 + (time_s - log.now_s) / DT_S;
+            track.set(frame, between(own, valid, present, token));
+        }
+    }
+    scene
+}
+
+/// The state at a token position with a fraction; the present state stands in for token 4.
+fn between(own: &[State], valid: &[bool], present: Option<State>, token: f64) -> Option<State> {
+    let below = (token + 1e-6).floor() as usize;
+    let fraction = (token - below as f64).max(0.0);
+    let at = |token: usize| {
+        if token == NOW {
+            return present;
+        }
+        let there = valid.get(token).copied().unwrap_or(false);
+        there.then(|| own.get(token).copied()).flatten()
+    };
+    let before = at(below)?;
+    if fraction < 1e-6 {
+        return Some(before);
+    }
+    Some(before.lerp(&at(below + 1)?, fraction))
+}
+
+/// The command line that makes the same result.
+pub(super) fn command_line(path: Option<&str>, scene: &Scene, lab: &Lab) -> String {
+    let settings = &lab.settings;
+    let task = match lab.task_of(scene) {
+        Task::Free => "free",
+        Task::Goal => "goal",
+        Task::Attack => "attack",
+    };
+    let schedule = match settings.schedule {
+        crate::scene::ScheduleKind::Full => "full",
+        crate::scene::ScheduleKind::Pyramidal => "pyramidal",
+        crate::scene::ScheduleKind::Trapezoidal => "trapezoidal",
+        crate::scene::ScheduleKind::Autoregressive => "autoregressive",
+    };
+    let mut line = format!(
+        "nearmiss generate {} --out cases --task {task} --schedule {schedule} --steps {} --seed {} --samples {}",
+        path.map_or_else(|| "SCENE".to_owned(), quoted),
+        settings.steps,
+        settings.seed,
+        lab.samples
+    );
+    for goal in &scene.goals {
+        let [x, y] = goal.point;
+        let goal = format!("{}={x:.2},{y:.2},{:.1}", goal.agent, goal.time_s);
+        line.push_str(&format!(" --goal {}", quoted(&goal)));
+    }
+    if let Some(attack) = scene.attacks.first() {
+        line.push_str(&format!(
+            " --attacker {} --target {} --at {:.1}",
+            quoted(attack.attacker.as_str()),
+            quoted(attack.target.as_str()),
+            attack.time_s
+        ));
+    }
+    let terms = [
+        ("collision", settings.guidance.collision),
+        ("comfort", settings.guidance.comfort),
+        ("road", settings.guidance.road),
+    ];
+    let active: Vec<String> = terms
+        .iter()
+        .filter(|(_, guide)| guide.weight > 0.0)
+        .map(|(name, guide)| format!("{name}={}", guide.weight))
+        .collect();
+    if !active.is_empty() {
+        line.push_str(&format!(" --guidance {}", active.join(",")));
+    }
+    line
+}
+
+/// A word for a shell.
+fn quoted(word: &str) -> String {
+    let plain = |letter: char| letter.is_alphanumeric() || "-_./=,:+".contains(letter);
+    if !word.is_empty() && word.chars().all(plain) {
+        word.to_owned()
+    } else {
+        format!("'{}'", word.replace('\'', r"'\''"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::geometry::Pose;
+    use crate::scene::Agent;
+    use crate::scene::AgentKind;
+    use crate::scene::Track;
+
+    fn at(x: f64) -> State {
+        State::along(Pose::at(x, 0.0, 0.0), 2.0)
+    }
+
+    #[test]
+    fn a_step_is_drawn_straight_between_its_tokens() {
+        // present at 1 s, x = 2; tokens 5 and 6 (1.5 s, 2 s) predict x = 12 and x = 32
+        let states = (0..31).map(|frame| Some(at(0.2 * f64::from(frame))));
+        let agent = Agent::new("a", AgentKind::Vehicle, Track::new(states.collect()));
+        let base = Scene {
+            dt_s: 0.1,
+            frames: 31,
+            now: 10,
+            agents: vec![Arc::new(agent)],
+            ..Scene::default()
+        };
+        let mut clean = vec![at(0.0); T];
+        (clean[5], clean[6]) = (at(12.0), at(32.0));
+        let mut valid = vec![false; T];
+        (valid[4], valid[5], valid[6]) = (true, true, true);
+        let log = StepLog {
+            agents: vec![AgentId::new("a")],
+            valid,
+            made: vec![true],
+            now_s: 1.0,
+            records: vec![Arc::new(StepRecord {
+                taken: 1,
+                levels: vec![0.0; T],
+                noisy: clean.clone(),
+                clean,
+            })],
+        };
+        let scene = step_scene(&base, &log, 0, false);
+        let x = |frame: usize| scene.agents[0].track.get(frame).map(|s| s.position.x);
+        assert_eq!(x(10), Some(2.0)); // history and present stay
+        assert!((x(12).unwrap() - 6.0).abs() < 1e-9); // 2 + 10 · 0.2 s / 0.5 s
+        assert!((x(15).unwrap() - 12.0).abs() < 1e-9);
+        assert!((x(20).unwrap() - 32.0).abs() < 1e-9);
+        assert_eq!(x(21), None); // token 7 is not valid
+    }
+
+    #[test]
+    fn the_command_line_quotes_what_a_shell_would_split() {
+        assert_eq!(quoted("a b's"), r"'a b'\''s'");
+        assert_eq!(quoted("cases/left-turn.json"), "cases/left-turn.json");
+        let lab = Lab::new(None);
+        let line = command_line(Some("my scene.json"), &Scene::default(), &lab);
+        assert!(line.starts_with("nearmiss generate 'my scene.json' --out cases --task free"));
+    }
+
+    #[test]
+    fn messages_become_sentences() {
+        assert_eq!(sentence("nothing to make"), "Nothing to make.");
+        assert_eq!(sentence("Stop."), "Stop.");
+    }
+}

@@ -1,0 +1,487 @@
+//! What to generate: task, schedule, seed, guidance; attacks to choose from; samples of the last request.
+
+use egui::Ui;
+use egui::vec2;
+
+use crate::generator::AttackCandidate;
+use crate::generator::Settings;
+use crate::scene::Avoidability;
+use crate::scene::Fault;
+use crate::scene::Guide;
+use crate::scene::Scene;
+use crate::scene::ScheduleKind;
+use crate::scene::Task;
+use crate::ui::action::Action;
+use crate::ui::action::Command;
+use crate::ui::editor::Editor;
+use crate::ui::icons::Icon;
+use crate::ui::lab::Lab;
+use crate::ui::lab::LabAction;
+use crate::ui::lab::Model;
+use crate::ui::theme;
+use crate::ui::theme::tokens;
+use crate::ui::widgets;
+
+/// Shows the panel.
+pub(crate) fn generate_ui(ui: &mut Ui, editor: &Editor, lab: &Lab, actions: &mut Vec<Action>) {
+    let Some(scene) = editor.committed().cloned() else {
+        let text = "Open a scene, then let the model make its future.";
+        widgets::empty_state(ui, Icon::Generate, "Nothing to generate", text, None);
+        return;
+    };
+    egui::ScrollArea::vertical()
+        .auto_shrink([false, false])
+        .show(ui, |ui| {
+            ui.add_space(8.0);
+            model_ui(ui, lab);
+            go_ui(ui, lab, actions);
+            found_ui(ui, &scene, lab);
+            task_ui(ui, lab, &scene, actions);
+            sampling_ui(ui, lab, actions);
+            guidance_ui(ui, lab, actions);
+            attacks_ui(ui, editor, lab, actions);
+            cases_ui(ui, editor, lab, actions);
+            ui.add_space(12.0);
+        });
+}
+
+fn push(actions: &mut Vec<Action>, wish: LabAction) {
+    actions.push(Action::Lab(wish));
+}
+
+fn set(actions: &mut Vec<Action>, lab: &Lab, change: impl FnOnce(&mut Settings)) {
+    let mut settings = lab.settings.clone();
+    change(&mut settings);
+    if settings != lab.settings {
+        push(actions, LabAction::Set(Box::new(settings)));
+    }
+}
+
+fn model_ui(ui: &mut Ui, lab: &Lab) {
+    let tokens = tokens(ui);
+    let (color, text) = match &lab.model {
+        Model::Ready { warning: None, .. } => return,
+        Model::Ready {
+            warning: Some(warning),
+            ..
+        } => (tokens.warn, warning.clone()),
+        Model::Loading => (tokens.dim, "The model is being loaded…".to_owned()),
+        Model::Absent | Model::Failed(_) => (tokens.bad, lab.unready()),
+    };
+    egui::Frame::new()
+        .fill(color.gamma_multiply(0.12))
+        .stroke(egui::Stroke::new(1.0, color.gamma_multiply(0.6)))
+        .corner_radius(6.0)
+        .inner_margin(egui::Margin::symmetric(9, 6))
+        .show(ui, |ui| {
+            ui.set_width(ui.available_width());
+            ui.add(egui::Label::new(theme::small(text).color(color)).wrap());
+        });
+    ui.add_space(2.0);
+}
+
+fn go_ui(ui: &mut Ui, lab: &Lab, actions: &mut Vec<Action>) {
+    ui.horizontal(|ui| {
+        let text = theme::strong("Generate", 13.5).color(tokens(ui).on_accent);
+        let button = egui::Button::new(text)
+            .fill(tokens(ui).accent)
+            .stroke(egui::Stroke::NONE)
+            .min_size(vec2(ui.available_width() - 84.0, 34.0));
+        let shown = ui.add_enabled(lab.ready(), button);
+        if shown.on_hover_text(Command::Generate.hint()).clicked() {
+            actions.push(Action::Run(Command::Generate));
+        }
+        let again = egui::Button::new("New seed").min_size(vec2(74.0, 34.0));
+        let shown = ui.add_enabled(lab.ready(), again);
+        if shown.on_hover_text(Command::NewSeed.hint()).clicked() {
+            actions.push(Action::Run(Command::NewSeed));
+        }
+    });
+    let run = Command::RunWorld;
+    let text = if lab.world_runs() {
+        "Stop the world"
+    } else {
+        "Run the world on"
+    };
+    let size = vec2(ui.available_width(), 28.0);
+    let shown = ui.add_enabled(lab.ready(), egui::Button::new(text).min_size(size));
+    if shown.on_hover_text(run.hint()).clicked() {
+        actions.push(Action::Run(run));
+    }
+    if let Some(running) = &lab.running {
+        ui.horizontal(|ui| {
+            let share = running.taken as f32 / running.total.max(1) as f32;
+            let bar = egui::ProgressBar::new(share)
+                .desired_width(ui.available_width() - 66.0)
+                .desired_height(6.0);
+            ui.add(bar);
+            if ui.small_button("Cancel").clicked() {
+                actions.push(Action::Run(Command::Cancel));
+            }
+        });
+        ui.label(theme::small(running.text()).color(tokens(ui).dim));
+    } else if let Some(took) = lab.took {
+        let steps = lab
+            .log
+            .as_ref()
+            .map_or(0, |log| log.records.len().saturating_sub(1));
+        let text = format!("Last run: {steps} steps in {:.2} s", took.as_secs_f64());
+        ui.label(theme::small(text).color(tokens(ui).faint));
+    }
+}
+
+/// The last result in one line.
+fn found_ui(ui: &mut Ui, scene: &Scene, lab: &Lab) {
+    let tokens = tokens(ui);
+    let (Some(made), None) = (&scene.generated, &lab.running) else {
+        return;
+    };
+    ui.horizontal_wrapped(|ui| {
+        let failed = made.gates.iter().filter(|gate| !gate.passed).count();
+        match (made.complete, failed) {
+            (false, _) => widgets::chip(ui, "partial", tokens.warn),
+            (true, 0) => widgets::chip(ui, "valid", tokens.good),
+            (true, 1) => widgets::chip(ui, "1 gate failed", tokens.bad),
+            (true, count) => widgets::chip(ui, &format!("{count} gates failed"), tokens.bad),
+        };
+        match made.fault {
+            Some(Fault::Ego) => widgets::chip(ui, "ego at fault", tokens.warn),
+            Some(Fault::Other) => widgets::chip(ui, "other at fault", tokens.attacker),
+            Some(Fault::None) | None => return,
+        };
+        match made.avoidability {
+            Some(Avoidability::Avoidable) => widgets::chip(ui, "avoidable", tokens.ego),
+            Some(Avoidability::Unavoidable) => widgets::chip(ui, "unavoidable", tokens.bad),
+            Some(Avoidability::NotNeeded) | None => return,
+        };
+    });
+}
+
+fn task_ui(ui: &mut Ui, lab: &Lab, scene: &Scene, actions: &mut Vec<Action>) {
+    widgets::section(ui, "Task");
+    let mut task = lab.task;
+    let auto = match lab.task_of(scene) {
+        Task::Free => "By what the scene holds: nothing is set, so free exploration",
+        Task::Goal => "By what the scene holds: goals are set, so they are reached",
+        Task::Attack => "By what the scene holds: an attack is set, so it is made",
+    };
+    let choices = [
+        (None, "Auto", auto),
+        (Some(Task::Free), "Free", "From the history alone"),
+        (
+            Some(Task::Goal),
+            "Goals",
+            "The flags on the map are reached",
+        ),
+        (
+            Some(Task::Attack),
+            "Attack",
+            "The attacker meets its target",
+        ),
+    ];
+    if widgets::segments(ui, &choices, &mut task) {
+        push(actions, LabAction::Task(task));
+    }
+    let mut live = lab.live;
+    let answered = ui.checkbox(&mut live, "Answer drags while they last");
+    let tip = "While you drag, the model answers with four steps of the same noise; on release it runs in full";
+    if answered.on_hover_text(tip).changed() {
+        push(actions, LabAction::Live(live));
+    }
+}
+
+fn sampling_ui(ui: &mut Ui, lab: &Lab, actions: &mut Vec<Action>) {
+    widgets::section(ui, "Sampling");
+    let dim = tokens(ui).dim;
+    let label = |ui: &mut Ui, text: &str| ui.label(egui::RichText::new(text).color(dim));
+    let grid = egui::Grid::new("sampling")
+        .num_columns(2)
+        .spacing([10.0, 6.0]);
+    grid.show(ui, |ui| {
+        label(ui, "Seed");
+        seed_ui(ui, lab, actions);
+        ui.end_row();
+        label(ui, "Schedule");
+        schedule_ui(ui, lab, actions);
+        ui.end_row();
+        label(ui, "Steps");
+        ui.horizontal(|ui| {
+            let mut steps = lab.settings.steps;
+            let field = egui::DragValue::new(&mut steps).range(1..=512).speed(0.2);
+            ui.add(field).accessible_name("Steps");
+            for quick in [4, 8, 18, 32] {
+                let chosen = lab.settings.steps == quick;
+                if ui.selectable_label(chosen, quick.to_string()).clicked() {
+                    steps = quick;
+                }
+            }
+            set(actions, lab, |settings| settings.steps = steps);
+        });
+        ui.end_row();
+        label(ui, "Samples");
+        let mut samples = lab.samples;
+        let field = egui::DragValue::new(&mut samples).range(1..=32).speed(0.1);
+        if ui.add(field).accessible_name("Samples").changed() {
+            push(actions, LabAction::Samples(samples));
+        }
+        ui.end_row();
+        label(ui, "Temperature");
+        temperature_ui(ui, lab, actions);
+        ui.end_row();
+    });
+}
+
+fn seed_ui(ui: &mut Ui, lab: &Lab, actions: &mut Vec<Action>) {
+    ui.horizontal(|ui| {
+        ui.spacing_mut().item_spacing.x = 3.0;
+        let mut seed = lab.settings.seed;
+        let field = egui::DragValue::new(&mut seed).speed(1.0);
+        ui.add_sized(vec2(86.0, 24.0), field)
+            .accessible_name("Seed");
+        set(actions, lab, |settings| settings.seed = seed);
+        let tip = "Draw another seed and generate  [Shift R]";
+        if widgets::icon_button(ui, Icon::Dice, "New seed and generate", tip).clicked() {
+            actions.push(Action::Run(Command::NewSeed));
+        }
+        let (icon, tip) = if lab.seed_locked {
+            (
+                Icon::Lock,
+                "The seed stays. Click to draw another for each run",
+            )
+        } else {
+            (
+                Icon::Free,
+                "Each run draws another seed. Click to keep this one",
+            )
+        };
+        let locked = lab.seed_locked;
+        if widgets::icon_toggle(ui, icon, "Lock seed", tip, locked, true).clicked() {
+            push(actions, LabAction::LockSeed(!locked));
+        }
+    });
+}
+
+/// A schedule's name and what it does.
+fn schedule_words(kind: ScheduleKind) -> (&'static str, &'static str) {
+    match kind {
+        ScheduleKind::Full => ("Full sequence", "One noise level for all frames"),
+        ScheduleKind::Pyramidal => (
+            "Pyramidal",
+            "Near frames first: one new frame enters per step, finished ones stay",
+        ),
+        ScheduleKind::Trapezoidal => (
+            "Trapezoidal",
+            "From both ends: from the present and from the goal",
+        ),
+        ScheduleKind::Autoregressive => ("Autoregressive", "Frame by frame"),
+    }
+}
+
+fn schedule_ui(ui: &mut Ui, lab: &Lab, actions: &mut Vec<Action>) {
+    let mut kind = lab.settings.schedule;
+    let shown = egui::ComboBox::from_id_salt("schedule")
+        .width(150.0)
+        .selected_text(schedule_words(kind).0)
+        .show_ui(ui, |ui| {
+            for choice in [
+                ScheduleKind::Full,
+                ScheduleKind::Pyramidal,
+                ScheduleKind::Trapezoidal,
+                ScheduleKind::Autoregressive,
+            ] {
+                let (name, tip) = schedule_words(choice);
+                ui.selectable_value(&mut kind, choice, name)
+                    .on_hover_text(tip);
+            }
+        });
+    let tip = schedule_words(kind).1;
+    shown
+        .response
+        .accessible_name("Schedule")
+        .on_hover_text(tip);
+    set(actions, lab, |settings| settings.schedule = kind);
+}
+
+fn temperature_ui(ui: &mut Ui, lab: &Lab, actions: &mut Vec<Action>) {
+    ui.horizontal(|ui| {
+        let mut own = lab.settings.temperature.is_some();
+        let mut value = lab.settings.temperature_used();
+        let tip = "Spread of the starting noise, by task unless set here: below 1 stays nearer to the most likely future";
+        ui.checkbox(&mut own, "")
+            .accessible_name("Own temperature")
+            .on_hover_text(tip);
+        let slider = egui::Slider::new(&mut value, 0.0..=1.2).fixed_decimals(2);
+        ui.spacing_mut().slider_width = 80.0;
+        ui.add_enabled(own, slider).accessible_name("Temperature");
+        set(actions, lab, |settings| {
+            settings.temperature = own.then_some((value * 100.0).round() / 100.0);
+        });
+    });
+}
+
+fn guidance_ui(ui: &mut Ui, lab: &Lab, actions: &mut Vec<Action>) {
+    widgets::section(ui, "Guidance");
+    let guidance = &lab.settings.guidance;
+    let rows = [
+        (
+            "Apart",
+            "Pushes overlapping boxes apart",
+            guidance.collision,
+        ),
+        (
+            "Smooth",
+            "Averages neighbouring points against acceleration",
+            guidance.comfort,
+        ),
+        (
+            "On road",
+            "Pulls strays to the nearest centreline",
+            guidance.road,
+        ),
+    ];
+    let mut changed = rows.map(|(.., guide)| guide);
+    for ((name, tip, _), guide) in rows.iter().zip(&mut changed) {
+        guide_ui(ui, name, tip, guide);
+    }
+    let [collision, comfort, road] = changed;
+    set(actions, lab, |settings| {
+        settings.guidance.collision = collision;
+        settings.guidance.comfort = comfort;
+        settings.guidance.road = road;
+    });
+}
+
+fn guide_ui(ui: &mut Ui, name: &str, tip: &str, guide: &mut Guide) {
+    ui.horizontal(|ui| {
+        let mut on = guide.weight > 0.0;
+        ui.allocate_ui(vec2(76.0, 22.0), |ui| {
+            ui.set_min_width(76.0);
+            if ui.checkbox(&mut on, name).on_hover_text(tip).changed() {
+                guide.weight = if on { 0.1 } else { 0.0 };
+            }
+        });
+        if !on {
+            ui.label(theme::small("off").color(tokens(ui).faint));
+            return;
+        }
+        ui.spacing_mut().slider_width = 70.0;
+        let weight = egui::Slider::new(&mut guide.weight, 0.01..=1.0).fixed_decimals(2);
+        let weight = ui.add(weight).accessible_name(format!("{name} weight"));
+        weight.on_hover_text("Share of the full correction at each step");
+        let [low, high] = guide.levels;
+        let text = theme::small(format!("{low:.1}–{high:.1}"));
+        ui.menu_button(text, |ui| {
+            ui.label("Acts while the noise level is between");
+            let [low, high] = &mut guide.levels;
+            ui.add(egui::Slider::new(low, 0.0..=1.0).text("from"));
+            ui.add(egui::Slider::new(high, 0.0..=1.0).text("to"));
+            *high = high.max(*low);
+        })
+        .response
+        .on_hover_text("Noise levels in which it acts");
+    });
+}
+
+fn attacks_ui(ui: &mut Ui, editor: &Editor, lab: &Lab, actions: &mut Vec<Action>) {
+    widgets::section(ui, "Attacks");
+    ui.horizontal(|ui| {
+        let shown = ui.add_enabled(
+            lab.ready() && !lab.searching,
+            egui::Button::new("Find attacks"),
+        );
+        if shown.on_hover_text(Command::FindAttacks.hint()).clicked() {
+            actions.push(Action::Run(Command::FindAttacks));
+        }
+        if lab.searching {
+            ui.add(egui::Spinner::new().size(12.0));
+        } else if lab.candidates.is_empty() {
+            let text = "who can meet the ego, and when";
+            ui.label(theme::small(text).color(tokens(ui).faint));
+        }
+    });
+    let mut pointed = None;
+    for (index, candidate) in lab.candidates.iter().enumerate() {
+        let response = candidate_ui(ui, editor, candidate);
+        if response.hovered() {
+            pointed = Some(index);
+        }
+        if response.on_hover_text(candidate.label()).clicked() {
+            push(actions, LabAction::Take(index));
+        }
+    }
+    if pointed != lab.pointed {
+        push(actions, LabAction::Point(pointed));
+    }
+}
+
+fn candidate_ui(ui: &mut Ui, editor: &Editor, candidate: &AttackCandidate) -> egui::Response {
+    let tokens = tokens(ui);
+    let attack = &candidate.attack;
+    let taken = editor
+        .committed()
+        .and_then(|scene| scene.attack_by(&attack.attacker))
+        .is_some_and(|set| set.time_s == attack.time_s && set.offset == attack.offset);
+    let (rect, response) =
+        ui.allocate_exact_size(vec2(ui.available_width(), 28.0), egui::Sense::click());
+    let name = format!("{} at {:.1} s", attack.attacker, attack.time_s);
+    response.widget_info(|| {
+        egui::WidgetInfo::selected(
+            egui::Role::ListBoxOption,
+            true,
+            taken,
+            format!("attack {name}"),
+        )
+    });
+    let fill = match (taken, response.hovered()) {
+        (true, _) => tokens.accent_soft,
+        (_, true) => tokens.hover,
+        _ => tokens.raised,
+    };
+    let painter = ui.painter();
+    painter.rect_filled(rect, 5.0, fill);
+    let font = egui::FontId::proportional(12.0);
+    let left = rect.left_center() + vec2(9.0, 0.0);
+    painter.text(left, egui::Align2::LEFT_CENTER, name, font, tokens.text);
+    // the score as a bar with its number
+    let share = candidate.score.clamp(0.0, 1.0) as f32;
+    let rail = egui::Rect::from_min_size(rect.right_center() + vec2(-96.0, -2.0), vec2(52.0, 4.0));
+    painter.rect_filled(rail, 2.0, tokens.line_strong);
+    let done = egui::Rect::from_min_size(rail.min, vec2(52.0 * share, 4.0));
+    painter.rect_filled(done, 2.0, tokens.attacker);
+    painter.text(
+        rect.right_center() - vec2(8.0, 0.0),
+        egui::Align2::RIGHT_CENTER,
+        format!("{:.2}", candidate.score),
+        egui::FontId::proportional(11.0),
+        tokens.dim,
+    );
+    response
+}
+
+fn cases_ui(ui: &mut Ui, editor: &Editor, lab: &Lab, actions: &mut Vec<Action>) {
+    if lab.cases.len() > 1 {
+        widgets::section(ui, "Samples");
+        for (index, case) in lab.cases.iter().enumerate() {
+            let shown = editor
+                .committed()
+                .is_some_and(|scene| std::sync::Arc::ptr_eq(scene, &case.scene));
+            let response = super::tray::case_ui(ui, case, shown);
+            if response.clicked() {
+                push(actions, LabAction::Sample(index));
+            }
+        }
+    }
+    ui.add_space(8.0);
+    ui.horizontal(|ui| {
+        for command in [Command::Keep, Command::CopyCommand] {
+            let row = command.row();
+            if ui
+                .small_button(row.text)
+                .on_hover_text(command.hint())
+                .clicked()
+            {
+                actions.push(Action::Run(command));
+            }
+        }
+    });
+}

@@ -1,0 +1,215 @@
+//! What a generated scene was found to be: gates with reasons, fault, escape, metrics, recipe.
+
+use egui::Ui;
+use egui::vec2;
+
+use crate::scene::Avoidability;
+use crate::scene::Fault;
+use crate::scene::GateResult;
+use crate::scene::Generated;
+use crate::scene::Scene;
+use crate::ui::action::Action;
+use crate::ui::action::Command;
+use crate::ui::editor::Editor;
+use crate::ui::icons;
+use crate::ui::icons::Icon;
+use crate::ui::lab::Lab;
+use crate::ui::theme;
+use crate::ui::theme::tokens;
+use crate::ui::widgets;
+
+/// Shows the panel.
+pub(crate) fn results_ui(ui: &mut Ui, editor: &Editor, lab: &Lab, actions: &mut Vec<Action>) {
+    let made = editor
+        .committed()
+        .and_then(|scene| scene.generated.clone().map(|made| (scene.clone(), made)));
+    let Some((scene, made)) = made else {
+        let text = "Gates, fault, escape and metrics of a generated scene appear here.";
+        let button = editor.document().map(|_| "Generate");
+        if widgets::empty_state(ui, Icon::Check, "No result yet", text, button) {
+            actions.push(Action::Run(Command::Generate));
+        }
+        return;
+    };
+    egui::ScrollArea::vertical()
+        .auto_shrink([false, false])
+        .show(ui, |ui| {
+            ui.add_space(8.0);
+            summary_ui(ui, &made);
+            verdict_ui(ui, &scene, lab, &made);
+            widgets::section(ui, "Gates");
+            for gate in &made.gates {
+                gate_ui(ui, &scene, gate, actions);
+            }
+            if !made.metrics.is_empty() {
+                widgets::section(ui, "Metrics");
+                for metric in &made.metrics {
+                    let value = format!("{:.3} {}", metric.value, metric.unit);
+                    let shown = widgets::row(ui, &metric_words(&metric.name), value);
+                    shown.on_hover_text(format!("over {} items", metric.count));
+                }
+            }
+            recipe_ui(ui, &made);
+            ui.add_space(12.0);
+        });
+}
+
+/// A metric's stable name as words; its unit stands behind the value.
+fn metric_words(name: &str) -> String {
+    let bare = ["_m", "_pct", "_mps", "_s"]
+        .iter()
+        .find_map(|unit| name.strip_suffix(unit))
+        .unwrap_or(name);
+    match bare {
+        "ade" => "Displacement from the log".to_owned(),
+        "ade_moving" => "Displacement, moving agents".to_owned(),
+        other => words(other),
+    }
+}
+
+/// A stable name as words.
+fn words(name: &str) -> String {
+    let mut letters = name.chars();
+    let first = letters.next().map(char::to_uppercase);
+    let text: String = first.into_iter().flatten().chain(letters).collect();
+    text.replace('_', " ")
+}
+
+fn summary_ui(ui: &mut Ui, made: &Generated) {
+    let tokens = tokens(ui);
+    let failed = made.gates.iter().filter(|gate| !gate.passed).count();
+    let (color, title) = match (made.complete, failed) {
+        (false, _) => (tokens.warn, "Partial: stopped before the end".to_owned()),
+        (true, 0) => (tokens.good, "Valid: every gate passed".to_owned()),
+        (true, 1) => (tokens.bad, "1 gate failed".to_owned()),
+        (true, count) => (tokens.bad, format!("{count} gates failed")),
+    };
+    egui::Frame::new()
+        .fill(color.gamma_multiply(0.12))
+        .corner_radius(7.0)
+        .inner_margin(egui::Margin::symmetric(10, 8))
+        .show(ui, |ui| {
+            ui.set_width(ui.available_width());
+            ui.horizontal(|ui| {
+                let (mark, _) = ui.allocate_exact_size(vec2(18.0, 18.0), egui::Sense::hover());
+                let icon = if failed == 0 && made.complete {
+                    Icon::Check
+                } else {
+                    Icon::Warning
+                };
+                icons::paint(ui.painter(), mark, icon, color);
+                ui.label(theme::strong(title, 13.0).color(color));
+            });
+        });
+}
+
+fn verdict_ui(ui: &mut Ui, scene: &std::sync::Arc<Scene>, lab: &Lab, made: &Generated) {
+    let fault = match made.fault {
+        None => None,
+        Some(Fault::None) => Some("No contact"),
+        Some(Fault::Ego) => Some("The ego"),
+        Some(Fault::Other) => Some("The other agent"),
+    };
+    let escape = match made.avoidability {
+        None => None,
+        Some(Avoidability::NotNeeded) => Some("Not needed"),
+        Some(Avoidability::Avoidable) => Some("Avoidable"),
+        Some(Avoidability::Unavoidable) => Some("Unavoidable"),
+    };
+    if fault.is_none() && escape.is_none() {
+        return;
+    }
+    ui.add_space(4.0);
+    if let Some(fault) = fault {
+        widgets::row(ui, "At fault", fault);
+    }
+    if let Some(escape) = escape {
+        widgets::row(ui, "Escape", escape);
+    }
+    let found = lab
+        .verdict(scene)
+        .and_then(|verdict| verdict.escape.as_ref());
+    if let Some(found) = found {
+        let drawn = if found.path.is_empty() {
+            ""
+        } else {
+            " Dashed on the map."
+        };
+        let text = theme::small(format!("{}{drawn}", found.reason)).color(tokens(ui).dim);
+        ui.add(egui::Label::new(text).wrap());
+    }
+}
+
+fn gate_ui(ui: &mut Ui, scene: &Scene, gate: &GateResult, actions: &mut Vec<Action>) {
+    let tokens = tokens(ui);
+    let (color, icon) = if gate.passed {
+        (tokens.good, Icon::Check)
+    } else {
+        (tokens.bad, Icon::Close)
+    };
+    let shown = egui::Frame::new()
+        .inner_margin(egui::Margin::symmetric(2, 3))
+        .show(ui, |ui| {
+            ui.set_width(ui.available_width());
+            ui.horizontal(|ui| {
+                ui.spacing_mut().item_spacing.x = 5.0;
+                let (mark, _) = ui.allocate_exact_size(vec2(15.0, 16.0), egui::Sense::hover());
+                icons::paint_sized(ui.painter(), mark.center(), 12.0, icon, color);
+                ui.label(theme::strong(words(&gate.gate), 12.0));
+                ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
+                    let value = format!("{:.2} / {:.2} {}", gate.value, gate.limit, gate.unit);
+                    ui.label(theme::small(value).color(tokens.dim));
+                });
+            });
+            if !gate.passed {
+                let text = theme::small(gate.reason.clone()).color(tokens.dim);
+                ui.add(egui::Label::new(text).wrap());
+            }
+        });
+    let id = ui.scope_id().with(("gate", &gate.gate, &gate.agent));
+    let response = ui.interact(shown.response.rect, id, egui::Sense::click());
+    let passed = if gate.passed { "passed" } else { "failed" };
+    let name = format!("gate {}: {passed}", words(&gate.gate));
+    response.widget_info(|| egui::WidgetInfo::labeled(egui::Role::Button, true, &name));
+    if response.clicked() {
+        if let Some(frame) = gate.frame {
+            actions.push(Action::Seek(scene.time_of(frame)));
+        }
+        if let Some(agent) = &gate.agent {
+            actions.push(Action::Select(vec![agent.clone()]));
+        }
+    }
+    let place = match (&gate.agent, gate.frame) {
+        (Some(agent), Some(frame)) => {
+            format!(
+                "\n{agent} at {:.1} s; click to go there",
+                scene.time_of(frame)
+            )
+        }
+        _ => String::new(),
+    };
+    response.on_hover_text(format!("{}{place}", gate.reason));
+}
+
+fn recipe_ui(ui: &mut Ui, made: &Generated) {
+    let recipe = &made.recipe;
+    widgets::section(ui, "Recipe");
+    let word = |value: &dyn std::fmt::Debug| format!("{value:?}").to_lowercase();
+    widgets::row(ui, "Task", word(&recipe.task));
+    widgets::row(
+        ui,
+        "Schedule",
+        format!("{}, {} steps", word(&recipe.schedule), recipe.steps),
+    );
+    widgets::row(
+        ui,
+        "Seed",
+        format!("{}, sample {}", recipe.seed, recipe.sample),
+    );
+    widgets::row(ui, "Temperature", format!("{:.2}", recipe.temperature));
+    let made_count = recipe.agents.len() - recipe.kept.len().min(recipe.agents.len());
+    let agents = format!("{made_count} made, {} kept", recipe.kept.len());
+    widgets::row(ui, "Agents", agents);
+    let weights: String = recipe.weights_hash.chars().take(16).collect();
+    widgets::row(ui, "Weights", weights).on_hover_text(&recipe.weights_hash);
+}

@@ -1,0 +1,387 @@
+//! The window as a user meets it: open, play, select, drag, undo, generate, and what is said when a file is broken.
+//! Without a display; the pictures are drawn by whatever graphics driver there is.
+
+use std::fs;
+use std::path::Path;
+use std::time::Duration;
+use std::time::Instant;
+
+use egui::Event;
+use egui::Key;
+use egui::Modifiers;
+use egui::Pos2;
+use egui::vec2;
+use egui_kittest::Harness;
+use egui_kittest::kittest::Queryable as _;
+
+use nearmiss::codec::CHANNELS;
+use nearmiss::codec::Scale;
+use nearmiss::codec::T;
+use nearmiss::codec::Window;
+use nearmiss::diffusion::Denoise;
+use nearmiss::diffusion::DenoiseError;
+use nearmiss::diffusion::Prepare;
+use nearmiss::engine::Loaded;
+use nearmiss::scene::AgentId;
+use nearmiss::sim::BUNDLED;
+use nearmiss::ui::App;
+use nearmiss::ui::Start;
+
+/// Pulls every token to its mean, at once.
+struct Pull(Scale);
+
+impl Prepare for Pull {
+    fn scale(&self) -> &Scale {
+        &self.0
+    }
+
+    fn identity(&self) -> &str {
+        "<pull>"
+    }
+
+    fn prepare(&self, _window: &Window) -> Result<Box<dyn Denoise + Send>, DenoiseError> {
+        Ok(Box::new(Puller))
+    }
+}
+
+struct Puller;
+
+impl Denoise for Puller {
+    fn denoise(
+        &mut self,
+        noisy: &[f32],
+        levels: &[f32],
+        clean: &mut [f32],
+    ) -> Result<(), DenoiseError> {
+        for (at, value) in clean.iter_mut().enumerate() {
+            *value = noisy[at] * (1.0 - levels[at / CHANNELS % levels.len()]);
+        }
+        Ok(())
+    }
+}
+
+fn load() -> Result<Loaded, String> {
+    Ok(Loaded {
+        network: Box::new(Pull(Scale([[0.5, 0.3, 0.2, 0.1, 0.01, 0.02]; T]))),
+        warning: None,
+    })
+}
+
+/// Whether the tests of this file may draw.
+fn may_draw() -> bool {
+    let may = std::env::var_os("NEARMISS_NO_PICTURES").is_none();
+    if !may {
+        println!("skipped: NEARMISS_NO_PICTURES is set");
+    }
+    may
+}
+
+type Bench = Harness<'static, App>;
+
+fn window(folder: &Path, scene: Option<&Path>, with_model: bool) -> Bench {
+    let start = Start {
+        scene: scene.map(Path::to_owned),
+        bundled: &BUNDLED,
+        folder: Some(folder.to_owned()),
+        load: with_model.then(|| Box::new(load) as nearmiss::ui::Load),
+        ..Start::default()
+    };
+    Harness::builder()
+        .with_size(vec2(1280.0, 800.0))
+        .with_step_dt(0.05)
+        .wgpu()
+        .build_eframe(|creation| App::new(creation, start))
+}
+
+/// Steps until `met`, at most half a minute.
+fn until(bench: &mut Bench, what: &str, met: impl Fn(&App) -> bool) {
+    let began = Instant::now();
+    while !met(bench.state()) {
+        assert!(began.elapsed() < Duration::from_secs(30), "no {what}");
+        std::thread::sleep(Duration::from_millis(10));
+        bench.step();
+    }
+}
+
+/// A window on the first bundled scene, paused at the present.
+fn opened(folder: &Path, with_model: bool) -> Bench {
+    let mut bench = window(folder, None, with_model);
+    until(&mut bench, "scene", |app| app.editor().document().is_some());
+    bench.run_steps(3);
+    bench.key_press(Key::P);
+    bench.run_steps(3);
+    bench
+}
+
+fn hash(bench: &Bench) -> String {
+    bench.state().editor().committed().unwrap().hash()
+}
+
+fn place_of(bench: &Bench, agent: &str) -> Pos2 {
+    let app = bench.state();
+    let scene = app.editor().scene().unwrap();
+    let agent = scene.agent(&AgentId::new(agent)).unwrap();
+    let state = agent.track.get(scene.now).unwrap();
+    app.place(state.position, bench.get_by_label("canvas").rect())
+}
+
+fn drag(bench: &mut Bench, from: Pos2, to: Pos2) {
+    bench.hover_at(from);
+    bench.step();
+    bench.drag_at(from);
+    bench.step();
+    for part in 1..=6 {
+        bench.hover_at(from.lerp(to, part as f32 / 6.0));
+        bench.step();
+    }
+    bench.drop_at(to);
+    bench.run_steps(3);
+}
+
+#[test]
+fn the_bundled_scene_opens_alive_and_space_stops_it() {
+    if !may_draw() {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let mut bench = window(folder.path(), None, false);
+    until(&mut bench, "scene", |app| app.editor().document().is_some());
+    let before = bench.state().editor().time_s;
+    bench.run_steps(5);
+    assert!(bench.state().editor().time_s > before);
+    bench.key_press(Key::Space);
+    bench.run_steps(2);
+    let stopped = bench.state().editor().time_s;
+    bench.run_steps(5);
+    assert_eq!(bench.state().editor().time_s, stopped);
+    let picture = bench.render().unwrap();
+    // something is drawn: many colours, not one
+    let colors: std::collections::BTreeSet<_> = picture.pixels().map(|pixel| pixel.0).collect();
+    assert!(colors.len() > 100, "{} colours", colors.len());
+}
+
+#[test]
+fn an_agent_is_selected_in_the_list_and_stepped_through_in_time() {
+    if !may_draw() {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let mut bench = opened(folder.path(), false);
+    bench.get_by_label("Agents").click();
+    bench.run_steps(3);
+    bench.get_by_label("agent car-1").click();
+    bench.run_steps(3);
+    assert_eq!(bench.state().editor().selection, [AgentId::new("car-1")]);
+    let before = bench.state().editor().time_s;
+    bench.key_press(Key::ArrowRight);
+    bench.run_steps(2);
+    let after = bench.state().editor().time_s;
+    assert!((after - before - 0.1).abs() < 1e-9, "{before} {after}"); // one frame at 10 Hz
+}
+
+#[test]
+fn a_dragged_agent_moves_in_one_step_and_undo_restores_the_identical_scene() {
+    if !may_draw() {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let mut bench = opened(folder.path(), false);
+    let before = hash(&bench);
+    let from = place_of(&bench, "car-0");
+    drag(&mut bench, from, from + vec2(40.0, 0.0));
+    assert_ne!(hash(&bench), before);
+    let moved = place_of(&bench, "car-0");
+    assert!((moved.x - from.x - 40.0).abs() < 2.0, "{from:?} {moved:?}");
+    let (entries, at) = bench.state().editor().document().unwrap().history.entries();
+    assert_eq!((entries.len(), at), (2, 1));
+    bench.key_press_modifiers(Modifiers::COMMAND, Key::Z);
+    bench.run_steps(2);
+    assert_eq!(hash(&bench), before);
+}
+
+#[test]
+fn escape_drops_a_drag() {
+    if !may_draw() {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let mut bench = opened(folder.path(), false);
+    let before = hash(&bench);
+    let from = place_of(&bench, "car-0");
+    bench.hover_at(from);
+    bench.step();
+    bench.drag_at(from);
+    bench.step();
+    bench.hover_at(from + vec2(30.0, 10.0));
+    bench.run_steps(2);
+    assert!(bench.state().editor().previewing());
+    bench.key_press(Key::Escape);
+    bench.run_steps(2);
+    bench.drop_at(from + vec2(30.0, 10.0));
+    bench.run_steps(2);
+    assert!(!bench.state().editor().previewing());
+    assert_eq!(hash(&bench), before);
+}
+
+#[test]
+fn a_goal_set_with_the_flag_is_reached_by_a_run_and_both_are_one_undo() {
+    if !may_draw() {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let mut bench = opened(folder.path(), true);
+    until(&mut bench, "model", App::model_ready);
+    let before = hash(&bench);
+    bench.key_press(Key::G);
+    bench.run_steps(2);
+    let spot = place_of(&bench, "car-0") + vec2(60.0, 0.0);
+    bench.hover_at(spot);
+    bench.step();
+    bench.drag_at(spot);
+    bench.step();
+    bench.drop_at(spot);
+    bench.run_steps(2);
+    assert_eq!(bench.state().editor().committed().unwrap().goals.len(), 1);
+    until(&mut bench, "result", |app| {
+        app.editor()
+            .committed()
+            .is_some_and(|scene| scene.generated.is_some())
+    });
+    bench.key_press_modifiers(Modifiers::COMMAND, Key::Z);
+    bench.run_steps(2);
+    assert_eq!(hash(&bench), before);
+}
+
+#[test]
+fn generating_twice_with_one_seed_gives_the_same_scene() {
+    if !may_draw() {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let mut bench = opened(folder.path(), true);
+    let mut made = Vec::new();
+    until(&mut bench, "model", App::model_ready);
+    for step in 1..=2 {
+        bench.key_press(Key::R);
+        bench.run_steps(2);
+        until(&mut bench, "result", |app| {
+            app.editor().document().unwrap().history.entries().1 == 1
+        });
+        made.push(hash(&bench));
+        if step == 1 {
+            bench.key_press_modifiers(Modifiers::COMMAND, Key::Z);
+            bench.run_steps(3);
+        }
+    }
+    assert_eq!(made[0], made[1]);
+    bench.get_by_label("Noise map");
+    bench.key_press(Key::Comma);
+    bench.run_steps(3);
+    bench.get_by_label_contains("Step 31 of 32"); // full schedule: 32 steps, one back from the result's last
+}
+
+#[test]
+fn a_broken_file_says_what_is_wrong_and_what_to_do() {
+    if !may_draw() {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("broken.json");
+    fs::write(
+        &file,
+        "{\"format\": \"nearmiss/scene\", \"version\": 1, \"agents\": 7}",
+    )
+    .unwrap();
+    let mut bench = window(&folder.path().join("settings"), Some(&file), false);
+    until(&mut bench, "message", |app| app.failure_text().is_some());
+    bench.run_steps(2);
+    let text = bench.state().failure_text().unwrap().to_owned();
+    assert!(
+        text.contains("broken.json") && text.contains("agents"),
+        "{text}"
+    );
+    bench.get_by_label("Open another file");
+    bench.get_by_label("Copy details");
+}
+
+#[test]
+fn the_palette_runs_what_is_typed() {
+    if !may_draw() {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let mut bench = opened(folder.path(), false);
+    bench.key_press_modifiers(Modifiers::COMMAND, Key::K);
+    bench.run_steps(3);
+    for letter in "set the present".chars() {
+        bench.event(Event::Text(letter.to_string()));
+        bench.step();
+    }
+    bench.get_by_label("Set the present here");
+    bench.key_press(Key::Enter);
+    bench.run_steps(3);
+    let (entries, _) = bench.state().editor().document().unwrap().history.entries();
+    assert_eq!(entries.len(), 2);
+    // keys are commands again at once
+    bench.key_press(Key::Questionmark);
+    bench.run_steps(3);
+    bench.get_by_label("Keys and gestures");
+}
+
+#[test]
+fn a_saved_scene_reopens_identically_and_settings_are_kept() {
+    if !may_draw() {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("scene.json");
+    fs::write(&file, BUNDLED[1].1).unwrap();
+    let settings = folder.path().join("settings");
+    let mut bench = window(&settings, Some(&file), false);
+    until(&mut bench, "scene", |app| app.editor().document().is_some());
+    bench.run_steps(2);
+    bench.key_press(Key::Num2);
+    bench.run_steps(2);
+    let ego = bench.state().editor().selection[0].to_string();
+    let from = place_of(&bench, &ego);
+    drag(&mut bench, from, from + vec2(12.0, 0.0));
+    let edited = hash(&bench);
+    bench.key_press_modifiers(Modifiers::COMMAND, Key::S);
+    until(&mut bench, "notice", |app| {
+        app.notice_texts()
+            .iter()
+            .any(|text| text.starts_with("Written and checked"))
+    });
+    drop(bench);
+    let again = nearmiss::scene::read_scene(&file).unwrap();
+    assert_eq!(again.hash(), edited);
+    let remembered = fs::read_to_string(settings.join("window.json")).unwrap();
+    assert!(remembered.contains("\"panes\": 2"), "{remembered}");
+    assert!(remembered.contains("scene.json"), "{remembered}");
+}
+
+#[test]
+fn the_world_runs_on_until_it_is_stopped_and_undo_returns_to_before() {
+    if !may_draw() {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let mut bench = opened(folder.path(), true);
+    let before = hash(&bench);
+    until(&mut bench, "model", App::model_ready);
+    bench.key_press(Key::W);
+    bench.run_steps(2);
+    let start = hash(&bench);
+    assert_eq!(start, before);
+    let moved = |app: &App| app.editor().committed().unwrap().hash() != start;
+    until(&mut bench, "movement", moved);
+    bench.key_press(Key::Escape);
+    bench.run_steps(3);
+    let stopped = hash(&bench);
+    std::thread::sleep(Duration::from_millis(700)); // more than one half second of world
+    bench.run_steps(3);
+    assert_eq!(hash(&bench), stopped);
+    bench.key_press_modifiers(Modifiers::COMMAND, Key::Z);
+    bench.run_steps(2);
+    assert_eq!(hash(&bench), before);
+}
