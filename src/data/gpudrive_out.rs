@@ -331,11 +331,10 @@ fn word(state: SignalState) -> &'static str {
 
 #[cfg(test)]
 mod tests {
-    use super::super::export::{Target, export};
     use std::sync::Arc;
 
-    use super::super::open;
     use super::*;
+    use crate::data::{Target, export, open};
     use crate::geometry::{Polyline, Pose, dvec2};
     use crate::map::{Lane, Map, MapParts};
     use crate::scene::{AgentId, Signal};

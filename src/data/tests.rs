@@ -1,3 +1,5 @@
+//! Telling files apart, folders, and the door to every importer.
+
 use super::*;
 
 fn write(folder: &tempfile::TempDir, name: &str, bytes: &[u8]) -> PathBuf {

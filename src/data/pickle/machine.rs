@@ -2,29 +2,25 @@
 
 use std::cell::Cell;
 
-use super::array::{Array, Dtype};
-use super::class::Class;
 use super::{Node, Pickle, PickleError, Span, Value};
 
 /// What a pickle may unfold to, bytes (as counted here; the allocator may take up to twice that).
 const BUDGET_BYTES: usize = 256 << 20;
 
-/// Most axes of an array.
-const MAX_AXES: usize = 4;
-
 /// Reads opcodes one by one.
 pub(super) struct Machine<'a> {
-    source: &'a [u8],
+    pub(super) source: &'a [u8],
     at: usize,
     opcode_at: usize,
     stack: Vec<Value>,
     marks: Vec<usize>,
     memo: Vec<Option<Value>>,
-    nodes: Vec<Node>,
+    pub(super) nodes: Vec<Node>,
     spent: usize,
 }
 
-type Step<T> = Result<T, PickleError>;
+/// What one step gives, or why it failed.
+pub(super) type Step<T> = Result<T, PickleError>;
 
 impl<'a> Machine<'a> {
     pub(super) fn new(source: &'a [u8]) -> Self {
@@ -238,7 +234,7 @@ impl<'a> Machine<'a> {
 
     // ---------------------------------------------------------------------------------------- reading
 
-    fn error(&self, message: impl Into<String>) -> PickleError {
+    pub(super) fn error(&self, message: impl Into<String>) -> PickleError {
         PickleError {
             at: self.opcode_at,
             message: message.into(),
@@ -246,7 +242,7 @@ impl<'a> Machine<'a> {
         }
     }
 
-    fn refuse(&self, message: impl Into<String>) -> PickleError {
+    pub(super) fn refuse(&self, message: impl Into<String>) -> PickleError {
         PickleError {
             refused: true,
             ..self.error(message)
@@ -339,7 +335,7 @@ impl<'a> Machine<'a> {
 
     // ---------------------------------------------------------------------------------------- stack, memo
 
-    fn spend(&mut self, bytes: usize) -> Step<()> {
+    pub(super) fn spend(&mut self, bytes: usize) -> Step<()> {
         self.spent = self.spent.saturating_add(bytes);
         if self.spent > BUDGET_BYTES {
             return Err(self.error(format!("it unfolds to more than {BUDGET_BYTES} bytes")));
@@ -347,13 +343,13 @@ impl<'a> Machine<'a> {
         Ok(())
     }
 
-    fn push(&mut self, value: Value) -> Step<()> {
+    pub(super) fn push(&mut self, value: Value) -> Step<()> {
         self.spend(16)?;
         self.stack.push(value);
         Ok(())
     }
 
-    fn push_node(&mut self, node: Node, payload: usize) -> Step<()> {
+    pub(super) fn push_node(&mut self, node: Node, payload: usize) -> Step<()> {
         self.spend(32 + payload)?;
         let index = self.nodes.len() as u32;
         self.nodes.push(node);
@@ -389,7 +385,7 @@ impl<'a> Machine<'a> {
             .ok_or_else(|| self.error("the stack is empty"))
     }
 
-    fn top(&self) -> Step<Value> {
+    pub(super) fn top(&self) -> Step<Value> {
         self.stack
             .last()
             .copied()
@@ -426,14 +422,14 @@ impl<'a> Machine<'a> {
 
     // ---------------------------------------------------------------------------------------- containers
 
-    fn node(&self, value: Value) -> Option<&Node> {
+    pub(super) fn node(&self, value: Value) -> Option<&Node> {
         match value {
             Value::Node(index) => self.nodes.get(index as usize),
             _ => None,
         }
     }
 
-    fn top_node(&mut self) -> Step<Option<&mut Node>> {
+    pub(super) fn top_node(&mut self) -> Step<Option<&mut Node>> {
         match self.top()? {
             Value::Node(index) => Ok(self.nodes.get_mut(index as usize)),
             _ => Ok(None),
@@ -454,7 +450,7 @@ impl<'a> Machine<'a> {
         }
     }
 
-    fn extend_dict(&mut self, items: Vec<Value>) -> Step<()> {
+    pub(super) fn extend_dict(&mut self, items: Vec<Value>) -> Step<()> {
         self.spend(16 * items.len())?;
         let (pairs, rest) = items.as_chunks::<2>();
         if !rest.is_empty() {
@@ -469,226 +465,6 @@ impl<'a> Machine<'a> {
                 Ok(())
             }
             _ => Err(self.error("entries are added to something that is no dictionary")),
-        }
-    }
-
-    // ---------------------------------------------------------------------------------------- objects
-
-    fn class(&mut self, module: Span, name: Span) -> Step<()> {
-        let text = |span: Span| {
-            let bytes = &self.source[span.start as usize..span.end as usize];
-            String::from_utf8_lossy(&bytes[..bytes.len().min(200)]).into_owned()
-        };
-        let (module, name) = (text(module), text(name));
-        match Class::named(&module, &name) {
-            Some(class) => self.push(Value::Class(class)),
-            None => Err(self.refuse(format!("it names {module}.{name}, which is no plain data"))),
-        }
-    }
-
-    fn span_of(&self, value: Value) -> Option<Span> {
-        match value {
-            Value::Text(span) => Some(span),
-            _ => None,
-        }
-    }
-
-    fn str_of(&self, value: Value) -> Option<&'a str> {
-        match value {
-            Value::Text(span) | Value::Bytes(span) => {
-                std::str::from_utf8(self.source.get(span.start as usize..span.end as usize)?).ok()
-            }
-            _ => None,
-        }
-    }
-
-    fn bytes_of(&self, value: Value) -> Option<&[u8]> {
-        match value {
-            Value::Bytes(span) | Value::Text(span) => {
-                self.source.get(span.start as usize..span.end as usize)
-            }
-            Value::Node(index) => match self.nodes.get(index as usize) {
-                Some(Node::Bytes(bytes)) => Some(bytes),
-                _ => None,
-            },
-            _ => None,
-        }
-    }
-
-    /// What calling `class` would have made, without calling anything.
-    fn make(&mut self, class: Class, arguments: &[Value]) -> Step<()> {
-        let first = arguments.first().copied().unwrap_or(Value::None);
-        match class {
-            Class::Reconstruct => self.push_node(Node::Array(Box::new(Array::empty())), 96),
-            Class::Dtype => match self.str_of(first).and_then(Dtype::parse) {
-                Some(dtype) => self.push_node(Node::Dtype(dtype), 0),
-                None => self.push(Value::Opaque),
-            },
-            Class::Scalar => self.scalar(first, arguments.get(1).copied()),
-            Class::FromBuffer => self.array_over(arguments),
-            Class::DefaultDict => self.push_node(Node::Dict(Vec::new()), 0),
-            Class::Dict => self.dict_of(first),
-            Class::List => self.copy_of(first, Node::List),
-            Class::Tuple => self.copy_of(first, Node::Tuple),
-            Class::Set => self.copy_of(first, Node::Set),
-            Class::Encode => self.encode(first),
-            Class::Bytes => match self.bytes_of(first) {
-                Some(_) => self.push(first),
-                None => self.push_node(Node::Bytes(Vec::new()), 0),
-            },
-            Class::NdArray | Class::Plain | Class::Inert => self.push(Value::Opaque),
-        }
-    }
-
-    fn copy_of(&mut self, from: Value, node: fn(Vec<Value>) -> Node) -> Step<()> {
-        let length = match self.node(from) {
-            Some(Node::List(items) | Node::Tuple(items) | Node::Set(items)) => items.len(),
-            _ => 0,
-        };
-        self.spend(16 * length)?;
-        let items = match self.node(from) {
-            Some(Node::List(items) | Node::Tuple(items) | Node::Set(items)) => items.clone(),
-            _ => Vec::new(),
-        };
-        self.push_node(node(items), 0)
-    }
-
-    /// `OrderedDict([[key, value], ...])`.
-    fn dict_of(&mut self, from: Value) -> Step<()> {
-        let pairs: Vec<Value> = match self.node(from) {
-            Some(Node::List(items)) => {
-                let pair = |item: &Value| match self.node(*item) {
-                    Some(Node::List(pair) | Node::Tuple(pair)) if pair.len() == 2 => {
-                        Some([pair[0], pair[1]])
-                    }
-                    _ => None,
-                };
-                items.iter().filter_map(pair).flatten().collect()
-            }
-            _ => Vec::new(),
-        };
-        self.push_node(Node::Dict(Vec::new()), 0)?;
-        self.extend_dict(pairs)
-    }
-
-    /// Latin-1 text to bytes, as protocol 2 writes byte strings.
-    fn encode(&mut self, text: Value) -> Step<()> {
-        let Some(text) = self.str_of(text) else {
-            return Err(self.error("bytes are given by something other than text"));
-        };
-        self.spend(text.len())?;
-        let bytes = text.chars().map(u32::from).map(u8::try_from);
-        match bytes.collect::<Result<Vec<u8>, _>>() {
-            Ok(bytes) => self.push_node(Node::Bytes(bytes), 0),
-            Err(_) => Err(self.error("bytes are given by text beyond Latin-1")),
-        }
-    }
-
-    fn scalar(&mut self, dtype: Value, data: Option<Value>) -> Step<()> {
-        let Some(Node::Dtype(dtype)) = self.node(dtype) else {
-            return self.push(Value::Opaque);
-        };
-        let dtype = *dtype;
-        let data = data.unwrap_or(Value::None);
-        let bytes = self.bytes_of(data).unwrap_or(&[]);
-        let value = match (dtype.kind, dtype.number(bytes)) {
-            (b'O', _) => data,
-            (b'S', _) => data,
-            (b'b', Some(value)) => Value::Bool(value != 0.0),
-            (b'i' | b'u', Some(value)) => Value::Int(value as i64),
-            (_, Some(value)) => Value::Float(value),
-            (b'U', None) => Value::Opaque,
-            _ => return Err(self.error("a number without its bytes")),
-        };
-        self.push(value)
-    }
-
-    /// `_frombuffer(bytes, dtype, shape, order)`.
-    fn array_over(&mut self, arguments: &[Value]) -> Step<()> {
-        let &[data, dtype, shape, order, ..] = arguments else {
-            return Err(self.error("an array lacks its parts"));
-        };
-        let fortran = self.str_of(order) == Some("F");
-        let array = self.array(shape, dtype, fortran, data)?;
-        self.push_node(Node::Array(Box::new(array)), 96)
-    }
-
-    fn build(&mut self, state: Value) -> Step<()> {
-        let target = self.top()?;
-        match self.node(target) {
-            Some(Node::Array(_)) => {
-                let Some(Node::Tuple(parts)) = self.node(state) else {
-                    return Err(self.error("an array lacks its state"));
-                };
-                let &[_version, shape, dtype, fortran, data] = parts.as_slice() else {
-                    return Err(self.error("an array's state has not five parts"));
-                };
-                let fortran = matches!(fortran, Value::Bool(true) | Value::Int(1));
-                let array = self.array(shape, dtype, fortran, data)?;
-                if let Some(Node::Array(target)) = self.top_node()? {
-                    **target = array;
-                }
-                Ok(())
-            }
-            Some(Node::Dtype(_)) => {
-                let order = match self.node(state) {
-                    Some(Node::Tuple(parts)) => parts.get(1).copied(),
-                    _ => None,
-                };
-                let big_endian = order.and_then(|order| self.str_of(order)) == Some(">");
-                if let Some(Node::Dtype(dtype)) = self.top_node()? {
-                    dtype.big_endian |= big_endian;
-                }
-                Ok(())
-            }
-            Some(Node::Dict(_) | Node::List(_) | Node::Set(_)) => Ok(()),
-            _ if matches!(target, Value::Opaque) => Ok(()),
-            _ => Err(self.error("state is given to something that has none")),
-        }
-    }
-
-    /// Checks that shape, element type and data agree.
-    fn array(&self, shape: Value, dtype: Value, fortran: bool, data: Value) -> Step<Array> {
-        let Some(Node::Dtype(dtype)) = self.node(dtype) else {
-            return Err(self.error("an array of a type that is not read"));
-        };
-        let axes: Vec<usize> = match (self.node(shape), shape) {
-            (Some(Node::Tuple(axes)), _) if axes.len() <= MAX_AXES => {
-                let axis = |value: &Value| match value {
-                    Value::Int(length) => usize::try_from(*length).ok(),
-                    _ => None,
-                };
-                let axes: Option<Vec<usize>> = axes.iter().map(axis).collect();
-                axes.ok_or_else(|| self.error("an array's shape is no list of counts"))?
-            }
-            (_, Value::Int(length)) if length >= 0 => vec![length as usize],
-            _ => return Err(self.error("an array's shape is not read")),
-        };
-        let rows = axes.first().copied().unwrap_or(1);
-        let product = |lengths: &[usize]| {
-            lengths
-                .iter()
-                .try_fold(1_usize, |all, &length| all.checked_mul(length))
-        };
-        let width = product(axes.get(1..).unwrap_or(&[]));
-        let wanted = product(&axes).and_then(|count| match dtype.kind {
-            b'O' => Some(count),
-            _ => count.checked_mul(dtype.size as usize),
-        });
-        let found = match (dtype.kind, self.node(data)) {
-            (b'O', Some(Node::List(items))) => Some(items.len()),
-            (b'O', _) => None,
-            _ => self.bytes_of(data).map(<[u8]>::len),
-        };
-        match (wanted, width) {
-            (Some(wanted), Some(width)) if found == Some(wanted) => Ok(Array {
-                rows,
-                width,
-                fortran,
-                dtype: *dtype,
-                data,
-            }),
-            _ => Err(self.error(format!("an array of shape {axes:?} has {found:?} bytes"))),
         }
     }
 }

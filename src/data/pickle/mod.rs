@@ -8,6 +8,7 @@
 mod array;
 mod class;
 mod machine;
+mod objects;
 mod view;
 
 use std::cell::Cell;

@@ -1,3 +1,5 @@
+//! Pickles written opcode by opcode: what comes out, and what is refused.
+
 use super::*;
 
 /// A protocol 4 pickle of these opcodes.

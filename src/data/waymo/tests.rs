@@ -1,5 +1,7 @@
-use super::super::tfrecord::framed;
+//! Scenarios made field by field, read back.
+
 use super::*;
+use crate::data::tfrecord::framed;
 use crate::scene::AgentId;
 
 /// A Scenario of three frames: one car along x at 1 m per frame, one lane, one light, and a lane that is a point.

@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Once;
 
 /// A real file by its path below `../shared/data`, if it is there.
+#[expect(clippy::print_stderr, reason = "a test that says what it could not do")]
 pub(crate) fn real(name: &str) -> Option<PathBuf> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/data");
     let path = root.join(name);
