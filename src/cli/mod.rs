@@ -18,6 +18,7 @@ mod generate;
 mod info;
 mod render;
 mod schema;
+mod simulate;
 mod window;
 
 use std::path::PathBuf;
@@ -53,6 +54,8 @@ enum Command {
     Render(render::Arguments),
     /// Print the JSON Schema of the scene file.
     Schema(schema::Arguments),
+    /// Write scenes from the traffic world.
+    Simulate(simulate::Arguments),
 }
 
 /// Parses the command line, runs it, and prints an error chain if it fails.
@@ -67,6 +70,7 @@ pub fn main() -> ExitCode {
         Some(Command::Info(arguments)) => info::run(&arguments),
         Some(Command::Render(arguments)) => render::run(&arguments),
         Some(Command::Schema(arguments)) => schema::run(&arguments),
+        Some(Command::Simulate(arguments)) => simulate::run(&arguments),
         None => window::run(arguments.scene),
     };
     match result {

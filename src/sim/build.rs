@@ -163,6 +163,9 @@ impl Road {
     }
 }
 
+/// A crossing's line, width (m) and signal, before its lanes are known.
+type PlannedCrossing = (Polyline, f64, Option<(usize, usize)>);
+
 /// Collects lanes, lines and areas, and turns them into a [`Network`].
 #[derive(Debug, Default)]
 pub struct Builder {
@@ -170,7 +173,7 @@ pub struct Builder {
     pub(super) links: Vec<Link>,
     pub(super) lines: Vec<Line>,
     pub(super) areas: Vec<Area>,
-    pub(super) crossings: Vec<(Polyline, f64, Option<(usize, usize)>)>,
+    crossings: Vec<PlannedCrossing>,
     pub(super) plans: Vec<SignalPlan>,
     pub(super) junctions: usize,
     conflicts: Vec<Conflict>,
@@ -208,7 +211,7 @@ impl Builder {
             for index in 0..count {
                 let centre = profile.shift + sign * (index as f64 + 0.5) * width;
                 let id = format!("{name}{mark}{index}");
-                made.extend(self.strip(&id, reference, centre, width, sign, profile));
+                made.extend(self.strip(&id, reference, (centre, width), sign, profile));
                 if index + 1 < count {
                     let line = profile.shift + sign * (index as f64 + 1.0) * width;
                     self.paint(LineKind::BrokenWhite, reference, line);
@@ -226,7 +229,7 @@ impl Builder {
                 };
                 let centre = outer + sign * BIKE_WIDTH / 2.0;
                 let id = format!("{name}{mark}bike");
-                let lane = self.strip(&id, reference, centre, BIKE_WIDTH, sign, bike);
+                let lane = self.strip(&id, reference, (centre, BIKE_WIDTH), sign, bike);
                 road.bikes[usize::from(sign > 0.0)] = lane;
                 self.paint(LineKind::SolidWhite, reference, outer);
                 outer += sign * BIKE_WIDTH;
@@ -406,8 +409,7 @@ impl Builder {
         &mut self,
         id: &str,
         reference: &Polyline,
-        centre: f64,
-        width: f64,
+        (centre, width): (f64, f64),
         sign: f64,
         profile: Profile,
     ) -> Option<usize> {

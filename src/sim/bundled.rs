@@ -28,9 +28,11 @@ pub const BUNDLED: [(&str, &str); 8] = [
     ("empty-road", include_str!("../../scenes/empty-road.json")),
 ];
 
+type Maker = fn() -> Option<Scene>;
+
 /// Builds the bundled scenes: file stem and scene, in the order of [`BUNDLED`].
 pub fn bundled() -> Vec<(&'static str, Scene)> {
-    let makers: [(&str, fn() -> Option<Scene>); 8] = [
+    let makers: [(&str, Maker); 8] = [
         ("left-turn", left_turn),
         ("merge", merge),
         ("cut-in", cut_in),
@@ -77,15 +79,14 @@ impl Cast {
 
     fn put(&mut self, body: Body, lane: &str, s: f64, speed: f64, wishes: &[Turn]) -> Option<u32> {
         let driver = None;
-        self.put_driver(body, lane, s, speed, wishes, driver)
+        self.put_driver(body, lane, (s, speed), wishes, driver)
     }
 
     fn put_driver(
         &mut self,
         body: Body,
         lane: &str,
-        s: f64,
-        speed: f64,
+        (s, speed): (f64, f64),
         wishes: &[Turn],
         driver: Option<Driver>,
     ) -> Option<u32> {
@@ -162,8 +163,7 @@ fn left_turn() -> Option<Scene> {
     let ego = cast.put_driver(
         Body::Car,
         "west+0",
-        4.0,
-        9.0,
+        (4.0, 9.0),
         &[Left],
         Some(Driver::average(Body::Car)),
     );
@@ -174,7 +174,7 @@ fn left_turn() -> Option<Scene> {
     cast.put(Body::Truck, "east+1", 8.0, 11.5, &[Straight]);
     cast.put(Body::Car, "east+0", 30.0, 6.0, &[Left]);
     cast.put(Body::Car, "east-outer+0", 52.0, 12.0, &[Straight, Straight]);
-    cast.put(Body::Car, "east-outer+0", 12.0, 12.5, &[Straight, Right]);
+    cast.put(Body::Car, "east-outer+0", 4.0, 8.0, &[Straight, Right]);
     cast.put(Body::Car, "south+0", 107.5, 0.0, &[Straight]);
     cast.put(Body::Van, "south+0", 100.0, 0.0, &[Right]);
     cast.put(Body::Car, "south+0", 70.0, 8.0, &[Straight]);
@@ -185,21 +185,21 @@ fn left_turn() -> Option<Scene> {
     // two people cross the north arm while east and west have green, one walks along the street
     cast.walk(
         &[
-            (7.5, 24.0),
+            (7.5, 22.0),
             (5.4, 16.8),
             (-5.4, 16.8),
             (-14.0, 17.6),
             (-60.0, 7.2),
         ],
-        1.0,
-        1.3,
+        3.5,
+        1.4,
         0.0,
     );
     cast.walk(
         &[(-5.4, 27.0), (-5.4, 16.6), (5.4, 16.6), (5.6, 30.0)],
         5.0,
         1.15,
-        1.5,
+        5.5,
     );
     cast.walk(&[(60.0, -7.0), (20.0, -7.0), (8.0, -20.0)], 5.0, 1.4, 0.0);
     cast.world.run(1.0);
@@ -244,8 +244,7 @@ fn merge() -> Option<Scene> {
     let ego = cast.put_driver(
         Body::Car,
         "ramp+0",
-        205.0,
-        17.0,
+        (205.0, 17.0),
         &[],
         Some(Driver {
             speed_factor: 1.05,
@@ -254,11 +253,8 @@ fn merge() -> Option<Scene> {
     );
     cast.put(Body::Van, "ramp+0", 172.0, 17.0, &[]);
     cast.put(Body::Car, "beside+2", 12.0, 18.5, &[]);
-    for (index, s) in [8.0, 45.0, 76.0, 118.0, 150.0, 188.0]
-        .into_iter()
-        .enumerate()
-    {
-        let body = if index == 3 { Body::Truck } else { Body::Car };
+    for (index, s) in [8.0, 38.0, 68.0, 100.0, 186.0].into_iter().enumerate() {
+        let body = if index == 2 { Body::Truck } else { Body::Car };
         cast.put(body, "main+1", s, 21.0, &[]);
     }
     for s in [30.0, 84.0, 140.0] {
@@ -289,7 +285,7 @@ fn cut_in() -> Option<Scene> {
     };
     builder.road("road", &road, profile);
     let network = builder.finish(&[]);
-    let (middle, right) = (network.lane("road+1")?, network.lane("road+2")?);
+    let middle = network.lane("road+1")?;
     let mut cast = Cast::on(network, 31);
     let calm = Driver {
         mobil: super::idm::Mobil {
@@ -299,12 +295,12 @@ fn cut_in() -> Option<Scene> {
         speed_factor: 0.97,
         ..Driver::average(Body::Car)
     };
-    let ego = cast.put_driver(Body::Car, "road+1", 60.0, 20.5, &[], Some(calm));
+    let ego = cast.put_driver(Body::Car, "road+1", (60.0, 20.5), &[], Some(calm));
     let quick = Driver {
         speed_factor: 1.12,
         ..calm
     };
-    let cutter = cast.put_driver(Body::Car, "road+2", 58.0, 22.5, &[], Some(quick))?;
+    let cutter = cast.put_driver(Body::Car, "road+2", (68.0, 22.5), &[], Some(quick))?;
     for (body, lane, s, speed, factor) in [
         (Body::Truck, "road+2", 128.0, 17.5, 0.78),
         (Body::Car, "road+2", 165.0, 18.0, 0.82),
@@ -324,18 +320,12 @@ fn cut_in() -> Option<Scene> {
                 ..calm
             }
         };
-        cast.put_driver(body, lane, s, speed, &[], Some(driver));
+        cast.put_driver(body, lane, (s, speed), &[], Some(driver));
     }
     let mut world = cast.world;
-    world.run(2.8);
-    let index = world
-        .vehicles
-        .iter()
-        .position(|vehicle| vehicle.id == cutter)?;
-    if world.vehicles[index].lane() == right {
-        let network = Arc::clone(&world.network);
-        world.start_change(index, middle, &network);
-    }
+    world.run(1.0);
+    // 0.7 s after the present, into the gap ahead of the ego
+    world.orders.push((world.time_s + 2.7, cutter, middle));
     Some(record(world, "Cut-in", ego))
 }
 
@@ -373,8 +363,7 @@ fn roundabout() -> Option<Scene> {
     let ego = cast.put_driver(
         Body::Car,
         "south+0",
-        52.0,
-        9.0,
+        (52.0, 9.0),
         &[Straight, Straight, Straight, Right],
         Some(Driver::average(Body::Car)),
     );
@@ -390,14 +379,14 @@ fn roundabout() -> Option<Scene> {
     cast.put(
         Body::Van,
         "ring:ring2",
-        2.0,
+        9.0,
         6.5,
         &[Straight, Straight, Straight, Right],
     );
     cast.put(
         Body::Car,
         "ring:ring1",
-        12.0,
+        1.0,
         6.5,
         &[Straight, Straight, Right],
     );
@@ -420,7 +409,7 @@ fn roundabout() -> Option<Scene> {
     let kerb = roads[3].kerbs(End::Finish);
     let back = DVec2::from_angle(4.65) * 8.0;
     let (a, b) = (kerb[0] + back, kerb[1] + back);
-    let away = (a - b).normalize() * 1.2;
+    let away = (a - b).normalize_or_zero() * 1.2;
     let far = DVec2::from_angle(4.65) * 25.0;
     let stroll = [a + away + far, a + away, b - away, b - away + far];
     if let Some(path) = Polyline::new(stroll) {
@@ -467,8 +456,7 @@ fn crosswalk() -> Option<Scene> {
     let ego = cast.put_driver(
         Body::Car,
         "road+0",
-        62.0,
-        10.5,
+        (62.0, 10.5),
         &[],
         Some(Driver::average(Body::Car)),
     );
@@ -482,12 +470,12 @@ fn crosswalk() -> Option<Scene> {
         &[
             (-16.0, -end),
             (-1.0, -side),
-            (-0.6, -kerb),
-            (-0.6, kerb),
+            (-1.2, -kerb),
+            (-1.2, kerb),
             (0.0, side),
             (30.0, end),
         ],
-        11.0,
+        12.8,
         1.45,
         0.2,
     );
@@ -507,9 +495,9 @@ fn crosswalk() -> Option<Scene> {
     cast.walk(
         &[
             (20.0, end),
-            (1.0, side),
-            (0.3, kerb),
-            (0.3, -kerb),
+            (2.2, side),
+            (1.9, kerb),
+            (1.9, -kerb),
             (1.0, -side),
             (40.0, -end),
         ],
@@ -526,29 +514,24 @@ fn crosswalk() -> Option<Scene> {
 fn dense_queue() -> Option<Scene> {
     use Turn::{Left, Right, Straight};
     let mut builder = Builder::default();
-    let arterial = Profile::street(3, 2);
+    let arterial = Profile {
+        shift: 1.75,
+        ..Profile::street(3, 2)
+    };
     let mut roads = Vec::new();
     for (name, from, to, profile) in [
         ("west", dvec2(-150.0, 0.0), dvec2(-13.0, 0.0), arterial),
-        (
-            "east",
-            dvec2(150.0, 0.0),
-            dvec2(13.0, 0.0),
-            Profile {
-                shift: 0.0,
-                ..Profile::street(2, 2)
-            },
-        ),
+        ("east", dvec2(150.0, 0.0), dvec2(13.0, 0.0), arterial),
         (
             "south",
             dvec2(0.0, -100.0),
-            dvec2(0.0, -19.0),
+            dvec2(0.0, -16.5),
             Profile::street(1, 1),
         ),
         (
             "north",
             dvec2(0.0, 100.0),
-            dvec2(0.0, 16.0),
+            dvec2(0.0, 16.5),
             Profile::street(1, 1),
         ),
     ] {
@@ -558,7 +541,7 @@ fn dense_queue() -> Option<Scene> {
         .iter()
         .enumerate()
         .map(|(index, road)| Arm {
-            pocket: index == 0,
+            pocket: index < 2,
             crossing: index != 1,
             ..Arm::new(road, End::Finish)
         })
@@ -567,7 +550,7 @@ fn dense_queue() -> Option<Scene> {
         greens_s: vec![24.0, 14.0],
         yellow_s: 3.0,
         all_red_s: 2.0,
-        offset_s: 42.0 - 2.0,
+        offset_s: 48.0 - 4.0,
     };
     let control = Control::Signals {
         groups: vec![0, 0, 1, 1],
@@ -607,14 +590,14 @@ fn dense_queue() -> Option<Scene> {
         }
     }
     cast.put(Body::Car, "west+1", 66.0, 6.0, &[Straight]);
-    cast.put(Body::Car, "east+0", 128.0, 0.0, &[Left]);
-    cast.put(Body::Car, "east+1", 128.4, 0.0, &[Straight]);
-    cast.put(Body::Car, "east+1", 120.6, 0.0, &[Straight]);
+    cast.put(Body::Car, "east+0", 133.0, 0.0, &[Left]);
+    cast.put(Body::Car, "east+1", 133.2, 0.0, &[Straight]);
+    cast.put(Body::Car, "east+1", 125.3, 0.0, &[Straight]);
     cast.put(Body::Car, "south+0", 60.0, 9.0, &[Straight]);
     cast.put(Body::Car, "north+0", 77.0, 5.0, &[Straight]);
     cast.put(Body::Car, "south-0", 30.0, 10.0, &[]);
     cast.walk(
-        &[(-15.8, -40.0), (-15.8, -11.2), (-15.8, 7.6), (-15.8, 40.0)],
+        &[(-60.0, -10.4), (-15.8, -10.4), (-15.8, 10.4), (-60.0, 10.4)],
         26.0,
         1.4,
         0.0,
@@ -637,8 +620,8 @@ fn parked_cars() -> Option<Scene> {
         ..Profile::street(1, 1)
     };
     builder.road("road", &reference, profile);
-    // cars stand half on the roadway from x = -30 to 25: 3.6 m remain for both directions
-    builder.exclude([0, 1], [[76.0, 138.0], [220.0 - 138.0, 220.0 - 76.0]]);
+    // between x = -42 and 38 the parked cars leave room for one direction at a time; the line is 220 m long
+    builder.exclude([0, 1], [[68.0, 148.0], [220.0 - 148.0, 220.0 - 68.0]]);
     let mut cast = Cast::on(builder.finish(&[]), 71);
     let kerb = profile.left_edge();
     for (x, left, length, width) in [
@@ -649,8 +632,8 @@ fn parked_cars() -> Option<Scene> {
         (8.0, true, 4.7, 1.86),
         (14.5, true, 4.3, 1.8),
         (21.0, false, 4.5, 1.82),
-        (-58.0, true, 4.5, 1.82),
-        (-51.0, true, 4.4, 1.8),
+        (-88.0, true, 4.5, 1.82),
+        (-81.0, true, 4.4, 1.8),
     ] {
         let y = kerb - width / 2.0 - 0.1;
         let (y, heading) = if left {
@@ -663,15 +646,14 @@ fn parked_cars() -> Option<Scene> {
     let ego = cast.put_driver(
         Body::Car,
         "road+0",
-        45.0,
-        7.5,
+        (26.0, 7.5),
         &[],
         Some(Driver::average(Body::Car)),
     );
-    cast.put(Body::Car, "road+0", 18.0, 8.0, &[]);
-    cast.put(Body::Van, "road-0", 112.0, 6.5, &[]);
-    cast.put(Body::Car, "road-0", 40.0, 8.0, &[]);
-    cast.put(Body::Bicycle, "road-0", 66.0, 4.5, &[]);
+    cast.put(Body::Car, "road+0", 8.0, 7.5, &[]);
+    cast.put(Body::Van, "road-0", 112.0, 7.0, &[]);
+    cast.put(Body::Car, "road-0", 10.0, 8.0, &[]);
+    cast.put(Body::Bicycle, "road+0", 168.0, 4.5, &[]);
     let end = kerb + 1.4;
     cast.walk(&[(-60.0, -end), (60.0, -end)], 20.0, 1.4, 0.0);
     cast.walk(&[(60.0, end), (-60.0, end)], 30.0, 1.2, 0.0);
@@ -701,8 +683,7 @@ fn empty_road() -> Option<Scene> {
     let ego = cast.put_driver(
         Body::Car,
         "road+0",
-        50.0,
-        16.0,
+        (50.0, 16.0),
         &[],
         Some(Driver::average(Body::Car)),
     );

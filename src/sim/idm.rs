@@ -49,6 +49,24 @@ impl Idm {
         (free - interaction).max(-9.0)
     }
 
+    /// [`Idm::follow`] without its overreaction to short gaps behind someone who is not slower: never more than
+    /// about 2 b harder than keeping clear of a leader at constant speed takes (the constant-acceleration heuristic
+    /// of Kesting, Treiber and Helbing, Phil. Trans. R. Soc. A 368, 4585, 2010, with coolness 1 and a leader that
+    /// keeps its speed). Behind leaders below 1 m/s and at gaps below 1 m plain IDM.
+    pub fn follow_calmly(&self, speed: f64, gap: f64, lead_speed: f64) -> f64 {
+        let plain = self.follow(speed, gap, lead_speed);
+        if lead_speed < 1.0 || gap < 1.0 {
+            return plain;
+        }
+        let closing = (speed - lead_speed).max(0.0);
+        let needed = -closing * closing / (2.0 * gap);
+        if plain >= needed {
+            return plain;
+        }
+        let scale = 2.0 * self.braking;
+        needed + scale * ((plain - needed) / scale).tanh()
+    }
+
     /// The dynamic desired gap s*, m.
     pub fn wanted_gap(&self, speed: f64, lead_speed: f64) -> f64 {
         let closing =
@@ -112,6 +130,15 @@ mod tests {
         assert!((driver.equilibrium_gap(10.0) - 13.396).abs() < 1e-3);
         assert!((speed - 10.0).abs() < 1e-3, "{speed}");
         assert!((gap - driver.equilibrium_gap(10.0)).abs() < 1e-2, "{gap}");
+    }
+
+    #[test]
+    fn a_cut_in_by_someone_faster_is_met_with_at_most_two_b() {
+        let driver = Idm::city();
+        // plain IDM: 1.5 · (1 − (20/15)^4 …) − 1.5 · (s*/5)², s* = 2 + 20 − 20 · 2 / 3 = 8.7: about −5.5 and less
+        assert!(driver.follow(20.0, 5.0, 22.0) < -4.0);
+        let calm = driver.follow_calmly(20.0, 5.0, 22.0);
+        assert!((-3.0..-1.0).contains(&calm), "{calm}"); // 2 b = 3
     }
 
     #[test]

@@ -71,7 +71,13 @@ impl Builder {
             self.cross_arm(arm, index, control, program);
             for (other, out) in arms.iter().enumerate() {
                 if other != index {
-                    self.movement(name, (index, arm), (other, out), control, program, junction);
+                    self.movement(
+                        name,
+                        (index, arm),
+                        (other, out),
+                        (control, program),
+                        junction,
+                    );
                 }
             }
         }
@@ -132,8 +138,7 @@ impl Builder {
         name: &str,
         (index, arm): (usize, &Arm<'_>),
         (other, out): (usize, &Arm<'_>),
-        control: &Control,
-        program: Option<usize>,
+        (control, program): (&Control, Option<usize>),
         junction: usize,
     ) {
         let from = arm.road.outward(arm.end).heading;

@@ -46,7 +46,11 @@ impl World {
             }
             let calm = self.time_s - vehicle.last_change_s > 4.0;
             let link = &network.links[vehicle.lane()];
-            if link.junction.is_some() || !(calm || must) || vehicle.speed() < 1.0 {
+            if link.junction.is_some()
+                || !(calm || must)
+                || vehicle.speed() < 1.0
+                || (link.predecessors.is_empty() && vehicle.s < 30.0)
+            {
                 continue;
             }
             let lane_index = vehicle.route.index_at(vehicle.s);
@@ -109,6 +113,47 @@ impl World {
             (new_now, new_after),
             (0.0, 0.0),
         )
+    }
+
+    /// Whom vehicle `index` adapts to around a lane that ends, gap (m) and speed (m/s): on it the future leader, beside
+    /// it those who must come in ahead.
+    pub(super) fn lets_in(&self, index: usize) -> Vec<(f64, f64)> {
+        let me = &self.vehicles[index];
+        let at = |vehicle: &Vehicle| {
+            let lane_index = vehicle.route.index_at(vehicle.s);
+            vehicle.s - vehicle.route.starts[lane_index]
+        };
+        let link = &self.network.links[me.lane()];
+        let ends = |lane: usize| {
+            let link = &self.network.links[lane];
+            link.successors.is_empty() && !link.is_exit
+        };
+        let mut found = Vec::new();
+        if ends(me.lane()) && me.change.is_none() {
+            let target = link.left.or(link.right);
+            if let Some((gap, speed)) = target
+                .and_then(|lane| self.neighbours(index, lane))
+                .and_then(|neighbours| neighbours.leader)
+                && gap > -2.0
+                && me.route.line.length() - me.s < 170.0
+            {
+                found.push((gap.max(4.0), speed));
+            }
+            return found;
+        }
+        for lane in [link.left, link.right].into_iter().flatten() {
+            if !ends(lane) || !me.driver.courteous {
+                continue;
+            }
+            for them in self.vehicles.iter().filter(|them| them.lane() == lane) {
+                let gap = at(them) - at(me) - (me.length + them.length) / 2.0;
+                let urgent = them.route.line.length() - them.s < 150.0;
+                if urgent && (0.0..25.0).contains(&gap) && them.speed() > 3.0 {
+                    found.push((gap.max(5.0), them.speed()));
+                }
+            }
+        }
+        found
     }
 
     /// The leader and the follower that vehicle `index` would have in lane `target`.

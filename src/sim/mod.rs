@@ -13,10 +13,15 @@ mod idm;
 mod junction;
 mod lane_change;
 mod network;
+mod policy;
 mod record;
 mod right_of_way;
+mod rollout;
 mod route;
+mod scenario;
 mod sight;
+#[cfg(test)]
+mod tests;
 mod walker;
 mod world;
 
@@ -28,6 +33,9 @@ pub use driver::{Body, Driver};
 pub use idm::{Idm, Mobil};
 pub use junction::{Arm, Control};
 pub use network::{Conflict, Crossing, Link, Network, SignalPlan, Turn};
+pub use policy::{Command, Observation, Policy, drive};
 pub use record::{LICENCE, Recording};
+pub use rollout::{LaneFollower, idm_rollout};
+pub use scenario::{Scenario, simulate};
 pub use walker::Walker;
 pub use world::{Demand, Placement, STEP_S, Vehicle, World};

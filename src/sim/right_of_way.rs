@@ -43,7 +43,7 @@ fn own_times(vehicle: &Vehicle, zone: &Zone) -> Times {
 fn their_times(vehicle: &Vehicle, zone: &Zone) -> Times {
     let speed = vehicle.speed();
     let top = vehicle.route.speed_at(zone.span[0]).max(speed).max(3.0);
-    let braking = vehicle.acceleration < -0.5;
+    let braking = vehicle.acceleration < -0.5 && speed > 0.5;
     let rise = if braking { 0.3 } else { 1.2 };
     Times {
         enter: arrival_s(zone.span[0] - vehicle.front(), speed, rise, top),
@@ -65,21 +65,34 @@ impl World {
         let mut idm = me.driver.idm;
         idm.desired_speed = me.route.speed_at(me.s + 0.3 * speed).max(0.5);
         let mut wanted = idm.free(speed);
+        if speed > idm.desired_speed {
+            wanted = wanted.min((1.2 * (idm.desired_speed - speed)).max(-3.5));
+        }
         for body in &ahead {
-            wanted = wanted.min(idm.follow(speed, body.gap, body.speed));
+            let follow = idm.follow_calmly(speed, body.gap, body.speed);
+            // someone who passes across is gone soon: brake, but not as for a wall
+            let least = if body.crossing { -2.0 - speed } else { -9.0 };
+            wanted = wanted.min(follow.max(least));
         }
         if me.route.dead_end {
-            let gap = me.route.line.length() - 3.0 - me.front();
-            wanted = wanted.min(idm.follow(speed, gap, 0.0));
+            let gap = (me.route.line.length() - 3.0 - me.front()).max(0.1);
+            if speed * speed / (2.0 * gap) > 1.2 || gap < 12.0 {
+                wanted = wanted.min(idm.follow(speed, gap, 0.0));
+            }
         }
-        for (gap, lead_speed) in self.virtual_leaders(index) {
-            wanted = wanted.min(idm.follow(speed, gap, lead_speed));
+        for (gap, lead_speed, hardest) in self.virtual_leaders(index) {
+            wanted = wanted.min(idm.follow(speed, gap, lead_speed).max(-hardest));
+        }
+        for (gap, lead_speed) in self.lets_in(index) {
+            wanted = wanted.min(idm.follow(speed, gap, lead_speed).max(-1.3));
         }
         let mut stops: Vec<f64> = Vec::new();
         let held = self.held_by_control(index);
         stops.extend(held);
         stops.extend(self.junction_blocked(index, &ahead));
         stops.extend(self.walkers_first(index));
+        stops.extend(self.crossing_blocked(index, &ahead));
+        self.reconsider(index, held);
         let (yields, commits) = self.yield_or_commit(index, &stops);
         stops.extend(yields);
         stops.extend(self.others_committed(index));
@@ -87,7 +100,10 @@ impl World {
         let mut stopper = idm;
         stopper.standstill_gap = 0.6;
         for &stop in &stops {
-            wanted = wanted.min(stopper.follow(speed, stop - me.front(), 0.0));
+            let gap = stop - me.front();
+            let needed = speed * speed / (2.0 * (gap - 0.2).max(0.2));
+            let brake = stopper.follow(speed, gap, 0.0).max(-1.3 * needed - 0.8);
+            wanted = wanted.min(brake);
         }
         // comfort: jerk up to 3 m/s³ upwards and 8 m/s³ downwards, unless it is urgent
         let low = if wanted < -3.0 {
@@ -104,6 +120,21 @@ impl World {
         }
         me.note_arrival(time_s);
         wanted.max(-8.5)
+    }
+
+    /// Takes back commitments of vehicle `index` that it can still call off: it is held before the place, or could
+    /// stop there with 1.5 m/s² and has not reached it.
+    fn reconsider(&mut self, index: usize, held: Option<f64>) {
+        let me = &mut self.vehicles[index];
+        let (front, speed) = (me.front(), me.speed());
+        for zone in &mut me.route.zones {
+            let room = zone.wait_at - front;
+            let gentle = room > 1.3 && speed * speed / (2.0 * room) < 1.5;
+            let stopped = held.is_some_and(|stop| stop < zone.span[0]) && room > -0.3;
+            if gentle || stopped {
+                zone.committed = false;
+            }
+        }
     }
 
     /// Light or stop sign: where vehicle `index` must stop, m on its route.
@@ -163,10 +194,29 @@ impl World {
         let needs = leave_at + me.length + 1.5;
         let blocked = ahead
             .iter()
-            .any(|body| body.near > entry.stop_at + 1.0 && body.near < needs && body.speed < 1.2);
+            .any(|body| body.near > entry.stop_at + 1.0 && body.near < needs && body.pace < 1.2);
         let signal = self.network.links[entry.lane].signal.is_some();
         let ring = self.network.links[entry.lane].rank == 2 && !signal;
         (blocked && !ring).then_some(entry.stop_at)
+    }
+
+    /// Nobody stops on a crossing: where vehicle `index` waits for room behind it.
+    fn crossing_blocked(&self, index: usize, ahead: &[Ahead]) -> Option<f64> {
+        let me = &self.vehicles[index];
+        let walk = me.route.walks.iter().find(|walk| {
+            walk.at - self.network.crossings[walk.crossing].width / 2.0 > me.front() - 0.3
+        })?;
+        let width = self.network.crossings[walk.crossing].width;
+        let near = walk.at - width / 2.0;
+        let needs = walk.at + width / 2.0 + me.length + 0.8;
+        let blocked = ahead
+            .iter()
+            .any(|body| body.near > near && body.near < needs && body.pace < 0.8);
+        let open = me.route.entries.iter().all(|entry| {
+            // inside a junction stopping early would block it
+            !(entry.stop_at < me.front() - 1.0 && entry.leave_at > me.rear())
+        });
+        (blocked && open && near - me.front() < 20.0).then_some(near - 0.8)
     }
 
     /// Where vehicle `index` stops for people on crossings.
@@ -209,8 +259,9 @@ impl World {
         None
     }
 
-    /// Merging vehicles that are nearer to the common lane are followed before they are on it.
-    fn virtual_leaders(&self, index: usize) -> Vec<(f64, f64)> {
+    /// Merging vehicles that are nearer to the common lane are followed before they are on it: gap, speed, and how
+    /// hard to brake for them at most.
+    fn virtual_leaders(&self, index: usize) -> Vec<(f64, f64, f64)> {
         let me = &self.vehicles[index];
         let mut found = Vec::new();
         for zone in &me.route.zones {
@@ -224,13 +275,15 @@ impl World {
                     continue;
                 };
                 let rest = theirs.span[1] - them.s;
-                if rest <= 0.0 || rest >= mine || them.held_at.is_some() {
+                if rest <= 0.0 || rest >= mine || them.held_at.is_some() || me.held_at.is_some() {
                     continue;
                 }
                 let going = theirs.committed || self.rank(theirs) > self.rank(zone);
                 if going && (them.speed() > 0.5 || theirs.committed) {
                     let gap = mine - rest - (me.length + them.length) / 2.0;
-                    found.push((gap.max(0.3), them.speed()));
+                    let room = (zone.span[0] - me.front()).max(0.0);
+                    let hardest = if room > 6.0 { 1.8 } else { 4.0 };
+                    found.push((gap.max(1.0), them.speed(), hardest));
                 }
             }
         }
@@ -248,16 +301,13 @@ impl World {
         let me = &self.vehicles[index];
         let (front, speed) = (me.front(), me.speed());
         let mut commits = Vec::new();
-        let mut first = 0;
         let zones = &me.route.zones;
-        while first < zones.len() {
-            let wait_at = zones[first].wait_at;
-            let group: Vec<usize> = (first..zones.len())
-                .filter(|&zone| (zones[zone].wait_at - wait_at).abs() < 1e-6)
-                .collect();
-            first = group.last().map_or(first, |&last| last) + 1;
-            let open: Vec<usize> = group
-                .into_iter()
+        let mut places: Vec<f64> = zones.iter().map(|zone| zone.wait_at).collect();
+        places.sort_by(f64::total_cmp);
+        places.dedup();
+        for wait_at in places {
+            let open: Vec<usize> = (0..zones.len())
+                .filter(|&zone| zones[zone].wait_at.total_cmp(&wait_at).is_eq())
                 .filter(|&zone| !zones[zone].committed && zones[zone].span[1] > me.rear())
                 .collect();
             let room = wait_at - front;

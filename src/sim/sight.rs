@@ -19,23 +19,27 @@ pub(super) struct Ahead {
     pub(super) speed: f64,
     /// Arc length of its near end on the own route, m.
     pub(super) near: f64,
+    /// Speed in any direction, m/s.
+    pub(super) pace: f64,
+    /// Whether it passes across rather than along.
+    pub(super) crossing: bool,
 }
 
 /// Spacing of the points at which the corridor is looked at, m.
-const SPACING: f64 = 2.0;
+pub(super) const SPACING: f64 = 2.0;
 
 /// The corridor ahead: poses along the planned path (its offset included), from the vehicle's centre on.
 pub(super) struct Corridor {
-    poses: Vec<Pose>,
-    from: f64,
-    half_width: f64,
+    pub(super) poses: Vec<Pose>,
+    pub(super) from: f64,
+    pub(super) half_width: f64,
 }
 
 /// Where a body lies along and across a corridor.
-struct Extent {
-    along: [f64; 2],
-    across: [f64; 2],
-    pose: Pose,
+pub(super) struct Extent {
+    pub(super) along: [f64; 2],
+    pub(super) across: [f64; 2],
+    pub(super) pose: Pose,
 }
 
 impl Corridor {
@@ -73,7 +77,7 @@ impl Corridor {
     }
 
     /// `None` if the body is far from the corridor or behind.
-    fn extent(&self, body: &OrientedBox) -> Option<Extent> {
+    pub(super) fn extent(&self, body: &OrientedBox) -> Option<Extent> {
         let middle = self.nearest(body.pose.point, None);
         let pose = self.poses[middle];
         let reach = body.radius() + self.half_width + 4.0;
@@ -131,7 +135,12 @@ impl World {
             let margin = if walker { 0.5 } else { 0.15 + 0.012 * speed };
             let room = corridor.half_width + margin;
             let ahead_s = if walker { 0.5 } else { 0.8 };
-            let drift = sideways * ahead_s;
+            let crossing = sideways.abs() > 0.6 && along < 1.4 * sideways.abs();
+            let drift = if crossing && !walker {
+                0.0
+            } else {
+                sideways * ahead_s
+            };
             let across = [
                 extent.across[0] + drift.min(0.0),
                 extent.across[1] + drift.max(0.0),
@@ -142,7 +151,7 @@ impl World {
             if (across[0] > room || across[1] < -room) && !(joins && gap > 0.0) {
                 continue;
             }
-            if sideways.abs() > 0.6 && sideways.abs() > 0.7 * along.abs() && !joins {
+            if crossing && !joins {
                 // crossing: does it leave before I come?
                 let leaves_m = if sideways > 0.0 {
                     room - extent.across[0]
@@ -150,7 +159,7 @@ impl World {
                     extent.across[1] + room
                 };
                 let leaves_s = leaves_m / sideways.abs();
-                if leaves_s + 0.5 < gap.max(0.0) / speed.max(0.5) {
+                if leaves_s + 0.3 < gap.max(0.0) / speed.max(0.5) {
                     continue;
                 }
             }
@@ -158,6 +167,8 @@ impl World {
                 gap,
                 speed: along.max(0.0),
                 near: extent.along[0],
+                pace: body.velocity.length(),
+                crossing: crossing && !walker,
             });
         }
         found

@@ -1,7 +1,8 @@
 //! People on foot: along a path, over crossings when it is safe or green.
 
 use super::world::{STEP_S, World};
-use crate::geometry::{DVec2, OrientedBox, Polyline, Pose};
+use crate::geometry::{DVec2, OrientedBox, Polyline, Pose, polygon_contains};
+use crate::map::AreaKind;
 use crate::scene::State;
 
 /// Someone walking.
@@ -84,9 +85,11 @@ impl Walker {
 }
 
 impl World {
-    /// Someone who walks `path` at `pace_mps` from arc length `s` on; a crossing the path runs along is recognised.
+    /// Someone who walks along `path`, half a metre right of it and with its corners rounded, at `pace_mps` from arc
+    /// length `s` on; a crossing the path runs along is recognised.
     pub fn walk(&mut self, path: Polyline, s: f64, pace_mps: f64, hesitation_s: f64) -> u32 {
         let id = self.take_id();
+        let path = rounded(&path).unwrap_or(path);
         let mut crossing = None;
         for (number, place) in self.network.crossings.iter().enumerate() {
             let (a, b) = (
@@ -114,6 +117,45 @@ impl World {
         id
     }
 
+    /// New people at the crossings.
+    pub(super) fn admit_walkers(&mut self) {
+        if self.walkers_per_s <= 0.0 {
+            return;
+        }
+        for crossing in 0..self.network.crossings.len() {
+            if !self.draw.chance(self.walkers_per_s * STEP_S) {
+                continue;
+            }
+            let line = &self.network.crossings[crossing].line;
+            let (mut from, mut to) = (line.start(), line.end());
+            if self.draw.chance(0.5) {
+                (from, to) = (to, from);
+            }
+            let across = (to - from).normalize_or_zero();
+            let map = std::sync::Arc::clone(&self.network.map);
+            let on_road = |point: DVec2| {
+                map.areas().iter().any(|area| {
+                    area.kind == AreaKind::Drivable && polygon_contains(&area.polygon, point)
+                })
+            };
+            let beside = |kerb: DVec2| {
+                let way = across.perp() * 14.0;
+                if on_road(kerb + way) || on_road(kerb + 0.6 * way) {
+                    kerb - way
+                } else {
+                    kerb + way
+                }
+            };
+            let (start, end) = (from - across * 1.3, to + across * 1.3);
+            let path = Polyline::new([beside(start), start, end, beside(end)]);
+            let pace = self.draw.uniform(1.0, 1.7);
+            let hesitation = self.draw.uniform(0.0, 1.2);
+            if let Some(path) = path {
+                self.walk(path, 0.0, pace, hesitation);
+            }
+        }
+    }
+
     pub(super) fn move_walkers(&mut self) {
         for index in 0..self.walkers.len() {
             let walker = &self.walkers[index];
@@ -133,6 +175,10 @@ impl World {
                     }
                 }
             }
+            target = target.min(self.pace_behind(index));
+            if self.vehicle_in_front(index) {
+                target = 0.0;
+            }
             let walker = &mut self.walkers[index];
             if start {
                 walker.started = true;
@@ -146,6 +192,33 @@ impl World {
             }
             walker.s = (walker.s + walker.speed * STEP_S).min(walker.path.length());
         }
+    }
+
+    /// Whether a vehicle stands in the next metre of the way.
+    fn vehicle_in_front(&self, index: usize) -> bool {
+        let pose = self.walkers[index].pose();
+        self.vehicles.iter().any(|vehicle| {
+            let centre = vehicle.bicycle.centre();
+            let footprint = OrientedBox::new(centre, vehicle.length, vehicle.width).grown(0.4);
+            [0.4, 0.8, 1.2]
+                .iter()
+                .any(|&ahead| footprint.contains(pose.point + pose.forward() * ahead))
+        })
+    }
+
+    /// Nobody walks into the back of someone slower: pace allowed behind others on the same way, m/s.
+    fn pace_behind(&self, index: usize) -> f64 {
+        let walker = &self.walkers[index];
+        let pose = walker.pose();
+        let others = self.walkers.iter().enumerate();
+        others
+            .filter(|&(other, them)| {
+                let local = pose.local_from_outer(them.pose().point);
+                let same_way = them.pose().forward().dot(pose.forward()) > 0.3;
+                other != index && same_way && local.x > 0.0 && local.x < 1.3 && local.y.abs() < 0.7
+            })
+            .map(|(_, them)| them.speed.min(walker.pace_mps) * 0.95)
+            .fold(f64::INFINITY, f64::min)
     }
 
     /// Green, or every vehicle that comes is far, slow or able to stop without effort.
@@ -175,4 +248,22 @@ impl World {
             speed < 0.4 || speed * speed / (2.0 * distance.max(0.1)) < 1.4 || distance / speed > 9.0
         })
     }
+}
+
+/// The path half a metre to the right, its corners cut over 0.8 m.
+fn rounded(path: &Polyline) -> Option<Polyline> {
+    let path = path.shifted(-0.5)?;
+    let mut points = path.points().to_vec();
+    for _ in 0..3 {
+        let mut next = vec![points[0]];
+        for pair in points.windows(2) {
+            let length = pair[0].distance(pair[1]);
+            let cut = (0.25 * length).min(0.8) / length;
+            next.push(pair[0].lerp(pair[1], cut));
+            next.push(pair[0].lerp(pair[1], 1.0 - cut));
+        }
+        next.extend(points.last());
+        points = next;
+    }
+    Polyline::new(points)
 }

@@ -112,6 +112,14 @@ impl Vehicle {
         self.driver.bias_m + self.wander + change + nudge
     }
 
+    /// Whether a turn on the way is tighter than it should take: it would swing out of its lane.
+    fn too_long_for_its_route(&self) -> bool {
+        let sharpest = super::curve::curvatures(&self.route.line)
+            .into_iter()
+            .fold(0.0, f64::max);
+        sharpest * self.manner().least_radius > 1.0
+    }
+
     pub(super) fn manner(&self) -> Manner {
         manner(self.body, &self.driver, self.length)
     }
@@ -139,8 +147,8 @@ fn manner(body: Body, driver: &Driver, length: f64) -> Manner {
             Body::Car | Body::Van => f64::INFINITY,
         },
         least_radius: match body {
-            Body::Truck => 8.0,
-            Body::Bus => 9.5,
+            Body::Truck => 12.0,
+            Body::Bus => 16.0,
             _ => 3.5,
         },
     }
@@ -185,6 +193,10 @@ pub struct World {
     pub parked: Vec<(u32, OrientedBox)>,
     /// New traffic.
     pub demand: Option<Demand>,
+    /// People who come to each crossing, per second.
+    pub walkers_per_s: f64,
+    /// Lane changes to be made whatever the drivers think: time (s), vehicle id, lane.
+    pub orders: Vec<(f64, u32, usize)>,
     pub(super) steps: u64,
     pub(super) draw: Stream,
     next_id: u32,
@@ -201,6 +213,8 @@ impl World {
             walkers: Vec::new(),
             parked: Vec::new(),
             demand: None,
+            walkers_per_s: 0.0,
+            orders: Vec::new(),
             steps: 0,
             draw: seed.stream(Purpose::Traffic),
             next_id: 0,
@@ -236,7 +250,6 @@ impl World {
             &mut draw,
         )?;
         let pose = route.pose_at(placement.s);
-        let pose = Pose::new(pose.point + pose.left() * driver.bias_m, pose.heading);
         let mut vehicle = Vehicle {
             id,
             body: placement.body,
@@ -258,6 +271,16 @@ impl World {
             nudges: Vec::new(),
         };
         self.plan_nudges(&mut vehicle);
+        vehicle.offset = vehicle.planned_offset(placement.s);
+        let pose = vehicle.route.pose_at(placement.s);
+        let start = pose.point + pose.left() * vehicle.offset;
+        let onward = vehicle.route.pose_at(placement.s + 1.0);
+        let next = onward.point + onward.left() * vehicle.planned_offset(placement.s + 1.0);
+        vehicle.bicycle = Bicycle::new(
+            Pose::new(start, (next - start).to_angle()),
+            placement.speed,
+            length,
+        );
         self.vehicles.push(vehicle);
         Some(id)
     }
@@ -286,11 +309,26 @@ impl World {
         self.steps += 1;
         self.renew_routes();
         self.change_lanes();
+        self.obey_orders();
         self.vehicles.retain(|vehicle| {
             !(vehicle.route.exits && vehicle.s > vehicle.route.line.length() - 0.5)
         });
         self.walkers.retain(|walker| !walker.gone());
         self.admit();
+        self.admit_walkers();
+    }
+
+    fn obey_orders(&mut self) {
+        let network = Arc::clone(&self.network);
+        let now_s = self.time_s - 1e-6;
+        let orders = std::mem::take(&mut self.orders);
+        let (due, later): (Vec<_>, Vec<_>) = orders.into_iter().partition(|order| order.0 <= now_s);
+        self.orders = later;
+        for (_, id, lane) in due {
+            if let Some(index) = self.vehicles.iter().position(|vehicle| vehicle.id == id) {
+                self.start_change(index, lane, &network);
+            }
+        }
     }
 
     /// Steps for `seconds`.
@@ -434,18 +472,23 @@ impl World {
                 Body::Car
             };
             let line = &self.network.map.lanes()[lane].centreline;
+            let start = line.pose_at(0.0);
             let last = self
                 .vehicles
                 .iter()
-                .filter(|other| other.lane() == lane)
-                .map(|other| (other.rear(), other.speed()))
+                .filter_map(|other| {
+                    let local = start.local_from_outer(other.bicycle.centre().point);
+                    let beside = other.lane() == lane || local.y.abs() < 0.5 * other.width + 1.9;
+                    (beside && local.x > -15.0)
+                        .then_some((local.x - other.length / 2.0, other.speed()))
+                })
                 .min_by(|a, b| a.0.total_cmp(&b.0));
             let limit = self.network.map.lanes()[lane].speed_limit.unwrap_or(13.9);
             let usual = if bike { 5.0 } else { 0.9 * limit };
             let speed = last.map_or(usual, |(_, speed)| usual.min(speed + 1.0));
             let room = last.map_or(f64::INFINITY, |(rear, _)| rear) - 13.0;
             if room > 3.0 + 1.3 * speed && line.length() > 20.0 {
-                self.place(Placement {
+                let mut placement = Placement {
                     body,
                     lane,
                     s: 6.5,
@@ -453,7 +496,17 @@ impl World {
                     wishes: Vec::new(),
                     driver: None,
                     size: None,
-                });
+                };
+                self.place(placement.clone());
+                if self
+                    .vehicles
+                    .last()
+                    .is_some_and(Vehicle::too_long_for_its_route)
+                {
+                    self.vehicles.pop();
+                    placement.body = Body::Car;
+                    self.place(placement);
+                }
                 demand.waiting[index] -= 1;
             }
         }
@@ -482,7 +535,8 @@ fn merge_nudges(nudges: &mut Vec<Nudge>) {
 impl Vehicle {
     /// Moves by one step: speed as told, steering by pure pursuit of the planned offset.
     fn advance(&mut self, acceleration: f64) {
-        let slow = STEP_S / 4.0;
+        let before = self.speed();
+        let slow = STEP_S / 4.0 * (before / 6.0).min(1.0);
         self.wander +=
             -self.wander * slow + self.driver.wander_m * (2.0 * slow).sqrt() * self.draw.normal();
         let pace = (self.speed() / 6.0).min(1.0);
@@ -501,7 +555,7 @@ impl Vehicle {
             let steer = self.bicycle.steer_towards(target);
             self.bicycle.step(acceleration, steer, STEP_S / 2.0);
         }
-        self.acceleration = acceleration;
+        self.acceleration = (self.speed() - before) / STEP_S;
         let centre = self.bicycle.centre().point;
         let moved = self.speed() * STEP_S;
         let (s, offset) = self

@@ -1,0 +1,335 @@
+//! The IDM baseline on any scene: every vehicle follows its lane from the present on.
+
+use std::f64::consts::FRAC_PI_3;
+
+use super::bicycle::Bicycle;
+use super::curve::curvatures;
+use super::idm::Idm;
+use super::policy::{Command, Observation, Policy, drive};
+use super::sight::{Corridor, SPACING};
+use crate::geometry::{Polyline, Pose, angle_between};
+use crate::map::{Lane, LaneId, LaneKind, Map};
+use crate::scene::{AgentId, AgentKind, Role, Scene, SignalState, State};
+
+/// How far a path is laid ahead, m.
+const REACH_M: f64 = 260.0;
+
+/// Follows the lane with IDM: the lane nearest at the start (by place and heading), then the straightest
+/// successors; where a map names none, the nearest lane that goes on; else straight on. Stops at red. Desired speed
+/// is the lane's limit (13.9 m/s if unknown), or the present speed if that is higher.
+#[derive(Debug, Clone, Default)]
+pub struct LaneFollower {
+    path: Option<Path>,
+}
+
+#[derive(Debug, Clone)]
+struct Path {
+    line: Polyline,
+    /// Lanes with the arc length where they begin, m.
+    lanes: Vec<(LaneId, f64)>,
+    /// Speed allowed at each point, m/s.
+    speeds: Vec<f64>,
+    /// Offset from the line at the start, m; it fades over 25 m.
+    offset: f64,
+    start_s: f64,
+    bicycle: Bicycle,
+    idm: Idm,
+    stays: bool,
+}
+
+impl Policy for LaneFollower {
+    fn act(&mut self, seen: &Observation<'_>) -> Command {
+        let Some(state) = seen.own_state() else {
+            return Command::Drive {
+                acceleration: 0.0,
+                steering: 0.0,
+            };
+        };
+        let path = self.path.get_or_insert_with(|| Path::from(seen, state));
+        if path.stays {
+            let velocity = crate::geometry::DVec2::ZERO;
+            return Command::Place(State { velocity, ..*state });
+        }
+        let pieces = (seen.dt_s() / 0.1).ceil().max(1.0);
+        let dt_s = seen.dt_s() / pieces;
+        let wanted = path.acceleration(seen);
+        for _ in 0..pieces as usize {
+            let steer = path.steer();
+            path.bicycle.step(wanted, steer, dt_s);
+        }
+        Command::Place(path.bicycle.state())
+    }
+}
+
+impl Path {
+    fn from(seen: &Observation<'_>, state: &State) -> Self {
+        let agent = seen.own();
+        let cyclist = agent.kind == AgentKind::Cyclist;
+        let accept =
+            |lane: &Lane| lane.carries_vehicles() || (cyclist && lane.kind == LaneKind::Bike);
+        let bicycle = Bicycle::from_state(state, agent.length);
+        let hit = seen
+            .map()
+            .lane_for(state.position, state.heading, 4.0, accept)
+            .filter(|hit| angle_between(hit.pose.heading, state.heading).abs() < FRAC_PI_3);
+        let speed = bicycle.speed;
+        // parked: at rest and beside any lane, or off the map
+        let stays = speed < 0.3 && hit.is_none_or(|hit| hit.offset.abs() > 1.6);
+        let (points, lanes, limits) = match hit {
+            Some(hit) => lay(seen.map(), hit.lane, hit.s, accept),
+            None => (Vec::new(), Vec::new(), Vec::new()),
+        };
+        let straight = || {
+            let pose = state.pose();
+            Polyline::new([
+                pose.point - pose.forward() * 5.0,
+                pose.point + pose.forward() * REACH_M,
+            ])
+        };
+        let line = Polyline::new(points.iter().copied())
+            .filter(|line| line.points().len() == limits.len())
+            .or_else(straight)
+            .unwrap_or_else(|| fallback(state));
+        let usual = 13.9;
+        let mut speeds: Vec<f64> = if limits.len() == line.points().len() {
+            limits
+                .iter()
+                .map(|limit| limit.unwrap_or(usual).max(speed))
+                .collect()
+        } else {
+            vec![speed.max(usual.min(speed + 3.0)); line.points().len()]
+        };
+        slow_for_curves(&line, &mut speeds);
+        let at = line.project(state.position);
+        let base = Idm::city();
+        let idm = match agent.kind {
+            AgentKind::Cyclist => Idm {
+                desired_speed: 5.5_f64.max(speed),
+                acceleration: 0.8,
+                ..base
+            },
+            _ => base,
+        };
+        if cyclist {
+            speeds
+                .iter_mut()
+                .for_each(|allowed| *allowed = allowed.min(idm.desired_speed));
+        }
+        Self {
+            offset: at.offset.clamp(-3.0, 3.0),
+            start_s: at.s,
+            lanes,
+            speeds,
+            bicycle,
+            idm,
+            stays,
+            line,
+        }
+    }
+
+    fn s(&self) -> f64 {
+        self.line.project(self.bicycle.centre().point).s
+    }
+
+    fn pose(&self, s: f64) -> Pose {
+        let (before, after) = (self.line.point_at(s - 1.0), self.line.point_at(s + 1.0));
+        let pose = Pose::new(self.line.point_at(s), (after - before).to_angle());
+        let left = self.offset * (-((s - self.start_s).max(0.0) / 12.0)).exp();
+        Pose::new(pose.point + pose.left() * left, pose.heading)
+    }
+
+    fn steer(&self) -> f64 {
+        let look = (0.8 * self.bicycle.speed).max(3.0 + 0.5 * self.bicycle.wheelbase);
+        let rear = self.line.project(self.bicycle.rear.point).s;
+        self.bicycle.steer_towards(self.pose(rear + look).point)
+    }
+
+    fn acceleration(&mut self, seen: &Observation<'_>) -> f64 {
+        let speed = self.bicycle.speed;
+        let agent = seen.own();
+        let s = self.s();
+        let arc = self.line.arc();
+        let near = arc
+            .partition_point(|&at| at < s + 0.4 * speed)
+            .min(arc.len() - 1);
+        self.idm.desired_speed = self.speeds[near].max(0.5);
+        let mut wanted = self.idm.free(speed);
+        let reach = (25.0 + 5.0 * speed).min(110.0);
+        let corridor = Corridor {
+            poses: (0..=(reach / SPACING) as usize)
+                .map(|index| self.pose(s + index as f64 * SPACING))
+                .collect(),
+            from: s,
+            half_width: agent.width / 2.0,
+        };
+        let front = s + agent.length / 2.0;
+        for (other, state) in seen.others() {
+            let footprint = other.footprint(state);
+            let Some(extent) = corridor.extent(&footprint) else {
+                continue;
+            };
+            let room = corridor.half_width + 0.2;
+            let middle = (extent.along[0] + extent.along[1]) / 2.0;
+            if middle < s + 0.5 || extent.across[0] > room || extent.across[1] < -room {
+                continue;
+            }
+            let along = state.velocity.dot(extent.pose.forward()).max(0.0);
+            wanted = wanted.min(self.idm.follow(speed, extent.along[0] - front, along));
+        }
+        if let Some(stop) = self.red_ahead(seen, front, speed) {
+            let mut stopper = self.idm;
+            stopper.standstill_gap = 0.5;
+            wanted = wanted.min(stopper.follow(speed, stop - front, 0.0));
+        }
+        wanted.clamp(-8.0, 3.0)
+    }
+
+    /// The stop line of the next red signal that can still be kept, m.
+    fn red_ahead(&self, seen: &Observation<'_>, front: f64, speed: f64) -> Option<f64> {
+        seen.signals()
+            .filter(|(_, shown)| {
+                matches!(
+                    shown,
+                    SignalState::Red | SignalState::Yellow | SignalState::FlashingRed
+                )
+            })
+            .filter_map(|(signal, _)| {
+                let (_, start) = self.lanes.iter().find(|(lane, _)| *lane == signal.lane)?;
+                let stop = match signal.stop_point {
+                    Some(point) => self.line.project(point).s,
+                    None => *start,
+                };
+                let room = stop - front;
+                (room > -1.5 && speed * speed / (2.0 * room.max(0.1)) < 5.0).then_some(stop)
+            })
+            .min_by(f64::total_cmp)
+    }
+}
+
+/// Two points along the heading: the path of an agent that nothing else is known of.
+fn fallback(state: &State) -> Polyline {
+    let forward = state.pose().forward();
+    Polyline::new([state.position, state.position + forward]).unwrap_or_else(|| {
+        Polyline::new([crate::geometry::DVec2::ZERO, crate::geometry::DVec2::X])
+            .expect("two different points make a line")
+    })
+}
+
+type Laid = (
+    Vec<crate::geometry::DVec2>,
+    Vec<(LaneId, f64)>,
+    Vec<Option<f64>>,
+);
+
+/// Points from lane `first` on, with the lanes and the limits met.
+fn lay(map: &Map, first: usize, from_s: f64, accept: impl Fn(&Lane) -> bool) -> Laid {
+    let mut points: Vec<crate::geometry::DVec2> = Vec::new();
+    let mut lanes: Vec<(LaneId, f64)> = Vec::new();
+    let mut limits = Vec::new();
+    let mut length = 0.0;
+    let mut lane = &map.lanes()[first];
+    while length < REACH_M + from_s && lanes.len() < 60 {
+        lanes.push((lane.id.clone(), length));
+        for &point in lane.centreline.points() {
+            if let Some(&last) = points.last() {
+                let last: crate::geometry::DVec2 = last;
+                let step = last.distance(point);
+                if step < 0.02 {
+                    continue;
+                }
+                length += step;
+            }
+            points.push(point);
+            limits.push(lane.speed_limit.filter(|&limit| limit > 1.0));
+        }
+        let line = &lane.centreline;
+        let end = line.pose_at(line.length());
+        let used = |candidate: &Lane| lanes.iter().any(|(id, _)| *id == candidate.id);
+        let turn = |candidate: &Lane| {
+            let next = &candidate.centreline;
+            let onward = next.point_at(next.length().min(25.0)) - next.start();
+            angle_between(end.heading, onward.to_angle()).abs()
+        };
+        let named = lane.successors.iter().filter_map(|id| map.lane(id));
+        let next = named
+            .filter(|candidate| !used(candidate))
+            .min_by(|a, b| turn(a).total_cmp(&turn(b)))
+            .or_else(|| {
+                let ahead = end.point + end.forward() * 1.5;
+                let hit = map.lane_for(ahead, end.heading, 2.0, |candidate| {
+                    accept(candidate) && !used(candidate)
+                })?;
+                let found = &map.lanes()[hit.lane];
+                let goes_on = found.centreline.length() - hit.s > 5.0
+                    && hit.s < 10.0
+                    && angle_between(end.heading, hit.pose.heading).abs() < 0.5;
+                goes_on.then_some(found)
+            });
+        match next {
+            Some(found) => lane = found,
+            None => break,
+        }
+    }
+    (points, lanes, limits)
+}
+
+/// Lowers speeds so that sideways acceleration stays under 2.5 m/s² and 1.5 m/s² of braking suffices. Curvature is
+/// smoothed over neighbouring points: recorded centrelines are rough.
+fn slow_for_curves(line: &Polyline, speeds: &mut [f64]) {
+    let bends = curvatures(line);
+    for index in 0..speeds.len() {
+        let window = &bends[index.saturating_sub(2)..(index + 3).min(bends.len())];
+        let mean = window.iter().sum::<f64>() / window.len() as f64;
+        speeds[index] = speeds[index].min((2.5 / mean.max(1e-4)).sqrt().max(2.5));
+    }
+    for index in (0..speeds.len() - 1).rev() {
+        let step = line.arc()[index + 1] - line.arc()[index];
+        let reach = (speeds[index + 1].powi(2) + 2.0 * 1.5 * step).sqrt();
+        speeds[index] = speeds[index].min(reach);
+    }
+}
+
+/// Keeps walking or standing as at the present.
+struct Keep;
+
+impl Policy for Keep {
+    fn act(&mut self, seen: &Observation<'_>) -> Command {
+        match seen.own_state() {
+            Some(state) => Command::Place(State {
+                position: state.position + state.velocity * seen.dt_s(),
+                ..*state
+            }),
+            None => Command::Drive {
+                acceleration: 0.0,
+                steering: 0.0,
+            },
+        }
+    }
+}
+
+/// The scene with everyone's future replaced from the present on: vehicles (the ego too) and cyclists follow their
+/// lanes with IDM ([`LaneFollower`]) and react to each other, everyone else keeps their velocity. Uses nothing
+/// later than the present but the signals, frame by frame. Agents not valid at the present keep their tracks.
+pub fn idm_rollout(scene: &Scene) -> Scene {
+    let present: Vec<(AgentId, AgentKind, Role)> = scene
+        .agents
+        .iter()
+        .filter(|agent| agent.track.get(scene.now).is_some())
+        .map(|agent| (agent.id.clone(), agent.kind, agent.role))
+        .collect();
+    let mut policies: Vec<Box<dyn Policy>> = present
+        .iter()
+        .map(|(_, kind, _)| -> Box<dyn Policy> {
+            match kind {
+                AgentKind::Vehicle | AgentKind::Cyclist => Box::new(LaneFollower::default()),
+                AgentKind::Pedestrian | AgentKind::Other => Box::new(Keep),
+            }
+        })
+        .collect();
+    let mut named: Vec<(AgentId, &mut dyn Policy)> = present
+        .into_iter()
+        .zip(&mut policies)
+        .map(|((id, ..), policy)| (id, policy.as_mut() as &mut dyn Policy))
+        .collect();
+    drive(scene, &mut named)
+}
