@@ -27,6 +27,43 @@ impl Numbers {
     }
 }
 
+/// A number in a text replaced by one that makes little sense: what is well-formed stays so.
+fn misnumbered(seed: &[u8], numbers: &mut Numbers) -> Vec<u8> {
+    const ABSURD: [&str; 16] = [
+        "0",
+        "-1",
+        "1",
+        "2",
+        "3",
+        "-0.5",
+        "1e9",
+        "1e-9",
+        "1e300",
+        "-1e308",
+        "NaN",
+        "inf",
+        "99999999999999999999",
+        "2147483648",
+        "100000",
+        "3.14159",
+    ];
+    let mut bytes = seed.to_vec();
+    for _ in 0..1 + numbers.below(4) {
+        let begins: Vec<usize> = (1..bytes.len())
+            .filter(|&at| bytes[at].is_ascii_digit() && !bytes[at - 1].is_ascii_alphanumeric())
+            .collect();
+        if begins.is_empty() {
+            return damaged(seed, numbers);
+        }
+        let at = begins[numbers.below(begins.len())];
+        let part = |byte: &u8| byte.is_ascii_digit() || matches!(byte, b'.' | b'e');
+        let length = bytes[at..].iter().take_while(|byte| part(byte)).count();
+        let absurd = ABSURD[numbers.below(ABSURD.len())];
+        bytes.splice(at..at + length, absurd.bytes());
+    }
+    bytes
+}
+
 /// One to eight small damages: flipped bits, overwritten bytes, cuts, repeats, absurd numbers, an early end.
 fn damaged(seed: &[u8], numbers: &mut Numbers) -> Vec<u8> {
     let mut bytes = seed.to_vec();
@@ -77,13 +114,21 @@ fn rounds() -> usize {
 
 /// Opens `target` after each damage to `file`.
 fn survive(file: &Path, seed: &[u8], target: &Path) {
+    survive_rounds(file, seed, target, rounds());
+}
+
+fn survive_rounds(file: &Path, seed: &[u8], target: &Path, rounds: usize) {
     std::fs::write(file, seed).unwrap();
     data::open(target, None).unwrap();
     let mut numbers = Numbers(0x9e37_79b9_7f4a_7c15);
     let (mut opened, mut slowest) = (0, Duration::ZERO);
-    let rounds = rounds();
     for round in 0..rounds {
-        std::fs::write(file, damaged(seed, &mut numbers)).unwrap();
+        let is_text = seed.starts_with(b"<") || seed.starts_with(b"{");
+        let bytes = match is_text && round % 2 == 0 {
+            true => misnumbered(seed, &mut numbers),
+            false => damaged(seed, &mut numbers),
+        };
+        std::fs::write(file, bytes).unwrap();
         let begin = Instant::now();
         match data::open(target, None) {
             Ok(_) => opened += 1,
@@ -100,7 +145,7 @@ fn survive(file: &Path, seed: &[u8], target: &Path) {
         "{}: {rounds} damaged, {opened} opened, slowest {slowest:?}",
         file.display()
     );
-    if rounds > 1000 {
+    if self::rounds() > 1000 {
         let peak = peak_memory_mib();
         println!("peak memory so far {peak:?} MiB");
         assert!(peak.is_none_or(|peak| peak < 1024));
@@ -415,5 +460,29 @@ fn bombs_are_refused_in_time() {
             &message[..message.floor_char_boundary(200)]
         );
         assert!(start.elapsed() < Duration::from_secs(20), "{message}");
+    }
+}
+
+/// Real files, where they are there (see `importers_xml`), when many damages are asked for.
+#[test]
+fn damaged_real_files_open_or_are_refused() {
+    if rounds() < 1000 {
+        println!("skipped: set NEARMISS_MUTATIONS for damages to real files");
+        return;
+    }
+    let files = [
+        "commonroad/other_real/DEU_A9-3_1_T-1.xml",
+        "commonroad/ngsim/USA_Peach-4_8_T-1.xml",
+        "commonroad/simulated/test_reading_all.xml",
+        "sumo/smarts_maps/cloverleaf.net.xml",
+        "argoverse2/motion_forecasting/0a1e6f0a-1817-4a98-b02e-db8c9327d151/scenario_0a1e6f0a-1817-4a98-b02e-db8c9327d151.parquet",
+    ];
+    for file in files {
+        let Some(path) = super::importers_xml::real(file) else {
+            return;
+        };
+        let folder = tempfile::tempdir().unwrap();
+        let copy = folder.path().join(path.file_name().unwrap());
+        survive_rounds(&copy, &std::fs::read(&path).unwrap(), &copy, rounds() / 20);
     }
 }

@@ -14,7 +14,7 @@ use nearmiss::map::LaneId;
 use nearmiss::scene::{Agent, AgentId, AgentKind, Role, Scene, SignalState};
 
 /// A file of the folder, if it is there; says so if not.
-fn real(path: &str) -> Option<PathBuf> {
+pub(crate) fn real(path: &str) -> Option<PathBuf> {
     let root = std::env::var_os("NEARMISS_DATA").map_or_else(
         || PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../shared/data")),
         PathBuf::from,
