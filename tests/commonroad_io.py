@@ -1,7 +1,7 @@
 """Holds written CommonRoad files against the format's own reader, commonroad-io. Not part of the test suite.
 
     python3 -m venv venv && venv/bin/pip install commonroad-io
-    nearmiss convert scenes/cut_in.json case.json        # any scene, as our own file
+    cp scenes/cut-in.json case.json                      # any scene in our own format
     nearmiss convert case.json case.xml
     venv/bin/python tests/commonroad_io.py case.json case.xml
 

@@ -361,7 +361,7 @@ fn light(id: u64, signal: &Signal, lane: Option<&Lane>, out: &mut String) {
             color(run[0])
         );
     }
-    out.push_str("      <timeOffset>0</timeOffset>\n    </cycle>\n");
+    out.push_str("    </cycle>\n");
     if let Some(point) = signal
         .stop_point
         .or_else(|| lane.map(|lane| lane.centreline.end()))
@@ -419,6 +419,9 @@ fn obstacle(
         .collect();
     let parts = valid.chunk_by(|(before, _), (after, _)| before + 1 == *after);
     for (index, part) in parts.enumerate() {
+        let [(first, start), rest @ ..] = part else {
+            continue;
+        };
         let name = agent.id.as_str();
         let id = if index == 0 {
             ids.give(name, "agent")
@@ -435,19 +438,13 @@ fn obstacle(
             quantise(agent.length),
             quantise(agent.width)
         );
-        for (place, (frame, state)) in part.iter().enumerate() {
-            match place {
-                0 => write_state(out, "initialState", "    ", state, *frame, ""),
-                1 => {
-                    out.push_str("    <trajectory>\n");
-                    write_state(out, "state", "      ", state, *frame, "");
-                }
-                _ => write_state(out, "state", "      ", state, *frame, ""),
-            }
+        write_state(out, "initialState", "    ", start, *first, "");
+        out.push_str("    <trajectory>\n");
+        // the schema asks for a trajectory: of one state, it is that state
+        for (frame, state) in if rest.is_empty() { part } else { rest } {
+            write_state(out, "state", "      ", state, *frame, "");
         }
-        if part.len() > 1 {
-            out.push_str("    </trajectory>\n");
-        }
+        out.push_str("    </trajectory>\n");
         out.push_str("  </dynamicObstacle>\n");
         meant.insert(
             id.to_string(),
