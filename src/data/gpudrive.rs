@@ -7,7 +7,7 @@ use std::path::Path;
 
 use super::draft::{Draft, MAX_MAP_POINTS, fill_motion, median, point};
 use super::folder::stem;
-use super::gpudrive_json::{File, Lights, Object, Places, Road};
+use super::gpudrive_json::{File, Lights, Object, Places, Road, Word};
 use super::waymo_terms::{WAYMO_LICENCE, lane_kind, road_line_kind};
 use super::{Format, OpenError, Report};
 use crate::geometry::{DVec2, Polyline, dvec2, wrap_angle};
@@ -62,16 +62,14 @@ pub(super) fn read(bytes: &[u8], path: &Path) -> Result<(Scene, Report, Format),
     } else {
         1.0
     };
+    let (source, licence) = origin(&file, format);
     let mut draft = Draft {
         name: file.name.as_ref().map_or_else(
             || stem(path),
             |name| name.0.trim_end_matches(".json").to_owned(),
         ),
-        source: match &file.scenario_id {
-            Some(id) => format!("Waymo Open Motion, {format} JSON, scenario {}", id.0),
-            None => format!("Waymo Open Motion, {format} JSON"),
-        },
-        licence: WAYMO_LICENCE.to_owned(),
+        source,
+        licence,
         dt_s: DT_S,
         frames,
         now: (frames > NOW).then_some(NOW),
@@ -91,6 +89,37 @@ pub(super) fn read(bytes: &[u8], path: &Path) -> Result<(Scene, Report, Format),
     draft.signals = signals(&file.tl_states, frames, roads, path, &mut report)?;
     let scene = draft.finish(path, &mut report)?;
     Ok((scene, report, format))
+}
+
+/// Source and licence: as a file of ours states them; files named after a Waymo shard are Waymo's; others do not say.
+fn origin(file: &File, format: Format) -> (String, String) {
+    let stated = |word: Option<&Word>| {
+        word.map(|word| word.0.clone())
+            .filter(|word| !word.is_empty())
+    };
+    let scenario = file
+        .scenario_id
+        .as_ref()
+        .map_or(String::new(), |id| format!(", scenario {}", id.0));
+    let is_waymo = file
+        .name
+        .as_ref()
+        .is_some_and(|name| name.0.starts_with("tfrecord"));
+    let (source, licence) = if is_waymo {
+        (
+            format!("Waymo Open Motion, {format} JSON{scenario}"),
+            WAYMO_LICENCE.to_owned(),
+        )
+    } else {
+        let usual =
+            format!("not stated; such files usually hold Waymo Open Motion data: {WAYMO_LICENCE}");
+        (format!("{format} JSON{scenario}"), usual)
+    };
+    let own = file.origin.as_ref();
+    (
+        stated(own.and_then(|own| own.source.as_ref())).unwrap_or(source),
+        stated(own.and_then(|own| own.licence.as_ref())).unwrap_or(licence),
+    )
 }
 
 fn parse(bytes: &[u8], path: &Path, report: &mut Report) -> Result<File, OpenError> {

@@ -21,6 +21,9 @@ pub(super) struct File {
     pub(super) name: Option<Word>,
     #[serde(default)]
     pub(super) scenario_id: Option<Word>,
+    /// Where a file that we wrote comes from.
+    #[serde(default, rename = "nearmiss")]
+    pub(super) origin: Option<Origin>,
     #[serde(default)]
     pub(super) objects: List<Object, MAX_AGENTS>,
     #[serde(default)]
@@ -29,6 +32,14 @@ pub(super) struct File {
     pub(super) tl_states: Lights,
     #[serde(default)]
     pub(super) metadata: Option<Metadata>,
+}
+
+#[derive(Deserialize)]
+pub(super) struct Origin {
+    #[serde(default)]
+    pub(super) source: Option<Word>,
+    #[serde(default)]
+    pub(super) licence: Option<Word>,
 }
 
 #[derive(Deserialize)]

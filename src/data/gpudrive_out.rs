@@ -90,6 +90,7 @@ pub(super) fn text(
     let file = json!({
         "name": format!("{}.json", scene.name),
         "scenario_id": scene.name,
+        "nearmiss": {"source": scene.source, "licence": scene.licence}, // GPUDrive passes over it
         "objects": objects,
         "roads": roads,
         "tl_states": lights(scene, start_s, &lane_ids, report),

@@ -272,6 +272,11 @@ fn a_gpudrive_file_survives_being_written_again() {
         }
         assert_eq!((again.frames, again.now), (91, 10), "{name}");
         assert_eq!(
+            (&again.source, &again.licence),
+            (&scene.source, &scene.licence),
+            "{name}"
+        );
+        assert_eq!(
             again.ego().map(|ego| ego.length),
             scene.ego().map(|ego| ego.length),
             "{name}"
