@@ -372,7 +372,7 @@ impl Case<'_> {
                 continue;
             }
             let attacks = self.scene.attack_by(&row.agent.id).is_some();
-            let log = self.scene.logged_track(&row.agent.id);
+            let log = self.scene.log.get(&row.agent.id);
             for at in self.counted().step_by(stride) {
                 if let Some(state) = &row.states[at] {
                     let frame = self.samples.frame(at);
