@@ -21,6 +21,7 @@ use crate::generator::{
 };
 use crate::model::Network;
 use crate::scene::{AgentKind, Guidance, Scene, ScheduleKind, Task};
+use crate::sim::idm_rollout;
 use table::Row;
 
 /// Arguments of `nearmiss eval`.
@@ -96,6 +97,8 @@ pub(super) enum Method {
     ConstantVelocity,
     /// Cubic to the goal.
     Hermite,
+    /// Intelligent Driver Model along the lanes (free task; knows no goals).
+    Idm,
     /// The analytic prior without the network: its posterior mean, in one step.
     Prior,
     /// The network, one level for all tokens.
@@ -116,6 +119,7 @@ impl Method {
             Self::Log => "log",
             Self::ConstantVelocity => "constant-velocity",
             Self::Hermite => "hermite",
+            Self::Idm => "idm",
             Self::Prior => "prior",
             Self::Full => "full",
             Self::Pyramidal => "pyramidal",
@@ -130,6 +134,7 @@ impl Method {
             Self::Log,
             Self::ConstantVelocity,
             Self::Hermite,
+            Self::Idm,
             Self::Prior,
             Self::Full,
             Self::Pyramidal,
@@ -139,7 +144,10 @@ impl Method {
         ];
         let free = |method: &Self| !matches!(method, Self::Hermite | Self::Trapezoidal);
         match task {
-            Task::Goal | Task::Attack => all.to_vec(),
+            Task::Goal | Task::Attack => all
+                .into_iter()
+                .filter(|method| *method != Self::Idm)
+                .collect(),
             Task::Free => all.into_iter().filter(free).collect(),
         }
     }
@@ -149,7 +157,7 @@ impl Method {
     fn schedule(self) -> Option<(ScheduleKind, usize)> {
         let paper = |kind| Some((kind, Schedule::paper_steps(kind)));
         match self {
-            Self::Log | Self::ConstantVelocity | Self::Hermite => None,
+            Self::Log | Self::ConstantVelocity | Self::Hermite | Self::Idm => None,
             Self::Prior => Some((ScheduleKind::Full, 1)),
             Self::Full | Self::Inpainting => paper(ScheduleKind::Full),
             Self::Pyramidal => paper(ScheduleKind::Pyramidal),
@@ -330,6 +338,7 @@ impl Bench<'_> {
         match self.method {
             Method::Log => return Ok((window.log(), 0)),
             Method::ConstantVelocity => return Ok((constant_velocity(scene, &window.window), 0)),
+            Method::Idm => return Ok((idm_rollout(scene), 0)),
             Method::Hermite => {
                 let goals: Vec<_> = window
                     .goals
