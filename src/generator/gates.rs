@@ -6,8 +6,8 @@ use super::escape::{Escape, escape};
 use super::limits::{Limits, limits_of};
 use crate::geometry::angle_between;
 use crate::metrics::{
-    Contact, FaultFinding, Grid, Motion, Part, Row, Samples, contacts, fault_of, first_contact,
-    lane_distance, motion_of, on_drivable_area,
+    Contact, FaultFinding, Grid, Motion, Part, Row, Samples, beyond_the_map, contacts, fault_of,
+    first_contact, lane_distance, motion_of, on_drivable_area,
 };
 use crate::scene::{Agent, AgentId, AgentKind, Avoidability, Fault, GateResult, Scene};
 
@@ -351,7 +351,8 @@ impl Case<'_> {
     }
 
     /// Made vehicles and cyclists that start on the road stay on it. Where an agent's own log leaves every lane (a
-    /// driveway the map lacks) nothing is held against it, except against an attacker.
+    /// driveway the map lacks) nothing is held against it, except against an attacker; past the edge of the map it is
+    /// no longer judged.
     fn road(&self) -> GateResult {
         const LIMIT: f64 = 3.0;
         let map = &self.scene.map;
@@ -375,6 +376,9 @@ impl Case<'_> {
             let log = self.scene.log.get(&row.agent.id);
             for at in self.counted().step_by(stride) {
                 if let Some(state) = &row.states[at] {
+                    if beyond_the_map(map, state.position) {
+                        break;
+                    }
                     let frame = self.samples.frame(at);
                     let was = log.and_then(|track| track.get(frame));
                     if !attacks && was.is_some_and(|was| away(was.position) > LIMIT) {

@@ -28,5 +28,5 @@ pub use grid::{Grid, Part, Row, Samples};
 pub use interval::{Interval, Ratio, bootstrap};
 pub use motion::{Motion, motion_of};
 pub use realism::{Feature, Realism, realism};
-pub use road::{OffRoad, RoadRule, lane_distance, off_road, on_drivable_area};
+pub use road::{OffRoad, RoadRule, beyond_the_map, lane_distance, off_road, on_drivable_area};
 pub use standing::{StandingCar, standing_cars};

@@ -53,6 +53,28 @@ pub fn lane_distance(map: &Map, point: DVec2) -> Option<LaneHit> {
     None
 }
 
+/// Whether `point` lies ahead of the tip of a lane that nothing continues: past the edge of what the file maps, where
+/// nobody can say what is road. Widens by one metre sideways for two ahead.
+pub fn beyond_the_map(map: &Map, point: DVec2) -> bool {
+    let Some(hit) = lane_distance(map, point) else {
+        return false;
+    };
+    let lane = &map.lanes()[hit.lane];
+    if hit.s < lane.centreline.length() - 1e-6 {
+        return false;
+    }
+    let continued = lane.successors.iter().any(|id| map.lane(id).is_some())
+        || map
+            .lanes_near(lane.centreline.end(), 1.0)
+            .iter()
+            .any(|near| {
+                near.lane != hit.lane && near.s < map.lanes()[near.lane].centreline.length() - 1.0
+            });
+    let tip = lane.centreline.pose_at(lane.centreline.length());
+    let local = tip.local_from_outer(point);
+    !continued && local.x > 0.0 && local.y.abs() <= 3.0 + local.x / 2.0
+}
+
 /// Whether a drivable area, junction or driveway of the map holds the point; false where the map has none.
 pub fn on_drivable_area(map: &Map, point: DVec2) -> bool {
     map.areas().iter().any(|area| {
@@ -85,7 +107,11 @@ pub fn off_road(
         }
         starters += 1;
         let truth: Option<&Row> = log.row(&row.agent.id);
-        let leaves = result.grid.future().find_map(|at| {
+        let within = |at: &usize| {
+            let state = row.states[*at].as_ref();
+            !state.is_some_and(|state| beyond_the_map(map, state.position))
+        };
+        let leaves = result.grid.future().take_while(within).find_map(|at| {
             let state = row.states[at].as_ref()?;
             let away = distance(state);
             let counted = !rule.only_where_log_is_on
@@ -120,6 +146,15 @@ pub(crate) mod tests {
             lanes: vec![Lane::new("east", LaneKind::Street, line)],
             ..MapParts::default()
         }))
+    }
+
+    #[test]
+    fn past_the_tip_of_a_dead_end_nothing_is_known() {
+        let map = straight_road(); // ends at (300, 0), heading east
+        assert!(beyond_the_map(&map, dvec2(310.0, 1.0)));
+        assert!(!beyond_the_map(&map, dvec2(290.0, 8.0))); // beside the road
+        assert!(!beyond_the_map(&map, dvec2(302.0, 9.0))); // 9 m aside, 3 + 2 / 2 = 4 m are allowed
+        assert!(!beyond_the_map(&map, dvec2(-110.0, 0.0))); // before the start: driving backwards
     }
 
     #[test]
