@@ -495,6 +495,12 @@ impl Panes {
         if *in_pane != pane {
             return;
         }
+        // Escape ends a drag for the toolkit too: that end is no release
+        if ui.input(|input| input.key_pressed(Key::Escape)) {
+            self.cancel();
+            actions.push(Action::DropPreview);
+            return;
+        }
         // the pointer may leave the window in the moment of release: then the last meaning holds
         let at = response.interact_pointer_pos();
         if let Some(at) = at {
