@@ -281,10 +281,11 @@ impl Editor {
             Command::Slower => self.change_speed(-1),
             Command::Loop => self.looping = !self.looping,
             Command::Cancel => {
-                if self.preview.take().is_none() {
-                    if self.tool == Tool::Select {
-                        self.selection.clear();
-                    }
+                let dragging = self.preview.take().is_some();
+                if !dragging && self.tool == Tool::Select {
+                    self.selection.clear();
+                }
+                if !dragging {
                     self.tool = Tool::Select;
                 }
             }
@@ -658,9 +659,7 @@ mod tests {
         for _ in 0..10_000 {
             match random.below(10) {
                 0..=3 => {
-                    if cursor > 0 {
-                        cursor -= 1;
-                    }
+                    cursor = cursor.saturating_sub(1);
                     editor.apply(&Action::Run(Command::Undo));
                 }
                 4..=6 => {

@@ -200,7 +200,7 @@ impl Files {
             sender: sender.clone(),
             wake: wake.clone(),
         };
-        let autosave = folder.join(format!("autosave-{}.json", session()));
+        let autosave = folder.join(format!("autosave-{}.json", clock_ms()));
         let spawned = thread::Builder::new()
             .name("files".to_owned())
             .spawn(move || serve(&inbox, &out, &folder, &autosave));
@@ -287,9 +287,14 @@ impl Outbox {
     }
 }
 
-fn session() -> u128 {
+/// The clock, ms since 1970: it names autosaves and says how old they are, and reaches nothing else.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "an autosave is offered with its age; no scene carries it"
+)]
+fn clock_ms() -> u64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH);
-    since.map_or(0, |since| since.as_millis())
+    since.map_or(0, |since| since.as_millis() as u64)
 }
 
 fn serve(inbox: &mpsc::Receiver<Request>, out: &Outbox, folder: &Path, autosave: &Path) {
@@ -419,11 +424,10 @@ fn export_all(scenes: &[Arc<Scene>], folder: &Path) -> Result<usize, String> {
 }
 
 fn keep(scene: &Scene, origin: String, autosave: &Path) -> std::io::Result<()> {
-    let written = SystemTime::now().duration_since(UNIX_EPOCH);
     let note = Note {
         origin,
         edits: scene.edits.len(),
-        written_unix_s: written.map_or(0, |since| since.as_secs()),
+        written_unix_s: clock_ms() / 1000,
     };
     write_atomically(autosave, scene_to_json(scene).as_bytes())?;
     let text = serde_json::to_vec(&note).map_err(std::io::Error::other)?;
@@ -437,8 +441,7 @@ fn remove(autosave: &Path) {
 
 /// Autosaves left in `folder` by earlier sessions, newest first.
 pub(super) fn recoveries(folder: &Path) -> Vec<Recovery> {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH);
-    let now_s = now.map_or(0, |since| since.as_secs());
+    let now_s = clock_ms() / 1000;
     let Ok(files) = fs::read_dir(folder) else {
         return Vec::new();
     };

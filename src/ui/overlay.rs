@@ -39,6 +39,15 @@ pub(super) fn no_map_ui(ui: &Ui, rect: Rect) {
     );
 }
 
+/// What the handles are drawn with.
+#[derive(Clone, Copy)]
+struct Brush<'a> {
+    painter: &'a Painter,
+    screen: &'a Screen,
+    scene: &'a Scene,
+    tokens: &'a Tokens,
+}
+
 /// The handles of the selection.
 pub(super) fn handles_ui(
     ui: &Ui,
@@ -48,7 +57,13 @@ pub(super) fn handles_ui(
     hot: Option<Handle>,
 ) {
     let tokens = tokens(ui);
-    let painter = ui.painter_at(screen.rect);
+    let painter = &ui.painter_at(screen.rect);
+    let brush = Brush {
+        painter,
+        screen,
+        scene,
+        tokens,
+    };
     let metre = screen.metre();
     let handles = tools::handles(scene, &editor.selection, editor.time_s, metre);
     for (handle, at) in &handles {
@@ -56,15 +71,15 @@ pub(super) fn handles_ui(
         let chosen = hot.as_ref() == Some(handle);
         match handle {
             Handle::Turn(id) => {
-                stem(&painter, screen, scene, id, place, tokens.text);
-                knob(&painter, place, tokens.text, chosen, tokens);
+                stem(&brush, id, place);
+                knob(&brush, place, tokens.text, chosen);
             }
-            Handle::Speed(id) => speed_arrow(&painter, screen, scene, id, place, chosen, tokens),
-            Handle::GoalCentre(id) => goal(&painter, screen, scene, id, place, chosen, tokens),
+            Handle::Speed(id) => speed_arrow(&brush, id, place, chosen),
+            Handle::GoalCentre(id) => goal(&brush, id, place, chosen),
             Handle::GoalTip(_) | Handle::GoalRing(_) => {
-                knob(&painter, place, tokens.goal, chosen, tokens);
+                knob(&brush, place, tokens.goal, chosen);
             }
-            Handle::Contact(id) => contact(&painter, screen, scene, id, place, chosen, tokens),
+            Handle::Contact(id) => contact(&brush, id, place, chosen),
         }
     }
     if let Some(hot) = &hot
@@ -84,14 +99,24 @@ pub(super) fn handles_ui(
     }
 }
 
-fn knob(painter: &Painter, at: Pos2, color: Color32, hot: bool, tokens: &Tokens) {
+fn knob(brush: &Brush<'_>, at: Pos2, color: Color32, hot: bool) {
+    let Brush {
+        painter, tokens, ..
+    } = *brush;
     let radius = if hot { 6.5 } else { 5.0 };
     painter.circle_filled(at, radius + 1.5, tokens.ground);
     painter.circle_filled(at, radius, color);
     painter.circle_filled(at, radius - 2.2, tokens.ground);
 }
 
-fn stem(painter: &Painter, screen: &Screen, scene: &Scene, id: &AgentId, to: Pos2, color: Color32) {
+fn stem(brush: &Brush<'_>, id: &AgentId, to: Pos2) {
+    let Brush {
+        painter,
+        screen,
+        scene,
+        tokens,
+    } = *brush;
+    let color = tokens.text;
     let Some(agent) = scene.agent(id) else { return };
     let Some(state) = agent.track.get(scene.now) else {
         return;
@@ -103,15 +128,13 @@ fn stem(painter: &Painter, screen: &Screen, scene: &Scene, id: &AgentId, to: Pos
     painter.line_segment([screen.place(rear), to], stroke);
 }
 
-fn speed_arrow(
-    painter: &Painter,
-    screen: &Screen,
-    scene: &Scene,
-    id: &AgentId,
-    tip: Pos2,
-    hot: bool,
-    tokens: &Tokens,
-) {
+fn speed_arrow(brush: &Brush<'_>, id: &AgentId, tip: Pos2, hot: bool) {
+    let Brush {
+        painter,
+        screen,
+        scene,
+        tokens,
+    } = *brush;
     let Some(agent) = scene.agent(id) else { return };
     let Some(state) = agent.track.get(scene.now) else {
         return;
@@ -162,15 +185,13 @@ fn anchor_for(along: Vec2) -> Align2 {
     }
 }
 
-fn goal(
-    painter: &Painter,
-    screen: &Screen,
-    scene: &Scene,
-    id: &AgentId,
-    at: Pos2,
-    hot: bool,
-    tokens: &Tokens,
-) {
+fn goal(brush: &Brush<'_>, id: &AgentId, at: Pos2, hot: bool) {
+    let Brush {
+        painter,
+        screen,
+        scene,
+        tokens,
+    } = *brush;
     let Some(goal) = scene.goal_of(id) else {
         return;
     };
@@ -201,15 +222,13 @@ fn goal(
     );
 }
 
-fn contact(
-    painter: &Painter,
-    screen: &Screen,
-    scene: &Scene,
-    id: &AgentId,
-    at: Pos2,
-    hot: bool,
-    tokens: &Tokens,
-) {
+fn contact(brush: &Brush<'_>, id: &AgentId, at: Pos2, hot: bool) {
+    let Brush {
+        painter,
+        screen,
+        scene,
+        tokens,
+    } = *brush;
     let Some(attack) = scene.attack_by(id) else {
         return;
     };

@@ -307,7 +307,7 @@ impl Panes {
         };
         let editable = source == Source::Edited && !blink;
         if editable {
-            self.point(ui, &response, pane, &screen, editor, actions);
+            self.point(ui, &response, (pane, &screen), editor, actions);
         }
         let mut options = self.options(editor, source);
         if editable {
@@ -449,8 +449,7 @@ impl Panes {
         &mut self,
         ui: &Ui,
         response: &Response,
-        pane: usize,
-        screen: &Screen,
+        (pane, screen): (usize, &Screen),
         editor: &Editor,
         actions: &mut Vec<Action>,
     ) {

@@ -643,7 +643,8 @@ mod tests {
         let Edit::Move { point, .. } = drag(pointer(15.0, 1.2)).edits[0].clone() else {
             panic!("not a move")
         };
-        assert_eq!(point, [15.0, 0.0]);
+        // the projection onto 400 m of lane rounds at 1e-13 m
+        assert!(dvec2(point[0], point[1]).distance(dvec2(15.0, 0.0)) < 1e-9);
         let free = Pointer {
             alt: true,
             ..pointer(15.0, 1.2)

@@ -34,7 +34,14 @@ pub(super) fn icon_toggle(
     chosen: bool,
     enabled: bool,
 ) -> Response {
-    sized_icon(ui, icon, label, tooltip, chosen, enabled, vec2(28.0, 26.0))
+    sized_icon(
+        ui,
+        icon,
+        label,
+        tooltip,
+        (chosen, enabled),
+        vec2(28.0, 26.0),
+    )
 }
 
 /// A small icon button for rows.
@@ -45,7 +52,7 @@ pub(super) fn row_icon(
     tooltip: &str,
     chosen: bool,
 ) -> Response {
-    sized_icon(ui, icon, label, tooltip, chosen, true, vec2(20.0, 20.0))
+    sized_icon(ui, icon, label, tooltip, (chosen, true), vec2(20.0, 20.0))
 }
 
 fn sized_icon(
@@ -53,8 +60,7 @@ fn sized_icon(
     icon: Icon,
     label: &str,
     tooltip: &str,
-    chosen: bool,
-    enabled: bool,
+    (chosen, enabled): (bool, bool),
     size: Vec2,
 ) -> Response {
     let tokens = tokens(ui);

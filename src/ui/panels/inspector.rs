@@ -109,7 +109,7 @@ pub(crate) fn inspector_ui(
                 ("Heading", "°", &curves.heading),
             ];
             for (name, unit, points) in plots {
-                plot(ui, editor, &scene, (name, unit), points, color, actions);
+                plot(ui, (editor, &scene), (name, unit), points, color, actions);
             }
             ui.add_space(12.0);
         });
@@ -542,8 +542,7 @@ fn attack_ui(ui: &mut Ui, scene: &Scene, attack: &Attack, actions: &mut Vec<Acti
 
 fn plot(
     ui: &mut Ui,
-    editor: &Editor,
-    scene: &Scene,
+    (editor, scene): (&Editor, &Scene),
     (name, unit): (&str, &str),
     points: &[[f64; 2]],
     color: egui::Color32,
