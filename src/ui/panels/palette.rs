@@ -86,6 +86,8 @@ impl Palette {
                 }
             });
         if enter {
+            // letters may have come in the same frame as Enter
+            let found = matches(&self.typed);
             run = found.get(self.chosen).map(|row| row.command);
         }
         run
