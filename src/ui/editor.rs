@@ -655,7 +655,7 @@ mod tests {
         let mut editor = editor();
         let mut random = Seed(7).stream(Purpose::Task);
         let mut hashes = vec![hash(&editor)];
-        let mut cursor = 0;
+        let mut cursor = 0_usize;
         for _ in 0..10_000 {
             match random.below(10) {
                 0..=3 => {
