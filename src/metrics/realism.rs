@@ -54,11 +54,12 @@ struct Histogram {
     bins: usize,
 }
 
+#[expect(clippy::approx_constant, reason = "the challenge's own bound is 3.14")]
 const HISTOGRAMS: [Histogram; 7] = [
     histogram("linear speed", 0.05, (0.0, 25.0), 10),
     histogram("linear acceleration", 0.05, (-12.0, 12.0), 11),
     histogram("angular speed", 0.05, (-0.628, 0.628), 11),
-    histogram("angular acceleration", 0.05, (-3.140, 3.140), 11),
+    histogram("angular acceleration", 0.05, (-3.14, 3.14), 11),
     histogram("distance to nearest object", 0.10, (-5.0, 40.0), 10),
     histogram("time to collision", 0.10, (0.0, 5.0), 10),
     histogram("distance to road edge", 0.10, (-20.0, 40.0), 10),
