@@ -167,6 +167,26 @@ fn worst(case: &Case, found: &[f32], expected: &[f32]) -> f32 {
         .fold(0.0, f32::max)
 }
 
+/// Whether some agent's last lane piece and the first one left out are equally near: the training program then picks
+/// either, and the two programs may rightly differ.
+fn lane_choice_ties(window: &Window, nearest: usize) -> bool {
+    (0..window.agents()).any(|row| {
+        let now = window.state(row, NOW);
+        let anchors = [0.0, 2.5, 5.0].map(|after_s| now.position + now.velocity * after_s);
+        let usable = window.lanes.iter().filter(|piece| piece.carries_vehicles);
+        let mut gaps: Vec<f64> = usable
+            .map(|piece| {
+                let points = piece.points.iter().step_by(3);
+                points
+                    .flat_map(|point| anchors.map(|anchor| anchor.distance(*point)))
+                    .fold(f64::INFINITY, f64::min)
+            })
+            .collect();
+        gaps.sort_by(f64::total_cmp);
+        gaps.len() > nearest && gaps[nearest] - gaps[nearest - 1] < 1e-4
+    })
+}
+
 fn predict(network: &Network, case: &Case) -> Vec<f32> {
     let mut clean = vec![0.0; case.noisy.len()];
     let mut job = network.prepare(&case.window).unwrap();
@@ -187,16 +207,22 @@ fn the_prior_reproduces_the_training_programs_posterior_means() {
 fn plain_and_fast_network_reproduce_the_training_programs_predictions() {
     let network = Network::load_default_on(1).unwrap();
     assert_eq!(network.status(), Status::Embedded);
+    let mut compared = 0;
     for (number, case) in cases().iter().enumerate() {
+        let tied = lane_choice_ties(&case.window, network.config().nearest_lanes);
         let plain = predict(&network.reference(), case);
-        let gap = worst(case, &plain, &case.clean);
-        assert!(gap < TOLERANCE, "plain, scene {number}: {gap}");
         let fast = predict(&network, case);
         let gap = worst(case, &fast, &plain);
         assert!(gap < TOLERANCE, "fast against plain, scene {number}: {gap}");
-        let gap = worst(case, &fast, &case.clean);
-        assert!(gap < TOLERANCE, "fast, scene {number}: {gap}");
+        if !tied {
+            let gap = worst(case, &plain, &case.clean);
+            assert!(gap < TOLERANCE, "plain, scene {number}: {gap}");
+            let gap = worst(case, &fast, &case.clean);
+            assert!(gap < TOLERANCE, "fast, scene {number}: {gap}");
+            compared += 1;
+        }
     }
+    assert!(compared > 0, "every scene of the fixture has a tie");
 }
 
 #[test]
