@@ -22,10 +22,9 @@
 //! | diffusion | rng geometry scene codec | noise levels, schedules, the sampler; the `Denoise` trait |
 //! | generator | rng geometry map scene codec metrics diffusion | a scene and a recipe to a new scene; attacks, guidance, gates |
 //! | model | codec diffusion | the networks behind `Denoise`, and their weights |
-//! | corpus | rng geometry map scene data codec sim | windows for training, as sharded tensors |
 //! | engine | rng geometry map scene data codec metrics sim diffusion generator model | jobs, and the one thread that runs them |
 //! | ui | rng geometry map scene data codec metrics render diffusion generator engine | the window: panels, tools, canvas |
-//! | cli | rng geometry map scene data codec metrics sim render diffusion generator model corpus engine ui | one file per subcommand |
+//! | cli | rng geometry map scene data codec metrics sim render diffusion generator model engine ui | one file per subcommand |
 //!
 //! # Homes
 //!
@@ -52,11 +51,10 @@
 //! | thread | engine/ ui/ cli/ |
 //! | mpsc | engine/ ui/ cli/ |
 //! | Instant | engine/ ui/ cli/ |
-//! | fs | data/ scene/file.rs model/ corpus/ cli/ ui/ |
+//! | fs | data/ scene/file.rs model/ cli/ ui/ |
 
 pub mod cli;
 pub mod codec;
-pub mod corpus;
 pub mod data;
 pub mod diffusion;
 pub mod engine;

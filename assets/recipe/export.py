@@ -1,0 +1,101 @@
+"""Weights files: a checkpoint's averaged weights and its prior as one safetensors file, and back; parity fixtures.
+
+    python export.py CHECKPOINT WEIGHTS [--fixture FILE --shards DIR]
+"""
+
+import argparse
+import json
+from pathlib import Path
+
+import torch
+from safetensors import safe_open
+from safetensors.torch import save_file
+
+from network import Denoiser
+from prior import EDGES, FIRST_BIN, Prior
+from shards import Windows, noise_levels, scene_of
+
+PRIOR = ("scale", "mean", "covariance", "edges", "first_bin")
+
+
+def save_weights(path, tensors, prior, config, about):
+    """Writes network tensors (f32) and the prior (`prior.*`) with the configuration as JSON metadata."""
+    out = {name: value.detach().clone().float().contiguous() for name, value in tensors.items()}
+    out |= {f"prior.{name}": getattr(prior, name).contiguous() for name in PRIOR}
+    save_file(out, path, {"config": json.dumps(config), **{key: str(value) for key, value in about.items()}})
+
+
+def load_weights(path):
+    """(tensors, prior, config) of a weights file of either feature version."""
+    with safe_open(path, "pt") as file:
+        tensors = {name: file.get_tensor(name) for name in file.keys()}
+        config = json.loads(file.metadata()["config"])
+    if "feature_version" not in config:  # version 1 was written before the name existed
+        config = {"feature_version": 1, "width": config["d"], "heads": config["H"], "hidden": config["ff"]}
+        config |= {"layers": len({n.split(".")[1] for n in tensors if n.startswith("layers.")}), "nearest_lanes": 20}
+        tensors |= {"prior.edges": EDGES[:1, :3].clone(), "prior.first_bin": FIRST_BIN[:1].clone()}
+    prior = Prior(*(tensors.pop(f"prior.{name}") for name in PRIOR))
+    return tensors, prior, config
+
+
+def load_network(path):
+    """A network ready for use."""
+    tensors, prior, config = load_weights(path)
+    network = Denoiser(config, prior)
+    network.load_state_dict(tensors)
+    return network.eval()
+
+
+def traits(network, rows):
+    """The prior bins, signal states and lane kinds that occur in windows: a fixture should have many."""
+    scene = scene_of(rows, network.config["nearest_lanes"])
+    bins = network.prior.bins(scene.type, scene.speed, scene.travel)
+    named = {"bin": bins, "signal": rows["lane_signal"], "lane": rows["lane_kind"]}
+    return {(name, value) for name, values in named.items() for value in values.unique().tolist()}
+
+
+def save_fixture(path, network, windows, scenes=3):
+    """Inputs and outputs of one evaluation with random per-token noise, for a second implementation to meet."""
+    chosen, covered = [], set()
+    candidates = {i: traits(network, windows.rows([i])) for i in range(0, len(windows), max(1, len(windows) // 300))}
+    for _ in range(scenes):
+        chosen.append(max(candidates, key=lambda i: len(candidates[i] - covered)))
+        covered |= candidates[chosen[-1]]
+    torch.manual_seed(11)
+    rows = windows.rows(chosen)
+    scene = scene_of(rows, network.config["nearest_lanes"])
+    level = noise_levels(scene)
+    noisy = torch.randn(*scene.valid.shape, 6) * scene.valid[..., None]
+    with torch.no_grad():
+        output, mean, spread = network(noisy, level, scene)
+    save_file(
+        {
+            **{key: value.contiguous() for key, value in rows.items()},
+            "agent_index": torch.stack([scene.batch, scene.agent], 1),
+            "bins": network.prior.bins(scene.type, scene.speed, scene.travel),
+            "noisy": noisy,
+            "noise_level": level,
+            "posterior_mean": mean,
+            "posterior_std": spread,
+            "network": output,
+            "predicted_clean": mean + spread * output,
+        },
+        path,
+    )
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("checkpoint", type=Path)
+    parser.add_argument("weights", type=Path)
+    parser.add_argument("--fixture", type=Path)
+    parser.add_argument("--shards", type=Path)
+    options = parser.parse_args()
+    state = torch.load(options.checkpoint, weights_only=False)
+    save_weights(options.weights, state["average"], Prior(**state["prior"]), state["config"], state["about"])
+    if options.fixture:
+        save_fixture(options.fixture, load_network(options.weights), Windows(options.shards))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,72 @@
+"""From nothing to weights: environment, street networks, simulated corpus, training, evaluation, export.
+
+    python make.py --work WORK [--networks DIR] [--minutes 120] [--windows 9000] [--seeds 1,2] [--from weights.safetensors]
+
+Every stage leaves its result in WORK and is skipped when that is there, so a stopped run goes on where it was.
+"""
+
+import argparse
+import subprocess
+import sys
+import venv
+from pathlib import Path
+
+PACKAGES = ["torch", "numpy", "safetensors", "pyarrow", "eclipse-sumo==1.28.0"]
+HERE = Path(__file__).resolve().parent
+
+
+def fetch_networks(folder, repositories, files):
+    """Takes the listed files, and nothing else, from the published repositories."""
+    for name, (url, commit) in repositories.items():
+        target = folder / name
+        if not target.exists():
+            subprocess.run(["git", "clone", "--filter=blob:none", "--no-checkout", url, str(target)], check=True)
+        wanted = [file.removeprefix(name + "/") for file in files if file.startswith(name + "/")]
+        for path in wanted:
+            if not (target / path).exists():
+                subprocess.run(["git", "-C", str(target), "checkout", commit, "--", path])
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--work", type=Path, required=True)
+    parser.add_argument("--networks", type=Path, help="folder with the repositories of corpus.py; fetched if left out")
+    parser.add_argument("--minutes", default="120")
+    parser.add_argument("--windows", default="9000", help="per network and seed")
+    parser.add_argument("--seeds", default="1,2")
+    parser.add_argument("--threads", default="2")
+    parser.add_argument("--from", dest="source", type=Path, help="start from these weights")
+    parser.add_argument("--inside", action="store_true", help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    work = options.work.resolve()
+    work.mkdir(parents=True, exist_ok=True)
+
+    if not options.inside:  # once more, inside the environment
+        environment = work / "environment"
+        if not (environment / "complete").exists():
+            venv.create(environment, with_pip=True)
+            subprocess.run([environment / "bin/pip", "install", *PACKAGES], check=True)
+            (environment / "complete").touch()
+        path = f"{environment / 'bin'}"
+        sys.exit(subprocess.call(["env", f"PATH={path}:/usr/bin:/bin", "python", __file__, "--inside", *sys.argv[1:]]))
+
+    import corpus
+
+    networks = options.networks or work / "networks"
+    if options.networks is None:
+        networks.mkdir(exist_ok=True)
+        fetch_networks(networks, corpus.REPOSITORIES, [n.file for n in corpus.NETWORKS.values() if n.file])
+    run = lambda script, *arguments: subprocess.run([sys.executable, HERE / script, *map(str, arguments)], check=True)
+    shards, training, weights = work / "shards", work / "run", work / "weights"
+    run("corpus.py", "--networks", networks, "--out", shards, "--scratch", work / "simulated", "--seeds", options.seeds, "--windows", options.windows)
+    start = ["--from", options.source] if options.source else []
+    train = ["--shards", shards / "train", "--valid", shards / "valid", "--run", training, "--minutes", options.minutes]
+    run("train.py", *train, "--threads", options.threads, *start)
+    weights.mkdir(exist_ok=True)
+    final = weights / "denoiser.safetensors"
+    run("export.py", training / "checkpoint.pt", final, "--fixture", weights / "fixture.safetensors", "--shards", shards / "valid")
+    run("evaluate.py", shards / "valid", "--weights", final, "--limit", 96, "--steps", 8, "--json", weights / "evaluation.json")
+
+
+if __name__ == "__main__":
+    main()

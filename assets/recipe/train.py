@@ -1,0 +1,179 @@
+"""Trains the denoiser on a folder of shards, from nothing or from existing weights; stops and resumes exactly.
+
+    python train.py --shards SHARDS/train --valid SHARDS/valid --run RUN [--from weights.safetensors]
+                    [--minutes 60 | --samples 200000] [--batch 24] [--rate 1e-3] [--threads 2]
+
+A run folder holds checkpoint.pt (everything needed to go on), best.pt, and metrics.jsonl (one line per validation).
+Starting again with the same --run continues. --from takes weights of either feature version: tensors are copied, new
+input columns start at zero; with --keep-prior the prior comes along (fine-tuning), otherwise it is fitted anew.
+"""
+
+import argparse
+import json
+import math
+import time
+from dataclasses import asdict
+from pathlib import Path
+
+import numpy as np
+import torch
+
+import export
+import prior as priors
+import shards
+from network import FRAMES, Denoiser
+
+CONFIG = {"feature_version": 2, "width": 128, "heads": 4, "hidden": 384, "layers": 3, "nearest_lanes": 20}
+VALIDATE_EVERY_S = 300.0
+AVERAGING = 0.998
+FEW_AGENTS = 16  # most batches are cut to this many agents: the cost of relations grows with the square
+
+
+def fit_prior(windows, dice, config, scale=None, count=6000):
+    """A prior fitted to augmented windows."""
+    parts = []
+    for _ in range(max(1, min(count, len(windows)) // 200)):
+        rows = windows.rows(dice.integers(len(windows), size=200))
+        shards.augment(rows, dice)
+        scene = shards.scene_of(rows, config["nearest_lanes"])
+        parts.append((scene.residual, scene.valid, scene.type, scene.speed, scene.travel))
+    return priors.fit(*(torch.cat(p) for p in zip(*parts)), scale=scale)
+
+
+def start_from(network, tensors):
+    """Copies tensors by name; a weight with fewer input columns fills the first ones and the rest starts at zero."""
+    own = network.state_dict()
+    for name, value in tensors.items():
+        if own[name].shape == value.shape:
+            own[name].copy_(value)
+        elif own[name].dim() == 2 and own[name].shape[0] == value.shape[0] and own[name].shape[1] > value.shape[1]:
+            own[name].zero_()
+            own[name][:, : value.shape[1]] = value
+        else:
+            raise ValueError(f"{name} is {tuple(value.shape)} there and {tuple(own[name].shape)} here")
+
+
+class Validation:
+    """A fixed set of windows with fixed noise, per held-out network."""
+
+    def __init__(self, folder, config, per_shard=64):
+        windows = shards.Windows(folder)
+        self.parts = {}
+        before = torch.get_rng_state()
+        torch.manual_seed(77)
+        for name, end in zip(windows.names, windows.ends):
+            count = windows.shards[name].count
+            rows = windows.rows(np.random.default_rng(5).permutation(count)[:per_shard] + end - count)
+            scene = shards.scene_of(rows, config["nearest_lanes"])
+            self.parts[name.split("-")[0]] = (scene, shards.noise_levels(scene), torch.randn(len(scene.valid), FRAMES, 6))
+        torch.set_rng_state(before)
+
+    def losses(self, network, average):
+        """Loss of the averaged weights on each part."""
+        now = {k: v.clone() for k, v in network.state_dict().items()}
+        network.load_state_dict(average)
+        with torch.no_grad(), torch.autocast("cpu", dtype=torch.bfloat16):
+            out = {name: round(network.loss(scene, level, noise).item(), 4) for name, (scene, level, noise) in self.parts.items()}
+        network.load_state_dict(now)
+        return out
+
+
+def learning_rate(options, batches, progress):
+    """Linear warm-up over 150 batches, then cosine to zero."""
+    return options.rate * min(1.0, (batches + 1) / 150) * 0.5 * (1 + math.cos(math.pi * min(progress, 1.0)))
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--shards", type=Path, required=True)
+    parser.add_argument("--valid", type=Path, required=True)
+    parser.add_argument("--run", type=Path, required=True)
+    parser.add_argument("--from", dest="source", type=Path)
+    parser.add_argument("--keep-prior", action="store_true")
+    parser.add_argument("--minutes", type=float, default=math.inf)
+    parser.add_argument("--samples", type=float, default=math.inf)
+    parser.add_argument("--batch", type=int, default=24)
+    parser.add_argument("--rate", type=float, default=1e-3)
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--seed", type=int, default=0)
+    options = parser.parse_args()
+    if math.isinf(options.minutes) and math.isinf(options.samples):
+        parser.error("say how long: --minutes or --samples")
+    torch.set_num_threads(options.threads)
+    torch.manual_seed(options.seed)
+    dice = np.random.default_rng(options.seed)
+    options.run.mkdir(parents=True, exist_ok=True)
+    checkpoint = options.run / "checkpoint.pt"
+    windows = shards.Windows(options.shards)
+
+    state = torch.load(checkpoint, weights_only=False) if checkpoint.exists() else None
+    tensors, prior, config = {}, None, dict(CONFIG)
+    if state:
+        prior, config = priors.Prior(**state["prior"]), state["config"]
+    elif options.source:
+        tensors, prior, source = export.load_weights(options.source)
+        config |= {key: source[key] for key in ("width", "heads", "hidden", "layers")}
+    if not state and not (options.keep_prior and prior):
+        prior = fit_prior(windows, dice, config, scale=prior.scale if prior else None)
+    network = Denoiser(config, prior)
+    start_from(network, tensors)
+    optimiser = torch.optim.AdamW(network.parameters(), lr=options.rate, weight_decay=0.01, betas=(0.9, 0.98))
+    average = {name: value.clone() for name, value in network.state_dict().items()}
+    batches, elapsed, best = 0, 0.0, math.inf
+    if state:
+        network.load_state_dict(state["network"])
+        optimiser.load_state_dict(state["optimiser"])
+        average, batches, elapsed, best = state["average"], state["batches"], state["elapsed"], state["best"]
+        torch.set_rng_state(state["torch_random"])
+        dice.bit_generator.state = state["numpy_random"]
+    validation = Validation(options.valid, config)
+    print(f"{sum(p.numel() for p in network.parameters())} parameters, {len(windows)} windows, batch {batches}", flush=True)
+
+    since, running, counted, next_check = time.monotonic(), 0.0, 0, elapsed
+    while True:
+        now = elapsed + time.monotonic() - since
+        progress = max(now / 60 / options.minutes, batches * options.batch / options.samples)
+        if now >= next_check or progress >= 1:
+            losses = validation.losses(network, average)
+            total = sum(losses.values()) / len(losses)
+            line = {"batches": batches, "samples": batches * options.batch, "minutes": round(now / 60, 2), "windows": len(windows)}
+            line |= {"train": round(running / max(counted, 1), 4), "valid": losses}
+            with open(options.run / "metrics.jsonl", "a") as log:
+                log.write(json.dumps(line) + "\n")
+            print(json.dumps(line), flush=True)
+            running, counted, next_check = 0.0, 0, now + VALIDATE_EVERY_S
+            about = {"samples": batches * options.batch, "windows": len(windows), "shards": " ".join(windows.names)}
+            about |= {"seed": options.seed, "started_from": options.source.name if options.source else "nothing"}
+            state = {"network": network.state_dict(), "average": average, "optimiser": optimiser.state_dict()}
+            state |= {"prior": asdict(prior), "config": config, "about": about, "batches": batches, "elapsed": now}
+            state |= {"best": min(best, total), "torch_random": torch.get_rng_state(), "numpy_random": dice.bit_generator.state}
+            for name in ("checkpoint.pt",) + (("best.pt",) if total < best else ()):
+                torch.save(state, options.run / "part.pt")
+                (options.run / "part.pt").rename(options.run / name)
+            best = min(best, total)
+            windows.refresh()
+        if progress >= 1:
+            break
+        for group in optimiser.param_groups:
+            group["lr"] = learning_rate(options, batches, progress)
+        rows = windows.rows(dice.integers(len(windows), size=options.batch))
+        if dice.random() < 0.75:
+            shards.trim(rows, FEW_AGENTS)
+        shards.augment(rows, dice)
+        scene = shards.scene_of(rows, config["nearest_lanes"])
+        level, noise = shards.noise_levels(scene), torch.randn(len(scene.valid), FRAMES, 6)
+        with torch.autocast("cpu", dtype=torch.bfloat16):
+            loss = network.loss(scene, level, noise)
+        optimiser.zero_grad()
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)
+        optimiser.step()
+        batches, running, counted = batches + 1, running + loss.item(), counted + 1
+        keep = min(AVERAGING, 1 - 1 / (batches / 10 + 1))
+        with torch.no_grad():
+            for name, value in network.state_dict().items():
+                average[name].lerp_(value, 1 - keep)
+
+
+if __name__ == "__main__":
+    main()

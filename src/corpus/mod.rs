@@ -1,1 +1,0 @@
-//! Windows for training, as sharded tensors.
