@@ -174,7 +174,6 @@ fn left_turn() -> Option<Scene> {
     cast.put(Body::Truck, "east+1", 8.0, 11.5, &[Straight]);
     cast.put(Body::Car, "east+0", 30.0, 6.0, &[Left]);
     cast.put(Body::Car, "east-outer+0", 52.0, 12.0, &[Straight, Straight]);
-    cast.put(Body::Car, "east-outer+0", 4.0, 8.0, &[Straight, Right]);
     cast.put(Body::Car, "south+0", 107.5, 0.0, &[Straight]);
     cast.put(Body::Van, "south+0", 100.0, 0.0, &[Right]);
     cast.put(Body::Car, "south+0", 70.0, 8.0, &[Straight]);
