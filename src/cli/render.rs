@@ -148,7 +148,10 @@ impl<'a> Studio<'a> {
         if !(0.25..=8.0).contains(&arguments.scale) {
             bail!("--scale goes from 0.25 to 8, not {}", arguments.scale);
         }
-        if arguments.span.is_some_and(|span| !(span > 0.0)) {
+        if arguments
+            .span
+            .is_some_and(|span| span.is_nan() || span <= 0.0)
+        {
             bail!("--span must be more than 0 m");
         }
         let points = dvec2(f64::from(size[0]), f64::from(size[1])) / arguments.scale;

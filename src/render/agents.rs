@@ -234,6 +234,12 @@ fn name(agent: &Agent, state: &State, options: &ViewOptions, style: &Style) -> O
         Names::Parts if !is_named => return None,
         Names::Parts | Names::All => {}
     }
+    // an attacker's name clears its ring
+    let ring_m = if agent.role == Role::Attacker {
+        1.2
+    } else {
+        0.0
+    };
     let id = agent.id.as_str();
     let text = match agent.role {
         Role::Ego => "ego".to_owned(),
@@ -244,7 +250,7 @@ fn name(agent: &Agent, state: &State, options: &ViewOptions, style: &Style) -> O
         text,
         anchor: Anchor::World(state.position),
         shift: [0.0, -5.0],
-        lift_m: 0.9 * agent.footprint(state).radius() as f32,
+        lift_m: (0.9 * agent.footprint(state).radius() + ring_m) as f32,
         align: [0.5, 1.0],
         size: if is_named { 12.0 } else { 10.0 },
         color: style.text,

@@ -107,7 +107,7 @@ fn city(agents: usize, lanes: usize) -> Scene {
             dvec2(x, block_m * street as f64 + 2.0 * (x / 60.0).sin())
         };
         let points = (0..20).map(|step| along(f64::from(step) / 19.0));
-        let points: Vec<DVec2> = if index % 2 == 0 {
+        let points: Vec<DVec2> = if index.is_multiple_of(2) {
             points.collect()
         } else {
             points.rev().map(|point| point + dvec2(0.0, 3.5)).collect()

@@ -25,7 +25,14 @@ pub fn draw_list(scene: &Scene, time_s: f64, options: &ViewOptions, style: &Styl
 pub struct Composer {
     map: Option<MapPart>,
     trails: Option<(SceneKey, Arc<Layer>)>,
-    moving: Option<(SceneKey, f64, [Arc<Layer>; 3], Vec<Label>)>,
+    moving: Option<(SceneKey, f64, Moving)>,
+}
+
+/// Signals, agents and marks with their labels.
+#[derive(Debug, Clone)]
+struct Moving {
+    layers: [Arc<Layer>; 3],
+    labels: Vec<Label>,
 }
 
 #[derive(Debug)]
@@ -102,8 +109,8 @@ impl Composer {
     ) -> DrawList {
         let (origin, mut layers) = self.map_part(scene, style);
         let trails = self.trail_part(scene, options, style, origin);
-        let (moving, labels) = self.moving_part(scene, time_s, options, style, origin);
-        let [signals, agents, marks] = moving;
+        let moving = self.moving_part((scene, time_s), options, style, origin);
+        let [signals, agents, marks] = moving.layers;
         layers.extend([signals, trails, agents, marks]);
         let is_gridded = options.grid || scene.map.is_empty();
         DrawList {
@@ -112,7 +119,7 @@ impl Composer {
             grid: is_gridded.then_some(style.grid),
             time_s: time_s - scene.now_s(),
             layers,
-            labels,
+            labels: moving.labels,
         }
     }
 
@@ -162,17 +169,16 @@ impl Composer {
 
     fn moving_part(
         &mut self,
-        scene: &Scene,
-        time_s: f64,
+        (scene, time_s): (&Scene, f64),
         options: &ViewOptions,
         style: &Style,
         origin: DVec2,
-    ) -> ([Arc<Layer>; 3], Vec<Label>) {
-        if let Some((key, time, layers, labels)) = &self.moving
+    ) -> Moving {
+        if let Some((key, time, moving)) = &self.moving
             && *time == time_s
             && key.holds(scene, options, style, origin)
         {
-            return (layers.clone(), labels.clone());
+            return moving.clone();
         }
         let mut signals = Sheet::new(origin);
         draw_signals(scene, time_s, &mut signals);
@@ -189,10 +195,13 @@ impl Composer {
         if options.contacts {
             draw_contacts(scene, time_s, options, style, &mut marks);
         }
-        let layers = [signals, agents, marks].map(|sheet| Arc::new(sheet.layer));
+        let moving = Moving {
+            layers: [signals, agents, marks].map(|sheet| Arc::new(sheet.layer)),
+            labels,
+        };
         let key = SceneKey::of(scene, options, style, origin);
-        self.moving = Some((key, time_s, layers.clone(), labels.clone()));
-        (layers, labels)
+        self.moving = Some((key, time_s, moving.clone()));
+        moving
     }
 }
 

@@ -285,10 +285,12 @@ impl<W: std::io::Write> Clip<W> {
         };
         let mut buffer = Vec::with_capacity((right - left) * (bottom - top));
         for y in top..bottom {
-            for index in y * width + left..y * width + right {
-                let is_same = self.before.get(index) == Some(&now[index]);
-                buffer.push(if is_same { UNCHANGED } else { now[index] });
-            }
+            let row = y * width + left..y * width + right;
+            let before = self.before.get(row.clone());
+            buffer.extend(now[row].iter().enumerate().map(|(column, &color)| {
+                let is_same = before.is_some_and(|before| before[column] == color);
+                if is_same { UNCHANGED } else { color }
+            }));
         }
         let frame = gif::Frame {
             delay: hundredths,

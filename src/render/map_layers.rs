@@ -214,7 +214,7 @@ fn draw_stripes(polygon: &[DVec2], color: Color, paint: &mut Sheet) {
     let along = polygon.iter().map(|point| point.dot(walk));
     let low = along.clone().fold(f64::INFINITY, f64::min);
     let high = along.fold(f64::NEG_INFINITY, f64::max);
-    if !(high - low < 500.0) {
+    if high - low > 500.0 {
         return;
     }
     let count = ((high - low) / 1.1).floor().max(1.0);

@@ -40,11 +40,21 @@ pub fn install(state: &egui_wgpu::RenderState) {
     state.renderer.write().callback_resources.insert(resources);
 }
 
+/// Scale bar and north arrow with what they were made for.
+#[derive(Debug)]
+struct Furniture {
+    camera: Camera,
+    size: DVec2,
+    style: &'static str,
+    layer: Arc<Layer>,
+    labels: Vec<Label>,
+}
+
 /// One view of a scene. Keeps what was drawn last, so that an unchanged scene costs nothing.
 #[derive(Debug, Default)]
 pub struct Canvas {
     composer: Composer,
-    furniture: Option<(Camera, [f32; 2], &'static str, Arc<Layer>, Vec<Label>)>,
+    furniture: Option<Furniture>,
     uploaded: Arc<Mutex<usize>>,
 }
 
@@ -93,22 +103,22 @@ impl Canvas {
         size: DVec2,
         style: &Style,
     ) -> (Arc<Layer>, Vec<Label>) {
-        let extent = size.as_vec2().to_array();
-        if let Some((old, old_extent, name, layer, labels)) = &self.furniture
-            && (old, old_extent, *name) == (camera, &extent, style.name)
+        if let Some(old) = &self.furniture
+            && (old.camera, old.size, old.style) == (*camera, size, style.name)
         {
-            return (Arc::clone(layer), labels.clone());
+            return (Arc::clone(&old.layer), old.labels.clone());
         }
         let (layer, labels) = furniture(camera, size, style);
-        let layer = Arc::new(layer);
-        self.furniture = Some((
-            *camera,
-            extent,
-            style.name,
-            Arc::clone(&layer),
-            labels.clone(),
-        ));
-        (layer, labels)
+        let made = Furniture {
+            camera: *camera,
+            size,
+            style: style.name,
+            layer: Arc::new(layer),
+            labels,
+        };
+        let shown = (Arc::clone(&made.layer), made.labels.clone());
+        self.furniture = Some(made);
+        shown
     }
 }
 
