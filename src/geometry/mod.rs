@@ -25,7 +25,7 @@ pub fn quantise(value: f64) -> f64 {
 pub fn quantise_angle(angle: f64) -> f64 {
     let value = quantise(wrap_angle(angle));
     if value.abs() > std::f64::consts::PI {
-        3.1415_f64.copysign(value)
+        (std::f64::consts::PI * 1e4).floor().copysign(value) / 1e4
     } else {
         value
     }

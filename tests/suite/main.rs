@@ -1,5 +1,11 @@
 //! The outside view, one binary: cases made and checked (`cases`), who may use whom (`layers`), real files (`importers`), shaders and pictures
 //! (`shaders`, `pictures`), the command line (`commands`), the window (`window`).
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::print_stderr,
+    reason = "a test that stops with a message has done its work"
+)]
 
 mod cases;
 mod commands;

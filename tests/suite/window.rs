@@ -71,7 +71,7 @@ fn load() -> Result<Loaded, String> {
 fn may_draw() -> bool {
     let may = std::env::var_os("NEARMISS_NO_PICTURES").is_none();
     if !may {
-        println!("skipped: NEARMISS_NO_PICTURES is set");
+        eprintln!("skipped: NEARMISS_NO_PICTURES is set");
     }
     may
 }

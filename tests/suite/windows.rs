@@ -43,11 +43,11 @@ fn every_known_token_of_the_bundled_scenes_survives_the_way_there_and_back() {
         let states = window.states(&window.normalised(&scale), &scale);
         let written = decode(&scene, &window, &states);
         let again = Window::new(&written, &options);
-        for at in 0..window.tokens.len() {
-            assert_eq!(window.known[at], again.known[at], "{name}");
+        assert_eq!(window.known, again.known, "{name}");
+        for (at, token) in window.tokens.iter().enumerate() {
             if window.known[at] {
-                assert_near(&window.tokens[at], &states[at], &name);
-                assert_near(&window.tokens[at], &again.tokens[at], &name);
+                assert_near(token, &states[at], &name);
+                assert_near(token, &again.tokens[at], &name);
             }
         }
     }
