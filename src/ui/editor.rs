@@ -168,6 +168,12 @@ impl Editor {
         self.selection.last()
     }
 
+    /// Whom a new goal is for: the agent chosen last, else the ego.
+    pub fn addressed(&self) -> Option<&AgentId> {
+        let ego = || self.committed().and_then(|scene| scene.ego());
+        self.primary().or_else(|| ego().map(|ego| &ego.id))
+    }
+
     /// Moves time on by `elapsed_s` of the clock.
     pub fn advance(&mut self, elapsed_s: f64) {
         let Some(duration) = self.scene().map(|scene| scene.duration_s()) else {

@@ -530,7 +530,7 @@ impl Panes {
             actions.push(Action::Commit { label: None, edits });
         };
         match (editor.tool, under) {
-            (Tool::Goal, None) => match editor.primary() {
+            (Tool::Goal, None) => match editor.addressed() {
                 Some(agent) => {
                     let gesture = Gesture::NewGoal {
                         agent: agent.clone(),
@@ -538,7 +538,9 @@ impl Panes {
                     };
                     one_click(gesture, actions);
                 }
-                None => actions.push(hint("Select an agent first, then click where it shall be.")),
+                None => actions.push(hint(
+                    "No ego: select an agent first, then click where it shall be.",
+                )),
             },
             (Tool::Attack, Some(attacker)) => {
                 let is_ego = scene
@@ -828,13 +830,15 @@ fn begin(
     match (editor.tool, under) {
         (Tool::Measure, _) => Some(Gesture::Measure { from }),
         (Tool::Add, _) => Some(Gesture::Add { at: from }),
-        (Tool::Goal, None) => match editor.primary() {
+        (Tool::Goal, None) => match editor.addressed() {
             Some(agent) => Some(Gesture::NewGoal {
                 agent: agent.clone(),
                 at: from,
             }),
             None => {
-                actions.push(hint("Select an agent first, then press where it shall be."));
+                actions.push(hint(
+                    "No ego: select an agent first, then press where it shall be.",
+                ));
                 None
             }
         },

@@ -84,7 +84,7 @@ fn hint(editor: &Editor) -> &'static str {
         (Tool::Select, false) => {
             "Drag to move, Alt without snapping, Ctrl to copy; P goes to the present for the speed arrow"
         }
-        (Tool::Goal, true) => "Goal: select an agent first",
+        (Tool::Goal, true) => "Click where the ego shall be, or select another agent first",
         (Tool::Goal, false) => "Goal: press where the agent shall be, drag to aim; Esc ends",
         (Tool::Attack, _) => {
             "Attack: click the attacker to meet the ego, or draw from it to another agent; Esc ends"
