@@ -10,6 +10,7 @@ use crate::codec::{Options, T, Window, decode};
 use crate::diffusion::{Denoise, NoiseMatrix, Prepare, Sampler, Schedule, Start};
 use crate::geometry::dvec2;
 use crate::model::{GemmProbe, Network, Part, Profile};
+use crate::render::bench_frames;
 use crate::rng::Seed;
 use crate::scene::{Agent, AgentId, Scene, ScheduleKind, Track, scene_from_json};
 use crate::sim::BUNDLED;
@@ -52,7 +53,8 @@ struct Report {
 
 pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let network = Network::load_default_on(arguments.threads)?;
-    let report = measure(&network, arguments.seconds.max(0.05))?;
+    let mut report = measure(&network, arguments.seconds.max(0.05))?;
+    report.rows.extend(frames());
     if arguments.json {
         println!("{}", serde_json::to_string_pretty(&report)?);
         return Ok(());
@@ -70,6 +72,20 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
         println!("{:<52} {:>10.3} {}", row.what, row.value, row.unit);
     }
     Ok(())
+}
+
+/// What a frame of the canvas costs the processor, for a city of 5,000 lane pieces.
+fn frames() -> Vec<Row> {
+    let began = Instant::now();
+    [200, 2000]
+        .into_iter()
+        .flat_map(|agents| bench_frames(agents, 5000, || began.elapsed().as_secs_f64()))
+        .map(|cost| Row {
+            what: format!("frame: {}, {} agents", cost.what, cost.agents),
+            value: cost.median_ms,
+            unit: "ms",
+        })
+        .collect()
 }
 
 fn measure(network: &Network, seconds: f64) -> anyhow::Result<Report> {

@@ -60,6 +60,7 @@ enum Command {
 
 /// Parses the command line, runs it, and prints an error chain if it fails.
 pub fn main() -> ExitCode {
+    leave_quietly_when_nobody_reads();
     let arguments = Arguments::parse();
     let result = match arguments.command {
         Some(Command::Bench(arguments)) => bench::run(&arguments),
@@ -80,4 +81,18 @@ pub fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// `nearmiss info FILE | head`: when the reader closes the pipe, stop without a complaint, as other programs do.
+fn leave_quietly_when_nobody_reads() {
+    let usual = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        let message = panic.payload().downcast_ref::<String>();
+        if message.is_some_and(|text| {
+            text.starts_with("failed printing to") && text.contains("Broken pipe")
+        }) {
+            std::process::exit(0);
+        }
+        usual(panic);
+    }));
 }

@@ -132,10 +132,15 @@ pub fn escape(scene: &Scene, ego: &AgentId, contact: &Contact) -> Option<Escape>
     });
     let (brake, across) = found.map_or((0.0, 0.0), |node| (node.brake, node.across));
     let reason = if found.is_some() {
-        format!(
-            "{ego} escapes by braking with up to {brake:.1} m/s² and {across:.1} m/s² of steering, reacting at \
-             {from_s:.1} s."
-        )
+        let braking = format!("braking with up to {brake:.1} m/s²");
+        let steering = format!("steering with up to {across:.1} m/s²");
+        let how = match (brake >= 0.05, across >= 0.05) {
+            (true, true) => format!("{braking} and {steering}"),
+            (true, false) => braking,
+            (false, true) => steering,
+            (false, false) => "driving straight on at its present speed".to_owned(),
+        };
+        format!("{ego} escapes by {how}, reacting at {from_s:.1} s.")
     } else {
         format!(
             "No manoeuvre within the limits keeps {ego} clear until {until_s:.1} s ({tried} tried, reacting at \
