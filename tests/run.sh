@@ -5,8 +5,10 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 
 has_vulkan() {
-    ls /usr/share/vulkan/icd.d/*.json /etc/vulkan/icd.d/*.json /usr/local/share/vulkan/icd.d/*.json 2>/dev/null | grep -q . &&
-        ldconfig -p 2>/dev/null | grep -q libvulkan.so.1
+    local loader driver
+    loader=$(find /lib /usr/lib /usr/local/lib -name 'libvulkan.so.1' -print -quit 2>/dev/null || true)
+    driver=$(find /usr/share/vulkan/icd.d /usr/local/share/vulkan/icd.d /etc/vulkan/icd.d -name '*.json' -print -quit 2>/dev/null || true)
+    [ -n "$loader" ] && [ -n "$driver" ]
 }
 
 if [ "$(uname -s)" = Linux ] && ! has_vulkan; then
