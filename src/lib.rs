@@ -21,10 +21,11 @@
 //! | render | geometry map scene | a scene at a time to a draw list, a draw list to pixels |
 //! | diffusion | rng geometry scene codec | noise levels, schedules, the sampler; the `Denoise` trait |
 //! | generator | rng geometry map scene codec metrics diffusion | a scene and a recipe to a new scene; attacks, guidance, gates |
-//! | model | codec diffusion | the networks behind `Denoise`, and their weights |
-//! | engine | rng geometry map scene data codec metrics sim diffusion generator model | jobs, and the one thread that runs them |
-//! | ui | rng geometry map scene data codec metrics render diffusion generator engine | the window: panels, tools, canvas |
-//! | cli | rng geometry map scene data codec metrics sim render diffusion generator model engine ui | one file per subcommand |
+//! | planner | rng geometry map scene codec metrics sim | the ego's futures, their scores and the choice; the `Propose` trait |
+//! | model | rng geometry codec diffusion planner | the networks behind `Denoise` and `Propose`, and their weights |
+//! | engine | rng geometry map scene data codec metrics sim diffusion generator planner model | jobs, and the one thread that runs them |
+//! | ui | rng geometry map scene data codec metrics render diffusion generator planner engine | the window: panels, tools, canvas |
+//! | cli | rng geometry map scene data codec metrics sim render diffusion generator planner model engine ui | one file per subcommand |
 //!
 //! # Homes
 //!
@@ -63,6 +64,7 @@ pub mod geometry;
 pub mod map;
 pub mod metrics;
 pub mod model;
+pub mod planner;
 pub mod render;
 pub mod rng;
 pub mod scene;

@@ -1,0 +1,208 @@
+//! What a plan is, and what is asked of a proposer.
+
+use std::ops::ControlFlow;
+
+use super::POINTS;
+use crate::codec::Window;
+use crate::geometry::{DVec2, Pose};
+use crate::rng::Seed;
+
+/// Where the ego is to be at one of the plan's times.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Planned {
+    /// Centre of the box, scene frame, m.
+    pub position: DVec2,
+    /// Scene frame, rad.
+    pub heading: f64,
+    /// Along the heading, m/s; negative backwards.
+    pub speed: f64,
+}
+
+impl Planned {
+    /// Position and heading.
+    pub fn pose(&self) -> Pose {
+        Pose::new(self.position, self.heading)
+    }
+}
+
+/// One future of the ego.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Mode {
+    /// Point i is at (i + 1) / 2 seconds after the present.
+    pub points: [Planned; POINTS],
+    /// 0 to 1; the modes of a proposal sum to 1.
+    pub probability: f64,
+    /// The trajectory tokens it was decoded from, one a second, where there are any.
+    pub tokens: Vec<u16>,
+}
+
+/// How futures are made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Decoder {
+    /// Trajectory tokens one after the other.
+    Ar,
+    /// Denoised from pure noise.
+    Diffusion,
+    /// Denoised from k-means anchors at an intermediate level (after DiffusionDrive, arXiv 2411.15139).
+    Anchors,
+    /// Tokens one after the other, then each mode noised to an intermediate level and denoised.
+    ArDiffusion,
+    /// One future, the mean: what squared error asks for.
+    Regression,
+    /// Keeps speed and heading. No network.
+    ConstantVelocity,
+    /// Follows the lane behind whoever is ahead with the Intelligent Driver Model. No network.
+    Idm,
+}
+
+impl Decoder {
+    /// All, in the order in which they are listed.
+    pub const ALL: [Self; 7] = [
+        Self::ArDiffusion,
+        Self::Ar,
+        Self::Diffusion,
+        Self::Anchors,
+        Self::Regression,
+        Self::Idm,
+        Self::ConstantVelocity,
+    ];
+
+    /// The name on the command line and in files.
+    pub fn key(self) -> &'static str {
+        match self {
+            Self::Ar => "ar",
+            Self::Diffusion => "diffusion",
+            Self::Anchors => "anchors",
+            Self::ArDiffusion => "ar-diffusion",
+            Self::Regression => "regression",
+            Self::ConstantVelocity => "constant-velocity",
+            Self::Idm => "idm",
+        }
+    }
+
+    /// The name in the window.
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::Ar => "Autoregressive",
+            Self::Diffusion => "Diffusion from noise",
+            Self::Anchors => "Diffusion from anchors",
+            Self::ArDiffusion => "Autoregressive + diffusion",
+            Self::Regression => "Regression",
+            Self::ConstantVelocity => "Constant velocity",
+            Self::Idm => "IDM",
+        }
+    }
+
+    /// The decoder called `key`.
+    pub fn from_key(key: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|decoder| decoder.key() == key)
+    }
+}
+
+/// What is asked of a proposer. Everything a proposal depends on besides the window and the weights.
+#[derive(Debug, Clone, PartialEq)]
+pub struct PlanSettings {
+    /// How futures are made.
+    pub decoder: Decoder,
+    /// Number of modes, K ≥ 1; regression and the plain drivers give one whatever is asked.
+    pub modes: usize,
+    /// Where the random streams start.
+    pub seed: Seed,
+    /// Of the token distribution; 1 leaves it, towards 0 the likeliest token wins.
+    pub temperature: f64,
+    /// Only so many of the likeliest tokens are drawn from; 0 for all.
+    pub top_k: usize,
+    /// Only the likeliest tokens that together hold this probability are drawn from; 1 for all.
+    pub top_p: f64,
+    /// Token sequences drawn or kept, from which the K modes are chosen to end apart.
+    pub beams: usize,
+    /// Modes that end nearer than this to a likelier one give way while others are left, m at 8 s.
+    pub spread_m: f64,
+    /// Noise level from which modes and anchors are denoised, in (0, 1].
+    pub refine_level: f64,
+    /// Denoising steps of a refinement.
+    pub refine_steps: usize,
+    /// Denoising steps from pure noise.
+    pub diffusion_steps: usize,
+}
+
+impl Default for PlanSettings {
+    fn default() -> Self {
+        Self {
+            decoder: Decoder::ArDiffusion,
+            modes: 6,
+            seed: Seed(1),
+            temperature: 1.0,
+            top_k: 0,
+            top_p: 0.95,
+            beams: 48,
+            spread_m: 2.5,
+            refine_level: 0.35,
+            refine_steps: 3,
+            diffusion_steps: 8,
+        }
+    }
+}
+
+/// Where a proposal stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stage {
+    /// So many of the 8 tokens are there.
+    Tokens(usize),
+    /// So many of this many denoising steps are done.
+    Denoising(usize, usize),
+}
+
+/// The modes as they are between two steps.
+#[derive(Debug, Clone)]
+pub struct ProposeStep {
+    /// What has just been done.
+    pub stage: Stage,
+    /// The modes so far; points beyond the last token repeat it.
+    pub modes: Vec<Mode>,
+}
+
+/// Proposes futures of the ego (row 0 of the window).
+pub trait Propose: Send + Sync {
+    /// SHA-256 of the weights, hex; a name in angle brackets for what has no weights.
+    fn identity(&self) -> &str;
+
+    /// The modes, likeliest first. Reads tokens 0 to 4 of the window and its lanes, nothing later. `on_step` sees the
+    /// modes after every token and every denoising step and may stop: then [`ProposeError::Stopped`] comes back.
+    fn propose(
+        &self,
+        window: &Window,
+        settings: &PlanSettings,
+        on_step: &mut dyn FnMut(&ProposeStep) -> ControlFlow<()>,
+    ) -> Result<Vec<Mode>, ProposeError>;
+}
+
+/// Why there is no proposal.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ProposeError {
+    /// The window has no row.
+    #[error("there is no ego at the present; mark an agent as the ego or move the present")]
+    NoEgo,
+    /// The ego is nothing that drives.
+    #[error("the ego is a {0}; the planner drives vehicles")]
+    NotAVehicle(&'static str),
+    /// A setting out of its range.
+    #[error("{name} is {value}; it must be {allowed}")]
+    Setting {
+        /// Which one.
+        name: &'static str,
+        /// What it is.
+        value: String,
+        /// What it may be.
+        allowed: &'static str,
+    },
+    /// The proposer does not know this decoder.
+    #[error("this proposer has no decoder \"{0}\"")]
+    Decoder(&'static str),
+    /// The network returned a number that is not finite, or failed otherwise.
+    #[error("the planner's network failed: {0}")]
+    Network(String),
+    /// Stopped by the caller.
+    #[error("stopped")]
+    Stopped,
+}
