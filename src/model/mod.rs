@@ -1,4 +1,4 @@
-//! The networks behind `Denoise`, and their weights.
+//! The networks behind `Denoise` and `Propose`, and their weights.
 //!
 //! A prediction has two parts. The analytic prior ([`Prior`]: a Gaussian per kind and speed) gives the mean and the
 //! standard deviation of every clean token given the noisy ones; the network says by how many standard deviations the
@@ -14,6 +14,7 @@ mod features;
 mod kernels;
 mod linalg;
 mod network;
+mod planner;
 mod prior;
 mod probe;
 mod profile;
@@ -21,6 +22,7 @@ mod reference;
 mod weights;
 
 pub use network::Network;
+pub use planner::{Outputs, PLANNER_CARD, Planner, PlannerConfig, Segment};
 pub use probe::GemmProbe;
 pub use profile::{Part, Profile};
 pub use weights::{CARD, Config, Status, WeightsError};

@@ -240,7 +240,7 @@ fn read_config(text: Option<&String>) -> Result<Config, WeightsError> {
     Ok(config)
 }
 
-fn read_prior(file: &SafeTensors<'_>) -> Result<PriorTensors, WeightsError> {
+pub(super) fn read_prior(file: &SafeTensors<'_>) -> Result<PriorTensors, WeightsError> {
     let mean = doubles(file, "prior.mean")?;
     let bins = mean.len() / (2 * BLOCK);
     let covariance = doubles(file, "prior.covariance")?;
@@ -298,7 +298,7 @@ fn read_prior(file: &SafeTensors<'_>) -> Result<PriorTensors, WeightsError> {
     })
 }
 
-fn tensor<'a>(
+pub(super) fn tensor<'a>(
     file: &SafeTensors<'a>,
     name: &str,
 ) -> Result<safetensors::tensor::TensorView<'a>, WeightsError> {
@@ -308,7 +308,7 @@ fn tensor<'a>(
     })
 }
 
-fn floats(
+pub(super) fn floats(
     name: &str,
     view: &safetensors::tensor::TensorView<'_>,
 ) -> Result<Vec<f32>, WeightsError> {

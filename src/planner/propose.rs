@@ -118,8 +118,10 @@ pub struct PlanSettings {
     pub beams: usize,
     /// Modes that end nearer than this to a likelier one give way while others are left, m at 8 s.
     pub spread_m: f64,
-    /// Noise level from which modes and anchors are denoised, in (0, 1].
+    /// Noise level from which modes are denoised, in (0, 1].
     pub refine_level: f64,
+    /// Noise level from which anchors are denoised, in (0, 1].
+    pub anchor_level: f64,
     /// Denoising steps of a refinement.
     pub refine_steps: usize,
     /// Denoising steps from pure noise.
@@ -137,10 +139,61 @@ impl Default for PlanSettings {
             top_p: 0.95,
             beams: 48,
             spread_m: 2.5,
-            refine_level: 0.35,
+            refine_level: 0.15,
+            anchor_level: 0.4,
             refine_steps: 3,
             diffusion_steps: 8,
         }
+    }
+}
+
+impl PlanSettings {
+    /// Whether every setting is in its range.
+    ///
+    /// # Errors
+    ///
+    /// [`ProposeError::Setting`] for the first that is not.
+    pub fn check(&self) -> Result<(), ProposeError> {
+        let refuse = |name, value: String, allowed| {
+            Err(ProposeError::Setting {
+                name,
+                value,
+                allowed,
+            })
+        };
+        let counts = [
+            ("modes", self.modes, "1 to 64"),
+            ("beams", self.beams, "1 to 1024"),
+            ("refine_steps", self.refine_steps, "1 to 100"),
+            ("diffusion_steps", self.diffusion_steps, "1 to 100"),
+        ];
+        for (name, value, allowed) in counts {
+            let most = match name {
+                "modes" => 64,
+                "beams" => 1024,
+                _ => 100,
+            };
+            if !(1..=most).contains(&value) {
+                return refuse(name, value.to_string(), allowed);
+            }
+        }
+        let levels = [
+            ("refine_level", self.refine_level),
+            ("anchor_level", self.anchor_level),
+            ("top_p", self.top_p),
+        ];
+        for (name, value) in levels {
+            if !(value > 0.0 && value <= 1.0) {
+                return refuse(name, value.to_string(), "above 0, at most 1");
+            }
+        }
+        if !(0.0..=10.0).contains(&self.temperature) {
+            return refuse("temperature", self.temperature.to_string(), "0 to 10");
+        }
+        if !(0.0..=100.0).contains(&self.spread_m) {
+            return refuse("spread_m", self.spread_m.to_string(), "0 to 100");
+        }
+        Ok(())
     }
 }
 

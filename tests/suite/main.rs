@@ -14,6 +14,7 @@ mod importers;
 mod importers_xml;
 mod layers;
 mod pictures;
+mod planner;
 mod reference;
 mod shaders;
 mod window;

@@ -19,7 +19,7 @@ const FIXTURE: &[u8] = include_bytes!("../fixtures/denoiser.safetensors");
 const TOLERANCE: f32 = 1e-4;
 
 /// A tensor as f64, whatever its type.
-fn numbers(file: &SafeTensors<'_>, name: &str) -> Option<(Vec<usize>, Vec<f64>)> {
+pub(super) fn numbers(file: &SafeTensors<'_>, name: &str) -> Option<(Vec<usize>, Vec<f64>)> {
     let view = file.tensor(name).ok()?;
     let data = view.data();
     let numbers = match view.dtype() {

@@ -1,0 +1,92 @@
+"""Planner weights: a checkpoint's averaged weights, prior, vocabularies and anchors as one safetensors file; fixture.
+
+    python export_planner.py CHECKPOINT WEIGHTS [--fixture FILE --shards DIR]
+"""
+
+import argparse
+import json
+from pathlib import Path
+
+import numpy as np
+import torch
+from safetensors.torch import save_file
+
+from export import PRIOR
+from planner import POINTS, SEEN, Egos, Planner, forward_speed
+from prior import NOW, Prior, noise_scales
+from shards import Windows
+from train_planner import choose_egos
+from vocabulary import plans_of, tokenise
+
+
+def save_weights(path, state):
+    """Writes network tensors, `vocabulary.*` and `anchors` (f32) and the prior, with the configuration as metadata."""
+    prior = Prior(**state["prior"])
+    out = {name: value.detach().clone().float().contiguous() for name, value in state["average"].items()}
+    out |= {f"vocabulary.{name}": value.contiguous() for name, value in state["words"].items()}
+    out |= {"anchors": state["anchors"].contiguous()}
+    out |= {f"prior.{name}": getattr(prior, name).contiguous() for name in PRIOR}
+    about = {key: str(value) for key, value in state["about"].items()}
+    save_file(out, path, {"config": json.dumps(state["config"]), **about})
+
+
+def load_planner(state):
+    """A planner ready for use from a checkpoint's state."""
+    network = Planner(state["config"], Prior(**state["prior"]), state["words"]["ego"], state["anchors"])
+    network.load_state_dict(state["average"])
+    return network.eval()
+
+
+@torch.no_grad()
+def save_fixture(path, network, windows, egos_wanted=4):
+    """Inputs and outputs of one evaluation, for a second implementation to meet; every ego from a window of its own."""
+    draw = torch.Generator().manual_seed(5)
+    indices = np.linspace(0, len(windows) - 1, 40).astype(int)
+    rows = windows.rows(indices)
+    window, pick = choose_egos(rows, 1, draw)
+    egos = Egos(rows, window, pick, network.config)
+    busy = egos.near_valid.sum(1) + 10.0 * (egos.signal.abs().sum(1) > 0) + egos.speed
+    chosen = busy.topk(egos_wanted).indices
+    rows = {key: value[window[chosen]].contiguous() for key, value in rows.items()}
+    each = torch.arange(len(chosen))
+    egos, plan = Egos(rows, each, pick[chosen], network.config), plans_of(rows["agents"][each, pick[chosen]])[:, SEEN:]
+    scene, bias = network.encoder(egos)
+    written = tokenise(network.vocabulary, plan, forward_speed(egos.own[:, NOW]))
+    starts = network.vocabulary[:, 0, 3]
+    logits = network.tokens(egos, scene, bias, written["before"], written["place"], written["heading"], written["speed"], starts)
+    level = torch.linspace(0.1, 1.0, len(plan))
+    clean = network.scaled(egos, egos.own)
+    keep, add = (q[:, None, None] for q in noise_scales(level))
+    noisy = torch.cat([clean[:, :SEEN], keep * clean[:, SEEN:] + add * torch.randn(len(plan), POINTS, 6, generator=draw)], 1)
+    predicted, mean, spread = network.refiner(egos, scene, bias, noisy, level, network.prior)
+    save_file(
+        {
+            **rows,
+            "pick": pick[chosen],
+            "tokens": written["token"],
+            "logits": logits,
+            "noisy": noisy[:, SEEN:].contiguous(),
+            "level": level,
+            "predicted_clean": (mean + spread * predicted).clamp(-8, 8),
+            "regression": network.regression(egos, scene),
+            "anchor": network.anchor(scene[:, 0]).softmax(-1),
+        },
+        path,
+    )
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("checkpoint", type=Path)
+    parser.add_argument("weights", type=Path)
+    parser.add_argument("--fixture", type=Path)
+    parser.add_argument("--shards", type=Path)
+    options = parser.parse_args()
+    state = torch.load(options.checkpoint, weights_only=False)
+    save_weights(options.weights, state)
+    if options.fixture:
+        save_fixture(options.fixture, load_planner(state), Windows(options.shards))
+
+
+if __name__ == "__main__":
+    main()

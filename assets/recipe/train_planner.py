@@ -1,0 +1,236 @@
+"""Trains the planner on a folder of shards; stops and resumes exactly. Same conventions as train.py.
+
+    python train_planner.py --shards SHARDS/train --valid SHARDS/valid --run RUN --prior ../weights/denoiser.safetensors
+                            [--minutes 60 | --samples 300000] [--batch 96] [--rate 8e-4] [--threads 1] [--device cpu]
+
+Four losses on one encoder: the next token (cross-entropy), F of the noised future, the mean future, the nearest
+anchor. The prior is the scene denoiser's.
+"""
+
+import argparse
+import json
+import math
+import time
+from dataclasses import asdict
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch.nn import functional
+
+import export
+import shards
+import vocabulary as vocabularies
+from network import CHANNEL_WEIGHT
+from planner import CONFIG, POINTS, SEEN, Egos, Planner, forward_speed
+from prior import NOW, Prior, noise_scales
+
+VALIDATE_EVERY_S = 300.0
+AVERAGING = 0.998
+SIZES = {"ego": CONFIG["vocabulary"], "vehicle": 512, "pedestrian": 128, "cyclist": 256}
+LONGEST_EGO_M = 7.0
+EGOS_PER_WINDOW = 3
+WEIGHTS = {"token": 1.0, "refine": 1.0, "mean": 0.5, "anchor": 0.2}
+
+
+def choose_egos(rows, each, draw):
+    """Up to `each` egos of every window: (window, agent), each [B]. Prefers those that move and the middle of the window."""
+    valid, agents = rows["valid"].bool(), rows["agents"]
+    travelled = (agents[:, :, -1, :2] - agents[:, :, NOW, :2]).norm(dim=-1)
+    able = valid[:, :, NOW:].all(-1) & valid[:, :, NOW - 1] & (rows["type"] == 1) & (agents[:, :, NOW, 6] < LONGEST_EGO_M)
+    weight = able * torch.where(travelled > 3, 1.0, 0.15)
+    weight[:, 0] *= 3
+    weight[:, 8:] *= 0.3  # the far ones know less of their neighbours
+    picked = torch.multinomial(weight + 1e-9, each, generator=draw)
+    window = torch.arange(len(weight))[:, None].expand(-1, each)
+    real = weight.gather(1, picked) > 0
+    return window[real], picked[real]
+
+
+def batch_of(windows, indices, config, each, dice, draw):
+    """Egos, augmented unless `dice` is None, and their future plans [B, 16, 4]."""
+    rows = windows.rows(indices)
+    window, pick = choose_egos(rows, each, draw)
+    if dice is not None:
+        end = rows["agents"][window, pick, -1, 0].clone()
+        shards.augment(rows, dice)
+        kept = (rows["agents"][window, pick, -1, 0] - end).abs() < 1e-4  # else a parked car has taken the ego's row
+        window, pick = window[kept], pick[kept]
+    egos = Egos(rows, window, pick, config)
+    return egos, vocabularies.plans_of(rows["agents"][window, pick])[:, SEEN:]
+
+
+def losses(network, egos, plan, draw, wander):
+    """The four losses as a dictionary."""
+    scene, bias = network.encoder(egos)
+    written = vocabularies.tokenise(network.vocabulary, plan, forward_speed(egos.own[:, NOW]), draw, wander)
+    starts = network.vocabulary[:, 0, 3]
+    logits = network.tokens(egos, scene, bias, written["before"], written["place"], written["heading"], written["speed"], starts)
+    out = {"token": functional.cross_entropy(logits.flatten(0, 1), written["token"].flatten())}
+
+    clean = network.scaled(egos, egos.own)
+    level = torch.rand(len(plan), generator=draw)
+    level = torch.where(torch.rand(len(plan), generator=draw) < 0.5, level, 0.5 * level).clamp(min=1 / 64)
+    keep, add = (q[:, None, None] for q in noise_scales(level))
+    noise = torch.randn(len(plan), POINTS, 6, generator=draw)
+    noisy = torch.cat([clean[:, :SEEN], keep * clean[:, SEEN:] + add * noise], 1)
+    predicted, mean, spread = network.refiner(egos, scene, bias, noisy, level, network.prior)
+    target = ((clean[:, SEEN:] - mean) / spread).clamp(-6, 6)
+    weight = torch.tensor(CHANNEL_WEIGHT)
+    out["refine"] = ((predicted - target) ** 2 * weight).mean()
+
+    out["mean"] = ((network.regression(egos, scene) - clean[:, SEEN:].clamp(-8, 8)) ** 2 * weight).mean()
+    nearest = torch.cdist(plan[..., :2].flatten(1), network.anchors.flatten(1)).argmin(1)
+    out["anchor"] = functional.cross_entropy(network.anchor(scene[:, 0]), nearest)
+    return out
+
+
+def fit_anchors(plans, count, seed):
+    """Anchors [count, 16, 2] by k-means on complete plans [N, 21, 4]."""
+    points, dice = plans[:, SEEN:, :2].flatten(1), np.random.default_rng(seed)
+    moving = points[points[:, -2:].norm(dim=-1) > 3]
+    points = torch.cat([moving, points[: len(moving) // 10]])
+    centres = points[torch.from_numpy(dice.choice(len(points), count, replace=False))]
+    for _ in range(40):
+        nearest = torch.cdist(points, centres).argmin(1)
+        centres = torch.stack([points[nearest == k].mean(0) if (nearest == k).any() else points[dice.integers(len(points))] for k in range(count)])
+    return centres.unflatten(-1, (POINTS, 2))
+
+
+class Validation:
+    """Fixed egos of held-out networks: losses, and distances of the decoders."""
+
+    def __init__(self, folder, config, per_shard=256):
+        windows = shards.Windows(folder)
+        self.parts = {}
+        for name, end in zip(windows.names, windows.ends):
+            count = windows.shards[name].count
+            indices = np.random.default_rng(5).permutation(count)[:per_shard] + end - count
+            self.parts[name.split("-")[0]] = batch_of(windows, indices, config, 1, None, torch.Generator().manual_seed(3))
+
+    @torch.no_grad()
+    def measure(self, network, average):
+        """Figures of the averaged weights on each part."""
+        now = {name: value.clone() for name, value in network.state_dict().items()}
+        network.load_state_dict(average)
+        out = {}
+        for name, (egos, plan) in self.parts.items():
+            draw = torch.Generator().manual_seed(9)
+            row = {key: value.item() for key, value in losses(network, egos, plan, draw, 0.0).items()}
+            scene, bias = network.encoder(egos)
+            gap = lambda states: (states[..., :2] - plan[:, None, :, :2]).norm(dim=-1).mean(-1)  # [B, K]
+            mean = network.states(egos, network.regression(egos, scene))
+            drawn, score = network.decode(egos, scene, bias, 6, draw)
+            row["mean_ade_m"] = gap(mean[:, None]).mean().item()
+            row["cv_ade_m"] = gap(egos.base[:, None, SEEN:]).mean().item()
+            row["ar_ade_m"], row["ar_min6_m"] = gap(drawn).mean().item(), gap(drawn).amin(1).mean().item()
+            states = to_states(drawn)
+            many, noise = egos.repeat(6), torch.randn(len(plan) * 6, POINTS, 6, generator=draw)
+            start = (states.flatten(0, 1) - many.base[:, SEEN:]) / network.prior.scale[SEEN:]
+            refined = network.refine(many, scene.repeat_interleave(6, 0), bias.repeat_interleave(6, 0), start, 0.15, 3, noise)
+            refined = network.states(many, refined).unflatten(0, (-1, 6))
+            row["ar_diffusion_ade_m"], row["ar_diffusion_min6_m"] = gap(refined).mean().item(), gap(refined).amin(1).mean().item()
+            out[name] = {key: round(value, 4) for key, value in row.items()}
+        network.load_state_dict(now)
+        return out
+
+
+def to_states(plans):
+    """x, y, heading, speed [..., 4] -> states [..., 6] in the ego's frame."""
+    heading = torch.stack([plans[..., 2].cos(), plans[..., 2].sin()], -1)
+    return torch.cat([plans[..., :2], heading * plans[..., 3:], heading], -1)
+
+
+def learning_rate(options, batches, progress):
+    """Linear warm-up over 150 batches, then cosine to zero."""
+    return options.rate * min(1.0, (batches + 1) / 150) * 0.5 * (1 + math.cos(math.pi * min(progress, 1.0)))
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--shards", type=Path, required=True)
+    parser.add_argument("--valid", type=Path, required=True)
+    parser.add_argument("--run", type=Path, required=True)
+    parser.add_argument("--prior", type=Path, required=True, help="weights whose prior is taken")
+    parser.add_argument("--minutes", type=float, default=math.inf)
+    parser.add_argument("--samples", type=float, default=math.inf)
+    parser.add_argument("--batch", type=int, default=96)
+    parser.add_argument("--rate", type=float, default=8e-4)
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--seed", type=int, default=0)
+    options = parser.parse_args()
+    if math.isinf(options.minutes) and math.isinf(options.samples):
+        parser.error("say how long: --minutes or --samples")
+    torch.set_num_threads(options.threads)
+    torch.manual_seed(options.seed)
+    dice, draw = np.random.default_rng(options.seed), torch.Generator().manual_seed(options.seed)
+    options.run.mkdir(parents=True, exist_ok=True)
+    checkpoint, windows = options.run / "checkpoint.pt", shards.Windows(options.shards)
+    state = torch.load(checkpoint, weights_only=False) if checkpoint.exists() else None
+    if state:
+        config, prior, words, anchors = state["config"], Prior(**state["prior"]), state["words"], state["anchors"]
+    else:
+        _, prior, source = export.load_weights(options.prior)
+        config, words = dict(CONFIG), vocabularies.build(windows, options.seed, SIZES)
+        plans, cars = vocabularies.complete_plans(windows, 1, dice, 6000)
+        anchors = fit_anchors(plans[cars], config["anchors"], options.seed)
+        print({name: tuple(value.shape) for name, value in words.items()}, flush=True)
+    network = Planner(config, prior, words["ego"], anchors)
+    optimiser = torch.optim.AdamW(network.parameters(), lr=options.rate, weight_decay=0.01, betas=(0.9, 0.98))
+    average = {name: value.clone() for name, value in network.state_dict().items()}
+    batches, samples, elapsed = 0, 0, 0.0
+    if state:
+        network.load_state_dict(state["network"])
+        optimiser.load_state_dict(state["optimiser"])
+        average, batches, samples, elapsed = state["average"], state["batches"], state["samples"], state["elapsed"]
+        torch.set_rng_state(state["torch_random"])
+        draw.set_state(state["draw"])
+        dice.bit_generator.state = state["numpy_random"]
+    validation = Validation(options.valid, config)
+    print(f"{sum(p.numel() for p in network.parameters())} parameters, {len(windows)} windows, batch {options.batch}", flush=True)
+
+    since, running, counted, next_check = time.monotonic(), {}, 0, elapsed + VALIDATE_EVERY_S
+    while True:
+        now = elapsed + time.monotonic() - since
+        progress = max(now / 60 / options.minutes, samples / options.samples)
+        if now >= next_check or progress >= 1:
+            line = {"batches": batches, "samples": samples, "minutes": round(now / 60, 2), "windows": len(windows)}
+            line |= {"train": {key: round(value / max(counted, 1), 4) for key, value in running.items()}}
+            line |= {"valid": validation.measure(network, average)}
+            with open(options.run / "metrics.jsonl", "a") as log:
+                log.write(json.dumps(line) + "\n")
+            print(json.dumps(line), flush=True)
+            running, counted, next_check = {}, 0, now + VALIDATE_EVERY_S
+            about = {"samples": samples, "windows": len(windows), "shards": " ".join(windows.names), "seed": options.seed}
+            state = {"network": network.state_dict(), "average": average, "optimiser": optimiser.state_dict(), "about": about}
+            state |= {"prior": asdict(prior), "config": config, "words": words, "anchors": anchors, "batches": batches}
+            state |= {"samples": samples, "elapsed": now, "torch_random": torch.get_rng_state(), "draw": draw.get_state()}
+            state |= {"numpy_random": dice.bit_generator.state}
+            torch.save(state, options.run / "part.pt")
+            (options.run / "part.pt").rename(checkpoint)
+            windows.refresh()
+        if progress >= 1:
+            break
+        for group in optimiser.param_groups:
+            group["lr"] = learning_rate(options, batches, progress)
+        indices = dice.integers(len(windows), size=options.batch // EGOS_PER_WINDOW)
+        egos, plan = batch_of(windows, indices, config, EGOS_PER_WINDOW, dice, draw)
+        if not len(plan):
+            continue
+        parts = losses(network, egos, plan, draw, 0.3)
+        loss = sum(WEIGHTS[key] * value for key, value in parts.items())
+        optimiser.zero_grad()
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)
+        optimiser.step()
+        batches, samples, counted = batches + 1, samples + len(plan), counted + 1
+        for key, value in parts.items():
+            running[key] = running.get(key, 0.0) + value.item()
+        keep = min(AVERAGING, 1 - 1 / (batches / 10 + 1))
+        with torch.no_grad():
+            for name, value in network.state_dict().items():
+                average[name].lerp_(value, 1 - keep)
+
+
+if __name__ == "__main__":
+    main()
