@@ -24,7 +24,7 @@ import torch
 
 import export
 import shards
-from network import FRAME_S, FRAMES, NOW, SECONDS
+from network import FRAME_S, FRAMES, NOW, SECONDS, has_bf16, precision
 from prior import noise_scales
 
 FUTURE = torch.arange(FRAMES) > NOW
@@ -54,7 +54,7 @@ def schedule(name, steps=None):
 
 
 @torch.no_grad()
-def sample(network, scene, levels, goal=None, temperature=1.0, generator=None):
+def sample(network, scene, levels, goal=None, temperature=1.0, generator=None, bf16=False):
     """Denoises a scene; history and goal tokens [N, T] stay as they are. Returns states [N, T, 6] in agents' frames."""
     scale, count = network.prior.scale, len(scene.valid)
     clean = scene.residual / scale
@@ -62,7 +62,7 @@ def sample(network, scene, levels, goal=None, temperature=1.0, generator=None):
     x = torch.where(known[..., None], clean, temperature * torch.randn(count, FRAMES, 6, generator=generator))
     for now, then in zip(levels[:-1], levels[1:]):
         level, lower = (torch.where(known, 0.0, k[None].expand(count, -1)) for k in (now, then))
-        with torch.autocast("cpu", dtype=torch.bfloat16):
+        with precision("cpu", bf16):
             predicted, mean, spread = network(x, level, scene)
         estimate = (mean + spread * predicted.float()).clamp(-8, 8)
         (a, s), (a_next, s_next) = ([q[..., None] for q in noise_scales(k)] for k in (level, lower))
@@ -282,6 +282,7 @@ def named_scenes(shard):
 
 def methods(options):
     """(task, name, method, has samples) of everything asked for."""
+    bf16 = options.bf16 == "on" or options.bf16 == "auto" and has_bf16("cpu")
     yield "goal", "log", lambda scene, goal: log(scene)
     yield "goal", "constant velocity", lambda scene, goal: constant_velocity(scene)
     yield "goal", "Hermite to goal", lambda scene, goal: hermite(scene)
@@ -291,10 +292,10 @@ def methods(options):
         yield "goal", f"{path.stem}: prior alone", lambda scene, goal: prior_alone(network.prior, scene, goal)
         for name in options.schedules.split(","):
             levels = schedule(name, options.steps)
-            yield "goal", f"{path.stem}: {name} T0.5", lambda scene, goal: sample(network, scene, levels, goal, 0.5, generator)
+            yield "goal", f"{path.stem}: {name} T0.5", lambda scene, goal: sample(network, scene, levels, goal, 0.5, generator, bf16)
         levels = schedule("full", options.steps)
         if options.free:
-            draw = lambda scene, n, t: [sample(network, scene, levels, None, t, generator) for _ in range(n)]
+            draw = lambda scene, n, t: [sample(network, scene, levels, None, t, generator, bf16) for _ in range(n)]
             yield "free", f"{path.stem}: full T1 x{options.free}", lambda scene, goal: draw(scene, options.free, 1.0)
             yield "free", f"{path.stem}: full T0.7 x2", lambda scene, goal: draw(scene, 2, 0.7)
 
@@ -312,6 +313,7 @@ def main():
     parser.add_argument("--every", type=int, default=1)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--bf16", choices=("auto", "on", "off"), default="auto", help="auto: where the processor computes in it")
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
     torch.set_num_threads(options.threads)

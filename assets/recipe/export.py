@@ -91,7 +91,7 @@ def main():
     parser.add_argument("--fixture", type=Path)
     parser.add_argument("--shards", type=Path)
     options = parser.parse_args()
-    state = torch.load(options.checkpoint, weights_only=False)
+    state = torch.load(options.checkpoint, map_location="cpu", weights_only=False)
     save_weights(options.weights, state["average"], Prior(**state["prior"]), state["config"], state["about"])
     if options.fixture:
         save_fixture(options.fixture, load_network(options.weights), Windows(options.shards))

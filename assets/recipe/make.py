@@ -1,6 +1,6 @@
 """From nothing to weights: environment, street networks, simulated corpus, training, evaluation, export.
 
-    python make.py --work WORK [--networks DIR] [--minutes 120] [--windows 9000] [--seeds 1,2] [--from weights.safetensors]
+    python make.py --work WORK [--networks DIR] [--minutes 120] [--windows 9000] [--seeds 1,2] [--device cuda] [--from weights.safetensors]
 
 Every stage leaves its result in WORK and is skipped when that is there, so a stopped run goes on where it was.
 """
@@ -35,6 +35,7 @@ def main():
     parser.add_argument("--windows", default="9000", help="per network and seed")
     parser.add_argument("--seeds", default="1,2")
     parser.add_argument("--threads", default="2")
+    parser.add_argument("--device", default="cpu", help="cpu or cuda, for the training")
     parser.add_argument("--from", dest="source", type=Path, help="start from these weights")
     parser.add_argument("--inside", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args()
@@ -61,7 +62,7 @@ def main():
     run("corpus.py", "--networks", networks, "--out", shards, "--scratch", work / "simulated", "--seeds", options.seeds, "--windows", options.windows)
     start = ["--from", options.source] if options.source else []
     train = ["--shards", shards / "train", "--valid", shards / "valid", "--run", training, "--minutes", options.minutes]
-    run("train.py", *train, "--threads", options.threads, *start)
+    run("train.py", *train, "--threads", options.threads, "--device", options.device, *start)
     weights.mkdir(exist_ok=True)
     final = weights / "denoiser.safetensors"
     run("export.py", training / "checkpoint.pt", final, "--fixture", weights / "fixture.safetensors", "--shards", shards / "valid")

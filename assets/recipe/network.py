@@ -24,6 +24,18 @@ FAR = -1e4  # added to the logits of what may not be attended to
 SECONDS = (torch.arange(FRAMES) - NOW) * FRAME_S
 
 
+def has_bf16(device):
+    """Whether products in bf16 are computed as such on `device` ("cpu" or "cuda"), not emulated."""
+    if device == "cuda":
+        return torch.cuda.is_bf16_supported(including_emulation=False)
+    return torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
+
+
+def precision(device, bf16):
+    """Context in which matrix products run in bf16, or in f32 where `bf16` is false."""
+    return torch.autocast(device, dtype=torch.bfloat16, enabled=bf16)
+
+
 def rotate(v, cos, sin):
     """Turns vectors [..., 2] by the angle given as cosine and sine, shape [...]."""
     return torch.stack([v[..., 0] * cos - v[..., 1] * sin, v[..., 0] * sin + v[..., 1] * cos], -1)
@@ -82,6 +94,13 @@ class Scene:
         signal = lane_signal[row, near][..., list(SIGNAL_FRAMES)]
         extra = torch.stack([lane_speed[row, near] / 30, lane_junction[row, near].float()], -1)
         self.near_lane_extra = torch.cat([extra, signal], -1)  # [N, K, 5]
+
+    def to(self, device):
+        """Moves everything to a device, in place."""
+        for name, value in vars(self).items():
+            if isinstance(value, torch.Tensor):
+                setattr(self, name, value.to(device))
+        return self
 
     def pad(self, packed):
         """[N, ...] -> [B, A, ...], zeros where no agent is."""
@@ -163,11 +182,14 @@ class Layer(nn.Module):
 
 
 class Denoiser(nn.Module):
-    """Predicts F; the clean scene is posterior mean + posterior standard deviation * F."""
+    """Predicts F; the clean scene is posterior mean + posterior standard deviation * F.
+
+    `config["without"]`, for ablations, may name "map" (no lane is seen) and "prior" (mean 0, standard deviation 1).
+    """
 
     def __init__(self, config, prior):
         super().__init__()
-        self.config, self.prior = config, prior
+        self.config, self.prior, self.without = config, prior, set(config.get("without", ()))
         width, self.features = config["width"], config["feature_version"]
         inputs, lane_inputs = (49, 41) if self.features == 1 else (56, 46)
         self.inp, self.te = nn.Linear(inputs, width), nn.Parameter(torch.randn(FRAMES, width) * 0.02)
@@ -193,7 +215,8 @@ class Denoiser(nn.Module):
             features.append(scene.near_lane_extra)
         tokens = self.lane(torch.cat(features, -1))
         tokens = torch.cat([tokens, self.null.to(tokens.dtype).expand(len(tokens), 1, -1)], 1)
-        real = functional.pad(scene.near_lane_valid, (0, 1), value=True)
+        seen = scene.near_lane_valid & ("map" not in self.without)
+        real = functional.pad(seen, (0, 1), value=True)
         return tokens, torch.where(real, 0.0, FAR)[:, None, None]
 
     def lane_points(self, scene, position, heading):
@@ -206,15 +229,17 @@ class Denoiser(nn.Module):
         cost = torch.cdist(p, scene.point) + 1.5 * (1 - facing @ scene.point_direction.transpose(1, 2))
         cost = cost + (~scene.point_valid)[:, None] * 1e4
         index = cost.topk(NEAREST_POINTS, dim=-1, largest=False).indices
-        row = torch.arange(batch)[:, None, None]
+        row = torch.arange(batch, device=p.device)[:, None, None]
         cos, sin = facing[..., None, 0], facing[..., None, 1]
         offset = rotate(scene.point[row, index] - p[:, :, None], cos, -sin)
         along = rotate(scene.point_direction[row, index], cos, -sin)
         gap = offset.norm(dim=-1, keepdim=True)
         features = torch.cat([torch.asinh(offset), along * torch.exp(-gap / 6), torch.exp(-gap / 3)], -1).flatten(2)
         lane = index // (scene.point.shape[1] // scene.lane_signal.shape[1])
-        frame = torch.arange(FRAMES).repeat(agents)[None, :, None]
+        frame = torch.arange(FRAMES, device=p.device).repeat(agents)[None, :, None]
         signal = scene.lane_signal[row, lane, frame]
+        if "map" in self.without:
+            features, signal = 0 * features, 0 * signal
         unpack = lambda x: x.view(batch, agents, FRAMES, -1)[scene.batch, scene.agent]
         return unpack(features), unpack(signal)
 
@@ -239,6 +264,8 @@ class Denoiser(nn.Module):
         with torch.no_grad():
             bins = self.prior.bins(scene.type, scene.speed, scene.travel)
             mean, spread = self.prior.posterior(noisy, level, scene.valid, bins)
+            if "prior" in self.without:
+                mean, spread = torch.zeros_like(mean), torch.ones_like(spread)
             spread = spread.clamp(min=3e-3)
             surprise = (noisy - signal * mean) / torch.sqrt(noise**2 + (signal * spread) ** 2 + 1e-6)
             state = scene.state(mean.clamp(-8, 8), self.prior.scale)
@@ -262,7 +289,7 @@ class Denoiser(nn.Module):
         """The inputs of a token in order: 49 of feature version 1, then 7 of version 2."""
         place, speed = state[..., :2], scene.speed
         agent = [scene.size[:, 0] / 5, scene.size[:, 1] / 2, speed / 10, torch.tanh(speed), 0 * speed]
-        current = torch.tensor([0.0, 0.0, 1.0, 0.0]).expand(len(speed), 4)
+        current = speed.new_tensor([0.0, 0.0, 1.0, 0.0]).expand(len(speed), 4)
         per_frame = lambda x: x[:, None].expand(-1, FRAMES, -1)
         features = [
             surprise.clamp(-5, 5),  # 6
@@ -287,5 +314,5 @@ class Denoiser(nn.Module):
         noisy = (keep * clean + add * noise) * scene.valid[..., None]
         predicted, mean, spread = self(noisy, level, scene)
         target = ((clean - mean) / spread).clamp(-6, 6)
-        weight = (scene.valid & (level > 0)).float()[..., None] * torch.tensor(CHANNEL_WEIGHT)
+        weight = (scene.valid & (level > 0)).float()[..., None] * clean.new_tensor(CHANNEL_WEIGHT)
         return ((predicted - target) ** 2 * weight).sum() / weight.sum()

@@ -7,7 +7,7 @@ and standard deviation of all tokens are one linear solve (a Wiener filter). His
 with other observation variances; the network only learns what the Gaussian cannot say.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import torch
 
@@ -64,6 +64,10 @@ class Prior:
     edges: torch.Tensor
     first_bin: torch.Tensor
 
+    def to(self, device):
+        """A copy on a device."""
+        return Prior(*(getattr(self, field.name).to(device) for field in fields(self)))
+
     def bins(self, agent_type, speed, travel):
         """Bin [N] from type (1 vehicle, 2 pedestrian, 3 cyclist), current speed and farthest past displacement."""
         if len(self.edges) == 1:
@@ -82,7 +86,7 @@ class Prior:
         signal = signal.clamp(min=1e-3)
         variance = ((noise / signal) ** 2).clamp(1e-4, 1e6)
         variance = torch.where(valid, variance, torch.full_like(variance, 1e6))
-        floor = ((torch.tensor(OBSERVATION_NOISE) / self.scale) ** 2).clamp(1e-4, 0.5).double()
+        floor = ((self.scale.new_tensor(OBSERVATION_NOISE) / self.scale) ** 2).clamp(1e-4, 0.5).double()
         variance = to_blocks(variance[..., None] + floor)
         observed = to_blocks(noisy.double() / signal[..., None])
         mean, covariance = self.mean[bins], self.covariance[bins]

@@ -163,10 +163,15 @@ def scene_of(rows, nearest_lanes=20):
     )
 
 
-def noise_levels(scene):
-    """Training levels [N, T]: a mixture of schedules, clean histories, goals and fully independent tokens."""
+def noise_levels(scene, one_per_scene=False):
+    """Training levels [N, T]: a mixture of schedules, clean histories, goals and fully independent tokens.
+
+    With `one_per_scene`, for an ablation: clean histories, and one level for the whole future of a scene.
+    """
     count, scenes = len(scene.valid), scene.shape[0]
     per_scene = lambda: torch.rand(scenes)[scene.batch][:, None]
+    if one_per_scene:
+        return per_scene().clamp(min=1 / 64) * (torch.arange(FRAMES) > NOW)
     independent = torch.rand(count, FRAMES)
     progress = ((torch.arange(FRAMES) - NOW).clamp(min=0) / 16.0)[None]
     from_ends = 1 - (2 * progress - 1).abs()

@@ -2,10 +2,12 @@
 
     python train.py --shards SHARDS/train --valid SHARDS/valid --run RUN [--from weights.safetensors]
                     [--minutes 60 | --samples 200000] [--batch 24] [--rate 1e-3] [--threads 2]
+                    [--device cpu|cuda] [--bf16 auto|on|off] [--without map|prior ...] [--noise token|scene]
 
 A run folder holds checkpoint.pt (everything needed to go on), best.pt, and metrics.jsonl (one line per validation).
 Starting again with the same --run continues. --from takes weights of either feature version: tensors are copied, new
 input columns start at zero; with --keep-prior the prior comes along (fine-tuning), otherwise it is fitted anew.
+--without and --noise scene are for ablations: no map, no analytic prior, one noise level per scene.
 """
 
 import argparse
@@ -21,7 +23,7 @@ import torch
 import export
 import prior as priors
 import shards
-from network import FRAMES, Denoiser
+from network import FRAMES, Denoiser, has_bf16, precision
 
 CONFIG = {"feature_version": 2, "width": 128, "heads": 4, "hidden": 384, "layers": 3, "nearest_lanes": 20}
 VALIDATE_EVERY_S = 300.0
@@ -56,23 +58,24 @@ def start_from(network, tensors):
 class Validation:
     """A fixed set of windows with fixed noise, per held-out network."""
 
-    def __init__(self, folder, config, per_shard=64):
+    def __init__(self, folder, config, device, bf16, per_shard=64):
         windows = shards.Windows(folder)
-        self.parts = {}
+        self.parts, self.device, self.bf16 = {}, device, bf16
         before = torch.get_rng_state()
         torch.manual_seed(77)
         for name, end in zip(windows.names, windows.ends):
             count = windows.shards[name].count
             rows = windows.rows(np.random.default_rng(5).permutation(count)[:per_shard] + end - count)
             scene = shards.scene_of(rows, config["nearest_lanes"])
-            self.parts[name.split("-")[0]] = (scene, shards.noise_levels(scene), torch.randn(len(scene.valid), FRAMES, 6))
+            inputs = (scene, shards.noise_levels(scene), torch.randn(len(scene.valid), FRAMES, 6))
+            self.parts[name.split("-")[0]] = tuple(value.to(device) for value in inputs)
         torch.set_rng_state(before)
 
     def losses(self, network, average):
         """Loss of the averaged weights on each part."""
         now = {k: v.clone() for k, v in network.state_dict().items()}
         network.load_state_dict(average)
-        with torch.no_grad(), torch.autocast("cpu", dtype=torch.bfloat16):
+        with torch.no_grad(), precision(self.device, self.bf16):
             out = {name: round(network.loss(scene, level, noise).item(), 4) for name, (scene, level, noise) in self.parts.items()}
         network.load_state_dict(now)
         return out
@@ -96,7 +99,12 @@ def main():
     parser.add_argument("--rate", type=float, default=1e-3)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
+    parser.add_argument("--bf16", choices=("auto", "on", "off"), default="auto", help="auto: where the device computes in it")
+    parser.add_argument("--without", nargs="*", choices=("map", "prior"), default=[], help="ablation")
+    parser.add_argument("--noise", choices=("token", "scene"), default="token", help="ablation: one level per scene")
     options = parser.parse_args()
+    device, bf16 = options.device, options.bf16 == "on" or options.bf16 == "auto" and has_bf16(options.device)
     if math.isinf(options.minutes) and math.isinf(options.samples):
         parser.error("say how long: --minutes or --samples")
     torch.set_num_threads(options.threads)
@@ -106,28 +114,33 @@ def main():
     checkpoint = options.run / "checkpoint.pt"
     windows = shards.Windows(options.shards)
 
-    state = torch.load(checkpoint, weights_only=False) if checkpoint.exists() else None
+    state = torch.load(checkpoint, map_location="cpu", weights_only=False) if checkpoint.exists() else None
     tensors, prior, config = {}, None, dict(CONFIG)
     if state:
         prior, config = priors.Prior(**state["prior"]), state["config"]
     elif options.source:
         tensors, prior, source = export.load_weights(options.source)
         config |= {key: source[key] for key in ("width", "heads", "hidden", "layers")}
+    if options.without and not state:
+        config["without"] = options.without
     if not state and not (options.keep_prior and prior):
         prior = fit_prior(windows, dice, config, scale=prior.scale if prior else None)
     network = Denoiser(config, prior)
     start_from(network, tensors)
+    network.to(device).prior = prior.to(device)
     optimiser = torch.optim.AdamW(network.parameters(), lr=options.rate, weight_decay=0.01, betas=(0.9, 0.98))
     average = {name: value.clone() for name, value in network.state_dict().items()}
     batches, elapsed, best = 0, 0.0, math.inf
     if state:
         network.load_state_dict(state["network"])
         optimiser.load_state_dict(state["optimiser"])
-        average, batches, elapsed, best = state["average"], state["batches"], state["elapsed"], state["best"]
+        average = {name: value.to(device) for name, value in state["average"].items()}
+        batches, elapsed, best = state["batches"], state["elapsed"], state["best"]
         torch.set_rng_state(state["torch_random"])
         dice.bit_generator.state = state["numpy_random"]
-    validation = Validation(options.valid, config)
-    print(f"{sum(p.numel() for p in network.parameters())} parameters, {len(windows)} windows, batch {batches}", flush=True)
+    validation = Validation(options.valid, config, device, bf16)
+    size = sum(p.numel() for p in network.parameters())
+    print(f"{size} parameters, {len(windows)} windows, batch {batches}, {device} {'bf16' if bf16 else 'f32'}", flush=True)
 
     since, running, counted, next_check = time.monotonic(), 0.0, 0, elapsed
     while True:
@@ -144,6 +157,7 @@ def main():
             running, counted, next_check = 0.0, 0, now + VALIDATE_EVERY_S
             about = {"samples": batches * options.batch, "windows": len(windows), "shards": " ".join(windows.names)}
             about |= {"seed": options.seed, "started_from": options.source.name if options.source else "nothing"}
+            about |= {"noise": options.noise, "precision": "bf16" if bf16 else "f32"}
             state = {"network": network.state_dict(), "average": average, "optimiser": optimiser.state_dict()}
             state |= {"prior": asdict(prior), "config": config, "about": about, "batches": batches, "elapsed": now}
             state |= {"best": min(best, total), "torch_random": torch.get_rng_state(), "numpy_random": dice.bit_generator.state}
@@ -161,9 +175,9 @@ def main():
             shards.trim(rows, FEW_AGENTS)
         shards.augment(rows, dice)
         scene = shards.scene_of(rows, config["nearest_lanes"])
-        level, noise = shards.noise_levels(scene), torch.randn(len(scene.valid), FRAMES, 6)
-        with torch.autocast("cpu", dtype=torch.bfloat16):
-            loss = network.loss(scene, level, noise)
+        level, noise = shards.noise_levels(scene, options.noise == "scene"), torch.randn(len(scene.valid), FRAMES, 6)
+        with precision(device, bf16):
+            loss = network.loss(scene.to(device), level.to(device), noise.to(device))
         optimiser.zero_grad()
         loss.backward()
         torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)
