@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use super::interpolate::{between, heading_between, yaw_rates};
+use super::interpolate::{at_time, between, heading_between, yaw_rates};
 use super::{DT_S, NOW, T, Window, token_time_s};
-use crate::scene::{Agent, Scene, State};
+use crate::scene::{Agent, Scene, Signal, State, Track};
 
 /// The scene with the futures of the window's `generated` rows replaced by `tokens` ([A, T], scene frame, as from
 /// [`Window::states`]; tokens up to the present are taken from the window). Frames between tokens follow
@@ -54,18 +54,69 @@ pub fn decode(scene: &Scene, window: &Window, tokens: &[State]) -> Scene {
     next
 }
 
+/// States `step_s` apart along states [`DT_S`] apart, from the first to the last, as [`decode`] writes them between
+/// tokens: positions on the cubic through both positions and velocities, headings turning smoothly.
+pub fn between_tokens(tokens: &[State], step_s: f64) -> Vec<State> {
+    let headings: Vec<f64> = tokens.iter().map(|state| state.heading).collect();
+    let rates = yaw_rates(&headings, DT_S);
+    let span_s = tokens.len().saturating_sub(1) as f64 * DT_S;
+    let count = (span_s / step_s + 1e-6).floor() as usize;
+    let valid = vec![true; tokens.len().max(T)];
+    (0..=count)
+        .filter_map(|index| sample(tokens, &rates, &valid, index as f64 * step_s / DT_S))
+        .collect()
+}
+
+/// The scene with its frames `dt_s` apart instead, from its first to its last moment; unchanged if they are already.
+/// Between recorded frames states follow the cubic through both positions and velocities; the present moves to the
+/// nearest new frame, signals to what they showed last.
+pub fn resampled(scene: &Scene, dt_s: f64) -> Scene {
+    if (scene.dt_s - dt_s).abs() < 1e-9 {
+        return scene.clone();
+    }
+    let frames = (scene.duration_s() / dt_s + 1e-6).floor() as usize + 1;
+    let track = |old: &Track| {
+        let states = (0..frames).map(|frame| {
+            let state = at_time(old, frame as f64 * dt_s, scene.dt_s);
+            state.map(|state| state.quantised())
+        });
+        Track::new(states.collect())
+    };
+    let mut next = scene.clone();
+    for agent in &mut next.agents {
+        *agent = Arc::new(Agent {
+            track: track(&agent.track),
+            ..Agent::clone(agent)
+        });
+    }
+    for old in next.log.values_mut() {
+        *old = track(old);
+    }
+    let signals = scene.signals.iter().map(|signal| Signal {
+        states: (0..frames)
+            .map(|frame| signal.at((frame as f64 * dt_s / scene.dt_s + 1e-6) as usize))
+            .collect(),
+        ..signal.clone()
+    });
+    next.signals = Arc::new(signals.collect());
+    next.dt_s = dt_s;
+    next.frames = frames;
+    next.now = ((scene.now_s() / dt_s).round() as usize).min(frames - 1);
+    next
+}
+
 /// The state `at` tokens (with fraction) after token 0.
 fn sample(path: &[State], rates: &[f64], valid: &[bool], at: f64) -> Option<State> {
     let below = (at + 1e-6).floor();
     let fraction = at - below;
     let below = below as usize;
-    if below >= T || !valid[below] {
+    if below >= path.len() || !valid[below] {
         return None;
     }
     if fraction.abs() <= 1e-6 {
         return Some(path[below]);
     }
-    if below + 1 >= T || !valid[below + 1] {
+    if below + 1 >= path.len() || !valid[below + 1] {
         return None;
     }
     let [from, to] = [&path[below], &path[below + 1]];
@@ -81,7 +132,7 @@ mod tests {
     use super::*;
     use crate::codec::Options;
     use crate::geometry::{Pose, angle_between};
-    use crate::scene::{AgentKind, Control, Track};
+    use crate::scene::{AgentKind, Control};
 
     /// An agent that brakes gently along a bend, at any frame rate.
     fn bend(dt_s: f64, seconds: f64) -> Scene {
@@ -146,6 +197,32 @@ mod tests {
             if frame % 5 == 0 {
                 assert_eq!(a, b);
             }
+        }
+    }
+
+    #[test]
+    fn a_scene_at_another_rate_follows_the_same_bend() {
+        // 4 Hz to 10 Hz: the cubic's error as above at h = 0.25 s, 0.25⁴/384 · 10⁴/64000 = 2e-6 m, and the grid
+        let (slow, fast) = (bend(0.25, 8.0), bend(0.1, 8.0));
+        let scene = resampled(&slow, 0.1);
+        assert_eq!((scene.frames, scene.now), (fast.frames, fast.now));
+        for frame in 0..scene.frames {
+            let [a, b] =
+                [&scene, &fast].map(|scene| scene.agents[0].track.get(frame).copied().unwrap());
+            assert!(a.position.distance(b.position) < 5e-4, "frame {frame}");
+        }
+    }
+
+    #[test]
+    fn tokens_laid_out_at_ten_hertz_are_what_is_written() {
+        let scene = bend(0.1, 10.0);
+        let window = Window::new(&scene, &Options::default());
+        let written = decode(&scene, &window, &window.tokens);
+        let fine = between_tokens(&window.tokens[..T], 0.1);
+        assert_eq!(fine.len(), 101);
+        for (frame, state) in fine.iter().enumerate().skip(21) {
+            let other = written.agents[0].track.get(frame).unwrap();
+            assert!(state.position.distance(other.position) < 1e-4);
         }
     }
 

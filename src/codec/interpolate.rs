@@ -6,7 +6,7 @@ use crate::scene::{State, Track};
 /// The state `fraction` of `duration_s` seconds after `from` on the way to `to`: the position runs on the cubic that
 /// meets both positions and both velocities, the velocity is its derivative, the heading turns evenly along the
 /// shorter arc. Fractions 0 and 1 give `from` and `to` to the bit.
-pub(super) fn between(from: &State, to: &State, fraction: f64, duration_s: f64) -> State {
+pub fn between(from: &State, to: &State, fraction: f64, duration_s: f64) -> State {
     if fraction <= 0.0 {
         return *from;
     }

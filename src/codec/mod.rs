@@ -10,7 +10,8 @@ mod lanes;
 mod normal;
 mod window;
 
-pub use decode::decode;
+pub use decode::{between_tokens, decode, resampled};
+pub use interpolate::between;
 pub use lanes::{LanePiece, PIECE_POINTS};
 pub use normal::{CHANNELS, Scale};
 pub use window::{Options, Row, Window};

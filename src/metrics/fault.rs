@@ -1,11 +1,10 @@
 //! Who is at fault, by the rules of NAVSIM's no-at-fault-collision score (NC).
 
-use crate::geometry::{DVec2, OrientedBox, Pose, angle_between, dvec2};
-use crate::map::Map;
-use crate::scene::{Agent, Fault, Scene, State};
+use crate::geometry::{OrientedBox, Pose, angle_between, dvec2};
+use crate::scene::{Agent, Fault, Scene};
 
+use super::area::Road;
 use super::contact::Contact;
-use super::road::on_drivable_area;
 
 /// Kinds of contact, tested in this order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,8 +45,12 @@ pub fn fault_of(
     let ego_state = ego.track.sample(frame)?;
     let other_state = other.track.sample(frame)?;
     let footprint = ego.footprint(&ego_state);
-    let kind = kind_of(&footprint, &ego_state, &other_state, other);
-    let astray = kind == ContactKind::Side && straddles_or_leaves(&scene.map, &footprint);
+    let speeds = [ego_state.speed(), other_state.speed()];
+    let kind = contact_kind(&footprint, &other.footprint(&other_state), speeds);
+    let astray = kind == ContactKind::Side
+        && Road::near(&scene.map, footprint.pose.point)
+            .flags(&footprint)
+            .astray();
     let (fault, why) = match kind {
         ContactKind::StoppedEgo => (Fault::Other, "the ego stands"),
         ContactKind::StoppedTrack => (Fault::Ego, "the other stands"),
@@ -74,55 +77,32 @@ pub fn fault_of(
     })
 }
 
-fn kind_of(ego: &OrientedBox, ego_state: &State, state: &State, other: &Agent) -> ContactKind {
+/// The kind of a contact between the boxes of the ego and of another; `speeds` of both, m/s.
+pub fn contact_kind(
+    ego: &OrientedBox,
+    other: &OrientedBox,
+    [ego_speed, other_speed]: [f64; 2],
+) -> ContactKind {
     const STANDS: f64 = 0.05;
-    if ego_state.speed() <= STANDS {
+    if ego_speed <= STANDS {
         return ContactKind::StoppedEgo;
     }
-    if state.speed() <= STANDS {
+    if other_speed <= STANDS {
         return ContactKind::StoppedTrack;
     }
-    let towards = (state.position - ego_state.position).to_angle();
-    if angle_between(ego_state.heading, towards).abs().to_degrees() > 150.0 {
+    let towards = (other.pose.point - ego.pose.point).to_angle();
+    if angle_between(ego.pose.heading, towards).abs().to_degrees() > 150.0 {
         return ContactKind::Rear;
     }
     let front = Pose::new(
         ego.pose.outer_from_local(dvec2(ego.length / 2.0, 0.0)),
         ego.pose.heading,
     );
-    if OrientedBox::new(front, 1e-3, ego.width).overlaps(&other.footprint(state)) {
+    if OrientedBox::new(front, 1e-3, ego.width).overlaps(other) {
         ContactKind::Front
     } else {
         ContactKind::Side
     }
-}
-
-/// Whether corners touch several lanes with no lane holding all four, or a corner is on no lane or drivable area.
-/// Lanes are taken as wide as stated, else 3.5 m; without any lane near, nothing is held against the ego.
-fn straddles_or_leaves(map: &Map, footprint: &OrientedBox) -> bool {
-    let holders = |corner: DVec2| -> Vec<usize> {
-        map.lanes_near(corner, 3.0)
-            .into_iter()
-            .filter(|hit| {
-                let lane = &map.lanes()[hit.lane];
-                lane.carries_vehicles() && hit.offset.abs() <= lane.width_or_default() / 2.0 + 0.1
-            })
-            .map(|hit| hit.lane)
-            .collect()
-    };
-    if map.lanes_near(footprint.pose.point, 10.0).is_empty() {
-        return false;
-    }
-    let corners = footprint.corners();
-    let held = corners.map(holders);
-    let single = held[0]
-        .iter()
-        .any(|lane| held.iter().all(|lanes| lanes.contains(lane)));
-    let outside = corners
-        .iter()
-        .zip(&held)
-        .any(|(&corner, lanes)| lanes.is_empty() && !on_drivable_area(map, corner));
-    !single && (outside || held.iter().any(|lanes| !lanes.is_empty()))
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@
 //! caused it when. Definitions follow "Decoupled Diffusion Sparks Adaptive Scene Generation" (arXiv 2504.10485,
 //! App. D.1) unless a measure names another source.
 
+mod area;
 mod comfort;
 mod contact;
 mod displacement;
@@ -18,11 +19,12 @@ mod realism;
 mod road;
 mod standing;
 
+pub use area::{AreaFlags, Road};
 pub use comfort::{Instability, instability};
 pub use contact::{Contact, contacts, first_contact, struck};
 pub use displacement::{AgentDisplacement, displacements, joint_min_ade, marginal_min_ade};
 pub use explain::{Evidence, Explained, explain, logged};
-pub use fault::{ContactKind, FaultFinding, fault_of};
+pub use fault::{ContactKind, FaultFinding, contact_kind, fault_of};
 pub use goal::{GoalMiss, goal_misses};
 pub use grid::{Grid, Part, Row, Samples};
 pub use interval::{Interval, Ratio, bootstrap};
