@@ -1,4 +1,4 @@
-//! The eight scenes that come with the program, made by the traffic world.
+//! The nine scenes that come with the program, made by the traffic world.
 //!
 //! Each is 12 s at 10 Hz with the present at 2 s and the ego marked. [`bundled`] builds them anew; the files in
 //! `scenes/` hold the same and are part of the program as [`BUNDLED`].
@@ -17,7 +17,7 @@ use crate::rng::Seed;
 use crate::scene::Scene;
 
 /// File stem and text of each bundled scene; the first is the one to open at the start.
-pub const BUNDLED: [(&str, &str); 8] = [
+pub const BUNDLED: [(&str, &str); 9] = [
     ("left-turn", include_str!("../../scenes/left-turn.json")),
     ("merge", include_str!("../../scenes/merge.json")),
     ("cut-in", include_str!("../../scenes/cut-in.json")),
@@ -26,13 +26,14 @@ pub const BUNDLED: [(&str, &str); 8] = [
     ("dense-queue", include_str!("../../scenes/dense-queue.json")),
     ("parked-cars", include_str!("../../scenes/parked-cars.json")),
     ("empty-road", include_str!("../../scenes/empty-road.json")),
+    ("detour", include_str!("../../scenes/detour.json")),
 ];
 
 type Maker = fn() -> Option<Scene>;
 
 /// Builds the bundled scenes: file stem and scene, in the order of [`BUNDLED`].
 pub fn bundled() -> Vec<(&'static str, Scene)> {
-    let makers: [(&str, Maker); 8] = [
+    let makers: [(&str, Maker); 9] = [
         ("left-turn", left_turn),
         ("merge", merge),
         ("cut-in", cut_in),
@@ -41,6 +42,7 @@ pub fn bundled() -> Vec<(&'static str, Scene)> {
         ("dense-queue", dense_queue),
         ("parked-cars", parked_cars),
         ("empty-road", empty_road),
+        ("detour", super::detour::detour),
     ];
     makers
         .into_iter()

@@ -8,6 +8,7 @@ mod bicycle;
 mod build;
 mod bundled;
 mod curve;
+mod detour;
 mod driver;
 mod idm;
 mod junction;
