@@ -16,6 +16,8 @@ mod demonstration;
 mod eval;
 mod generate;
 mod info;
+mod plan;
+mod planning;
 mod render;
 mod schema;
 mod simulate;
@@ -50,6 +52,8 @@ enum Command {
     Generate(generate::Arguments),
     /// Show what a file or folder holds: agents, duration, lanes, problems.
     Info(info::Arguments),
+    /// Show the ego's futures, their scores, and which one it takes.
+    Plan(plan::Arguments),
     /// Draw a scene into a picture or a clip, without a window.
     Render(render::Arguments),
     /// Print the JSON Schema of the scene file.
@@ -69,6 +73,7 @@ pub fn main() -> ExitCode {
         Some(Command::Eval(arguments)) => eval::run(&arguments),
         Some(Command::Generate(arguments)) => generate::run(&arguments),
         Some(Command::Info(arguments)) => info::run(&arguments),
+        Some(Command::Plan(arguments)) => plan::run(&arguments),
         Some(Command::Render(arguments)) => render::run(&arguments),
         Some(Command::Schema(arguments)) => schema::run(&arguments),
         Some(Command::Simulate(arguments)) => simulate::run(&arguments),

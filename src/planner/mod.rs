@@ -1,14 +1,30 @@
 //! The ego's answer to a scene: several futures with probabilities, scored, one chosen.
 //!
 //! A [`Propose`] looks at a [`Window`](crate::codec::Window) up to the present and proposes [`Mode`]s; what it knows
-//! of the future it may not use. The networks behind `Propose` live in `model`; here are the plain proposers
-//! they are held against, the scores, and the choice.
+//! of the future it may not use. [`plan`] hands it only what can be [`foreseen`], tracks each mode on a bicycle,
+//! scores it and chooses; [`outcome`] scores the same paths by what then happens. The networks behind `Propose` live in `model`; here are the plain planners they are held against.
 
+mod foresee;
+mod json;
+mod plain;
+mod plan;
+mod profile;
 mod propose;
+mod score;
+mod track;
 
+pub use foresee::{Other, foreseen, others};
+pub use json::{mode_json, plan_json};
+pub use plain::{ConstantVelocity, hermite_to, planned};
+pub use plan::{PROBABILITY_POWER, Plan, PlannedMode, outcome, plan, plan_of};
 pub use propose::{
     Decoder, Mode, PlanSettings, Planned, Propose, ProposeError, ProposeStep, Stage,
 };
+pub use score::{
+    ComfortLimit, SCORED_S, Scores, Stage as ScoreStage, Term, TermKind, VARIANT, comfort_excess,
+    metres_along_lanes,
+};
+pub use track::{STEP_S, TrackedState, Tracker, body_at_present, path_of, states_of, track};
 
 /// Points of a plan: every half second up to 8 s.
 pub const POINTS: usize = 16;

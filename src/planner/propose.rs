@@ -93,6 +93,11 @@ impl Decoder {
         }
     }
 
+    /// Whether it needs no network.
+    pub fn is_plain(self) -> bool {
+        matches!(self, Self::ConstantVelocity | Self::Idm)
+    }
+
     /// The decoder called `key`.
     pub fn from_key(key: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|decoder| decoder.key() == key)
@@ -252,6 +257,12 @@ pub enum ProposeError {
     /// The proposer does not know this decoder.
     #[error("this proposer has no decoder \"{0}\"")]
     Decoder(&'static str),
+    /// The decoder is a network's, and there is none.
+    #[error(
+        "decoder \"{0}\" is a network's, and this program holds no planner weights yet; \
+         idm and constant-velocity need none"
+    )]
+    NoWeights(&'static str),
     /// The network returned a number that is not finite, or failed otherwise.
     #[error("the planner's network failed: {0}")]
     Network(String),

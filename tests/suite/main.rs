@@ -1,5 +1,5 @@
 //! The outside view, one binary: cases made and checked (`cases`), who may use whom (`layers`), real files (`importers`), shaders and pictures
-//! (`shaders`, `pictures`), the command line (`commands`), the window (`window`).
+//! (`shaders`, `pictures`), the command line (`commands`), the planner (`plan`), the window (`window`).
 #![expect(
     clippy::unwrap_used,
     clippy::panic,
@@ -14,6 +14,7 @@ mod importers;
 mod importers_xml;
 mod layers;
 mod pictures;
+mod plan;
 mod planner;
 mod reference;
 mod shaders;

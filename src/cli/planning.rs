@@ -1,0 +1,57 @@
+//! What commands with a planner share: its arguments, and where its network comes from.
+
+use crate::planner::{Decoder, PlanSettings, Propose};
+use crate::rng::Seed;
+
+/// Which planner, and how it makes its modes.
+#[derive(clap::Args, Clone)]
+pub(super) struct PlannerArguments {
+    /// How futures are made.
+    #[arg(long, value_parser = decoder, default_value = "ar-diffusion",
+          value_name = "ar|diffusion|anchors|ar-diffusion|regression|idm|constant-velocity",
+          visible_alias = "planner")]
+    decoder: Decoder,
+    /// Number of modes.
+    #[arg(long, default_value_t = 6)]
+    modes: usize,
+    /// Seed of the modes.
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// Of the token distribution: 1 leaves it, towards 0 the likeliest token wins.
+    #[arg(long, default_value_t = PlanSettings::default().temperature)]
+    temperature: f64,
+    /// Denoising steps of a refinement.
+    #[arg(long, default_value_t = PlanSettings::default().refine_steps)]
+    refine_steps: usize,
+}
+
+fn decoder(text: &str) -> Result<Decoder, String> {
+    let known = || Decoder::ALL.map(Decoder::key).join(", ");
+    Decoder::from_key(text).ok_or_else(|| format!("there is {}", known()))
+}
+
+impl PlannerArguments {
+    pub(super) fn settings(&self) -> PlanSettings {
+        PlanSettings {
+            decoder: self.decoder,
+            modes: self.modes,
+            seed: Seed(self.seed),
+            temperature: self.temperature,
+            refine_steps: self.refine_steps,
+            ..PlanSettings::default()
+        }
+    }
+}
+
+/// The planner's network: the one place where it is made. `None` while no weights come with the program; the decoders
+/// that need one then say so.
+///
+/// # Errors
+/// If the weights cannot be read.
+#[expect(
+    clippy::unnecessary_wraps,
+    reason = "reading weights can fail, and callers are written for that"
+)]
+pub(super) fn network() -> anyhow::Result<Option<Box<dyn Propose>>> {
+    Ok(None)
+}

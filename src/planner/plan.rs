@@ -1,0 +1,295 @@
+//! From a scene to the ego's plan: modes, the paths a vehicle makes of them, scores, the choice and its reason.
+
+use std::ops::ControlFlow;
+
+use super::foresee::{foreseen, others};
+use super::plain::{ConstantVelocity, ego_of, lane_follower};
+use super::score::{SCORED_S, Scores, Stage, TermKind};
+use super::track::{TrackedState, body_at_present, path_of, track};
+use super::{Decoder, Mode, PlanSettings, Propose, ProposeError, ProposeStep};
+use crate::codec::{Options, Window};
+use crate::scene::{Agent, AgentId, Scene, State};
+use crate::sim::Bicycle;
+
+/// A mode's worth is its score times its probability to this power: of two modes of equal score the likelier wins, and
+/// a mode 16 times as likely makes up for half the score.
+pub const PROBABILITY_POWER: f64 = 0.25;
+/// What a second without harm adds to the score of a mode in which harm comes: of bad modes the latest is the best.
+const CLEAR_WEIGHT: f64 = 1e-3;
+
+/// A mode with what became of it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct PlannedMode {
+    /// As proposed.
+    pub mode: Mode,
+    /// The proposal at 10 Hz from the present on, 81 states.
+    pub path: Vec<State>,
+    /// As the ego would drive it, 81 states.
+    pub tracked: Vec<TrackedState>,
+    /// Mean distance between the two, m: the kinematic consistency of the proposal.
+    pub gap_m: f64,
+    /// By what can be foreseen: others at constant velocity.
+    pub scores: Scores,
+    /// What the choice goes by: (score + 0.001 · seconds without harm) · probability^¼.
+    pub worth: f64,
+}
+
+/// The ego's plan at a scene's present.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Plan {
+    /// Whose plan.
+    pub ego: AgentId,
+    /// Scene time of the present, s.
+    pub now_s: f64,
+    /// How the modes were made.
+    pub settings: PlanSettings,
+    /// SHA-256 of the weights, or a name in angle brackets.
+    pub identity: String,
+    /// Likeliest first; at least one.
+    pub modes: Vec<PlannedMode>,
+    /// Position of the chosen mode.
+    pub chosen: usize,
+    /// Why it was chosen, in sentences with the numbers.
+    pub reason: String,
+    /// The IDM lane follower's path, which progress is measured against.
+    pub reference: Vec<TrackedState>,
+}
+
+impl Plan {
+    /// The chosen mode.
+    pub fn chosen(&self) -> &PlannedMode {
+        &self.modes[self.chosen]
+    }
+}
+
+/// Plans for the ego of `scene` at its present. Reads nothing later: proposer, scores and choice see what can be
+/// [`foreseen`]. `body` is the ego's vehicle where it is known better than from its track (closed loop). `network`
+/// answers for the decoders that have one. `on_step` sees the modes while they are made and may stop.
+///
+/// # Errors
+/// If there is no ego or it is no vehicle, a setting is out of range, weights are missing, the network fails, or
+/// `on_step` stops.
+pub fn plan(
+    scene: &Scene,
+    body: Option<Bicycle>,
+    network: Option<&dyn Propose>,
+    settings: &PlanSettings,
+    on_step: &mut dyn FnMut(&ProposeStep) -> ControlFlow<()>,
+) -> Result<Plan, ProposeError> {
+    if settings.modes == 0 {
+        return Err(ProposeError::Setting {
+            name: "modes",
+            value: settings.modes.to_string(),
+            allowed: "at least 1",
+        });
+    }
+    let asked = Asked::new(scene, body)?;
+    let (identity, modes) = match settings.decoder {
+        Decoder::ConstantVelocity => {
+            let modes = ConstantVelocity.propose(&asked.window, settings, on_step)?;
+            (ConstantVelocity.identity().to_owned(), modes)
+        }
+        Decoder::Idm => ("<idm>".to_owned(), vec![asked.reference.clone()]),
+        decoder => {
+            let network = network.ok_or(ProposeError::NoWeights(decoder.key()))?;
+            let modes = network.propose(&asked.window, settings, on_step)?;
+            (network.identity().to_owned(), modes)
+        }
+    };
+    asked.answered(identity, modes, settings)
+}
+
+/// The plan that given modes make: tracked, scored, one chosen. For baselines that know the log.
+///
+/// # Errors
+/// If there is no ego or it is no vehicle, or a number of the modes is not finite.
+pub fn plan_of(
+    scene: &Scene,
+    modes: Vec<Mode>,
+    identity: &str,
+    settings: &PlanSettings,
+) -> Result<Plan, ProposeError> {
+    Asked::new(scene, None)?.answered(identity.to_owned(), modes, settings)
+}
+
+/// What a plan starts from.
+struct Asked<'a> {
+    scene: &'a Scene,
+    ego: &'a Agent,
+    body: Bicycle,
+    seen: Scene,
+    window: Window,
+    present: State,
+    reference: Mode,
+}
+
+impl<'a> Asked<'a> {
+    fn new(scene: &'a Scene, body: Option<Bicycle>) -> Result<Self, ProposeError> {
+        let ego: &Agent = scene.ego().ok_or(ProposeError::NoEgo)?;
+        let body = body
+            .or_else(|| body_at_present(scene, ego))
+            .ok_or(ProposeError::NoEgo)?;
+        let seen = foreseen(scene);
+        let window = Window::new(&seen, &Options::default());
+        let present = ego_of(&window)?;
+        let reference = lane_follower(&seen, &ego.id)?;
+        Ok(Self {
+            scene,
+            ego,
+            body,
+            seen,
+            window,
+            present,
+            reference,
+        })
+    }
+
+    fn answered(
+        &self,
+        identity: String,
+        modes: Vec<Mode>,
+        settings: &PlanSettings,
+    ) -> Result<Plan, ProposeError> {
+        check(&modes)?;
+        let others = others(&self.seen, &self.ego.id);
+        let stage = Stage::new(&self.scene.map, self.ego, &others, SCORED_S);
+        let reference = track(&path_of(&self.present, &self.reference), self.body);
+        let driven: Vec<(Vec<State>, Vec<TrackedState>)> = modes
+            .iter()
+            .map(|mode| {
+                let path = path_of(&self.present, mode);
+                let tracked = track(&path, self.body);
+                (path, tracked)
+            })
+            .collect();
+        let paths: Vec<&[TrackedState]> = driven.iter().map(|(_, tracked)| &**tracked).collect();
+        let scores = stage.scores(&paths, &reference);
+        let modes: Vec<PlannedMode> = modes
+            .into_iter()
+            .zip(driven)
+            .zip(scores)
+            .map(|((mode, (path, tracked)), scores)| PlannedMode {
+                gap_m: gap(&path, &tracked),
+                worth: worth(&scores, mode.probability),
+                mode,
+                path,
+                tracked,
+                scores,
+            })
+            .collect();
+        let chosen = best(&modes);
+        Ok(Plan {
+            ego: self.ego.id.clone(),
+            now_s: self.scene.now_s(),
+            settings: settings.clone(),
+            identity,
+            reason: reason(&modes, chosen),
+            chosen,
+            modes,
+            reference,
+        })
+    }
+}
+
+/// The scores of a plan's modes by what happens in `scene`: others as their tracks say, at constant velocity past the
+/// scene's end. Privileged: for judging, never for choosing. `scored_s` seconds of each path count. `None` without
+/// the ego.
+pub fn outcome(scene: &Scene, plan: &Plan, scored_s: f64) -> Option<Vec<Scores>> {
+    let ego: &Agent = scene.agent(&plan.ego)?;
+    let others = others(scene, &plan.ego);
+    let stage = Stage::new(&scene.map, ego, &others, scored_s);
+    let paths: Vec<&[TrackedState]> = plan.modes.iter().map(|mode| &*mode.tracked).collect();
+    Some(stage.scores(&paths, &plan.reference))
+}
+
+fn check(modes: &[Mode]) -> Result<(), ProposeError> {
+    if modes.is_empty() {
+        return Err(ProposeError::Network("it proposed no mode".to_owned()));
+    }
+    for (number, mode) in modes.iter().enumerate() {
+        let finite = mode.probability.is_finite()
+            && mode.points.iter().all(|point| {
+                point.position.is_finite() && point.heading.is_finite() && point.speed.is_finite()
+            });
+        if !finite {
+            return Err(ProposeError::Network(format!(
+                "mode {} holds a number that is not finite",
+                number + 1
+            )));
+        }
+    }
+    Ok(())
+}
+
+/// Mean distance between a path and what was driven, m.
+pub(super) fn gap(path: &[State], tracked: &[TrackedState]) -> f64 {
+    let pairs = path.iter().zip(tracked).skip(1);
+    let sum: f64 = pairs
+        .clone()
+        .map(|(wanted, driven)| wanted.position.distance(driven.state.position))
+        .sum();
+    sum / pairs.count().max(1) as f64
+}
+
+fn worth(scores: &Scores, probability: f64) -> f64 {
+    (scores.total + CLEAR_WEIGHT * scores.clear_s) * probability.max(0.0).powf(PROBABILITY_POWER)
+}
+
+/// The most worthy; of equals the likelier.
+fn best(modes: &[PlannedMode]) -> usize {
+    let mut best = 0;
+    for (index, mode) in modes.iter().enumerate() {
+        if mode.worth > modes[best].worth {
+            best = index;
+        }
+    }
+    best
+}
+
+fn reason(modes: &[PlannedMode], chosen: usize) -> String {
+    let mode = &modes[chosen];
+    if modes.len() == 1 {
+        return format!("The only mode. Score {}.", mode.scores.arithmetic);
+    }
+    let worth = |mode: &PlannedMode| {
+        format!(
+            "({:.3} + 0.001 · {:.1} s) · {:.3}^¼ = {:.3}",
+            mode.scores.total, mode.scores.clear_s, mode.mode.probability, mode.worth
+        )
+    };
+    let mut text = format!(
+        "Mode {} of {} has the largest worth, (score + 0.001 · seconds without harm) · probability^¼: {}.",
+        chosen + 1,
+        modes.len(),
+        worth(mode)
+    );
+    if chosen > 0 {
+        let likeliest = &modes[0];
+        text += &format!(" The likeliest, mode 1, comes to {}", worth(likeliest));
+        let lost = TermKind::ALL
+            .into_iter()
+            .rev() // of equal losses the first term counts
+            .filter(|kind| *kind != TermKind::Direction)
+            .map(|kind| {
+                let (mine, theirs) = (mode.scores.term(kind), likeliest.scores.term(kind));
+                (mine.score - theirs.score, theirs)
+            })
+            .filter(|(lost, _)| *lost > 0.0)
+            .max_by(|a, b| a.0.total_cmp(&b.0));
+        match lost {
+            Some((_, term)) => {
+                text += &format!(
+                    ": {} {:.2}, {}.",
+                    term.kind.short(),
+                    term.score,
+                    term.reason
+                );
+            }
+            None => text.push('.'),
+        }
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,223 @@
+//! Sub-scores against situations worked out by hand.
+
+use std::sync::Arc;
+
+use super::*;
+use crate::geometry::{Polyline, Pose, dvec2};
+use crate::map::{Lane, LaneKind, MapParts};
+use crate::planner::foresee::{foreseen, others};
+use crate::planner::plain::{hermite_to, planned};
+use crate::planner::track::{path_of, track};
+use crate::planner::{Mode, POINTS};
+use crate::scene::{AgentKind, Scene, State, Track};
+use crate::sim::Bicycle;
+
+/// East on y = 0 (3.5 m wide), west on y = 3.5, from −200 to 400 m.
+fn road() -> Arc<Map> {
+    let lane = |id: &str, from: f64, to: f64, y: f64| {
+        let line = Polyline::new([dvec2(from, y), dvec2(to, y)]).unwrap();
+        Lane::new(id, LaneKind::Street, line)
+    };
+    Arc::new(Map::build(MapParts {
+        lanes: vec![
+            lane("east", -200.0, 400.0, 0.0),
+            lane("west", 400.0, -200.0, 3.5),
+        ],
+        ..MapParts::default()
+    }))
+}
+
+fn agent(id: &str, kind: AgentKind, (x, y, heading): (f64, f64, f64), speed: f64) -> Agent {
+    let start = Pose::at(x, y, heading);
+    let states = (0..151).map(|frame| {
+        let way = speed * (0.1 * f64::from(frame) - 2.0);
+        let pose = Pose::new(start.point + start.forward() * way, heading);
+        Some(State::along(pose, speed))
+    });
+    Agent::new(id, kind, Track::new(states.collect()))
+}
+
+/// The ego at the origin at the present (2 s) with `speed`, and others where they are then.
+fn scene(speed: f64, others: Vec<Agent>) -> Scene {
+    let mut agents = vec![agent("ego", AgentKind::Vehicle, (0.0, 0.0, 0.0), speed)];
+    agents.extend(others);
+    let mut scene = Scene {
+        dt_s: 0.1,
+        frames: 151,
+        now: 20,
+        map: road(),
+        agents: agents.into_iter().map(Arc::new).collect(),
+        ..Scene::default()
+    };
+    scene.set_ego(&AgentId::new("ego"));
+    scene
+}
+
+fn straight_on(speed: f64) -> Mode {
+    mode(|time_s| State::along(Pose::at(speed * time_s, 0.0, 0.0), speed))
+}
+
+fn mode(at: impl Fn(f64) -> State) -> Mode {
+    Mode {
+        points: std::array::from_fn(|index| planned(&at(0.5 * (index + 1) as f64))),
+        probability: 1.0,
+        tokens: Vec::new(),
+    }
+}
+
+fn scored(scene: &Scene, mode: &Mode) -> Scores {
+    let ego = scene.ego().unwrap();
+    let present = ego.track.get(scene.now).unwrap();
+    let body = Bicycle::from_state(present, ego.length);
+    let tracked = track(&path_of(present, mode), body);
+    let seen = foreseen(scene);
+    let others = others(&seen, &ego.id);
+    let stage = Stage::new(&scene.map, ego, &others, SCORED_S);
+    stage.scores(&[&tracked], &tracked).remove(0)
+}
+
+fn values(scores: &Scores) -> Vec<f64> {
+    scores.terms.iter().map(|term| term.score).collect()
+}
+
+#[test]
+fn going_on_alone_in_the_lane_scores_one() {
+    let scores = scored(&scene(10.0, vec![]), &straight_on(10.0));
+    assert_eq!(values(&scores), [1.0; 6]);
+    assert!((scores.total - 1.0).abs() < 1e-9);
+    // 40 steps of 1 m along the lane
+    assert!((scores.term(TermKind::Progress).value - 40.0).abs() < 1e-6);
+}
+
+#[test]
+fn running_into_what_stands_is_no_points_with_time_and_name() {
+    // boxes 4.7 m long: they overlap once 10 t > 30 − 4.7, t > 2.53, so at step 26; time to collision fails 0.9 s
+    // earlier: 10 (t + 0.9) > 25.3 at t > 1.63, step 17
+    let parked = agent("parked", AgentKind::Vehicle, (30.0, 0.0, 0.0), 0.0);
+    let scores = scored(&scene(10.0, vec![parked]), &straight_on(10.0));
+    let collision = scores.term(TermKind::NoCollision);
+    assert_eq!(collision.score, 0.0);
+    assert!((collision.time_s.unwrap() - 2.6).abs() < 1e-9);
+    assert_eq!(collision.who, Some(AgentId::new("parked")));
+    let ttc = scores.term(TermKind::TimeToCollision);
+    assert_eq!((ttc.score, ttc.value), (0.0, 0.9));
+    assert!((ttc.time_s.unwrap() - 1.7).abs() < 1e-9);
+    assert!((scores.clear_s - 2.6).abs() < 1e-9);
+    assert_eq!(scores.total, 0.0);
+    // most · multiplier is 0 ≤ 5 m, multiplier 0: progress 0
+    assert_eq!(scores.term(TermKind::Progress).score, 0.0);
+}
+
+#[test]
+fn a_cone_costs_half() {
+    let cone = agent("cone", AgentKind::Other, (30.0, 0.0, 0.0), 0.0);
+    let scores = scored(&scene(10.0, vec![cone]), &straight_on(10.0));
+    assert_eq!(scores.term(TermKind::NoCollision).score, 0.5);
+    // total ½ · 1 · (5 · EP + 5 · 0 + 2 · 1) / 12, EP = 40 · ½ / (40 · ½) = 1: ½ · 7 / 12
+    assert!(
+        (scores.total - 0.5 * 7.0 / 12.0).abs() < 1e-9,
+        "{}",
+        scores.arithmetic
+    );
+}
+
+#[test]
+fn being_run_into_from_behind_is_not_held_against_the_ego() {
+    let fast = agent("fast", AgentKind::Vehicle, (-20.0, 0.0, 0.0), 20.0);
+    let scores = scored(&scene(10.0, vec![fast]), &straight_on(10.0));
+    let term = scores.term(TermKind::NoCollision);
+    assert_eq!(term.score, 1.0);
+    assert!(term.reason.contains("from behind"), "{}", term.reason);
+    assert_eq!(scores.clear_s, SCORED_S);
+}
+
+#[test]
+fn who_overlaps_at_the_start_is_ignored() {
+    let inside = agent("inside", AgentKind::Vehicle, (1.0, 0.0, 0.0), 10.0);
+    let scores = scored(&scene(10.0, vec![inside]), &straight_on(10.0));
+    assert_eq!(values(&scores)[0], 1.0);
+    assert_eq!(values(&scores)[3], 1.0);
+}
+
+#[test]
+fn drifting_off_the_lanes_fails_the_drivable_area() {
+    // to the right at 1 m/s sideways: corner at y = −1 − t (and a little for the heading) leaves −1.75 − 0.3 at about
+    // 1 s
+    let drift = mode(|time_s| State::along(Pose::at(10.0 * time_s, -time_s, -0.0997), 10.05));
+    let scores = scored(&scene(10.0, vec![]), &drift);
+    let term = scores.term(TermKind::DrivableArea);
+    assert_eq!(term.score, 0.0);
+    assert!((0.6..2.0).contains(&term.time_s.unwrap()), "{term:?}");
+    assert_eq!(scores.total, 0.0);
+}
+
+#[test]
+fn the_oncoming_lane_costs_half_and_then_all_but_has_no_weight() {
+    // a second in the oncoming lane at 4 m/s is 4 m: ½; at 10 m/s 10 m: 0
+    for (speed, score) in [(4.0, 0.5), (10.0, 0.0)] {
+        let mut scene = scene(speed, vec![]);
+        let ego = agent("ego", AgentKind::Vehicle, (0.0, 3.5, 0.0), speed);
+        scene.agents[0] = Arc::new(Agent {
+            role: crate::scene::Role::Ego,
+            ..ego
+        });
+        let on = mode(|time_s| State::along(Pose::at(speed * time_s, 3.5, 0.0), speed));
+        let scores = scored(&scene, &on);
+        let term = scores.term(TermKind::Direction);
+        assert_eq!(term.score, score, "{}", term.reason);
+        assert!((term.value - speed).abs() < 1e-6);
+    }
+}
+
+#[test]
+fn braking_hard_is_uncomfortable_and_says_which_limit() {
+    // from 15 m/s to rest in 2 s: −7.5 m/s², the limit is −4.05
+    let present = State::along(Pose::at(0.0, 0.0, 0.0), 15.0);
+    let stop = mode(|time_s| {
+        let t = time_s.min(2.0);
+        State::along(Pose::at(15.0 * t - 3.75 * t * t, 0.0, 0.0), 15.0 - 7.5 * t)
+    });
+    let scores = scored(&scene(15.0, vec![]), &stop);
+    let term = scores.term(TermKind::Comfort);
+    assert_eq!(term.score, 0.0);
+    assert!(term.reason.contains("longitudinal"), "{}", term.reason);
+    assert!(present.speed() > 0.0);
+}
+
+#[test]
+fn progress_is_measured_against_the_best_without_harm() {
+    // the path makes 20 m of the reference's 40 m
+    let scene = scene(10.0, vec![]);
+    let ego = scene.ego().unwrap();
+    let present = ego.track.get(scene.now).unwrap();
+    let body = |speed: f64| Bicycle::new(present.pose(), speed, ego.length);
+    let path = |speed: f64| {
+        let mode = straight_on(speed);
+        let start = State::along(present.pose(), speed);
+        track(&path_of(&start, &mode), body(speed))
+    };
+    let (slow, fast) = (path(5.0), path(10.0));
+    let stage = Stage::new(&scene.map, ego, &[], SCORED_S);
+    let scores = stage.scores(&[&slow], &fast).remove(0);
+    let term = scores.term(TermKind::Progress);
+    assert!((term.score - 0.5).abs() < 1e-6, "{}", term.reason);
+    // (5 · ½ + 5 + 2) / 12
+    assert!((scores.total - 9.5 / 12.0).abs() < 1e-6);
+}
+
+#[test]
+fn nobody_is_blamed_for_standing_where_nobody_moves() {
+    let stand = mode(|_| State::along(Pose::at(0.0, 0.0, 0.0), 0.0));
+    let scores = scored(&scene(0.0, vec![]), &stand);
+    assert_eq!(scores.term(TermKind::Progress).score, 1.0);
+    assert!((scores.total - 1.0).abs() < 1e-9);
+}
+
+#[test]
+fn a_cubic_to_a_reachable_end_is_comfortable() {
+    let present = State::along(Pose::at(0.0, 0.0, 0.0), 10.0);
+    let end = State::along(Pose::at(80.0, 0.0, 0.0), 10.0);
+    let scores = scored(&scene(10.0, vec![]), &hermite_to(&present, &end));
+    assert_eq!(scores.term(TermKind::Comfort).score, 1.0);
+    assert_eq!(POINTS, 16);
+}

@@ -1,0 +1,70 @@
+//! `nearmiss plan`, run as a user runs it.
+
+use std::path::Path;
+
+use serde_json::Value;
+
+use crate::commands::nearmiss;
+
+fn bundled(stem: &str) -> String {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("scenes/{stem}.json"));
+    path.display().to_string()
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+#[test]
+fn a_plan_shows_its_modes_and_says_why() {
+    let output = nearmiss(&["plan", &bundled("left-turn"), "--decoder", "idm"]);
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    let shown = text(&output.stdout);
+    for word in ["NC", "DAC", "TTC", "EP", "only mode", "IDM lane follower"] {
+        assert!(shown.contains(word), "{word} is missing in\n{shown}");
+    }
+}
+
+#[test]
+fn a_plan_as_json_is_the_same_for_the_same_seed() {
+    let scene = bundled("cut-in");
+    let run = || nearmiss(&["plan", &scene, "--decoder", "constant-velocity", "--json"]);
+    let (first, second) = (run(), run());
+    assert!(first.status.success(), "{}", text(&first.stderr));
+    assert_eq!(first.stdout, second.stdout);
+    let plan: Value = serde_json::from_slice(&first.stdout).unwrap();
+    assert_eq!(plan["decoder"], "constant-velocity");
+    assert_eq!(plan["modes"].as_array().unwrap().len(), 1);
+    assert_eq!(plan["modes"][0]["points"].as_array().unwrap().len(), 16);
+    let total = plan["modes"][0]["scores"]["total"].as_f64().unwrap();
+    assert!((0.0..=1.0).contains(&total));
+    assert!(plan["modes"][0]["outcome"]["terms"]["nc"]["reason"].is_string());
+}
+
+#[test]
+fn wrong_planner_arguments_are_named() {
+    let scene = bundled("left-turn");
+    let unknown = nearmiss(&["plan", &scene, "--decoder", "crystal-ball"]);
+    assert_eq!(unknown.status.code(), Some(2));
+    assert!(text(&unknown.stderr).contains("ar-diffusion"));
+    let nobody = nearmiss(&["plan", &scene, "--decoder", "idm", "--ego", "nobody"]);
+    assert_eq!(nobody.status.code(), Some(1));
+    assert!(text(&nobody.stderr).contains("\"nobody\""));
+    let late = nearmiss(&["plan", &scene, "--decoder", "idm", "--time", "99"]);
+    assert!(
+        text(&late.stderr).contains("12.0 s"),
+        "{}",
+        text(&late.stderr)
+    );
+    let walker = nearmiss(&[
+        "plan",
+        &bundled("crosswalk"),
+        "--decoder",
+        "idm",
+        "--ego",
+        "pedestrian-15",
+    ]);
+    let message = text(&walker.stderr);
+    assert_eq!(walker.status.code(), Some(1));
+    assert!(message.contains("pedestrian"), "{message}");
+}
