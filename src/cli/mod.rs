@@ -13,6 +13,7 @@ mod bench;
 mod check;
 mod convert;
 mod demonstration;
+mod drive;
 mod eval;
 mod generate;
 mod info;
@@ -46,6 +47,8 @@ enum Command {
     Check(check::Arguments),
     /// Write a scene in another format, and read it again.
     Convert(convert::Arguments),
+    /// Put a planner at the wheel of the ego, in closed loop.
+    Drive(drive::Arguments),
     /// Hold methods against the log, in tables.
     Eval(eval::Arguments),
     /// Make cases from scenes.
@@ -70,6 +73,7 @@ pub fn main() -> ExitCode {
         Some(Command::Bench(arguments)) => bench::run(&arguments),
         Some(Command::Check(arguments)) => check::run(&arguments),
         Some(Command::Convert(arguments)) => convert::run(&arguments),
+        Some(Command::Drive(arguments)) => drive::run(&arguments),
         Some(Command::Eval(arguments)) => eval::run(&arguments),
         Some(Command::Generate(arguments)) => generate::run(&arguments),
         Some(Command::Info(arguments)) => info::run(&arguments),

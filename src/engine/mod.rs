@@ -4,6 +4,7 @@
 //! something is dragged, previews do not cut each other off (nothing would ever be seen): one runs to its end and the
 //! newest waiting one follows.
 
+mod generator_world;
 mod steps;
 #[cfg(test)]
 mod tests;
@@ -14,6 +15,7 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+pub use generator_world::GeneratorWorld;
 pub use steps::{StepLog, StepRecord};
 pub use worker::{Desk, JobId, Worker};
 

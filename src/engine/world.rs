@@ -25,6 +25,69 @@ const WORLD_RADIUS_M: f64 = 150.0;
 /// Levels the last plan is re-noised to: the next frame, the last frame but one.
 const RAMP: [f64; 2] = [0.25, 0.95];
 
+/// The model as a world, half a second at a time.
+#[derive(Default)]
+pub(super) struct Stream {
+    plan: Vec<(AgentId, Vec<State>)>,
+    tick: u64,
+}
+
+impl Stream {
+    /// The scene with everyone's future made anew from its present; `None` if it is no longer wanted, which is asked
+    /// before every denoising step. The first half second of it is what happens next.
+    pub(super) fn next(
+        &mut self,
+        world: &Scene,
+        settings: &Settings,
+        network: &dyn Prepare,
+        wanted: &dyn Fn() -> bool,
+    ) -> Result<Option<Scene>, GenerateError> {
+        let settings = Settings {
+            schedule: ScheduleKind::Pyramidal,
+            steps: STEPS,
+            seed: settings.seed.wrapping_add(self.tick),
+            scope: Scope::Everyone,
+            ..settings.clone()
+        };
+        let mut recipe = draft(world, &settings, network.identity())?;
+        let taken: BTreeSet<(AgentId, usize)> = recipe
+            .given
+            .iter()
+            .map(|given| (given.agent.clone(), given.token))
+            .collect();
+        let kept: BTreeSet<AgentId> = recipe.kept.iter().cloned().collect();
+        let rows: BTreeSet<AgentId> = recipe.agents.iter().cloned().collect();
+        for (agent, states) in self.plan.iter().filter(|(agent, _)| rows.contains(agent)) {
+            if !kept.contains(agent) {
+                recipe.given.extend(carried(agent, states, &taken));
+            }
+        }
+        let mut run = Run::new(world, recipe, network)?;
+        while !run.finished() {
+            if !wanted() {
+                return Ok(None);
+            }
+            run.step()?;
+        }
+        let states = run.states(run.event().tokens);
+        self.plan = run
+            .plan()
+            .window
+            .rows
+            .iter()
+            .zip(states.chunks_exact(T))
+            .map(|(row, states)| (row.id.clone(), states.to_vec()))
+            .collect();
+        self.tick += 1;
+        Ok(Some(run.preview()))
+    }
+
+    /// What an agent will do is not as planned: its next future starts from noise.
+    pub(super) fn forget(&mut self, agent: &AgentId) {
+        self.plan.retain(|(id, _)| id != agent);
+    }
+}
+
 /// Runs until it is no longer wanted or nobody is left to move.
 pub(super) fn run(
     scene: &Scene,
@@ -33,48 +96,13 @@ pub(super) fn run(
     desk: &Desk<'_, Event>,
 ) -> Result<(), GenerateError> {
     let mut world = scene.clone();
-    let mut plan: Vec<(AgentId, Vec<State>)> = Vec::new();
-    let mut tick = 0;
+    let mut stream = Stream::default();
     while desk.wanted() {
         let began = Instant::now();
-        let settings = Settings {
-            schedule: ScheduleKind::Pyramidal,
-            steps: STEPS,
-            seed: settings.seed.wrapping_add(tick),
-            scope: Scope::Everyone,
-            ..settings.clone()
+        let Some(next) = stream.next(&world, settings, network, &|| desk.wanted())? else {
+            return Ok(());
         };
-        let mut recipe = draft(&world, &settings, network.identity())?;
-        let taken: BTreeSet<(AgentId, usize)> = recipe
-            .given
-            .iter()
-            .map(|given| (given.agent.clone(), given.token))
-            .collect();
-        let kept: BTreeSet<AgentId> = recipe.kept.iter().cloned().collect();
-        let rows: BTreeSet<AgentId> = recipe.agents.iter().cloned().collect();
-        for (agent, states) in plan.iter().filter(|(agent, _)| rows.contains(agent)) {
-            if !kept.contains(agent) {
-                recipe.given.extend(carried(agent, states, &taken));
-            }
-        }
-        let mut run = Run::new(&world, recipe, network)?;
-        while !run.finished() {
-            if !desk.wanted() {
-                return Ok(());
-            }
-            run.step()?;
-        }
-        let states = run.states(run.event().tokens);
-        plan = run
-            .plan()
-            .window
-            .rows
-            .iter()
-            .zip(states.chunks_exact(T))
-            .map(|(row, states)| (row.id.clone(), states.to_vec()))
-            .collect();
-        world = advanced(&run.preview());
-        tick += 1;
+        world = advanced(&next);
         desk.report(Event::World(Arc::new(world.clone())));
         let rest = Duration::from_secs_f64(DT_S).saturating_sub(began.elapsed());
         let pause = Duration::from_millis(10);

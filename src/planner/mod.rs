@@ -2,17 +2,22 @@
 //!
 //! A [`Propose`] looks at a [`Window`](crate::codec::Window) up to the present and proposes [`Mode`]s; what it knows
 //! of the future it may not use. [`plan`] hands it only what can be [`foreseen`], tracks each mode on a bicycle,
-//! scores it and chooses; [`outcome`] scores the same paths by what then happens. The networks behind `Propose` live in `model`; here are the plain planners they are held against.
+//! scores it and chooses; [`outcome`] scores the same paths by what then happens. [`drive`] puts a planner at the wheel
+//! in a [`World`]. The networks behind `Propose` live in `model`; here are the plain planners they are held against.
 
+mod drive;
 mod foresee;
 mod json;
 mod plain;
 mod plan;
 mod profile;
 mod propose;
+mod report;
 mod score;
 mod track;
+mod world;
 
+pub use drive::{DriveError, DriveSettings, DriveStep, Driven, drive};
 pub use foresee::{Other, foreseen, others};
 pub use json::{mode_json, plan_json};
 pub use plain::{ConstantVelocity, hermite_to, planned};
@@ -20,11 +25,13 @@ pub use plan::{PROBABILITY_POWER, Plan, PlannedMode, outcome, plan, plan_of};
 pub use propose::{
     Decoder, Mode, PlanSettings, Planned, Propose, ProposeError, ProposeStep, Stage,
 };
+pub use report::{Report, Touch, plan_shift};
 pub use score::{
     ComfortLimit, SCORED_S, Scores, Stage as ScoreStage, Term, TermKind, VARIANT, comfort_excess,
     metres_along_lanes,
 };
 pub use track::{STEP_S, TrackedState, Tracker, body_at_present, path_of, states_of, track};
+pub use world::{LogWorld, TrafficWorld, World, cut_after_present};
 
 /// Points of a plan: every half second up to 8 s.
 pub const POINTS: usize = 16;

@@ -1,6 +1,7 @@
-//! `nearmiss plan`, run as a user runs it.
+//! `nearmiss plan` and `drive`, run as a user runs them.
 
-use std::path::Path;
+use std::fs;
+use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
@@ -9,6 +10,12 @@ use crate::commands::nearmiss;
 fn bundled(stem: &str) -> String {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("scenes/{stem}.json"));
     path.display().to_string()
+}
+
+fn folder(name: &str) -> PathBuf {
+    let path = std::env::temp_dir().join(format!("nearmiss-{name}-{}", std::process::id()));
+    fs::remove_dir_all(&path).ok();
+    path
 }
 
 fn text(bytes: &[u8]) -> String {
@@ -67,4 +74,75 @@ fn wrong_planner_arguments_are_named() {
     let message = text(&walker.stderr);
     assert_eq!(walker.status.code(), Some(1));
     assert!(message.contains("pedestrian"), "{message}");
+}
+
+#[test]
+fn a_drive_leaves_a_table_and_scenes_that_open() {
+    let out = folder("drive");
+    let scene = bundled("dense-queue");
+    let output = nearmiss(&[
+        "drive",
+        &scene,
+        "--planner",
+        "idm",
+        "--world",
+        "traffic",
+        "--seconds",
+        "4",
+        "--json",
+        "--out",
+        &out.display().to_string(),
+    ]);
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    let lines: Vec<Value> = text(&output.stdout)
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    assert_eq!(lines.len(), 2);
+    assert_eq!(lines[0]["seconds"], 4.0);
+    assert_eq!(lines[0]["plans"], 8);
+    assert_eq!(lines[1]["rows"][0]["scenes"], 1);
+    let written = lines[0]["written"].as_str().unwrap();
+    let info = nearmiss(&["info", written, "--json"]);
+    assert!(info.status.success(), "{}", text(&info.stderr));
+    fs::remove_dir_all(&out).ok();
+}
+
+#[test]
+fn a_drive_over_several_scenes_has_a_line_for_each() {
+    let (first, second) = (bundled("merge"), bundled("empty-road"));
+    let output = nearmiss(&[
+        "drive",
+        &first,
+        &second,
+        "--planner",
+        "constant-velocity",
+        "--seconds",
+        "2",
+    ]);
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    let shown = text(&output.stdout);
+    assert!(shown.contains("over 2 scenes"), "{shown}");
+    assert!(
+        shown.contains("merge") && shown.contains("empty-road"),
+        "{shown}"
+    );
+}
+
+#[test]
+fn a_drive_with_settings_out_of_range_fails_with_a_sentence() {
+    let output = nearmiss(&[
+        "drive",
+        &bundled("merge"),
+        "--planner",
+        "idm",
+        "--replan-hz",
+        "0",
+    ]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(
+        text(&output.stderr).contains("replan rate is 0"),
+        "{}",
+        text(&output.stderr)
+    );
 }

@@ -1,0 +1,427 @@
+//! `nearmiss drive`: closed loop, a planner at the wheel of the ego, over one scene or many.
+
+use std::fmt::Write as _;
+use std::ops::ControlFlow;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Instant;
+
+use anyhow::Context as _;
+use clap::ValueEnum;
+use serde_json::{Value, json};
+
+use super::batch::{Shard, Shown, scenes, stop_on_ctrl_c};
+use super::plan::prepare;
+use super::planning::{PlannerArguments, network};
+use crate::data;
+use crate::engine::GeneratorWorld;
+use crate::generator::Settings;
+use crate::metrics::{Ratio, bootstrap};
+use crate::model::Network;
+use crate::planner::{
+    DriveSettings, Driven, LogWorld, Propose, Report, TrafficWorld, World, drive,
+};
+use crate::rng::Seed;
+use crate::scene::write_scene;
+
+/// Arguments of `nearmiss drive`.
+#[derive(clap::Args)]
+pub(super) struct Arguments {
+    /// Scene files or folders, in any readable format.
+    #[arg(required = true)]
+    scenes: Vec<PathBuf>,
+    #[command(flatten)]
+    planner: PlannerArguments,
+    /// Who moves everyone else: the record, traffic that reacts, or the generator.
+    #[arg(long, value_enum, default_value = "log")]
+    world: WorldChoice,
+    /// At most so many seconds from each scene's present; the record ends with its scene.
+    #[arg(long, default_value_t = DriveSettings::default().seconds)]
+    seconds: f64,
+    /// Plans per second.
+    #[arg(long, default_value_t = DriveSettings::default().replan_hz)]
+    replan_hz: f64,
+    /// Folder for the driven scenes, one file each; made if missing.
+    #[arg(long)]
+    out: Option<PathBuf>,
+    /// Do every N-th scene from the I-th (from 0); also read from a Slurm array or an indexed Kubernetes job.
+    #[arg(long, value_name = "I/N")]
+    shard: Option<String>,
+    /// One JSON object per scene on standard output, then one with the table.
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum WorldChoice {
+    Log,
+    Traffic,
+    Generator,
+}
+
+pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
+    let shard = Shard::from(arguments.shard.as_deref(), |name| std::env::var(name).ok())?;
+    let settings = DriveSettings {
+        plan: arguments.planner.settings(),
+        seconds: arguments.seconds,
+        replan_hz: arguments.replan_hz,
+    };
+    let planner = network()?;
+    anyhow::ensure!(
+        planner.is_some() || settings.plan.decoder.is_plain(),
+        crate::planner::ProposeError::NoWeights(settings.plan.decoder.key())
+    );
+    let generator = match arguments.world {
+        WorldChoice::Generator => {
+            Some(Network::load_default().context("could not load the weights")?)
+        }
+        WorldChoice::Log | WorldChoice::Traffic => None,
+    };
+    let entries = scenes(&arguments.scenes)?;
+    if let Some(folder) = &arguments.out {
+        std::fs::create_dir_all(folder)
+            .with_context(|| format!("could not make the folder {folder:?}"))?;
+    }
+    let mine: Vec<(usize, &data::Entry)> = entries
+        .iter()
+        .enumerate()
+        .filter(|(number, _)| shard.holds(*number as u64))
+        .collect();
+    let stop = stop_on_ctrl_c();
+    let shown = Shown::new(mine.len() as u64);
+    let mut table = Table::default();
+    let mut first_error = None;
+    for (number, entry) in mine {
+        if stop.load(Ordering::Relaxed) {
+            break;
+        }
+        shown.doing(&entry.name);
+        let job = Job {
+            arguments,
+            settings: &settings,
+            planner: planner.as_deref(),
+            generator: generator.as_ref(),
+            stop: &stop,
+        };
+        match job.drive(entry, number) {
+            Ok(Some(line)) => {
+                if arguments.json {
+                    println!("{}", line.json);
+                }
+                table.lines.push(line);
+            }
+            Ok(None) => {}
+            Err(error) => {
+                shown.note(&format!("left out: {}: {error:#}", entry.name));
+                first_error.get_or_insert(error);
+            }
+        }
+        shown.done(&entry.name);
+    }
+    shown.finish();
+    if stop.load(Ordering::Relaxed) {
+        eprintln!("stopped by Ctrl-C; finished scenes follow");
+    }
+    if table.lines.is_empty() {
+        return match first_error {
+            Some(error) => Err(error.context("no scene could be driven")),
+            None => anyhow::bail!("no scene was driven to its end"),
+        };
+    }
+    if arguments.json {
+        println!("{}", table.json(arguments, &settings));
+    } else {
+        print!("{}", table.text(arguments, &settings));
+    }
+    Ok(())
+}
+
+struct Job<'a> {
+    arguments: &'a Arguments,
+    settings: &'a DriveSettings,
+    planner: Option<&'a dyn Propose>,
+    generator: Option<&'a Network>,
+    stop: &'a AtomicBool,
+}
+
+impl Job<'_> {
+    /// `None` if it was stopped before its end.
+    fn drive(&self, entry: &data::Entry, number: usize) -> anyhow::Result<Option<Line>> {
+        let mut scene = data::open(&entry.file, entry.pick.as_deref())?.scene;
+        prepare(&mut scene, None, None)?;
+        let mut log = LogWorld;
+        let mut traffic = TrafficWorld::default();
+        let mut generated;
+        let world: &mut dyn World = match (self.arguments.world, self.generator) {
+            (WorldChoice::Generator, Some(network)) => {
+                let seed = self.settings.plan.seed.0;
+                generated = GeneratorWorld::new(
+                    network,
+                    Settings {
+                        seed,
+                        ..Settings::default()
+                    },
+                );
+                &mut generated
+            }
+            (WorldChoice::Traffic, _) => &mut traffic,
+            _ => &mut log,
+        };
+        let begun = Instant::now();
+        let driven = drive(&scene, self.planner, self.settings, world, &mut |_| {
+            if self.stop.load(Ordering::Relaxed) {
+                ControlFlow::Break(())
+            } else {
+                ControlFlow::Continue(())
+            }
+        })?;
+        if driven.stopped {
+            return Ok(None);
+        }
+        let took_s = begun.elapsed().as_secs_f64();
+        let written = match &self.arguments.out {
+            Some(folder) => Some(self.write(&driven, entry, folder, number)?),
+            None => None,
+        };
+        let json = self.json(entry, &driven, took_s, written.as_deref());
+        Ok(Some(Line {
+            name: entry.name.clone(),
+            report: driven.report,
+            json,
+        }))
+    }
+
+    fn write(
+        &self,
+        driven: &Driven,
+        entry: &data::Entry,
+        folder: &std::path::Path,
+        number: usize,
+    ) -> anyhow::Result<PathBuf> {
+        let mut scene = driven.scene.clone();
+        let decoder = self.settings.plan.decoder;
+        scene.name = format!("{}, driven by {}", scene.name, decoder.key());
+        let stem: String = entry
+            .name
+            .chars()
+            .map(|letter| {
+                if letter.is_alphanumeric() || "-_.".contains(letter) {
+                    letter
+                } else {
+                    '_'
+                }
+            })
+            .collect();
+        let path = folder.join(format!("{number:03}-{stem}-{}.json", decoder.key()));
+        write_scene(&scene, &path)?;
+        Ok(path)
+    }
+
+    fn json(
+        &self,
+        entry: &data::Entry,
+        driven: &Driven,
+        took_s: f64,
+        written: Option<&std::path::Path>,
+    ) -> Value {
+        let report = &driven.report;
+        let contacts: Vec<Value> = report
+            .contacts
+            .iter()
+            .map(|touch| {
+                json!({
+                    "with": touch.with,
+                    "time_s": rounded(touch.time_s),
+                    "at_fault": touch.at_fault,
+                    "reason": touch.reason,
+                })
+            })
+            .collect();
+        let comfort: Vec<Value> = report
+            .comfort
+            .iter()
+            .map(|limit| {
+                json!({
+                    "what": limit.what,
+                    "value": rounded(limit.value),
+                    "range": limit.range,
+                    "unit": limit.unit,
+                    "time_s": rounded(limit.step as f64 * crate::planner::STEP_S),
+                })
+            })
+            .collect();
+        json!({
+            "file": entry.file.display().to_string(),
+            "scene": entry.name,
+            "planner": self.settings.plan.decoder.key(),
+            "world": world_key(self.arguments.world),
+            "seed": self.settings.plan.seed.0,
+            "seconds": rounded(report.seconds),
+            "plans": driven.plans.len(),
+            "contacts": contacts,
+            "off_road_s": report.off_road_s.map(rounded),
+            "progress_m": rounded(report.progress_m),
+            "logged_m": report.logged_m.map(rounded),
+            "comfortable": report.comfortable(),
+            "comfort": comfort,
+            "plan_shift_m": report.shift.value().map(rounded),
+            "wall_s": rounded(took_s),
+            "written": written.map(|path| path.display().to_string()),
+        })
+    }
+}
+
+/// One driven scene.
+struct Line {
+    name: String,
+    report: Report,
+    json: Value,
+}
+
+#[derive(Default)]
+struct Table {
+    lines: Vec<Line>,
+}
+
+/// What is pooled over scenes: key, heading, factor, and what a scene adds.
+type Column = (&'static str, &'static str, f64, fn(&Report) -> Ratio);
+
+fn share(hit: bool) -> Ratio {
+    Ratio::new(f64::from(hit), 1.0)
+}
+
+const COLUMNS: [Column; 6] = [
+    ("collision_pct", "collisions", 100.0, |report| {
+        share(report.collided())
+    }),
+    ("at_fault_pct", "at fault", 100.0, |report| {
+        share(report.at_fault())
+    }),
+    ("off_road_pct", "off the road", 100.0, |report| {
+        share(report.off_road_s.is_some())
+    }),
+    (
+        "progress_pct",
+        "progress / log",
+        100.0,
+        |report| match report.logged_m {
+            Some(logged) => Ratio::new(report.progress_m, logged),
+            None => Ratio::default(),
+        },
+    ),
+    ("comfortable_pct", "comfortable", 100.0, |report| {
+        share(report.comfortable())
+    }),
+    ("plan_shift_m", "plan to plan", 1.0, |report| report.shift),
+];
+
+impl Table {
+    fn pooled(&self, column: &Column, seed: u64) -> (Option<f64>, Option<[f64; 2]>) {
+        let (_, _, factor, of) = column;
+        let parts: Vec<Ratio> = self.lines.iter().map(|line| of(&line.report)).collect();
+        let interval = bootstrap(&parts, Seed(seed));
+        (
+            Ratio::pooled(&parts).value().map(|value| factor * value),
+            interval.map(|found| [factor * found.low, factor * found.high]),
+        )
+    }
+
+    fn json(&self, arguments: &Arguments, settings: &DriveSettings) -> Value {
+        let seed = settings.plan.seed.0;
+        let mut row = json!({
+            "planner": settings.plan.decoder.key(),
+            "world": world_key(arguments.world),
+            "seed": seed,
+            "scenes": self.lines.len(),
+            "replan_hz": settings.replan_hz,
+        });
+        let mut intervals = json!({ "level": 0.95, "by": "scene" });
+        for column in &COLUMNS {
+            let (value, interval) = self.pooled(column, seed);
+            row[column.0] = value.map(rounded).into();
+            intervals[column.0] = match interval {
+                Some([low, high]) => json!([rounded(low), rounded(high)]),
+                None => Value::Null,
+            };
+        }
+        row["interval"] = intervals;
+        json!({ "rows": [row] })
+    }
+
+    fn text(&self, arguments: &Arguments, settings: &DriveSettings) -> String {
+        let mut out = format!(
+            "planner {}, world {}, {} plans a second, seed {}\n\n{:<40} {:>6} {:>9} {:>8} {:>9} {:>9} {:>7} {:>7}\n",
+            settings.plan.decoder.key(),
+            world_key(arguments.world),
+            settings.replan_hz,
+            settings.plan.seed.0,
+            "scene",
+            "s",
+            "contact",
+            "fault",
+            "off road",
+            "progress",
+            "comfort",
+            "shift m",
+        );
+        for line in &self.lines {
+            let report = &line.report;
+            let contact = report
+                .contacts
+                .first()
+                .map_or_else(|| "-".to_owned(), |touch| format!("{:.1} s", touch.time_s));
+            let fault = match (report.collided(), report.at_fault()) {
+                (false, _) => "-",
+                (true, true) => "ego",
+                (true, false) => "other",
+            };
+            let off = report
+                .off_road_s
+                .map_or_else(|| "-".to_owned(), |time_s| format!("{time_s:.1} s"));
+            let progress = match report.logged_m {
+                Some(logged) if logged > 1.0 => {
+                    format!("{:.0} %", 100.0 * report.progress_m / logged)
+                }
+                _ => format!("{:.0} m", report.progress_m),
+            };
+            let shift = report
+                .shift
+                .value()
+                .map_or_else(|| "-".to_owned(), |value| format!("{value:.2}"));
+            let name: String = line.name.chars().take(40).collect();
+            let _infallible = writeln!(
+                out,
+                "{name:<40} {:>6.1} {contact:>9} {fault:>8} {off:>9} {progress:>9} {:>7} {shift:>7}",
+                report.seconds,
+                if report.comfortable() { "yes" } else { "no" },
+            );
+        }
+        let _infallible = writeln!(
+            out,
+            "\nover {} scenes, 95 % interval by scene",
+            self.lines.len()
+        );
+        for column in &COLUMNS {
+            let (value, interval) = self.pooled(column, settings.plan.seed.0);
+            let unit = if column.0.ends_with("_m") { "m" } else { "%" };
+            let number = value.map_or_else(|| "-".to_owned(), |value| format!("{value:.2} {unit}"));
+            let range = interval.map_or_else(String::new, |[low, high]| {
+                format!("  {low:.2} to {high:.2}")
+            });
+            let _infallible = writeln!(out, "  {:<16} {number:>10}{range}", column.1);
+        }
+        out
+    }
+}
+
+fn world_key(world: WorldChoice) -> &'static str {
+    match world {
+        WorldChoice::Log => "log",
+        WorldChoice::Traffic => "traffic",
+        WorldChoice::Generator => "generator",
+    }
+}
+
+fn rounded(value: f64) -> f64 {
+    (value * 1e4).round() / 1e4
+}

@@ -1,0 +1,114 @@
+//! The generator as the world a planner drives in: everyone else's future is made anew every half second.
+
+use std::sync::Arc;
+
+use super::world::Stream;
+use crate::codec::DT_S;
+use crate::diffusion::Prepare;
+use crate::generator::{GenerateError, Settings};
+use crate::planner::{STEP_S, World, cut_after_present};
+use crate::scene::{AgentId, Scene, State};
+
+/// Frames between two makings.
+const EVERY: usize = (DT_S / STEP_S) as usize;
+
+/// The model moves everyone but the ego. Every half second it sees the scene as it stands, the ego's driven track
+/// included, and makes all futures anew; the ego's own is thrown away. Agents the model does not reach keep their
+/// velocity; who is not there at the start does not come. Signals go on as recorded, then hold.
+pub struct GeneratorWorld<'a> {
+    network: &'a dyn Prepare,
+    settings: Settings,
+    stream: Stream,
+    ego: Option<AgentId>,
+    start: usize,
+}
+
+impl<'a> GeneratorWorld<'a> {
+    /// A world of `network`; of `settings` seed, temperature and guidance count, schedule and steps are the world's own.
+    pub fn new(network: &'a dyn Prepare, settings: Settings) -> Self {
+        Self {
+            network,
+            settings,
+            stream: Stream::default(),
+            ego: None,
+            start: 0,
+        }
+    }
+
+    fn make(
+        &mut self,
+        scene: &mut Scene,
+        frame: usize,
+        ego: &AgentId,
+    ) -> Result<(), GenerateError> {
+        let mut seen = scene.clone();
+        seen.now = frame;
+        seen.log.clear();
+        let made = match self
+            .stream
+            .next(&seen, &self.settings, self.network, &|| true)
+        {
+            Ok(made) => made,
+            // nobody but the ego is left to move
+            Err(GenerateError::NothingFree | GenerateError::Nobody { .. }) => None,
+            Err(error) => return Err(error),
+        };
+        self.stream.forget(ego);
+        for agent in &mut scene.agents {
+            if agent.id == *ego {
+                continue;
+            }
+            let Some(present) = agent.track.get(frame).copied() else {
+                continue;
+            };
+            let future = made
+                .as_ref()
+                .and_then(|made| made.agent(&agent.id))
+                .map(|agent| &agent.track);
+            let states: Vec<State> = (1..=EVERY)
+                .map(|ahead| {
+                    let coasting = State {
+                        position: present.position + present.velocity * (ahead as f64 * STEP_S),
+                        ..present
+                    };
+                    future
+                        .and_then(|track| track.get(frame + ahead).copied())
+                        .unwrap_or(coasting)
+                })
+                .collect();
+            let track = &mut Arc::make_mut(agent).track;
+            for (ahead, state) in states.into_iter().enumerate() {
+                track.set(frame + 1 + ahead, Some(state));
+            }
+        }
+        Ok(())
+    }
+}
+
+impl World for GeneratorWorld<'_> {
+    fn key(&self) -> &'static str {
+        "generator"
+    }
+
+    fn begin(&mut self, scene: &mut Scene, ego: &AgentId, last: usize) -> usize {
+        cut_after_present(scene, ego);
+        scene.frames = last + 1;
+        scene.goals.clear();
+        scene.attacks.clear();
+        scene.pins.clear();
+        self.ego = Some(ego.clone());
+        self.start = scene.now;
+        last
+    }
+
+    fn step(&mut self, scene: &mut Scene, frame: usize) -> Result<(), String> {
+        let Some(ego) = self.ego.clone() else {
+            return Ok(());
+        };
+        if (frame - self.start).is_multiple_of(EVERY) {
+            self.make(scene, frame, &ego)
+                .map_err(|error| error.to_string())?;
+        }
+        Ok(())
+    }
+}

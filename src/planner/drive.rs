@@ -1,0 +1,241 @@
+//! Closed loop: a planner at the wheel of the ego, replanning as it goes, in a world that may answer.
+
+use std::ops::ControlFlow;
+use std::sync::Arc;
+
+use super::plan::{Plan, plan};
+use super::report::{Report, plan_shift};
+use super::track::{STEP_S, TrackedState, Tracker, body_at_present, states_of};
+use super::world::World;
+use super::{PlanSettings, Propose, ProposeError};
+use crate::codec::resampled;
+use crate::metrics::Ratio;
+use crate::scene::{Scene, Track};
+
+/// How a planner drives.
+#[derive(Debug, Clone, PartialEq)]
+pub struct DriveSettings {
+    /// How each plan is made; the n-th replanning uses the seed plus n.
+    pub plan: PlanSettings,
+    /// At most so many seconds.
+    pub seconds: f64,
+    /// Plans a second; each holds for a whole number of tenths of a second.
+    pub replan_hz: f64,
+}
+
+impl Default for DriveSettings {
+    fn default() -> Self {
+        Self {
+            plan: PlanSettings::default(),
+            seconds: 10.0,
+            replan_hz: 2.0,
+        }
+    }
+}
+
+/// What a step of the loop shows.
+pub struct DriveStep<'a> {
+    /// Everyone up to `frame`.
+    pub scene: &'a Scene,
+    /// The frame that is the present of the loop.
+    pub frame: usize,
+    /// The last frame that will be driven to.
+    pub last: usize,
+    /// The plan that is being followed.
+    pub plan: &'a Plan,
+}
+
+/// A drive that is over.
+#[derive(Debug, Clone)]
+pub struct Driven {
+    /// At 10 Hz: the ego as it drove, the others as the world moved them; tracks as they were are in its log. The
+    /// present is the start.
+    pub scene: Scene,
+    /// The ego from the start on, 10 Hz.
+    pub ego: Vec<TrackedState>,
+    /// Frame and plan of each replanning.
+    pub plans: Vec<(usize, Plan)>,
+    /// What came of it.
+    pub report: Report,
+    /// Whether it was stopped before its end.
+    pub stopped: bool,
+}
+
+/// Why there is no drive.
+#[derive(Debug, thiserror::Error)]
+pub enum DriveError {
+    /// A plan failed.
+    #[error("at {time_s:.1} s: {source}")]
+    Plan {
+        /// Scene time of the replanning, s.
+        time_s: f64,
+        /// Why.
+        source: ProposeError,
+    },
+    /// The world failed.
+    #[error("the world failed at {time_s:.1} s: {message}")]
+    World {
+        /// Scene time, s.
+        time_s: f64,
+        /// Why.
+        message: String,
+    },
+    /// A setting out of its range.
+    #[error("{name} is {value}; it must be {allowed}")]
+    Setting {
+        /// Which one.
+        name: &'static str,
+        /// What it is.
+        value: f64,
+        /// What it may be.
+        allowed: &'static str,
+    },
+    /// Nothing lies ahead.
+    #[error("nothing to drive: the present is the scene's last frame, and the log ends there")]
+    NothingAhead,
+}
+
+/// Drives the ego of `scene` from its present. Each plan sees only what has happened; the chosen mode's path is
+/// followed by the tracker until the next plan. `on_step` sees each tenth of a second and may stop: what was driven up
+/// to there comes back.
+///
+/// # Errors
+/// If a plan or the world fails, a setting is out of range, or nothing lies ahead.
+pub fn drive(
+    scene: &Scene,
+    network: Option<&dyn Propose>,
+    settings: &DriveSettings,
+    world: &mut dyn World,
+    on_step: &mut dyn FnMut(&DriveStep<'_>) -> ControlFlow<()>,
+) -> Result<Driven, DriveError> {
+    let every = replan_steps(settings)?;
+    let mut driven = resampled(scene, STEP_S);
+    driven.generated = None;
+    let start = driven.now;
+    let no_ego = |source| DriveError::Plan {
+        time_s: scene.now_s(),
+        source,
+    };
+    let ego = driven
+        .ego()
+        .map(|ego| ego.id.clone())
+        .ok_or_else(|| no_ego(ProposeError::NoEgo))?;
+    let index = driven
+        .agent_index(&ego)
+        .ok_or_else(|| no_ego(ProposeError::NoEgo))?;
+    let mut body = body_at_present(&driven, &driven.agents[index])
+        .ok_or_else(|| no_ego(ProposeError::NoEgo))?;
+    let logged = driven.agents[index].track.clone();
+    let wanted = start + (settings.seconds / STEP_S).round() as usize;
+    let last = world.begin(&mut driven, &ego, wanted);
+    if last <= start {
+        return Err(DriveError::NothingAhead);
+    }
+    // the world may have taken agents away
+    let index = driven
+        .agent_index(&ego)
+        .ok_or_else(|| no_ego(ProposeError::NoEgo))?;
+    cut(&mut driven, index, start);
+    let mut bodies = vec![body];
+    let mut plans: Vec<(usize, Plan)> = Vec::new();
+    let mut tracker: Option<Tracker> = None;
+    let mut stopped = false;
+    for frame in start..last {
+        if (frame - start).is_multiple_of(every) {
+            let mut asked = settings.plan.clone();
+            asked.seed.0 = asked.seed.0.wrapping_add(plans.len() as u64);
+            driven.now = frame;
+            let found = plan(&driven, Some(body), network, &asked, &mut |_| {
+                ControlFlow::Continue(())
+            });
+            driven.now = start;
+            let found = found.map_err(|source| DriveError::Plan {
+                time_s: driven.time_of(frame),
+                source,
+            })?;
+            tracker = Some(Tracker::new(&found.chosen().path, &body));
+            plans.push((frame, found));
+        }
+        let (Some(tracker), Some((since, plan))) = (&tracker, plans.last()) else {
+            break;
+        };
+        let shown = DriveStep {
+            scene: &driven,
+            frame,
+            last,
+            plan,
+        };
+        if on_step(&shown).is_break() {
+            stopped = true;
+            break;
+        }
+        let mut next = body;
+        tracker.advance(frame - since, &mut next);
+        world
+            .step(&mut driven, frame)
+            .map_err(|message| DriveError::World {
+                time_s: scene.now_s() + (frame - start) as f64 * STEP_S,
+                message,
+            })?;
+        body = next;
+        bodies.push(body);
+        let track = &mut Arc::make_mut(&mut driven.agents[index]).track;
+        track.set(frame + 1, Some(body.state()));
+    }
+    driven.frames = driven.frames.max(start + bodies.len());
+    let states = states_of(&bodies);
+    let shifts: Vec<Ratio> = plans
+        .windows(2)
+        .filter_map(|pair| plan_shift(&pair[0].1, &pair[1].1))
+        .collect();
+    let report = Report::new(&driven, &ego, &states, &logged, Ratio::pooled(&shifts));
+    Ok(Driven {
+        scene: driven.quantised(),
+        ego: states,
+        plans,
+        report,
+        stopped,
+    })
+}
+
+fn replan_steps(settings: &DriveSettings) -> Result<usize, DriveError> {
+    let range = |name, value: f64, ok: bool, allowed| {
+        if ok && value.is_finite() {
+            Ok(())
+        } else {
+            Err(DriveError::Setting {
+                name,
+                value,
+                allowed,
+            })
+        }
+    };
+    let hz = settings.replan_hz;
+    range(
+        "replan rate",
+        hz,
+        (0.2..=10.0).contains(&hz),
+        "between 0.2 and 10 per second",
+    )?;
+    range(
+        "duration",
+        settings.seconds,
+        (0.1..=600.0).contains(&settings.seconds),
+        "between 0.1 and 600 seconds",
+    )?;
+    Ok(((1.0 / (hz * STEP_S)).round() as usize).max(1))
+}
+
+/// Takes the ego's future away; its track as it was goes to the log.
+fn cut(scene: &mut Scene, index: usize, now: usize) {
+    let agent = Arc::make_mut(&mut scene.agents[index]);
+    let before = agent.track.clone();
+    let mut states = before.states().to_vec();
+    states.truncate(now + 1);
+    agent.track = Track::new(states);
+    let id = agent.id.clone();
+    scene.log.entry(id).or_insert(before);
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,126 @@
+//! What came of a drive, and how far successive plans agree.
+
+use super::plan::Plan;
+use super::score::{ComfortLimit, comfort_excess, metres_along_lanes};
+use super::track::{STEP_S, TrackedState};
+use crate::metrics::{Grid, Part, Ratio, RoadRule, Samples, contacts, fault_of, off_road};
+use crate::scene::{AgentId, Fault, Scene, State, Track};
+
+/// A contact of the ego during a drive.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Touch {
+    /// Whom.
+    pub with: AgentId,
+    /// Seconds after the start.
+    pub time_s: f64,
+    /// Whether the NC rules blame the ego.
+    pub at_fault: bool,
+    /// The verdict in a sentence.
+    pub reason: String,
+}
+
+/// What came of a drive.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Report {
+    /// Driven time, s.
+    pub seconds: f64,
+    /// First contact with each road user or object, earliest first; who overlapped the ego at the start is left out.
+    pub contacts: Vec<Touch>,
+    /// Seconds after the start at which the centre came more than 3 m from every centreline; `None` if it did not, or
+    /// was off the road from the start.
+    pub off_road_s: Option<f64>,
+    /// Metres made along the lanes.
+    pub progress_m: f64,
+    /// What the log's ego made in the same time, where it is known.
+    pub logged_m: Option<f64>,
+    /// The six limits with the value farthest beyond or nearest to each.
+    pub comfort: [ComfortLimit; 6],
+    /// Distance between the chosen paths of successive plans at the same times: sum (m) and count.
+    pub shift: Ratio,
+}
+
+impl Report {
+    pub(super) fn new(
+        scene: &Scene,
+        ego: &AgentId,
+        states: &[TrackedState],
+        logged: &Track,
+        shift: Ratio,
+    ) -> Self {
+        let seconds = states.len().saturating_sub(1) as f64 * STEP_S;
+        let grid = Grid::around(scene, STEP_S, 0.0, seconds);
+        let all = Samples::new(scene, &grid, |agent| {
+            if agent.id == *ego {
+                Part::Judged
+            } else {
+                Part::Met
+            }
+        });
+        let touches = contacts(&all)
+            .into_iter()
+            .filter(|contact| !contact.before)
+            .filter_map(|contact| {
+                let with = contact.other(ego).clone();
+                let verdict = fault_of(scene, &contact, scene.agent(ego)?, scene.agent(&with)?)?;
+                Some(Touch {
+                    with,
+                    time_s: contact.time_s - scene.now_s(),
+                    at_fault: verdict.fault == Fault::Ego,
+                    reason: verdict.reason,
+                })
+            })
+            .collect();
+        let rule = RoadRule {
+            only_where_log_is_on: false,
+            ..RoadRule::default()
+        };
+        let (strays, _) = off_road(&scene.map, &all, &all, rule);
+        let known: Vec<&State> = (scene.now..scene.now + states.len())
+            .map_while(|frame| logged.get(frame))
+            .collect();
+        let logged_m = (known.len() == states.len())
+            .then(|| metres_along_lanes(&scene.map, known.into_iter()));
+        Self {
+            seconds,
+            contacts: touches,
+            off_road_s: strays
+                .first()
+                .map(|stray| grid.times_s[stray.at] - scene.now_s()),
+            progress_m: metres_along_lanes(&scene.map, states.iter().map(|state| &state.state)),
+            logged_m,
+            comfort: comfort_excess(states),
+            shift,
+        }
+    }
+
+    /// Whether anything was touched.
+    pub fn collided(&self) -> bool {
+        !self.contacts.is_empty()
+    }
+
+    /// Whether anything was touched by the ego's fault.
+    pub fn at_fault(&self) -> bool {
+        self.contacts.iter().any(|touch| touch.at_fault)
+    }
+
+    /// Whether all six comfort limits were kept.
+    pub fn comfortable(&self) -> bool {
+        self.comfort.iter().all(|limit| limit.share() < 1.0)
+    }
+}
+
+/// Distances between the chosen paths of two successive plans at the times both reach, later than the second's
+/// present: sum (m) and count. `None` without a common time.
+pub fn plan_shift(earlier: &Plan, later: &Plan) -> Option<Ratio> {
+    let steps = ((later.now_s - earlier.now_s) / STEP_S).round();
+    if steps < 0.0 {
+        return None;
+    }
+    let before = earlier.chosen().path.get(steps as usize..)?;
+    let pairs = before.iter().zip(&later.chosen().path).skip(1);
+    let shift = pairs.fold(Ratio::default(), |mut sum, (a, b)| {
+        sum += Ratio::new(a.position.distance(b.position), 1.0);
+        sum
+    });
+    (shift.count > 0.0).then_some(shift)
+}

@@ -1,0 +1,141 @@
+//! Who moves everyone but the ego while a planner is at the wheel.
+
+use std::sync::Arc;
+
+use super::foresee::coast;
+use crate::scene::{Agent, AgentId, AgentKind, Scene, Track};
+use crate::sim::{Bicycle, Command, LaneFollower, Observation, Policy};
+
+/// Moves everyone but the ego, a tenth of a second at a time.
+pub trait World {
+    /// The word for it on the command line and in files.
+    fn key(&self) -> &'static str;
+
+    /// Readies `scene` (10 Hz, its present the start) for at most `last` frames and returns the last frame that can be
+    /// driven to.
+    fn begin(&mut self, scene: &mut Scene, ego: &AgentId, last: usize) -> usize;
+
+    /// Writes where everyone else is at `frame + 1`. `scene` holds everybody, the ego too, up to `frame`; of later
+    /// frames only what this world wrote.
+    ///
+    /// # Errors
+    /// A sentence about what failed.
+    fn step(&mut self, scene: &mut Scene, frame: usize) -> Result<(), String>;
+}
+
+/// Everyone moves as recorded (or generated), whatever the ego does; ends with the scene.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct LogWorld;
+
+impl World for LogWorld {
+    fn key(&self) -> &'static str {
+        "log"
+    }
+
+    fn begin(&mut self, scene: &mut Scene, _ego: &AgentId, last: usize) -> usize {
+        last.min(scene.frames.saturating_sub(1))
+    }
+
+    fn step(&mut self, _scene: &mut Scene, _frame: usize) -> Result<(), String> {
+        Ok(())
+    }
+}
+
+/// Vehicles and cyclists follow their lanes behind whoever is ahead, the ego included, with the Intelligent Driver
+/// Model; everyone else keeps their velocity. Who is not there at the start does not come. Signals go on as recorded,
+/// then hold.
+#[derive(Default)]
+pub struct TrafficWorld {
+    drivers: Vec<Driver>,
+}
+
+struct Driver {
+    agent: usize,
+    body: Bicycle,
+    /// `None` keeps the velocity.
+    policy: Option<LaneFollower>,
+}
+
+impl World for TrafficWorld {
+    fn key(&self) -> &'static str {
+        "traffic"
+    }
+
+    fn begin(&mut self, scene: &mut Scene, ego: &AgentId, last: usize) -> usize {
+        cut_after_present(scene, ego);
+        scene.frames = last + 1;
+        let others = scene.agents.iter().enumerate();
+        self.drivers = others
+            .filter(|(_, agent)| agent.id != *ego)
+            .filter_map(|(index, agent)| {
+                let state = agent.track.get(scene.now)?;
+                let drives = matches!(agent.kind, AgentKind::Vehicle | AgentKind::Cyclist);
+                Some(Driver {
+                    agent: index,
+                    body: Bicycle::from_state(state, agent.length),
+                    policy: drives.then(LaneFollower::default),
+                })
+            })
+            .collect();
+        last
+    }
+
+    fn step(&mut self, scene: &mut Scene, frame: usize) -> Result<(), String> {
+        let mut next = Vec::with_capacity(self.drivers.len());
+        for driver in &mut self.drivers {
+            let seen = Observation::at(scene, frame, driver.agent);
+            let Some(present) = seen.own_state().copied() else {
+                continue;
+            };
+            let state = match &mut driver.policy {
+                None => coast(&present, scene.dt_s),
+                Some(policy) => match policy.act(&seen) {
+                    Command::Place(state) => state,
+                    Command::Drive {
+                        acceleration,
+                        steering,
+                    } => {
+                        driver.body.step(acceleration, steering, scene.dt_s);
+                        driver.body.state()
+                    }
+                },
+            };
+            next.push((driver.agent, state));
+        }
+        for (agent, state) in next {
+            let track = &mut Arc::make_mut(&mut scene.agents[agent]).track;
+            track.set(frame + 1, Some(state));
+        }
+        Ok(())
+    }
+}
+
+/// Takes away what everyone but the ego does after the present, and who is not there at the present; tracks as they
+/// were go to the scene's log.
+pub fn cut_after_present(scene: &mut Scene, ego: &AgentId) {
+    let now = scene.now;
+    scene
+        .agents
+        .retain(|agent| agent.id == *ego || agent.track.get(now).is_some());
+    for index in 0..scene.agents.len() {
+        let agent = &scene.agents[index];
+        if agent.id == *ego {
+            continue;
+        }
+        let (id, before) = (agent.id.clone(), agent.track.clone());
+        let mut states = before.states().to_vec();
+        states.truncate(now + 1);
+        scene.log.entry(id).or_insert(before);
+        scene.agents[index] = Arc::new(Agent {
+            track: Track::new(states),
+            ..Agent::clone(&scene.agents[index])
+        });
+    }
+    let present: Vec<AgentId> = scene.agents.iter().map(|agent| agent.id.clone()).collect();
+    scene.log.retain(|id, _| present.contains(id));
+    scene.goals.retain(|goal| present.contains(&goal.agent));
+    scene
+        .attacks
+        .retain(|attack| present.contains(&attack.attacker) && present.contains(&attack.target));
+    scene.pins.retain(|pin| present.contains(&pin.agent));
+}
