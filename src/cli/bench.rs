@@ -1,5 +1,7 @@
 //! `nearmiss bench`: how long the network takes on this machine, beside what the machine could do.
 
+mod planner;
+
 use std::sync::Arc;
 use std::sync::OnceLock;
 use std::time::Instant;
@@ -54,6 +56,9 @@ struct Report {
 pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let network = Network::load_default_on(arguments.threads)?;
     let mut report = measure(&network, arguments.seconds.max(0.05))?;
+    report
+        .rows
+        .extend(planner::rows(arguments.seconds.max(0.05))?);
     report.rows.extend(frames());
     if arguments.json {
         println!("{}", serde_json::to_string_pretty(&report)?);

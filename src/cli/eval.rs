@@ -1,6 +1,7 @@
 //! `nearmiss eval`: tables of methods against the log, with the floor and the trivial baselines beside them.
 
 mod attacks;
+mod plans;
 mod table;
 
 use std::path::PathBuf;
@@ -30,7 +31,7 @@ pub(super) struct Arguments {
     /// Scene files or folders, in any readable format.
     #[arg(required = true)]
     paths: Vec<PathBuf>,
-    /// Conditioned on goals, free, or attacks; goal and free if absent.
+    /// Conditioned on goals, free, attacks, or the ego's plan; goal and free if absent.
     #[arg(long, value_enum, value_delimiter = ',')]
     task: Vec<TaskChoice>,
     /// Which methods, comma separated; those that fit the task if absent.
@@ -39,7 +40,7 @@ pub(super) struct Arguments {
     /// Denoising steps of the network's methods; the paper's number for each schedule if absent.
     #[arg(long)]
     steps: Option<usize>,
-    /// Samples per window of the free task.
+    /// Samples per window of the free task; modes of a plan.
     #[arg(long, default_value_t = 6)]
     samples: u64,
     /// Standard deviation of the starting noise; 0.5 with goals and 0.7 free if absent.
@@ -79,6 +80,7 @@ enum TaskChoice {
     Free,
     Goal,
     Attack,
+    Plan,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -111,6 +113,16 @@ pub(super) enum Method {
     Autoregressive,
     /// The network, full sequence with hard inpainting: not told which tokens are given.
     Inpainting,
+    /// Planner: one future, the mean (task plan).
+    Regression,
+    /// Planner: trajectory tokens one after the other (task plan).
+    Ar,
+    /// Planner: denoised from noise (task plan).
+    Diffusion,
+    /// Planner: denoised from anchors (task plan).
+    Anchors,
+    /// Planner: tokens, then refined by diffusion (task plan).
+    ArDiffusion,
 }
 
 impl Method {
@@ -126,6 +138,11 @@ impl Method {
             Self::Trapezoidal => "trapezoidal",
             Self::Autoregressive => "autoregressive",
             Self::Inpainting => "inpainting",
+            Self::Regression => "regression",
+            Self::Ar => "ar",
+            Self::Diffusion => "diffusion",
+            Self::Anchors => "anchors",
+            Self::ArDiffusion => "ar-diffusion",
         }
     }
 
@@ -158,6 +175,9 @@ impl Method {
         let paper = |kind| Some((kind, Schedule::paper_steps(kind)));
         match self {
             Self::Log | Self::ConstantVelocity | Self::Hermite | Self::Idm => None,
+            Self::Regression | Self::Ar | Self::Diffusion | Self::Anchors | Self::ArDiffusion => {
+                None
+            }
             Self::Prior => Some((ScheduleKind::Full, 1)),
             Self::Full | Self::Inpainting => paper(ScheduleKind::Full),
             Self::Pyramidal => paper(ScheduleKind::Pyramidal),
@@ -192,12 +212,17 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let stop = stop_on_ctrl_c();
     let mut rows: Vec<Row> = Vec::new();
     let mut attack_rows = Vec::new();
+    let mut plan_rows = Vec::new();
     for task in tasks {
         let task = match task {
             TaskChoice::Free => Task::Free,
             TaskChoice::Goal => Task::Goal,
             TaskChoice::Attack => {
                 attack_rows.push(attacks::run(arguments, &windows, &network, &stop)?);
+                continue;
+            }
+            TaskChoice::Plan => {
+                plan_rows.extend(plans::run(arguments, &windows, &stop)?);
                 continue;
             }
         };
@@ -238,6 +263,7 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     if arguments.json {
         let mut all: Vec<_> = rows.iter().map(|row| row.json(arguments.seed)).collect();
         all.extend(attack_rows.iter().map(attacks::Table::json));
+        all.extend(plan_rows.iter().map(|row| row.json(arguments.seed)));
         println!("{}", json!({ "rows": all }));
     } else {
         if !rows.is_empty() {
@@ -245,6 +271,9 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
         }
         for table in &attack_rows {
             print!("{}", table.text());
+        }
+        if !plan_rows.is_empty() {
+            print!("{}", plans::text(&plan_rows, arguments.seed));
         }
     }
     Ok(())

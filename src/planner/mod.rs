@@ -8,6 +8,7 @@
 mod drive;
 mod foresee;
 mod json;
+mod open_loop;
 mod plain;
 mod plan;
 mod profile;
@@ -20,6 +21,7 @@ mod world;
 pub use drive::{DriveError, DriveSettings, DriveStep, Driven, drive};
 pub use foresee::{Other, foreseen, others};
 pub use json::{mode_json, plan_json};
+pub use open_loop::{OpenLoop, log_mode, open_loop};
 pub use plain::{ConstantVelocity, hermite_to, planned};
 pub use plan::{PROBABILITY_POWER, Plan, PlannedMode, outcome, plan, plan_of};
 pub use propose::{

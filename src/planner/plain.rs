@@ -79,6 +79,11 @@ pub fn planned(state: &State) -> Planned {
     }
 }
 
+/// `state` so many tokens later, at constant velocity.
+pub(super) fn coasted(state: &State, tokens: usize) -> State {
+    coast(state, tokens as f64 * DT_S)
+}
+
 /// The cubic Hermite curve from `present` to `end` at the plan's last time, with both velocities; headings along the
 /// way, the present one while slower than 0.3 m/s. Privileged: `end` is the log's.
 pub fn hermite_to(present: &State, end: &State) -> Mode {

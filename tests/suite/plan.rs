@@ -1,4 +1,4 @@
-//! `nearmiss plan` and `drive`, run as a user runs them.
+//! `nearmiss plan`, `drive` and the planner's table, run as a user runs them.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -145,4 +145,34 @@ fn a_drive_with_settings_out_of_range_fails_with_a_sentence() {
         "{}",
         text(&output.stderr)
     );
+}
+
+#[test]
+fn the_planners_table_has_the_log_as_its_floor() {
+    let scene = bundled("left-turn");
+    let output = nearmiss(&[
+        "eval",
+        &scene,
+        "--task",
+        "plan",
+        "--methods",
+        "log,constant-velocity,hermite,idm",
+        "--json",
+    ]);
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    let table: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let rows = table["rows"].as_array().unwrap();
+    assert_eq!(rows.len(), 4);
+    assert_eq!(rows[0]["method"], "log");
+    assert!(rows[0]["ade_m"].as_f64().unwrap() < 1e-6);
+    assert_eq!(rows[0]["collision_pct"], 0.0);
+    assert_eq!(rows[2]["privileged"], true);
+    let ade = |row: usize| rows[row]["ade_m"].as_f64().unwrap();
+    assert!(
+        ade(2) < ade(1),
+        "the cubic to the log's end beats constant velocity"
+    );
+    let wrong = nearmiss(&["eval", &scene, "--task", "plan", "--methods", "trapezoidal"]);
+    assert_eq!(wrong.status.code(), Some(1));
+    assert!(text(&wrong.stderr).contains("does not plan"));
 }

@@ -1,0 +1,324 @@
+//! The planner's table: plans made at logged presents, held against the log.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::ops::ControlFlow;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Instant;
+
+use serde_json::{Value, json};
+
+use super::{Arguments, Method};
+use crate::cli::batch::Shown;
+use crate::cli::planning::network;
+use crate::codec::{NOW, T};
+use crate::generator::LoggedWindow;
+use crate::metrics::{Instability, Ratio, bootstrap};
+use crate::planner::{
+    Decoder, OpenLoop, POINTS, Plan, PlanSettings, Propose, ProposeError, TermKind, VARIANT,
+    hermite_to, log_mode, open_loop, plan, plan_of, plan_shift,
+};
+use crate::rng::Seed;
+use crate::scene::Scene;
+
+/// Seconds between a plan and the next, for the consistency of plans.
+const NEXT_S: f64 = 0.5;
+
+/// The methods of the planner's table, in its order.
+const METHODS: [Method; 9] = [
+    Method::Log,
+    Method::ConstantVelocity,
+    Method::Hermite,
+    Method::Idm,
+    Method::Regression,
+    Method::Ar,
+    Method::Diffusion,
+    Method::Anchors,
+    Method::ArDiffusion,
+];
+
+impl Method {
+    /// The decoder of a method that plans.
+    fn decoder(self) -> Option<Decoder> {
+        match self {
+            Self::ConstantVelocity => Some(Decoder::ConstantVelocity),
+            Self::Idm => Some(Decoder::Idm),
+            Self::Regression => Some(Decoder::Regression),
+            Self::Ar => Some(Decoder::Ar),
+            Self::Diffusion => Some(Decoder::Diffusion),
+            Self::Anchors => Some(Decoder::Anchors),
+            Self::ArDiffusion => Some(Decoder::ArDiffusion),
+            _ => None,
+        }
+    }
+}
+
+/// Key, factor, and what a recording adds.
+type Column = (&'static str, f64, fn(&Sums) -> Ratio);
+
+/// What one recording adds.
+#[derive(Default, Clone)]
+struct Sums {
+    plans: OpenLoop,
+    shift: Ratio,
+}
+
+/// The sums of one method.
+pub(super) struct PlanRow {
+    method: Method,
+    windows: usize,
+    modes: usize,
+    seconds: f64,
+    recordings: BTreeMap<String, Sums>,
+}
+
+/// One row per method; finished rows remain when it is stopped.
+pub(super) fn run(
+    arguments: &Arguments,
+    windows: &[LoggedWindow],
+    stop: &AtomicBool,
+) -> anyhow::Result<Vec<PlanRow>> {
+    let network = network()?;
+    let network = network.as_deref();
+    let methods: Vec<Method> = if arguments.methods.is_empty() {
+        let able =
+            |method: &Method| network.is_some() || method.decoder().is_none_or(Decoder::is_plain);
+        METHODS.into_iter().filter(able).collect()
+    } else {
+        arguments.methods.clone()
+    };
+    if let Some(method) = methods.iter().find(|method| !METHODS.contains(method)) {
+        anyhow::bail!(
+            "method {} does not plan; task plan knows log, hermite, idm, constant-velocity, regression, ar, \
+             diffusion, anchors and ar-diffusion",
+            method.name()
+        );
+    }
+    let mut rows = Vec::new();
+    for method in methods {
+        let mut row = PlanRow {
+            method,
+            windows: 0,
+            modes: 0,
+            seconds: 0.0,
+            recordings: BTreeMap::new(),
+        };
+        let shown = Shown::new(windows.len() as u64);
+        for window in windows {
+            if stop.load(Ordering::Relaxed) {
+                break;
+            }
+            shown.doing(method.name());
+            row.add(window, network, arguments)?;
+            shown.done(method.name());
+        }
+        shown.finish();
+        if stop.load(Ordering::Relaxed) {
+            eprintln!(
+                "stopped by Ctrl-C during {}; finished rows follow",
+                method.name()
+            );
+            break;
+        }
+        rows.push(row);
+    }
+    Ok(rows)
+}
+
+impl PlanRow {
+    fn add(
+        &mut self,
+        window: &LoggedWindow,
+        network: Option<&dyn Propose>,
+        arguments: &Arguments,
+    ) -> anyhow::Result<()> {
+        let begun = Instant::now();
+        let made = match self.plan(window, &window.scene, network, arguments) {
+            Ok(made) => made,
+            // a recording's ego may be somebody on foot
+            Err(ProposeError::NotAVehicle(_)) => return Ok(()),
+            Err(error) => return Err(error.into()),
+        };
+        self.seconds += begun.elapsed().as_secs_f64();
+        self.windows += 1;
+        self.modes = self.modes.max(made.modes.len());
+        let found = open_loop(&window.scene, &window.window, &made);
+        let mut next = window.scene.clone();
+        next.now += (NEXT_S / next.dt_s).round() as usize;
+        let there = next
+            .ego()
+            .is_some_and(|ego| ego.track.get(next.now).is_some());
+        let mut shift = Ratio::default();
+        if there && self.method.decoder().is_some() {
+            let later = self.plan(window, &next, network, arguments)?;
+            shift = plan_shift(&made, &later).unwrap_or_default();
+        }
+        let recording = window.recording.clone();
+        let sums = self.recordings.entry(recording).or_default();
+        sums.plans.add(&found);
+        sums.shift += shift;
+        Ok(())
+    }
+
+    fn plan(
+        &self,
+        window: &LoggedWindow,
+        scene: &Scene,
+        network: Option<&dyn Propose>,
+        arguments: &Arguments,
+    ) -> Result<Plan, ProposeError> {
+        let settings = PlanSettings {
+            decoder: self.method.decoder().unwrap_or(Decoder::ConstantVelocity),
+            modes: arguments.samples.max(1) as usize,
+            seed: Seed(arguments.seed),
+            ..PlanSettings::default()
+        };
+        match self.method {
+            Method::Log => plan_of(scene, vec![log_mode(&window.window)], "<log>", &settings),
+            Method::Hermite => {
+                let log = log_mode(&window.window);
+                let end = log.points[POINTS - 1];
+                let mut end_state = crate::scene::State::along(end.pose(), end.speed);
+                let last = T - 1;
+                if window.window.known[last] {
+                    end_state.velocity = window.window.state(0, last).velocity;
+                }
+                let mode = hermite_to(window.window.state(0, NOW), &end_state);
+                plan_of(scene, vec![mode], "<hermite>", &settings)
+            }
+            _ => plan(scene, None, network, &settings, &mut |_| {
+                ControlFlow::Continue(())
+            }),
+        }
+    }
+
+    fn parts(&self, of: impl Fn(&Sums) -> Ratio) -> Vec<Ratio> {
+        self.recordings.values().map(of).collect()
+    }
+
+    pub(super) fn json(&self, seed: u64) -> Value {
+        let pooled = |factor: f64, of: &dyn Fn(&Sums) -> Ratio| -> Value {
+            let value = Ratio::pooled(&self.parts(of)).value();
+            value.map(|value| rounded(factor * value)).into()
+        };
+        let interval = |factor: f64, of: &dyn Fn(&Sums) -> Ratio| -> Value {
+            match bootstrap(&self.parts(of), Seed(seed)) {
+                Some(found) => json!([rounded(factor * found.low), rounded(factor * found.high)]),
+                None => Value::Null,
+            }
+        };
+        let mut instability = Instability::default();
+        for sums in self.recordings.values() {
+            instability.add(&sums.plans.instability);
+        }
+        let mut row = json!({
+            "task": "plan",
+            "method": self.method.name(),
+            "privileged": matches!(self.method, Method::Log | Method::Hermite),
+            "modes": self.modes,
+            "windows": self.windows,
+            "recordings": self.recordings.len(),
+            "instability": instability.value().map(rounded),
+            "seconds_per_plan": rounded(self.seconds / self.windows.max(1) as f64),
+            "variant": VARIANT,
+        });
+        let mut intervals = json!({ "level": 0.95, "by": "recording" });
+        let columns: [Column; 13] = [
+            ("ade_m", 1.0, |sums| sums.plans.ade),
+            ("ade_moving_m", 1.0, |sums| sums.plans.ade_moving),
+            ("chosen_ade_m", 1.0, |sums| sums.plans.chosen_ade),
+            ("min_ade_m", 1.0, |sums| sums.plans.min_ade),
+            ("fde_m", 1.0, |sums| sums.plans.fde),
+            ("min_fde_m", 1.0, |sums| sums.plans.min_fde),
+            ("miss_pct", 100.0, |sums| sums.plans.miss),
+            ("gap_m", 1.0, |sums| sums.plans.gap),
+            ("spread_m", 1.0, |sums| sums.plans.spread),
+            ("collision_pct", 100.0, |sums| sums.plans.collision),
+            ("at_fault_pct", 100.0, |sums| sums.plans.at_fault),
+            ("off_road_pct", 100.0, |sums| sums.plans.off_road),
+            ("plan_shift_m", 1.0, |sums| sums.shift),
+        ];
+        for (key, factor, of) in columns {
+            row[key] = pooled(factor, &of);
+            intervals[key] = interval(factor, &of);
+        }
+        row["score"] = pooled(1.0, &|sums| sums.plans.score);
+        intervals["score"] = interval(1.0, &|sums| sums.plans.score);
+        for kind in TermKind::ALL {
+            let key = kind.short().to_lowercase();
+            row[key] = pooled(1.0, &|sums| sums.plans.terms[kind as usize]);
+        }
+        row["interval"] = intervals;
+        row
+    }
+}
+
+/// All rows as a table for people.
+pub(super) fn text(rows: &[PlanRow], seed: u64) -> String {
+    let headings = [
+        ("ADE m", "ade_m", 3),
+        ("moving", "ade_moving_m", 3),
+        ("minADE", "min_ade_m", 3),
+        ("FDE", "fde_m", 2),
+        ("minFDE", "min_fde_m", 2),
+        ("miss %", "miss_pct", 1),
+        ("gap m", "gap_m", 3),
+        ("col %", "collision_pct", 1),
+        ("fault%", "at_fault_pct", 1),
+        ("off %", "off_road_pct", 1),
+        ("spread", "spread_m", 2),
+        ("M_k", "instability", 3),
+        ("shift", "plan_shift_m", 3),
+        ("score", "score", 3),
+        ("NC", "nc", 3),
+        ("DAC", "dac", 3),
+        ("TTC", "ttc", 3),
+        ("EP", "ep", 3),
+        ("C", "c", 3),
+    ];
+    let mut out = format!("{:<18} {:>2}", "plan", "K");
+    for (heading, ..) in headings {
+        let _infallible = write!(out, " {heading:>7}");
+    }
+    out += "    ms  ADE 95 % by rec.\n";
+    for row in rows {
+        let json = row.json(seed);
+        let name = if json["privileged"] == true {
+            format!("{} *", row.method.name())
+        } else {
+            row.method.name().to_owned()
+        };
+        let _infallible = write!(out, "{name:<18} {:>2}", row.modes);
+        for (_, key, digits) in headings {
+            let text = match json[key].as_f64() {
+                Some(value) => format!("{value:.digits$}"),
+                None => "-".to_owned(),
+            };
+            let _infallible = write!(out, " {text:>7}");
+        }
+        let range = match json["interval"]["ade_m"].as_array().map(Vec::as_slice) {
+            Some([low, high]) => format!(
+                "{:.3}..{:.3}",
+                low.as_f64().unwrap_or(0.0),
+                high.as_f64().unwrap_or(0.0)
+            ),
+            _ => "-".to_owned(),
+        };
+        let ms = 1e3 * json["seconds_per_plan"].as_f64().unwrap_or(0.0);
+        let _infallible = writeln!(out, " {ms:>5.1}  {range}");
+    }
+    if let Some(row) = rows.first() {
+        let _infallible = writeln!(
+            out,
+            "{} windows of {} recordings. * knows the log's end. col, fault and off over 8 s of the chosen mode as \
+             driven; shift between plans {NEXT_S} s apart. {VARIANT}.",
+            row.windows,
+            row.recordings.len(),
+        );
+    }
+    out
+}
+
+fn rounded(value: f64) -> f64 {
+    (value * 1e5).round() / 1e5
+}
