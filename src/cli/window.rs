@@ -20,6 +20,9 @@ pub(super) fn run(scene: Option<PathBuf>) -> anyhow::Result<()> {
         scene,
         bundled: &sim::BUNDLED,
         load: Some(Box::new(load)),
+        load_planner: Some(Box::new(|| {
+            super::planning::network().map_err(|error| format!("{error:#}"))
+        })),
         ..ui::Start::default()
     };
     Ok(ui::run(start)?)

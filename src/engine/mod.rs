@@ -5,6 +5,7 @@
 //! newest waiting one follows.
 
 mod generator_world;
+mod pilot;
 mod steps;
 #[cfg(test)]
 mod tests;
@@ -16,6 +17,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 pub use generator_world::GeneratorWorld;
+pub use pilot::{DriveWorld, LoadPlanner, Pilot, PilotEvent, PilotJob, Planned};
 pub use steps::{StepLog, StepRecord};
 pub use worker::{Desk, JobId, Worker};
 

@@ -7,6 +7,7 @@ use egui::Key;
 use egui::Modifiers;
 
 use super::lab::LabAction;
+use super::pilot::PilotAction;
 use super::tools::Tool;
 use crate::scene::AgentId;
 use crate::scene::Edit;
@@ -60,6 +61,8 @@ pub enum Action {
     ForgetRecovery,
     /// Something about generation.
     Lab(LabAction),
+    /// Something about the planner.
+    Pilot(PilotAction),
     /// Writes all cases of the tray into a folder.
     ExportTray(PathBuf),
     /// Says something to the user.

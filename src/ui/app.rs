@@ -42,6 +42,7 @@ use super::panels::library::Library;
 use super::panels::library::Place;
 use super::panels::notices::Notices;
 use super::panels::palette::Palette;
+use super::panels::planner;
 use super::panels::results;
 use super::panels::status;
 use super::panels::top;
@@ -50,6 +51,7 @@ use super::panels::welcome;
 use super::panes::Made;
 use super::panes::Panes;
 use super::panes::Screen;
+use super::pilot::Planning;
 use super::settings::Recent;
 use super::settings::Settings;
 use super::theme;
@@ -58,6 +60,7 @@ use super::timeline;
 use super::widgets;
 use crate::data;
 use crate::engine::Engine;
+use crate::engine::Pilot;
 use crate::geometry::DVec2;
 use crate::render::Path as Trace;
 use crate::render::PathKind;
@@ -79,6 +82,7 @@ enum LeftTab {
 enum RightTab {
     Selection,
     Generate,
+    Planner,
     Results,
     Tray,
 }
@@ -107,6 +111,7 @@ pub struct App {
     folder: PathBuf,
     files: Files,
     lab: Lab,
+    planning: Planning,
     left_tab: LeftTab,
     right_tab: RightTab,
     agent_filter: String,
@@ -153,6 +158,11 @@ impl App {
             let wake = Box::new(move || context.request_repaint());
             Engine::start(wake, load).ok()
         });
+        let pilot = start.load_planner.and_then(|load| {
+            let context = context.clone();
+            let wake = Box::new(move || context.request_repaint());
+            Pilot::start(wake, load).ok()
+        });
         let files = Files::start(folder.clone(), wake);
         if !start.bundled.is_empty() {
             files.ask(Request::Bundled(start.bundled));
@@ -166,6 +176,7 @@ impl App {
             folder,
             files,
             lab: Lab::new(engine),
+            planning: Planning::new(pilot),
             left_tab: LeftTab::Scenes,
             right_tab: RightTab::Generate,
             agent_filter: String::new(),
@@ -219,6 +230,18 @@ impl App {
     /// Whether the network is loaded.
     pub fn model_ready(&self) -> bool {
         self.lab.ready()
+    }
+
+    /// Number of modes of the plan on screen.
+    pub fn plan_modes(&self) -> usize {
+        let planned = self.planning.planned.as_ref();
+        planned.map_or(0, |planned| planned.plan.modes.len())
+    }
+
+    /// Scene time at which the plan on screen was made, s.
+    pub fn plan_time_s(&self) -> Option<f64> {
+        let planned = self.planning.planned.as_ref();
+        planned.map(|planned| planned.plan.now_s)
     }
 
     /// The notices on screen.
@@ -296,6 +319,7 @@ impl App {
         self.autosaved.0 = self.editor.revision();
         self.panes.reset();
         self.lab.reset();
+        self.planning.reset();
         self.failure = None;
         self.library.open = Some(place);
     }
@@ -347,6 +371,7 @@ impl App {
                     self.act(next, context);
                 }
             }
+            Action::Pilot(wish) => self.planning.apply(wish, &mut self.editor),
             Action::ExportTray(folder) => self.picked(Purpose::ExportTray, folder),
             Action::Preview(edits) => {
                 self.editor.apply(&Action::Preview(edits.clone()));
@@ -414,6 +439,12 @@ impl App {
             Command::Cancel if self.panes.cancel() => {
                 self.editor.apply(&Action::DropPreview);
                 self.lab.drop_preview();
+            }
+            Command::Cancel if self.planning.stop() => {
+                self.say(
+                    Weight::Info,
+                    "The drive was stopped. The scene is as it was.",
+                );
             }
             Command::Cancel if self.lab.stop() => {
                 self.say(Weight::Info, "Stopped. The scene is as it was.");
@@ -684,7 +715,7 @@ impl App {
     fn made(&mut self) -> Made {
         let scene = self.lab.scene(&self.editor);
         let noise = self.lab.noise();
-        let mut paths = Vec::new();
+        let mut paths = self.planning.paths();
         if let Some(present) = self.editor.scene() {
             let trace = |states: &[State], from_s: f64, dt_s: f64, agent: &AgentId, kind| Trace {
                 points: states
@@ -922,6 +953,7 @@ impl App {
     fn right(&mut self, ui: &mut Ui, actions: &mut Vec<Action>) {
         let choices = [
             (RightTab::Generate, "Generate"),
+            (RightTab::Planner, "Planner"),
             (RightTab::Results, "Results"),
             (RightTab::Selection, "Selection"),
             (RightTab::Tray, "Tray"),
@@ -932,6 +964,7 @@ impl App {
                 inspector::inspector_ui(ui, &self.editor, &mut self.curves, actions);
             }
             RightTab::Generate => generate::generate_ui(ui, &self.editor, &self.lab, actions),
+            RightTab::Planner => planner::planner_ui(ui, &self.editor, &self.planning, actions),
             RightTab::Results => results::results_ui(ui, &self.editor, &self.lab, actions),
             RightTab::Tray => tray::tray_ui(ui, &self.lab, actions),
         }
@@ -940,6 +973,8 @@ impl App {
     fn centre(&mut self, ui: &mut Ui, actions: &mut Vec<Action>) {
         if self.editor.document().is_some() {
             let made = self.made();
+            let shown = made.scene.as_ref().or(self.editor.scene());
+            self.planning.follow(shown, self.editor.time_s);
             self.panes.show(ui, &self.editor, &made, actions);
             if let Some(running) = &self.lab.running {
                 denoise::progress_ui(ui, running, actions);
@@ -999,7 +1034,7 @@ impl App {
         }
         if self.settings.right {
             egui::Panel::right("right")
-                .default_size(312.0)
+                .default_size(328.0)
                 .size_range(260.0..=520.0)
                 .frame(bar(12))
                 .show(ui, |ui| self.right(ui, actions));
@@ -1045,6 +1080,7 @@ impl eframe::App for App {
     fn logic(&mut self, context: &Context, _frame: &mut eframe::Frame) {
         self.hear();
         self.lab.hear(&mut self.editor);
+        self.planning.hear(&mut self.editor);
         self.autosave(context);
         self.store_settings();
     }

@@ -228,6 +228,7 @@ impl Editor {
             | Action::SaveTo(_)
             | Action::Layout(_)
             | Action::Lab(_)
+            | Action::Pilot(_)
             | Action::ExportTray(_)
             | Action::Recover(_)
             | Action::ForgetRecovery => {}

@@ -15,6 +15,7 @@ mod lab;
 mod overlay;
 mod panels;
 mod panes;
+mod pilot;
 mod settings;
 mod theme;
 mod thumbnail;
@@ -31,6 +32,7 @@ pub use editor::Editor;
 
 use std::path::PathBuf;
 
+use crate::engine::LoadPlanner;
 use crate::engine::Loaded;
 
 /// Loads a network.
@@ -47,6 +49,8 @@ pub struct Start {
     pub bundled: &'static [(&'static str, &'static str)],
     /// Loads the network, on the engine's thread; without it nothing can be generated.
     pub load: Option<Load>,
+    /// Loads the planner's network, on the planner's thread; without it nothing is planned.
+    pub load_planner: Option<LoadPlanner>,
     /// Folder for settings and autosaves; the system's place for them if absent.
     pub folder: Option<PathBuf>,
 }

@@ -19,4 +19,5 @@ mod planner;
 mod reference;
 mod shaders;
 mod window;
+mod window_planner;
 mod windows;

@@ -68,7 +68,7 @@ fn load() -> Result<Loaded, String> {
 }
 
 /// Whether the tests of this file may draw.
-fn may_draw() -> bool {
+pub(crate) fn may_draw() -> bool {
     let may = std::env::var_os("NEARMISS_NO_PICTURES").is_none();
     if !may {
         eprintln!("skipped: NEARMISS_NO_PICTURES is set");
@@ -76,7 +76,7 @@ fn may_draw() -> bool {
     may
 }
 
-type Bench = Harness<'static, App>;
+pub(crate) type Bench = Harness<'static, App>;
 
 fn window(folder: &Path, scene: Option<&Path>, with_model: bool) -> Bench {
     let start = Start {
@@ -84,6 +84,7 @@ fn window(folder: &Path, scene: Option<&Path>, with_model: bool) -> Bench {
         bundled: &BUNDLED,
         folder: Some(folder.to_owned()),
         load: with_model.then(|| Box::new(load) as nearmiss::ui::Load),
+        load_planner: Some(Box::new(|| Ok(None))),
         ..Start::default()
     };
     Harness::builder()
@@ -94,7 +95,7 @@ fn window(folder: &Path, scene: Option<&Path>, with_model: bool) -> Bench {
 }
 
 /// Steps until `met`, at most half a minute.
-fn until(bench: &mut Bench, what: &str, met: impl Fn(&App) -> bool) {
+pub(crate) fn until(bench: &mut Bench, what: &str, met: impl Fn(&App) -> bool) {
     let began = Instant::now();
     while !met(bench.state()) {
         assert!(began.elapsed() < Duration::from_secs(30), "no {what}");
@@ -104,7 +105,7 @@ fn until(bench: &mut Bench, what: &str, met: impl Fn(&App) -> bool) {
 }
 
 /// A window on the first bundled scene, paused at the present.
-fn opened(folder: &Path, with_model: bool) -> Bench {
+pub(crate) fn opened(folder: &Path, with_model: bool) -> Bench {
     let mut bench = window(folder, None, with_model);
     until(&mut bench, "scene", |app| app.editor().document().is_some());
     bench.run_steps(3);

@@ -10,6 +10,7 @@ pub(super) mod inspector;
 pub(super) mod library;
 pub(super) mod notices;
 pub(super) mod palette;
+pub(super) mod planner;
 pub(super) mod results;
 pub(super) mod status;
 pub(super) mod top;

@@ -1,0 +1,484 @@
+//! The ego's planner: how it decodes, its modes with their scores, why one is taken, and drives in closed loop.
+
+use egui::Ui;
+use egui::vec2;
+
+use crate::engine::DriveWorld;
+use crate::engine::Planned;
+use crate::planner::Decoder;
+use crate::planner::PlanSettings;
+use crate::planner::PlannedMode;
+use crate::planner::Report;
+use crate::planner::Scores;
+use crate::planner::Stage;
+use crate::planner::Term;
+use crate::planner::TermKind;
+use crate::planner::VARIANT;
+use crate::rng::Seed;
+use crate::ui::action::Action;
+use crate::ui::editor::Editor;
+use crate::ui::icons::Icon;
+use crate::ui::pilot::PilotAction;
+use crate::ui::pilot::Planning;
+use crate::ui::pilot::wish;
+use crate::ui::theme;
+use crate::ui::theme::tokens;
+use crate::ui::widgets;
+
+/// Shows the panel.
+pub(crate) fn planner_ui(
+    ui: &mut Ui,
+    editor: &Editor,
+    planning: &Planning,
+    actions: &mut Vec<Action>,
+) {
+    if editor.document().is_none() {
+        let text = "Open a scene, then let the planner answer it.";
+        widgets::empty_state(ui, Icon::Generate, "Nothing to plan", text, None);
+        return;
+    }
+    egui::ScrollArea::vertical()
+        .auto_shrink([false, false])
+        .show(ui, |ui| {
+            ui.add_space(8.0);
+            switch_ui(ui, planning, actions);
+            decoder_ui(ui, planning, actions);
+            if let Some(problem) = &planning.problem {
+                banner(ui, tokens(ui).bad, problem);
+            }
+            if let Some(planned) = &planning.planned {
+                steps_ui(ui, planned, planning, actions);
+                modes_ui(ui, planned, planning, actions);
+                why_ui(ui, planned, planning, actions);
+            }
+            drive_ui(ui, planning, actions);
+            ui.add_space(12.0);
+        });
+}
+
+fn switch_ui(ui: &mut Ui, planning: &Planning, actions: &mut Vec<Action>) {
+    let mut on = planning.on;
+    let shown = ui.checkbox(&mut on, "Plan along with what is shown");
+    let tip = "At the time cursor, every half second from the present on, and after each answer to a drag";
+    if shown.on_hover_text(tip).changed() {
+        wish(actions, PilotAction::On(on));
+    }
+    if let Some(planned) = &planning.planned {
+        let text = format!(
+            "Plan at {:.1} s, made in {:.0} ms",
+            planned.plan.now_s,
+            1e3 * planned.took.as_secs_f64()
+        );
+        ui.label(theme::small(text).color(tokens(ui).faint));
+    }
+}
+
+fn decoder_ui(ui: &mut Ui, planning: &Planning, actions: &mut Vec<Action>) {
+    widgets::section(ui, "Decoder");
+    let before = &planning.settings;
+    let mut next = before.clone();
+    let shown = egui::ComboBox::from_id_salt("decoder")
+        .width(ui.available_width() - 10.0)
+        .selected_text(before.decoder.label())
+        .show_ui(ui, |ui| {
+            for decoder in Decoder::ALL {
+                let able = planning.able(decoder);
+                let label = egui::Button::selectable(before.decoder == decoder, decoder.label());
+                let row = ui.add_enabled(able, label);
+                let tip = if able {
+                    decoder.key()
+                } else {
+                    "needs the planner's network, and this program holds no weights for it"
+                };
+                if row.on_hover_text(tip).on_disabled_hover_text(tip).clicked() {
+                    next.decoder = decoder;
+                }
+            }
+        });
+    shown.response.accessible_name("Decoder");
+    if planning.weights == Some(None) {
+        let text = "No planner weights come with this program: only the plain planners answer.";
+        banner(ui, tokens(ui).warn, text);
+    }
+    if !before.decoder.is_plain() {
+        settings_ui(ui, &mut next);
+    }
+    if next != *before {
+        wish(actions, PilotAction::Set(Box::new(next)));
+    }
+}
+
+fn settings_ui(ui: &mut Ui, settings: &mut PlanSettings) {
+    let dim = tokens(ui).dim;
+    let grid = egui::Grid::new("planner settings")
+        .num_columns(2)
+        .spacing([10.0, 6.0]);
+    grid.show(ui, |ui| {
+        let label = |ui: &mut Ui, text: &str| ui.label(egui::RichText::new(text).color(dim));
+        label(ui, "Modes");
+        ui.add(
+            egui::DragValue::new(&mut settings.modes)
+                .range(1..=32)
+                .speed(0.1),
+        )
+        .accessible_name("Modes");
+        ui.end_row();
+        label(ui, "Seed");
+        let mut seed = settings.seed.0;
+        ui.add(egui::DragValue::new(&mut seed).speed(1.0))
+            .accessible_name("Planner seed");
+        settings.seed = Seed(seed);
+        ui.end_row();
+        if matches!(settings.decoder, Decoder::Ar | Decoder::ArDiffusion) {
+            label(ui, "Temperature");
+            let slider = egui::Slider::new(&mut settings.temperature, 0.05..=2.0).fixed_decimals(2);
+            ui.add(slider).accessible_name("Planner temperature");
+            ui.end_row();
+            label(ui, "Top p");
+            let slider = egui::Slider::new(&mut settings.top_p, 0.05..=1.0).fixed_decimals(2);
+            ui.add(slider).accessible_name("Top p");
+            ui.end_row();
+        }
+        if matches!(settings.decoder, Decoder::Anchors | Decoder::ArDiffusion) {
+            label(ui, "Refine from");
+            let slider =
+                egui::Slider::new(&mut settings.refine_level, 0.05..=1.0).fixed_decimals(2);
+            ui.add(slider)
+                .accessible_name("Refinement level")
+                .on_hover_text("Noise level to which each mode is put before it is denoised");
+            ui.end_row();
+            label(ui, "Steps");
+            ui.add(
+                egui::DragValue::new(&mut settings.refine_steps)
+                    .range(1..=16)
+                    .speed(0.1),
+            )
+            .accessible_name("Refinement steps");
+            ui.end_row();
+        }
+        if settings.decoder == Decoder::Diffusion {
+            label(ui, "Steps");
+            ui.add(
+                egui::DragValue::new(&mut settings.diffusion_steps)
+                    .range(1..=64)
+                    .speed(0.1),
+            )
+            .accessible_name("Diffusion steps");
+            ui.end_row();
+        }
+    });
+}
+
+fn banner(ui: &mut Ui, color: egui::Color32, text: &str) {
+    ui.add_space(3.0);
+    egui::Frame::new()
+        .fill(color.gamma_multiply(0.12))
+        .stroke(egui::Stroke::new(1.0, color.gamma_multiply(0.6)))
+        .corner_radius(6.0)
+        .inner_margin(egui::Margin::symmetric(9, 6))
+        .show(ui, |ui| {
+            ui.set_width(ui.available_width());
+            ui.add(egui::Label::new(theme::small(text).color(color)).wrap());
+        });
+}
+
+/// Tokens and denoising steps, to be walked through.
+fn steps_ui(ui: &mut Ui, planned: &Planned, planning: &Planning, actions: &mut Vec<Action>) {
+    if planned.steps.is_empty() {
+        return;
+    }
+    widgets::section(ui, "Steps");
+    let last = planned.steps.len();
+    let mut at = planning.step.unwrap_or(last);
+    let text = match planned.steps.get(at).map(|step| step.stage) {
+        Some(Stage::Tokens(count)) => format!("after token {count}"),
+        Some(Stage::Denoising(taken, total)) => format!("denoising step {taken} of {total}"),
+        None => "the result".to_owned(),
+    };
+    ui.horizontal(|ui| {
+        ui.spacing_mut().slider_width = ui.available_width() - 120.0;
+        let slider = egui::Slider::new(&mut at, 0..=last).show_value(false);
+        let moved = ui.add(slider).accessible_name("Planner step").changed();
+        ui.label(theme::small(text).color(tokens(ui).dim));
+        if moved {
+            wish(actions, PilotAction::Look((at < last).then_some(at)));
+        }
+    });
+    let mut anchors = planning.anchors;
+    if ui
+        .checkbox(&mut anchors, "Draw them before refinement")
+        .changed()
+    {
+        wish(actions, PilotAction::Anchors(anchors));
+    }
+}
+
+fn modes_ui(ui: &mut Ui, planned: &Planned, planning: &Planning, actions: &mut Vec<Action>) {
+    widgets::section(ui, "Modes");
+    let taken = planning.taken();
+    let mut pointed = None;
+    for (index, mode) in planned.plan.modes.iter().enumerate() {
+        let chosen = planned.plan.chosen == index;
+        let response = mode_ui(ui, index, mode, taken == Some(index), chosen);
+        if response.hovered() {
+            pointed = Some(index);
+        }
+        if response.clicked() {
+            let by_hand = (!chosen).then_some(index);
+            wish(actions, PilotAction::Choose(by_hand));
+        }
+    }
+    if pointed != planning.pointed {
+        wish(actions, PilotAction::Point(pointed));
+    }
+    if planning.by_hand.is_some() {
+        ui.horizontal(|ui| {
+            ui.label(theme::small("Taken by hand.").color(tokens(ui).warn));
+            if ui.small_button("Planner's choice").clicked() {
+                wish(actions, PilotAction::Choose(None));
+            }
+        });
+    }
+}
+
+/// One line: number, a bar of its probability, its score, and what it fails.
+fn mode_ui(
+    ui: &mut Ui,
+    index: usize,
+    mode: &PlannedMode,
+    taken: bool,
+    chosen: bool,
+) -> egui::Response {
+    let tokens = tokens(ui);
+    let (rect, response) =
+        ui.allocate_exact_size(vec2(ui.available_width(), 26.0), egui::Sense::click());
+    let label = format!(
+        "Mode {}, probability {:.2}, score {:.2}",
+        index + 1,
+        mode.mode.probability,
+        mode.scores.total
+    );
+    response
+        .widget_info(|| egui::WidgetInfo::selected(egui::Role::ListBoxOption, true, taken, &label));
+    let painter = ui.painter_at(rect);
+    let ground = match (taken, response.hovered()) {
+        (true, _) => Some(tokens.accent_soft),
+        (false, true) => Some(tokens.hover),
+        _ => None,
+    };
+    if let Some(ground) = ground {
+        painter.rect_filled(rect, 5.0, ground);
+    }
+    if response.has_focus() {
+        widgets::ring(ui, rect);
+    }
+    let font = egui::FontId::proportional(12.0);
+    let left = |x: f32, text: &str, color: egui::Color32| {
+        let at = rect.left_center() + vec2(x, 0.0);
+        painter.text(at, egui::Align2::LEFT_CENTER, text, font.clone(), color);
+    };
+    let mark = if chosen { "▸" } else { " " };
+    left(4.0, mark, tokens.accent);
+    left(16.0, &format!("{}", index + 1), tokens.text);
+    let bar = egui::Rect::from_min_size(
+        rect.left_center() + vec2(34.0, -3.0),
+        vec2(64.0 * mode.mode.probability.clamp(0.0, 1.0) as f32, 6.0),
+    );
+    let track = egui::Rect::from_min_size(bar.min, vec2(64.0, 6.0));
+    painter.rect_filled(track, 3.0, tokens.line);
+    painter.rect_filled(bar, 3.0, tokens.ego);
+    left(
+        104.0,
+        &format!("{:.0} %", 100.0 * mode.mode.probability),
+        tokens.dim,
+    );
+    let score = &mode.scores;
+    let color = match score.total {
+        bad if bad < 0.3 => tokens.bad,
+        some if some < 0.8 => tokens.warn,
+        _ => tokens.good,
+    };
+    left(146.0, &format!("{:.2}", score.total), color);
+    let failed: Vec<&str> = TermKind::ALL
+        .into_iter()
+        .filter(|kind| *kind != TermKind::Progress && score.term(*kind).score < 1.0)
+        .map(TermKind::short)
+        .collect();
+    left(182.0, &failed.join(" "), tokens.bad);
+    let tokens_text = match mode.mode.tokens.as_slice() {
+        [] => String::new(),
+        some => format!("\ntokens {some:?}"),
+    };
+    response.on_hover_text(format!(
+        "{}\nworth {:.3}, proposal and tracked path differ by {:.2} m{tokens_text}",
+        score.arithmetic, mode.worth, mode.gap_m
+    ))
+}
+
+fn why_ui(ui: &mut Ui, planned: &Planned, planning: &Planning, actions: &mut Vec<Action>) {
+    let Some(taken) = planning.taken() else {
+        return;
+    };
+    let Some(mode) = planned.plan.modes.get(taken) else {
+        return;
+    };
+    widgets::section(ui, &format!("Why mode {}", taken + 1));
+    let text = if planning.by_hand.is_some() {
+        format!(
+            "Taken by hand. The planner took mode {}.",
+            planned.plan.chosen + 1
+        )
+    } else {
+        planned.plan.reason.clone()
+    };
+    ui.add(egui::Label::new(theme::small(text).color(tokens(ui).dim)).wrap());
+    ui.add_space(2.0);
+    terms_ui(ui, planned, &mode.scores, actions);
+    if let Some(scores) = planned.outcome.as_ref().and_then(|all| all.get(taken)) {
+        widgets::section(ui, "By what happens in this scene");
+        widgets::row(ui, "Score", format!("{:.3}", scores.total)).on_hover_text(&scores.arithmetic);
+        terms_ui(ui, planned, scores, actions);
+    }
+    ui.add_space(2.0);
+    ui.add(egui::Label::new(theme::small(VARIANT).color(tokens(ui).faint)).wrap());
+}
+
+fn terms_ui(ui: &mut Ui, planned: &Planned, scores: &Scores, actions: &mut Vec<Action>) {
+    for term in &scores.terms {
+        term_ui(ui, planned, term, actions);
+    }
+}
+
+/// A term; a click goes to the moment that decided it and selects whoever did.
+fn term_ui(ui: &mut Ui, planned: &Planned, term: &Term, actions: &mut Vec<Action>) {
+    let tokens = tokens(ui);
+    let (rect, response) =
+        ui.allocate_exact_size(vec2(ui.available_width(), 20.0), egui::Sense::click());
+    let name = term.kind.label();
+    response.widget_info(|| {
+        let text = format!("{name}: {:.2}. {}", term.score, term.reason);
+        egui::WidgetInfo::labeled(egui::Role::Button, true, text)
+    });
+    if response.hovered() {
+        ui.painter().rect_filled(rect, 4.0, tokens.hover);
+    }
+    let font = egui::FontId::proportional(12.0);
+    let color = if term.score >= 1.0 {
+        tokens.good
+    } else if term.score > 0.0 {
+        tokens.warn
+    } else {
+        tokens.bad
+    };
+    let painter = ui.painter();
+    painter.text(
+        rect.left_center() + vec2(2.0, 0.0),
+        egui::Align2::LEFT_CENTER,
+        name,
+        font.clone(),
+        tokens.dim,
+    );
+    painter.text(
+        rect.right_center() - vec2(2.0, 0.0),
+        egui::Align2::RIGHT_CENTER,
+        format!("{:.2}", term.score),
+        font,
+        color,
+    );
+    if response.clicked() {
+        if let Some(time_s) = term.time_s {
+            actions.push(Action::Seek(planned.plan.now_s + time_s));
+        }
+        if let Some(who) = &term.who {
+            actions.push(Action::Select(vec![who.clone()]));
+        }
+    }
+    response.on_hover_text(&term.reason);
+}
+
+fn drive_ui(ui: &mut Ui, planning: &Planning, actions: &mut Vec<Action>) {
+    widgets::section(ui, "Closed loop");
+    let mut world = planning.world;
+    let choices = [
+        (
+            DriveWorld::Log,
+            "As recorded",
+            "Everyone else moves as their tracks say, whatever the ego does",
+        ),
+        (
+            DriveWorld::Traffic,
+            "Traffic that reacts",
+            "Everyone else follows their lanes and brakes for whoever is ahead, the ego too",
+        ),
+    ];
+    if widgets::segments(ui, &choices, &mut world) {
+        wish(actions, PilotAction::World(world));
+    }
+    ui.horizontal(|ui| {
+        let mut seconds = planning.seconds;
+        let field = egui::DragValue::new(&mut seconds)
+            .range(1.0..=60.0)
+            .speed(0.1)
+            .suffix(" s");
+        if ui.add(field).accessible_name("Drive seconds").changed() {
+            wish(actions, PilotAction::Seconds(seconds));
+        }
+        if planning.driving.is_some() {
+            if ui.button("Stop").clicked() {
+                wish(actions, PilotAction::Stop);
+            }
+            return;
+        }
+        let able = planning.able(planning.settings.decoder);
+        let button = egui::Button::new("Drive from the present");
+        let tip = "Put the planner at the wheel of the ego; the result is a step of the history";
+        if ui.add_enabled(able, button).on_hover_text(tip).clicked() {
+            wish(actions, PilotAction::Drive);
+        }
+    });
+    if let Some((done_s, total_s)) = planning.driving {
+        let bar = egui::ProgressBar::new((done_s / total_s.max(0.1)) as f32).desired_height(6.0);
+        ui.add(bar);
+        let text = format!("Driving, {done_s:.1} of {total_s:.1} s");
+        ui.label(theme::small(text).color(tokens(ui).dim));
+    } else if let Some(driven) = &planning.driven {
+        report_ui(ui, driven.scene.now_s(), &driven.report, actions);
+    }
+}
+
+fn report_ui(ui: &mut Ui, start_s: f64, report: &Report, actions: &mut Vec<Action>) {
+    let tokens = tokens(ui);
+    ui.horizontal_wrapped(|ui| {
+        match (report.collided(), report.at_fault()) {
+            (false, _) => widgets::chip(ui, "no contact", tokens.good),
+            (true, true) => widgets::chip(ui, "contact, ego at fault", tokens.bad),
+            (true, false) => widgets::chip(ui, "contact, other at fault", tokens.warn),
+        };
+        if report.off_road_s.is_some() {
+            widgets::chip(ui, "off the road", tokens.bad);
+        }
+        if !report.comfortable() {
+            widgets::chip(ui, "uncomfortable", tokens.warn);
+        }
+    });
+    for touch in &report.contacts {
+        let text = theme::small(&touch.reason).color(tokens.dim);
+        let button = egui::Button::new(text).frame(false).wrap();
+        if ui.add(button).clicked() {
+            actions.push(Action::Seek(start_s + touch.time_s));
+            actions.push(Action::Select(vec![touch.with.clone()]));
+        }
+    }
+    let progress = match report.logged_m {
+        Some(logged) => format!("{:.0} m; the log {logged:.0} m", report.progress_m),
+        None => format!("{:.0} m", report.progress_m),
+    };
+    widgets::row(ui, "Progress", progress);
+    if let Some(shift) = report.shift.value() {
+        widgets::row(ui, "Plan to plan", format!("{shift:.2} m"))
+            .on_hover_text("Mean distance between successive plans at the same times");
+    }
+    for limit in report.comfort.iter().filter(|limit| limit.share() >= 1.0) {
+        widgets::row(ui, limit.what, format!("{:.2} {}", limit.value, limit.unit));
+    }
+}

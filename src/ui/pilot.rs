@@ -1,0 +1,393 @@
+//! The window's side of planning: what is asked of the planner, what it answered, and which of it is drawn.
+
+use std::sync::Arc;
+
+use super::action::Action;
+use super::action::Notice;
+use super::action::Weight;
+use super::editor::Editor;
+use crate::engine::DriveWorld;
+use crate::engine::Pilot;
+use crate::engine::PilotEvent;
+use crate::engine::PilotJob;
+use crate::engine::Planned;
+use crate::planner::Decoder;
+use crate::planner::DriveSettings;
+use crate::planner::Driven;
+use crate::planner::Mode;
+use crate::planner::PlanSettings;
+use crate::planner::STEP_S;
+use crate::planner::Stage;
+use crate::render::Path as Trace;
+use crate::render::PathKind;
+use crate::scene::Scene;
+
+/// While time moves on, a plan is made every so many seconds of the scene.
+const EVERY_S: f64 = 0.5;
+
+/// A wish that concerns the planner.
+#[derive(Debug, Clone)]
+pub enum PilotAction {
+    /// Plans along with what is shown, or not.
+    On(bool),
+    /// New settings.
+    Set(Box<PlanSettings>),
+    /// Takes a mode by hand; the planner's own choice if absent.
+    Choose(Option<usize>),
+    /// The mode under the pointer.
+    Point(Option<usize>),
+    /// Looks at a step of the proposal; the result if absent.
+    Look(Option<usize>),
+    /// Draws the modes as they were before refinement.
+    Anchors(bool),
+    /// Who moves everyone else during a drive.
+    World(DriveWorld),
+    /// How long a drive is, s.
+    Seconds(f64),
+    /// Drives from the present.
+    Drive,
+    /// Stops a drive.
+    Stop,
+}
+
+/// What a plan was made of: another one is due when this changes.
+#[derive(Clone)]
+struct Asked {
+    shown: Arc<Scene>,
+    frame: usize,
+    settings: PlanSettings,
+}
+
+/// Planning as the window sees it.
+pub(super) struct Planning {
+    engine: Option<Pilot>,
+    /// Hash of the planner's weights, once it is known whether there are any.
+    pub weights: Option<Option<String>>,
+    /// Plans along with what is shown.
+    pub on: bool,
+    /// How.
+    pub settings: PlanSettings,
+    /// The last plan.
+    pub planned: Option<Box<Planned>>,
+    /// Why there is none.
+    pub problem: Option<String>,
+    /// The mode taken by hand.
+    pub by_hand: Option<usize>,
+    /// The mode under the pointer.
+    pub pointed: Option<usize>,
+    /// The step looked at.
+    pub step: Option<usize>,
+    /// Modes are drawn as they were before refinement, too.
+    pub anchors: bool,
+    /// Who moves everyone else during a drive.
+    pub world: DriveWorld,
+    /// How long a drive is, s.
+    pub seconds: f64,
+    /// Seconds driven and to be driven.
+    pub driving: Option<(f64, f64)>,
+    /// The last drive.
+    pub driven: Option<Box<Driven>>,
+    asked: Option<Asked>,
+}
+
+impl Planning {
+    /// With a planner's thread or without one.
+    pub(super) fn new(engine: Option<Pilot>) -> Self {
+        Self {
+            engine,
+            weights: None,
+            on: false,
+            settings: PlanSettings {
+                decoder: Decoder::Idm,
+                ..PlanSettings::default()
+            },
+            planned: None,
+            problem: None,
+            by_hand: None,
+            pointed: None,
+            step: None,
+            anchors: false,
+            world: DriveWorld::default(),
+            seconds: DriveSettings::default().seconds,
+            driving: None,
+            driven: None,
+            asked: None,
+        }
+    }
+
+    /// Forgets everything about the last scene.
+    pub(super) fn reset(&mut self) {
+        self.stop();
+        self.forget_plan();
+        self.driven = None;
+    }
+
+    fn forget_plan(&mut self) {
+        self.planned = None;
+        self.problem = None;
+        self.by_hand = None;
+        self.pointed = None;
+        self.step = None;
+        self.asked = None;
+    }
+
+    /// Whether a decoder can answer.
+    pub(super) fn able(&self, decoder: Decoder) -> bool {
+        decoder.is_plain() || matches!(self.weights, Some(Some(_)))
+    }
+
+    /// Stops a drive; false if there was none.
+    pub(super) fn stop(&mut self) -> bool {
+        let drives = self.driving.take().is_some();
+        if let (Some(engine), true) = (&mut self.engine, drives) {
+            engine.cancel();
+        }
+        drives
+    }
+
+    /// Carries out a wish.
+    pub(super) fn apply(&mut self, wish: PilotAction, editor: &mut Editor) {
+        match wish {
+            PilotAction::On(on) => {
+                self.on = on;
+                if !on {
+                    self.forget_plan();
+                }
+            }
+            PilotAction::Set(settings) => {
+                self.by_hand = None;
+                self.step = None;
+                self.settings = *settings;
+            }
+            PilotAction::Choose(mode) => self.by_hand = mode,
+            PilotAction::Point(mode) => self.pointed = mode,
+            PilotAction::Look(step) => self.step = step,
+            PilotAction::Anchors(drawn) => self.anchors = drawn,
+            PilotAction::World(world) => self.world = world,
+            PilotAction::Seconds(seconds) => self.seconds = seconds,
+            PilotAction::Drive => self.drive(editor),
+            PilotAction::Stop => {
+                self.stop();
+            }
+        }
+    }
+
+    fn drive(&mut self, editor: &Editor) {
+        let (Some(engine), Some(scene)) = (&mut self.engine, editor.committed()) else {
+            return;
+        };
+        self.asked = None;
+        engine.submit(PilotJob::Drive {
+            scene: Arc::clone(scene),
+            settings: DriveSettings {
+                plan: self.settings.clone(),
+                seconds: self.seconds,
+                ..DriveSettings::default()
+            },
+            world: self.world,
+        });
+        self.driving = Some((0.0, self.seconds));
+    }
+
+    /// Asks for a plan on what is shown, if the last one was made of something else. One plan is made at a time, and
+    /// the next is of what is shown then: while something is dragged none is cut off.
+    pub(super) fn follow(&mut self, shown: Option<&Arc<Scene>>, time_s: f64) {
+        let (Some(engine), Some(shown), true) = (&mut self.engine, shown, self.on) else {
+            return;
+        };
+        if engine.busy() || self.driving.is_some() {
+            return;
+        }
+        let frame = plan_frame(shown, time_s);
+        let settings = &self.settings;
+        let same = self.asked.as_ref().is_some_and(|asked| {
+            Arc::ptr_eq(&asked.shown, shown) && asked.frame == frame && asked.settings == *settings
+        });
+        if same {
+            return;
+        }
+        let mut scene = Scene::clone(shown);
+        scene.now = frame;
+        engine.submit(PilotJob::Plan {
+            scene: Arc::new(scene),
+            settings: settings.clone(),
+        });
+        self.asked = Some(Asked {
+            shown: Arc::clone(shown),
+            frame,
+            settings: settings.clone(),
+        });
+    }
+
+    /// Takes in what the planner reports.
+    pub(super) fn hear(&mut self, editor: &mut Editor) {
+        while let Some(event) = self.engine.as_mut().and_then(Pilot::poll) {
+            match event {
+                PilotEvent::Ready(weights) => {
+                    if weights.is_some() {
+                        self.settings.decoder = PlanSettings::default().decoder;
+                    }
+                    self.weights = Some(weights);
+                }
+                PilotEvent::Planned(planned) => {
+                    let count = planned.plan.modes.len();
+                    self.by_hand = self.by_hand.filter(|mode| *mode < count);
+                    self.pointed = self.pointed.filter(|mode| *mode < count);
+                    self.step = self.step.filter(|step| *step < planned.steps.len());
+                    self.problem = None;
+                    self.planned = self.on.then_some(planned);
+                }
+                PilotEvent::Driving { done_s, total_s } => self.driving = Some((done_s, total_s)),
+                PilotEvent::Driven(driven) => self.arrived(driven, editor),
+                PilotEvent::Failed(message) => {
+                    if self.driving.take().is_some() {
+                        let notice = Notice::new(Weight::Error, "The drive failed.");
+                        editor.notices.push(notice.with_detail(message));
+                    } else {
+                        self.planned = None;
+                        self.problem = Some(message);
+                    }
+                }
+            }
+        }
+    }
+
+    fn arrived(&mut self, driven: Box<Driven>, editor: &mut Editor) {
+        self.driving = None;
+        if driven.stopped {
+            return;
+        }
+        let label = format!("Drive with {}", self.settings.decoder.label());
+        let scene = Arc::new(driven.scene.clone());
+        editor.time_s = scene.now_s();
+        editor.playing = true;
+        editor.put(label, scene);
+        self.driven = Some(driven);
+    }
+
+    /// The mode that is taken: by hand, else the planner's choice.
+    pub(super) fn taken(&self) -> Option<usize> {
+        let planned = self.planned.as_ref()?;
+        Some(self.by_hand.unwrap_or(planned.plan.chosen))
+    }
+
+    /// Modes, the chosen one's tracked path, and what was before refinement, to be drawn over the scene.
+    pub(super) fn paths(&self) -> Vec<Trace> {
+        let (Some(planned), Some(taken)) = (&self.planned, self.taken()) else {
+            return Vec::new();
+        };
+        let plan = &planned.plan;
+        let trace = |points: Vec<(crate::geometry::DVec2, f64)>, kind, weight| Trace {
+            points,
+            agent: Some(plan.ego.clone()),
+            kind,
+            weight,
+        };
+        let start = plan.modes.first().and_then(|mode| mode.path.first());
+        let of_mode = |mode: &Mode| {
+            let present = start.map(|state| (state.position, plan.now_s));
+            let points = mode
+                .points
+                .iter()
+                .enumerate()
+                .map(|(index, point)| (point.position, plan.now_s + 0.5 * (index + 1) as f64));
+            present.into_iter().chain(points).collect::<Vec<_>>()
+        };
+        let most = |modes: &mut dyn Iterator<Item = f64>| modes.fold(1e-9, f64::max);
+        let mut traces = Vec::new();
+        if self.anchors
+            && let Some(before) = before_refinement(planned)
+        {
+            traces.extend(
+                before
+                    .iter()
+                    .map(|mode| trace(of_mode(mode), PathKind::Anchor, 1.0)),
+            );
+        }
+        if let Some(step) = self.step.and_then(|step| planned.steps.get(step)) {
+            let top = most(&mut step.modes.iter().map(|mode| mode.probability));
+            traces.extend(step.modes.iter().map(|mode| {
+                trace(
+                    of_mode(mode),
+                    PathKind::Mode,
+                    0.15 + 0.75 * mode.probability / top,
+                )
+            }));
+            return traces;
+        }
+        let top = most(&mut plan.modes.iter().map(|mode| mode.mode.probability));
+        for (index, mode) in plan.modes.iter().enumerate() {
+            if index == taken {
+                continue;
+            }
+            let pointed = self.pointed == Some(index);
+            let share = 0.08 + 0.5 * mode.mode.probability / top;
+            let weight = if pointed { 1.0 } else { share };
+            let points = timed(mode.path.iter().map(|state| state.position), plan.now_s);
+            traces.push(trace(points, PathKind::Mode, weight));
+        }
+        if let Some(mode) = plan.modes.get(taken) {
+            let proposed = timed(mode.path.iter().map(|state| state.position), plan.now_s);
+            let tracked = timed(
+                mode.tracked.iter().map(|state| state.state.position),
+                plan.now_s,
+            );
+            traces.push(trace(proposed, PathKind::Mode, 1.0));
+            traces.push(trace(tracked, PathKind::Sketch, 0.9));
+        }
+        traces
+    }
+}
+
+/// The frame to plan at: where the cursor is, in half seconds from the present on, never before it.
+fn plan_frame(scene: &Scene, time_s: f64) -> usize {
+    let ahead_s = (time_s - scene.now_s() + 1e-6).max(0.0);
+    let ahead_s = (ahead_s / EVERY_S).floor() * EVERY_S;
+    let frame = scene.frame_at(scene.now_s() + ahead_s).round() as usize;
+    frame.min(scene.frames.saturating_sub(1))
+}
+
+/// The modes after the last token, or as they were when denoising began.
+fn before_refinement(planned: &Planned) -> Option<&[Mode]> {
+    let tokens = planned
+        .steps
+        .iter()
+        .rfind(|step| matches!(step.stage, Stage::Tokens(_)));
+    let first = tokens.or(planned.steps.first())?;
+    Some(&first.modes)
+}
+
+fn timed(
+    points: impl Iterator<Item = crate::geometry::DVec2>,
+    from_s: f64,
+) -> Vec<(crate::geometry::DVec2, f64)> {
+    points
+        .enumerate()
+        .map(|(index, point)| (point, from_s + index as f64 * STEP_S))
+        .collect()
+}
+
+/// Wraps a wish.
+pub(super) fn wish(actions: &mut Vec<Action>, wish: PilotAction) {
+    actions.push(Action::Pilot(wish));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn plans_are_made_at_half_seconds_from_the_present_on() {
+        let scene = Scene {
+            dt_s: 0.1,
+            frames: 101,
+            now: 20,
+            ..Scene::default()
+        };
+        // 0.74 s after the present is in the second half second: frame 20 + 5
+        assert_eq!(plan_frame(&scene, 2.74), 25);
+        assert_eq!(plan_frame(&scene, 2.0), 20);
+        assert_eq!(plan_frame(&scene, 0.3), 20);
+        assert_eq!(plan_frame(&scene, 99.0), 100);
+    }
+}
