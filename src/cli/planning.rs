@@ -1,5 +1,8 @@
 //! What commands with a planner share: its arguments, and where its network comes from.
 
+use anyhow::Context as _;
+
+use crate::model::Planner;
 use crate::planner::{Decoder, PlanSettings, Propose};
 use crate::rng::Seed;
 
@@ -43,15 +46,11 @@ impl PlannerArguments {
     }
 }
 
-/// The planner's network: the one place where it is made. `None` while no weights come with the program; the decoders
-/// that need one then say so.
+/// The planner's network: the one place where it is made.
 ///
 /// # Errors
 /// If the weights cannot be read.
-#[expect(
-    clippy::unnecessary_wraps,
-    reason = "reading weights can fail, and callers are written for that"
-)]
 pub(super) fn network() -> anyhow::Result<Option<Box<dyn Propose>>> {
-    Ok(None)
+    let planner = Planner::load_default().context("could not load the planner's weights")?;
+    Ok(Some(Box::new(planner)))
 }

@@ -76,13 +76,7 @@ pub fn plan(
     settings: &PlanSettings,
     on_step: &mut dyn FnMut(&ProposeStep) -> ControlFlow<()>,
 ) -> Result<Plan, ProposeError> {
-    if settings.modes == 0 {
-        return Err(ProposeError::Setting {
-            name: "modes",
-            value: settings.modes.to_string(),
-            allowed: "at least 1",
-        });
-    }
+    settings.check()?;
     let asked = Asked::new(scene, body)?;
     let (identity, modes) = match settings.decoder {
         Decoder::ConstantVelocity => {

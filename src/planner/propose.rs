@@ -259,8 +259,7 @@ pub enum ProposeError {
     Decoder(&'static str),
     /// The decoder is a network's, and there is none.
     #[error(
-        "decoder \"{0}\" is a network's, and this program holds no planner weights yet; \
-         idm and constant-velocity need none"
+        "decoder \"{0}\" is a network's, and no planner weights are loaded; idm and constant-velocity need none"
     )]
     NoWeights(&'static str),
     /// The network returned a number that is not finite, or failed otherwise.

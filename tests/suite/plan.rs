@@ -49,6 +49,31 @@ fn a_plan_as_json_is_the_same_for_the_same_seed() {
 }
 
 #[test]
+fn the_network_gives_six_modes_likeliest_first_and_one_is_taken() {
+    let output = nearmiss(&["plan", &bundled("detour"), "--json"]);
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    let plan: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(plan["decoder"], "ar-diffusion");
+    let shares: Vec<f64> = plan["modes"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|mode| mode["probability"].as_f64().unwrap())
+        .collect();
+    assert_eq!(shares.len(), 6);
+    assert!(
+        (shares.iter().sum::<f64>() - 1.0).abs() < 1e-3,
+        "{shares:?}"
+    );
+    assert!(
+        shares.windows(2).all(|pair| pair[0] >= pair[1]),
+        "{shares:?}"
+    );
+    assert!(plan["chosen"].as_u64().unwrap() < 6);
+    assert_eq!(plan["weights"].as_str().unwrap().len(), 64);
+}
+
+#[test]
 fn wrong_planner_arguments_are_named() {
     let scene = bundled("left-turn");
     let unknown = nearmiss(&["plan", &scene, "--decoder", "crystal-ball"]);

@@ -141,8 +141,11 @@ fn settings_ui(ui: &mut Ui, settings: &mut PlanSettings) {
         }
         if matches!(settings.decoder, Decoder::Anchors | Decoder::ArDiffusion) {
             label(ui, "Refine from");
-            let slider =
-                egui::Slider::new(&mut settings.refine_level, 0.05..=1.0).fixed_decimals(2);
+            let level = match settings.decoder {
+                Decoder::Anchors => &mut settings.anchor_level,
+                _ => &mut settings.refine_level,
+            };
+            let slider = egui::Slider::new(level, 0.05..=1.0).fixed_decimals(2);
             ui.add(slider)
                 .accessible_name("Refinement level")
                 .on_hover_text("Noise level to which each mode is put before it is denoised");
