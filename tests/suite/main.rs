@@ -1,5 +1,5 @@
 //! The outside view, one binary: cases made and checked (`cases`), who may use whom (`layers`), real files (`importers`), shaders and pictures
-//! (`shaders`, `pictures`), the command line (`commands`), the window (`window`).
+//! (`shaders`, `pictures`), the command line (`commands`), the window (`window`), runs in a world that changes (`reaction`).
 #![expect(
     clippy::unwrap_used,
     clippy::panic,
@@ -15,6 +15,7 @@ mod importers_xml;
 mod layers;
 mod pictures;
 mod planner;
+mod reaction;
 mod reference;
 mod shaders;
 mod window;
