@@ -10,11 +10,14 @@ use serde::Serialize;
 
 use crate::codec::{Options, T, Window, decode};
 use crate::diffusion::{Denoise, NoiseMatrix, Prepare, Sampler, Schedule, Start};
+use crate::generator::{Run, Settings, draft};
 use crate::geometry::dvec2;
 use crate::model::{GemmProbe, Network, Part, Profile};
 use crate::render::bench_frames;
 use crate::rng::Seed;
-use crate::scene::{Agent, AgentId, Scene, ScheduleKind, Track, scene_from_json};
+use crate::scene::{
+    Agent, AgentId, AgentKind, Edit, Scene, ScheduleKind, SignalState, Track, scene_from_json,
+};
 use crate::sim::BUNDLED;
 
 /// Arguments of `nearmiss bench`.
@@ -200,6 +203,38 @@ fn measure(network: &Network, seconds: f64) -> anyhow::Result<Report> {
         1e3 * bench.reaction(network, seconds)?,
         "ms",
     );
+    let comes = Edit::Add {
+        agent: AgentId::new("newcomer"),
+        kind: AgentKind::Vehicle,
+        point: bench.scene.agents[0]
+            .track
+            .get(bench.scene.now)
+            .map_or([0.0; 2], |state| (state.position + dvec2(0.0, 20.0)).into()),
+        heading: 0.0,
+        speed: 5.0,
+        size: None,
+    };
+    let changes = Edit::SetSignal {
+        signal: 0,
+        from_frame: bench.scene.now,
+        state: SignalState::Yellow,
+    };
+    for (what, edit) in [
+        (
+            "reaction: an agent comes in, one step, new scene, A=32",
+            comes,
+        ),
+        (
+            "reaction: a signal changes, one step, new scene, A=32",
+            changes,
+        ),
+    ] {
+        row(
+            what,
+            1e3 * bench.reaction_to(&edit, network, seconds)?,
+            "ms",
+        );
+    }
     Ok(Report {
         machine: Machine {
             cpu: cpu_name(),
@@ -338,6 +373,27 @@ impl Bench {
                 let _scene = decode(&self.scene, &window, &states);
                 spent.push(start.elapsed().as_secs_f64());
             }
+        }
+        spent.sort_by(f64::total_cmp);
+        Ok(median(&spent))
+    }
+}
+
+impl Bench {
+    /// Median time from a change of the world during a run to the scene after the next step, s.
+    fn reaction_to(&self, edit: &Edit, network: &Network, seconds: f64) -> anyhow::Result<f64> {
+        let changed = self.scene.edited(edit)?;
+        let mut spent = Vec::new();
+        let begin = Instant::now();
+        while begin.elapsed().as_secs_f64() < seconds || spent.is_empty() {
+            let recipe = draft(&self.scene, &Settings::default(), network.identity())?;
+            let mut run = Run::new(&self.scene, recipe, network)?;
+            run.step()?;
+            let start = Instant::now();
+            anyhow::ensure!(run.react(&changed)?, "the run took in no change");
+            run.step()?;
+            let _scene = run.preview();
+            spent.push(start.elapsed().as_secs_f64());
         }
         spent.sort_by(f64::total_cmp);
         Ok(median(&spent))

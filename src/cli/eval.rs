@@ -23,7 +23,7 @@ use crate::generator::{
 use crate::model::Network;
 use crate::scene::{AgentKind, Guidance, Scene, ScheduleKind, Task};
 use crate::sim::idm_rollout;
-use table::Row;
+use table::{Label, Row};
 
 /// Arguments of `nearmiss eval`.
 #[derive(clap::Args)]
@@ -46,9 +46,12 @@ pub(super) struct Arguments {
     /// Standard deviation of the starting noise; 0.5 with goals and 0.7 free if absent.
     #[arg(long)]
     temperature: Option<f64>,
-    /// Guidance weights for the network's methods.
+    /// Guidance weights: the network's methods run without and with them, and the difference is shown.
     #[arg(long, value_name = "collision=W,comfort=W,road=W")]
     guidance: Option<String>,
+    /// Show each row's paired difference to this method's row of the same task.
+    #[arg(long, value_enum)]
+    against: Option<Method>,
     /// Seed of the noise and of the bootstrap.
     #[arg(long, default_value_t = 1)]
     seed: u64,
@@ -231,11 +234,24 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
         } else {
             arguments.methods.clone()
         };
-        for method in methods {
+        let unguided = std::iter::once((None, Guidance::default()));
+        let guided = arguments
+            .guidance
+            .clone()
+            .map(|text| (Some(text), guidance));
+        let variants: Vec<(Option<String>, Guidance)> = unguided.chain(guided).collect();
+        let rows_wanted = methods.iter().flat_map(|method| {
+            let guides = method.schedule().is_some()
+                && !matches!(method, Method::Prior | Method::Inpainting);
+            let count = if guides { variants.len() } else { 1 };
+            variants[..count].iter().map(|variant| (*method, variant))
+        });
+        for (method, (guidance_text, guidance)) in rows_wanted {
             let bench = Bench {
                 arguments,
                 network: &network,
-                guidance,
+                guidance: *guidance,
+                guidance_text: guidance_text.clone(),
                 task,
                 method,
             };
@@ -260,23 +276,39 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
             rows.push(row);
         }
     }
+    let shown: Vec<serde_json::Value> = rows
+        .iter()
+        .map(|row| row.json(arguments.seed, reference(&rows, row, arguments.against)))
+        .collect();
     if arguments.json {
-        let mut all: Vec<_> = rows.iter().map(|row| row.json(arguments.seed)).collect();
-        all.extend(attack_rows.iter().map(attacks::Table::json));
+        let mut all = shown;
+        all.extend(attack_rows.iter().map(|table| table.json(arguments.seed)));
         all.extend(plan_rows.iter().map(|row| row.json(arguments.seed)));
         println!("{}", json!({ "rows": all }));
     } else {
-        if !rows.is_empty() {
-            print!("{}", table::text(&rows, arguments.seed));
+        if !shown.is_empty() {
+            print!("{}", table::text(&shown));
         }
         for table in &attack_rows {
-            print!("{}", table.text());
+            print!("{}", table.text(arguments.seed));
         }
         if !plan_rows.is_empty() {
             print!("{}", plans::text(&plan_rows, arguments.seed));
         }
     }
     Ok(())
+}
+
+/// The row a row is compared with: that of `against`, else a guided row's own without guidance.
+fn reference<'a>(rows: &'a [Row], row: &Row, against: Option<Method>) -> Option<&'a Row> {
+    let own = row.label.guidance.as_ref().map(|_| row.label.method);
+    let method = against.map(Method::name).or(own)?;
+    rows.iter().find(|other| {
+        other.label.task == row.label.task
+            && other.label.method == method
+            && other.label.guidance.is_none()
+            && other.label != row.label
+    })
 }
 
 fn load(arguments: &Arguments) -> anyhow::Result<Vec<LoggedWindow>> {
@@ -301,6 +333,7 @@ struct Bench<'a> {
     arguments: &'a Arguments,
     network: &'a Network,
     guidance: Guidance,
+    guidance_text: Option<String>,
     task: Task,
     method: Method,
 }
@@ -329,13 +362,14 @@ impl Bench<'_> {
     }
 
     fn row(&self) -> Row {
-        Row::new(
-            self.task,
-            self.method.name(),
-            self.steps(),
-            self.steps().map(|_| self.temperature()),
-            self.kind().word(),
-        )
+        Row::new(Label {
+            task: self.task,
+            method: self.method.name(),
+            guidance: self.guidance_text.clone(),
+            steps: self.steps(),
+            temperature: self.steps().map(|_| self.temperature()),
+            kind: self.kind().word(),
+        })
     }
 
     /// Runs the method on one window and adds what it scored.

@@ -6,7 +6,7 @@ use super::interpolate::at_time;
 use super::lanes::{LanePiece, pieces_near};
 use super::{NOW, T, token_time_s};
 use crate::geometry::DVec2;
-use crate::scene::{AgentId, AgentKind, Control, Role, Scene, State};
+use crate::scene::{Agent, AgentId, AgentKind, Control, Role, Scene, State};
 
 /// Which agents a window takes.
 #[derive(Debug, Clone)]
@@ -51,6 +51,17 @@ pub struct Row {
 }
 
 impl Row {
+    fn of(agent: &Agent, index: usize) -> Self {
+        Self {
+            id: agent.id.clone(),
+            index,
+            kind: agent.kind,
+            length: agent.length,
+            width: agent.width,
+            generated: agent.control == Control::Free,
+        }
+    }
+
     /// The kind as networks number it: vehicle 0, pedestrian 1, cyclist 2.
     pub fn kind_number(&self) -> usize {
         match self.kind {
@@ -101,14 +112,41 @@ impl Window {
         for index in 0..window.rows.len() {
             window.push_tokens(scene, index, options);
         }
-        let present: Vec<State> = (0..window.rows.len())
-            .map(|row| window.tokens[row * T + NOW])
-            .collect();
-        if let Some(first) = present.first() {
-            window.origin = first.position.round();
+        if let Some(present) = window.tokens.get(NOW) {
+            window.origin = present.position.round();
         }
-        window.lanes = pieces_near(scene, &present, now_s);
+        window.lanes = pieces_near(scene, &window.present(), now_s);
         window
+    }
+
+    /// This window in a world that changed: `newcomers` who are there at the present come in as last rows (with whole
+    /// futures), in their order; lanes and signals are those of `scene`. Rows that were there keep place and tokens.
+    /// Everyone in this window must still be in `scene`, with the same present.
+    pub fn joined(&self, scene: &Scene, newcomers: &[AgentId]) -> Self {
+        let mut window = self.clone();
+        for row in &mut window.rows {
+            row.index = scene.agent_index(&row.id).unwrap_or(row.index);
+        }
+        let options = Options::default();
+        for id in newcomers {
+            let Some(index) = scene.agent_index(id) else {
+                continue;
+            };
+            let agent = &scene.agents[index];
+            if agent.kind == AgentKind::Other || agent.track.get(scene.now).is_none() {
+                continue;
+            }
+            window.rows.push(Row::of(agent, index));
+            window.push_tokens(scene, window.rows.len() - 1, &options);
+        }
+        window.lanes = pieces_near(scene, &window.present(), window.now_s);
+        window
+    }
+
+    /// All agents' states at the present.
+    fn present(&self) -> Vec<State> {
+        let present = self.tokens.iter().skip(NOW).step_by(T);
+        present.copied().collect()
     }
 
     fn push_tokens(&mut self, scene: &Scene, row: usize, options: &Options) {
@@ -206,17 +244,7 @@ fn choose(scene: &Scene, options: &Options) -> Vec<Row> {
     ranked.sort_by(|a, b| a.0.cmp(&b.0).then(a.2.total_cmp(&b.2)).then(a.3.cmp(&b.3)));
     ranked
         .into_iter()
-        .map(|(.., index)| {
-            let agent = &scene.agents[index];
-            Row {
-                id: agent.id.clone(),
-                index,
-                kind: agent.kind,
-                length: agent.length,
-                width: agent.width,
-                generated: agent.control == Control::Free,
-            }
-        })
+        .map(|(.., index)| Row::of(&scene.agents[index], index))
         .collect()
 }
 
@@ -281,6 +309,28 @@ mod tests {
         assert_eq!(judged.valid, judged.known);
         // the stand-in coasts: 5 m/s for 6 s beyond x = 20 m
         assert!((made.state(0, T - 1).position.x - 50.0).abs() < 1e-9);
+    }
+
+    #[test]
+    fn a_newcomer_is_the_last_row_and_the_others_stay_as_they_were() {
+        let mut agents = vec![straight("ego", 0.0, 0..101), straight("far", 40.0, 0..101)];
+        Arc::make_mut(&mut agents[0]).role = Role::Ego;
+        let before = Window::new(&scene(agents.clone()), &Options::default());
+        agents.insert(1, straight("new", 20.0, 10..101));
+        let joined = before.joined(
+            &scene(agents),
+            &[AgentId::new("new"), AgentId::new("nobody")],
+        );
+        let ids: Vec<&str> = joined.rows.iter().map(|row| row.id.as_str()).collect();
+        assert_eq!(ids, ["ego", "far", "new"]);
+        assert_eq!(joined.rows[1].index, 2); // its place in the scene moved
+        assert_eq!(joined.tokens[..2 * T], before.tokens);
+        // known from 1.0 s, two tokens before the present at 2.0 s
+        let known: Vec<usize> = (0..T)
+            .filter(|&token| joined.known[2 * T + token])
+            .collect();
+        assert_eq!(known, (2..T).collect::<Vec<_>>());
+        assert_eq!(joined.valid.len(), 3 * T);
     }
 
     #[test]

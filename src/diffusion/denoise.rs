@@ -1,6 +1,6 @@
 //! What the sampler asks of a network, and of guidance.
 
-use crate::codec::{Scale, Window};
+use crate::codec::{CHANNELS, Scale, Window};
 
 /// A network conditioned on one window.
 pub trait Denoise {
@@ -15,6 +15,29 @@ pub trait Denoise {
         levels: &[f32],
         clean: &mut [f32],
     ) -> Result<(), DenoiseError>;
+
+    /// What is known of clean tokens beside their noisy values; takes the place of what was said before. A stand-in
+    /// may leave it out of account.
+    fn observe(&mut self, _observations: &[Observation]) {}
+
+    /// The window as it is from the next step on: rows that came in (last), signals that changed. Rows that were there
+    /// keep place and frame. A stand-in that reads nothing of the window has nothing to do.
+    fn revise(&mut self, _window: &Window) -> Result<(), DenoiseError> {
+        Ok(())
+    }
+}
+
+/// An observation of a clean token, independent of its noisy value: a soft goal.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Observation {
+    /// Row of the window.
+    pub agent: usize,
+    /// Token, 0 to 20.
+    pub token: usize,
+    /// What was seen, normalised.
+    pub value: [f32; CHANNELS],
+    /// Its variance in squared normalised units; infinite where nothing was seen.
+    pub variance: [f32; CHANNELS],
 }
 
 /// A network (or a stand-in) that can be conditioned on windows.

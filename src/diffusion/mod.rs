@@ -8,8 +8,12 @@ mod denoise;
 mod noise;
 mod sampler;
 mod schedule;
+#[cfg(test)]
+mod stand_in;
 
-pub use denoise::{Denoise, DenoiseError, Guide, Prepare};
+pub use denoise::{Denoise, DenoiseError, Guide, Observation, Prepare};
 pub use noise::{NoiseMatrix, agent_stream, noise_share, signal_share};
 pub use sampler::{Sampler, Start, StepEvent};
 pub use schedule::Schedule;
+#[cfg(test)]
+pub(crate) use stand_in::StandIn;

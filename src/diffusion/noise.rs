@@ -36,6 +36,13 @@ impl NoiseMatrix {
         }
     }
 
+    /// This matrix with the rows of `newcomers` after its own.
+    pub fn joined(&self, newcomers: &Self) -> Self {
+        Self {
+            levels: [&self.levels[..], &newcomers.levels].concat(),
+        }
+    }
+
     /// Number of agents, A.
     pub fn agents(&self) -> usize {
         self.levels.len() / T

@@ -11,6 +11,9 @@ use crate::rng::Seed;
 /// Predictions are kept within so many standard deviations.
 const CLIP: f32 = 8.0;
 
+/// An agent that comes into a run is made in at least so many steps, or in as many as the whole run has.
+const LEAST_ENTRY_STEPS: usize = 8;
+
 /// What a run starts from.
 #[derive(Debug, Clone, Copy)]
 pub struct Start<'a> {
@@ -237,6 +240,61 @@ impl Sampler {
             self.clean[from..from + CHANNELS].copy_from_slice(&value);
         }
         self.skip_idle_steps();
+    }
+
+    /// Reaction: agents that were not there come in as last rows. `start` describes the run with them: window, given
+    /// tokens and starting levels of all rows, the same seed, samples and temperature; its schedule is not read. They
+    /// start from their own levels and noise (that of their id) and are finished with the run, which grows if fewer
+    /// than eight steps are left (or as many as it has in all). Everybody else's tokens stay and see them at the very
+    /// next step.
+    ///
+    /// # Errors
+    ///
+    /// If the rows or numbers do not fit; the run is then as before.
+    pub fn enter(&mut self, start: Start<'_>) -> Result<(), DenoiseError> {
+        let (old, all) = (self.levels.len() / T, start.window.agents());
+        if all <= old || old == 0 {
+            return Err(DenoiseError::Shape {
+                what: "the window with newcomers",
+                found: all,
+                expected: old + 1,
+            });
+        }
+        expect_length("the noise matrix", start.matrix.agents(), all)?;
+        let mut own = NoiseMatrix::known(all - old);
+        for (row, token) in (old..all).flat_map(|row| (0..T).map(move |token| (row, token))) {
+            own.set(row - old, token, start.matrix.get(row, token));
+        }
+        let whole = self.schedule.steps();
+        let left = whole.saturating_sub(self.step);
+        let steps = left.max(LEAST_ENTRY_STEPS.min(whole));
+        let newcomers = Schedule::new(self.schedule.kind(), steps, &own);
+        let schedule = self.schedule.joined(&newcomers, self.step);
+        let fresh = Self::new(Start {
+            schedule: &schedule,
+            ..start
+        })?;
+        let (short, long) = (old * T * CHANNELS, all * T * CHANNELS);
+        expect_length(
+            "the samples",
+            fresh.tokens.len() / long * short,
+            self.tokens.len(),
+        )?;
+        let spliced = |kept: &[f32], fresh: &[f32]| -> Vec<f32> {
+            let samples = kept.chunks_exact(short).zip(fresh.chunks_exact(long));
+            samples
+                .flat_map(|(kept, fresh)| kept.iter().chain(&fresh[short..]).copied())
+                .collect()
+        };
+        self.tokens = spliced(&self.tokens, &fresh.tokens);
+        self.clean = spliced(&self.clean, &fresh.clean);
+        self.noise = spliced(&self.noise, &fresh.noise);
+        self.levels.extend_from_slice(&fresh.levels[old * T..]);
+        self.ceiling.extend_from_slice(&fresh.ceiling[old * T..]);
+        self.valid.extend_from_slice(&fresh.valid[old * T..]);
+        self.schedule = schedule;
+        self.skip_idle_steps();
+        Ok(())
     }
 
     /// Steps still to be taken.

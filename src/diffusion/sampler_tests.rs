@@ -189,6 +189,70 @@ fn an_overwritten_token_is_final_and_seen_at_the_next_step() {
 }
 
 #[test]
+fn an_agent_that_comes_in_is_seen_at_the_next_step_and_made_with_its_own_noise() {
+    let mut few = Run::new(&["a", "b"]);
+    let mut many = Run::new(&["a", "b", "new"]);
+    for run in [&mut few, &mut many] {
+        (run.steps, run.samples) = (12, 2);
+        run.given.fill(0.0);
+    }
+    many.given[2 * T * CHANNELS..].fill(5.5);
+    let mut sampler = few.sampler();
+    for _ in 0..10 {
+        sampler.step(&mut MeanOfKnown, &mut []).unwrap();
+    }
+    assert!(sampler.clean()[(T - 1) * CHANNELS].abs() < 1e-6);
+    let before = sampler.tokens()[..2 * T * CHANNELS].to_vec();
+    let schedule = Schedule::new(many.kind, many.steps, &many.matrix);
+    sampler
+        .enter(Start {
+            window: &many.window,
+            given: &many.given,
+            matrix: &many.matrix,
+            schedule: &schedule,
+            seed: Seed(5),
+            sample: 0,
+            samples: 2,
+            temperature: 1.0,
+        })
+        .unwrap();
+    // 2 of 12 steps are left; the newcomer has 8
+    assert_eq!(sampler.remaining(), 8);
+    assert_eq!(sampler.tokens()[..2 * T * CHANNELS], before);
+    // its noise in the second sample is that of a run it was in from the start
+    let (whole, size) = (many.sampler(), 3 * T * CHANNELS);
+    assert_eq!(sampler.tokens()[2 * size - 1], whole.tokens()[2 * size - 1]);
+    sampler.step(&mut MeanOfKnown, &mut []).unwrap();
+    // known tokens: 10 of history at 0 and 5 at 5.5: mean 27.5 / 15
+    assert!((sampler.clean()[(T - 1) * CHANNELS] - 27.5 / 15.0).abs() < 1e-6);
+    let ends = |sampler: &Sampler| [T - 1, 3 * T - 1].map(|at| sampler.levels()[at]);
+    assert!((ends(&sampler)[0] - 1.0 / 12.0).abs() < 1e-6 && ends(&sampler)[1] == 0.875);
+    while !sampler.finished() {
+        sampler.step(&mut MeanOfKnown, &mut []).unwrap();
+    }
+    assert_eq!(ends(&sampler), [0.0, 0.0]);
+}
+
+#[test]
+fn a_run_that_gains_nobody_refuses_and_stays() {
+    let run = Run::new(&["a", "b"]);
+    let mut sampler = run.sampler();
+    let schedule = Schedule::new(run.kind, run.steps, &run.matrix);
+    let same = sampler.enter(Start {
+        window: &run.window,
+        given: &run.given,
+        matrix: &run.matrix,
+        schedule: &schedule,
+        seed: Seed(5),
+        sample: 0,
+        samples: 1,
+        temperature: 1.0,
+    });
+    assert!(matches!(same, Err(DenoiseError::Shape { .. })));
+    assert_eq!(sampler.tokens(), run.sampler().tokens());
+}
+
+#[test]
 fn a_partly_noised_token_starts_from_what_it_was_with_the_same_draw() {
     let mut run = Run::new(&["a"]);
     run.steps = 8;

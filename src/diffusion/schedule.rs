@@ -55,6 +55,23 @@ impl Schedule {
         }
     }
 
+    /// This schedule with further agents as last rows, whose own schedule `newcomers` begins before step `from`; until
+    /// then they hold its first levels. As many steps as the longer of both has.
+    pub fn joined(&self, newcomers: &Self, from: usize) -> Self {
+        let steps = self.steps().max(from + newcomers.steps());
+        let mut levels = Vec::with_capacity((steps + 1) * (self.agents + newcomers.agents) * T);
+        for step in 0..=steps {
+            levels.extend_from_slice(self.row(step.min(self.steps())));
+            let own = step.saturating_sub(from).min(newcomers.steps());
+            levels.extend_from_slice(newcomers.row(own));
+        }
+        Self {
+            kind: self.kind,
+            agents: self.agents + newcomers.agents,
+            levels,
+        }
+    }
+
     /// Which of the four.
     pub fn kind(&self) -> ScheduleKind {
         self.kind
@@ -168,6 +185,21 @@ mod tests {
         // 32 of 48 steps: the first frame is finished, the last has had 16 of its 32
         assert_eq!(pyramid.row(32)[NOW + 1], 0.0);
         assert!((pyramid.row(32)[T - 1] - 0.5).abs() < 1e-6);
+    }
+
+    #[test]
+    fn a_newcomers_schedule_begins_when_it_comes_and_the_others_go_on() {
+        let one = NoiseMatrix::futures(1);
+        let running = Schedule::new(ScheduleKind::Full, 8, &one);
+        // comes before step 5; with 4 steps of its own the run takes 9
+        let own = Schedule::new(ScheduleKind::Full, 4, &one);
+        let joined = running.joined(&own, 5);
+        assert_eq!((joined.steps(), joined.agents()), (9, 2));
+        let last = |step: usize| (joined.row(step)[T - 1], joined.row(step)[2 * T - 1]);
+        assert_eq!(last(0), (1.0, 1.0));
+        assert_eq!(last(5), (0.375, 1.0)); // 1 − 5/8
+        assert_eq!(last(7), (0.125, 0.5)); // 1 − 7/8, 1 − 2/4
+        assert_eq!(last(9), (0.0, 0.0));
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! Jobs, and the one thread that runs them.
 //!
-//! The thread owns the network. Jobs are numbered; a newer one supersedes the running one between two steps. While
+//! The thread owns the network. Jobs are numbered; a newer one supersedes the running one between two steps, unless the
+//! running one can take in what it asks for (an agent, a signal or a goal that changed): then the next step answers. While
 //! something is dragged, previews do not cut each other off (nothing would ever be seen): one runs to its end and the
 //! newest waiting one follows.
 
@@ -23,9 +24,10 @@ pub use worker::{Desk, JobId, Worker};
 
 use crate::diffusion::Prepare;
 use crate::generator::{
-    AttackCandidate, AttackQuery, Run, Settings, Verdict, attack_candidates, draft,
+    AttackCandidate, AttackQuery, Run, Scope, Settings, Verdict, attack_candidates, draft,
+    made_agents,
 };
-use crate::scene::Scene;
+use crate::scene::{Scene, Task};
 
 /// What the thread can be asked to do.
 #[derive(Debug, Clone)]
@@ -65,9 +67,9 @@ pub enum Event {
         /// A sentence for the banner if the weights are not those that came with the program.
         warning: Option<String>,
     },
-    /// A run began; the log holds the starting noise.
+    /// A run began, or took in a change of the world and goes on.
     Begun {
-        /// Rows, validity and the starting step.
+        /// Rows, validity, and the steps so far: the starting noise at least.
         log: Arc<StepLog>,
     },
     /// A step was taken.
@@ -121,6 +123,9 @@ pub struct Loaded {
     pub warning: Option<String>,
 }
 
+/// The desk of an engine's job.
+type EventDesk<'a> = Desk<'a, Option<Job>, Event>;
+
 /// Previews are sent at most this often while a run is under way.
 const PREVIEW_EVERY: Duration = Duration::from_millis(40);
 
@@ -143,7 +148,7 @@ impl Engine {
     ) -> std::io::Result<Self> {
         let mut load = Some(load);
         let mut network: Result<Box<dyn Prepare>, String> = Err("not loaded".to_owned());
-        let work = move |job: Option<Job>, desk: &Desk<'_, Event>| {
+        let work = move |job: Option<Job>, desk: &EventDesk<'_>| {
             if let Some(load) = load.take() {
                 network = load().map(|loaded| {
                     desk.report(Event::Model {
@@ -233,7 +238,7 @@ impl Engine {
     }
 }
 
-fn carry_out(job: Job, network: &dyn Prepare, desk: &Desk<'_, Event>) {
+fn carry_out(job: Job, network: &dyn Prepare, desk: &EventDesk<'_>) {
     match job {
         Job::Generate {
             scene,
@@ -261,7 +266,7 @@ fn generate(
     settings: &Settings,
     preview: bool,
     network: &dyn Prepare,
-    desk: &Desk<'_, Event>,
+    desk: &EventDesk<'_>,
 ) -> Result<(), crate::generator::GenerateError> {
     let began = Instant::now();
     let mut sent = began;
@@ -274,6 +279,12 @@ fn generate(
     }
     while !run.finished() {
         if stop(desk).is_break() {
+            if !preview && desk.take_in(|job| takes_in(&mut run, settings, job)) {
+                log.go_on(&run);
+                let log = Arc::new(log.clone());
+                desk.report(Event::Begun { log });
+                continue;
+            }
             let event = run.event();
             let (taken, total) = (event.taken, event.total);
             if !preview {
@@ -320,7 +331,39 @@ fn generate(
     Ok(())
 }
 
-fn stop(desk: &Desk<'_, Event>) -> ControlFlow<()> {
+/// Lets `run`, made under `settings`, react to the scene of `job`; gives the job back if it asks for more than that.
+fn takes_in(run: &mut Run, settings: &Settings, job: Option<Job>) -> Option<Option<Job>> {
+    let Some(Job::Generate {
+        scene,
+        settings: wished,
+        preview: false,
+    }) = &job
+    else {
+        return Some(job);
+    };
+    // what the run would not make anew must not be asked for
+    let reach = match &wished.scope {
+        Scope::Touched(agents) => agents.iter().all(|id| {
+            let made = made_agents(run.recipe());
+            made.contains(id) || !run.recipe().rows().any(|row| row == id)
+        }),
+        Scope::Auto | Scope::Everyone => {
+            !matches!(settings.scope, Scope::Touched(_)) && settings.task != Task::Attack
+        }
+    };
+    let alike = Settings {
+        task: settings.task,
+        scope: settings.scope.clone(),
+        ..wished.clone()
+    } == *settings;
+    if reach && alike && matches!(run.react(scene), Ok(true)) {
+        None
+    } else {
+        Some(job)
+    }
+}
+
+fn stop(desk: &EventDesk<'_>) -> ControlFlow<()> {
     if desk.wanted() {
         ControlFlow::Continue(())
     } else {

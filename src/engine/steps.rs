@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::codec::T;
+use crate::codec::{NOW, T};
 use crate::generator::Run;
 use crate::scene::{AgentId, Scene, State};
 
@@ -51,6 +51,36 @@ impl StepLog {
         let record = Arc::new(record(run));
         self.records.push(Arc::clone(&record));
         record
+    }
+
+    /// Takes in that the run's world changed: agents that came in get rows, in the steps before they came as pure noise
+    /// where they would coast to.
+    pub(super) fn go_on(&mut self, run: &Run) {
+        let window = &run.plan().window;
+        let before = self.agents.len();
+        let newcomers = &window.rows[before.min(window.rows.len())..];
+        if newcomers.is_empty() {
+            return;
+        }
+        self.agents
+            .extend(newcomers.iter().map(|row| row.id.clone()));
+        self.made.extend(newcomers.iter().map(|row| row.generated));
+        self.valid.clone_from(&window.valid);
+        let coasting = &window.tokens[before * T..];
+        let levels = (before * T..window.valid.len()).map(|at| {
+            if at % T > NOW && window.valid[at] {
+                1.0
+            } else {
+                0.0
+            }
+        });
+        let levels: Vec<f32> = levels.collect();
+        for record in &mut self.records {
+            let record = Arc::make_mut(record);
+            record.levels.extend_from_slice(&levels);
+            record.noisy.extend_from_slice(coasting);
+            record.clean.extend_from_slice(coasting);
+        }
     }
 
     /// The row of an agent.

@@ -5,50 +5,19 @@ use std::thread;
 use std::time::Duration;
 
 use super::*;
-use crate::codec::{CHANNELS, Scale, T, Window};
-use crate::diffusion::{Denoise, DenoiseError};
-use crate::scene::{Task, scene_from_json};
+use crate::codec::T;
+use crate::diffusion::StandIn;
+use crate::scene::{AgentId, AgentKind, Edit, scene_from_json};
 use crate::sim::BUNDLED;
-
-/// Takes a few milliseconds a step and pulls every token to its mean.
-struct Slow(Scale, Duration);
-
-impl Prepare for Slow {
-    fn scale(&self) -> &Scale {
-        &self.0
-    }
-
-    fn identity(&self) -> &str {
-        "<slow>"
-    }
-
-    fn prepare(&self, _window: &Window) -> Result<Box<dyn Denoise + Send>, DenoiseError> {
-        Ok(Box::new(Pull(self.1)))
-    }
-}
-
-struct Pull(Duration);
-
-impl Denoise for Pull {
-    fn denoise(
-        &mut self,
-        noisy: &[f32],
-        levels: &[f32],
-        clean: &mut [f32],
-    ) -> Result<(), DenoiseError> {
-        thread::sleep(self.0);
-        for (at, value) in clean.iter_mut().enumerate() {
-            *value = noisy[at] * (1.0 - levels[at / CHANNELS % levels.len()]);
-        }
-        Ok(())
-    }
-}
 
 fn engine(milliseconds: u64) -> Engine {
     let pause = Duration::from_millis(milliseconds);
     Engine::start(Box::new(|| {}), move || {
         Ok(Loaded {
-            network: Box::new(Slow(Scale([[0.5, 0.3, 0.2, 0.1, 0.01, 0.02]; T]), pause)),
+            network: Box::new(StandIn {
+                in_step: Arc::new(move || thread::sleep(pause)),
+                ..StandIn::new(1.0)
+            }),
             warning: None,
         })
     })
@@ -91,7 +60,7 @@ fn a_run_reports_its_start_every_step_and_a_judged_result() {
     let mut steps = 0;
     loop {
         match next(&mut engine) {
-            Event::Model { identity, .. } => assert_eq!(identity, "<slow>"),
+            Event::Model { identity, .. } => assert_eq!(identity, "<stand-in>"),
             Event::Begun { log } => assert_eq!(log.records.len(), 1),
             Event::Step { taken, total, .. } => {
                 steps += 1;
@@ -134,6 +103,83 @@ fn cancelling_stops_within_a_step_and_labels_what_there_is() {
     assert!(taken <= 4, "{taken}");
     assert!(scene.generated.as_ref().is_some_and(|made| !made.complete));
     assert!(!engine.busy());
+}
+
+#[test]
+fn a_run_takes_in_a_new_agent_and_goes_on_but_starts_again_for_a_moved_one() {
+    let mut engine = engine(50);
+    let Job::Generate {
+        scene, settings, ..
+    } = job(false)
+    else {
+        panic!("not a run");
+    };
+    let after = |edit: &Edit, scene: &Scene| Job::Generate {
+        scene: Arc::new(scene.edited(edit).unwrap()),
+        settings: settings.answering(edit, &scene.edited(edit).unwrap()),
+        preview: false,
+    };
+    let add = Edit::Add {
+        agent: AgentId::new("newcomer"),
+        kind: AgentKind::Vehicle,
+        point: [60.0, 60.0],
+        heading: 0.0,
+        speed: 5.0,
+        size: None,
+    };
+    let first = || Job::Generate {
+        scene: scene.clone(),
+        settings: settings.clone(),
+        preview: false,
+    };
+    engine.submit(first());
+    let mut rows = 0;
+    loop {
+        match next(&mut engine) {
+            Event::Begun { log } => rows = log.agents.len(),
+            Event::Step { taken: 2, .. } => break,
+            _ => {}
+        }
+    }
+    engine.submit(after(&add, &scene));
+    let mut taken_before = 2;
+    let case = loop {
+        match next(&mut engine) {
+            Event::Begun { log } => {
+                assert_eq!(log.agents.len(), rows + 1);
+                let last = log.records.last().unwrap();
+                assert_eq!(last.levels.len(), (rows + 1) * T);
+                assert!(
+                    log.records
+                        .iter()
+                        .all(|record| record.clean.len() == (rows + 1) * T)
+                );
+            }
+            Event::Step { taken, .. } => {
+                assert_eq!(taken, taken_before + 1); // no step twice
+                taken_before = taken;
+            }
+            Event::Done { scene, .. } => break scene,
+            _ => panic!("stopped, failed or something else"),
+        }
+    };
+    let recipe = &case.generated.as_ref().unwrap().recipe;
+    assert_eq!(recipe.reactions[0].entered, [AgentId::new("newcomer")]);
+    assert!(case.agent(&AgentId::new("newcomer")).is_some());
+
+    let ego = scene.ego().unwrap();
+    let place = ego.track.get(scene.now).unwrap();
+    let aside = Edit::Move {
+        agent: ego.id.clone(),
+        point: [place.position.x + 1.0, place.position.y],
+        heading: place.heading,
+        speed: None,
+    };
+    engine.submit(first());
+    while !matches!(next(&mut engine), Event::Step { taken: 2, .. }) {}
+    engine.submit(after(&aside, &scene));
+    while !matches!(next(&mut engine), Event::Stopped { .. }) {}
+    while !matches!(next(&mut engine), Event::Done { .. }) {}
 }
 
 #[test]

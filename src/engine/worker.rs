@@ -3,6 +3,8 @@
 //! Knows nothing of what the jobs are: `engine` says that. A job is a plain function that reports through [`Desk`] and
 //! asks it between two steps whether it is still wanted.
 
+use std::cell::Cell;
+use std::cell::RefCell;
 use std::panic::AssertUnwindSafe;
 use std::panic::catch_unwind;
 use std::sync::Arc;
@@ -30,27 +32,53 @@ pub struct Worker<J, E> {
 }
 
 /// The working side: what a job sees of the window.
-pub struct Desk<'a, E> {
-    job: JobId,
+pub struct Desk<'a, J, E> {
+    job: Cell<JobId>,
     wanted: &'a AtomicU64,
+    letters: &'a mpsc::Receiver<Letter<J>>,
+    /// A letter taken from the box and not answered.
+    kept: RefCell<Option<Letter<J>>>,
     events: &'a mpsc::Sender<(JobId, E)>,
     wake: &'a (dyn Fn() + Send),
 }
 
-impl<E> Desk<'_, E> {
+impl<J, E> Desk<'_, J, E> {
     /// The job's number.
     pub fn job(&self) -> JobId {
-        self.job
+        self.job.get()
     }
 
     /// Whether the answer is still of use. Ask between two steps.
     pub fn wanted(&self) -> bool {
-        self.wanted.load(Ordering::Acquire) == self.job.0
+        self.wanted.load(Ordering::Acquire) <= self.job.get().0
+    }
+
+    /// Once superseded: offers the newest waiting job to `takes_in`, which returns it if it cannot be part of this one.
+    /// True if it was taken in: this job then goes on under the newer number.
+    pub fn take_in(&self, takes_in: impl FnOnce(J) -> Option<J>) -> bool {
+        let (job, order) = match self.letters.try_iter().last() {
+            Some(Letter::Job(job, order)) => (job, order),
+            // cancelled with nothing to follow, or the end, which the thread must see
+            other => {
+                self.kept.replace(other);
+                return false;
+            }
+        };
+        if self.wanted.load(Ordering::Acquire) > job.0 {
+            return false;
+        }
+        let back = takes_in(order).map(|order| Letter::Job(job, order));
+        let taken = back.is_none();
+        if taken {
+            self.job.set(job);
+        }
+        self.kept.replace(back);
+        taken
     }
 
     /// Reports to the window and wakes it. A closed window is no error.
     pub fn report(&self, event: E) {
-        self.events.send((self.job, event)).ok();
+        self.events.send((self.job.get(), event)).ok();
         (self.wake)();
     }
 }
@@ -65,7 +93,7 @@ impl<J: Send + 'static, E: Send + 'static> Worker<J, E> {
     pub fn start(
         name: &str,
         wake: Box<dyn Fn() + Send>,
-        mut work: impl FnMut(J, &Desk<'_, E>) + Send + 'static,
+        mut work: impl FnMut(J, &Desk<'_, J, E>) + Send + 'static,
         failed: impl Fn(String) -> E + Send + 'static,
     ) -> std::io::Result<Self> {
         let (letters, inbox) = mpsc::channel();
@@ -75,10 +103,14 @@ impl<J: Send + 'static, E: Send + 'static> Worker<J, E> {
         let thread = thread::Builder::new()
             .name(name.to_owned())
             .spawn(move || {
-                while let Ok(Letter::Job(job, order)) = inbox.recv() {
+                let mut kept = None;
+                while let Some(Letter::Job(job, order)) = kept.take().or_else(|| inbox.recv().ok())
+                {
                     let desk = Desk {
-                        job,
+                        job: Cell::new(job),
                         wanted: &seen,
+                        letters: &inbox,
+                        kept: RefCell::new(None),
                         events: &outbox,
                         wake: &*wake,
                     };
@@ -94,6 +126,7 @@ impl<J: Send + 'static, E: Send + 'static> Worker<J, E> {
                             .unwrap_or("the job stopped without a message");
                         desk.report(failed(message.to_owned()));
                     }
+                    kept = desk.kept.into_inner();
                 }
             })?;
         Ok(Self {
@@ -108,8 +141,9 @@ impl<J: Send + 'static, E: Send + 'static> Worker<J, E> {
     /// Hands in a job. It supersedes all earlier ones: the running one stops at its next step.
     pub fn submit(&mut self, order: J) -> JobId {
         self.last += 1;
-        self.wanted.store(self.last, Ordering::Release);
+        // the letter first: a job that finds itself superseded finds it in the box
         self.letters.send(Letter::Job(JobId(self.last), order)).ok();
+        self.wanted.store(self.last, Ordering::Release);
         JobId(self.last)
     }
 
@@ -146,12 +180,14 @@ mod tests {
     use super::*;
     use std::time::Duration;
 
-    /// Counts to the ordered number, reporting each step, and reports the total when not stopped.
+    /// Counts to the ordered number, reporting each step, and reports the total when not stopped; takes in orders of
+    /// odd numbers by going on.
     fn counter() -> Worker<u32, String> {
-        let work = |count: u32, desk: &Desk<'_, String>| {
+        let work = |count: u32, desk: &Desk<'_, u32, String>| {
             assert!(count != 13, "thirteen");
             for step in 0..count {
-                if !desk.wanted() {
+                let odd = |order: u32| (order % 2 == 0).then_some(order);
+                if !desk.wanted() && !desk.take_in(odd) {
                     desk.report(format!("stopped at {step}"));
                     return;
                 }
@@ -168,7 +204,7 @@ mod tests {
         let mut worker = counter();
         let first = worker.submit(1_000_000);
         assert_eq!(worker.wait(), Some((first, "step 0".to_owned())));
-        let second = worker.submit(1);
+        let second = worker.submit(2);
         let mut last_of_first = String::new();
         loop {
             let (job, event) = worker.wait().unwrap();
@@ -184,15 +220,42 @@ mod tests {
     fn jobs_superseded_while_waiting_are_never_begun() {
         let mut worker = counter();
         worker.submit(1_000_000);
-        let skipped = worker.submit(5);
-        let last = worker.submit(1);
+        let skipped = worker.submit(6);
+        let last = worker.submit(2);
         loop {
             let (job, event) = worker.wait().unwrap();
             assert_ne!(job, skipped);
-            if job == last && event == "done 1" {
+            if job == last && event == "done 2" {
                 break;
             }
         }
+    }
+
+    #[test]
+    fn a_job_that_takes_in_its_successor_goes_on_under_the_newer_number() {
+        let mut worker = counter();
+        let first = worker.submit(1_000);
+        assert_eq!(worker.wait(), Some((first, "step 0".to_owned())));
+        let second = worker.submit(7);
+        let mut steps = 1;
+        loop {
+            let (job, event) = worker.wait().unwrap();
+            if event == "done 1000" {
+                assert_eq!(job, second);
+                break;
+            }
+            assert_eq!(event, format!("step {steps}"));
+            steps += 1;
+        }
+        assert_eq!(steps, 1_000);
+    }
+
+    #[test]
+    fn closing_the_window_ends_a_job_that_would_take_in_others() {
+        let mut worker = counter();
+        worker.submit(1_000_000);
+        worker.wait();
+        drop(worker); // returns: the thread has seen the end
     }
 
     #[test]

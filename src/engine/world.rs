@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::{Desk, Event};
+use super::{Event, EventDesk};
 use crate::codec::{DT_S, NOW, T};
 use crate::diffusion::Prepare;
 use crate::generator::{GenerateError, Run, Scope, Settings, draft};
@@ -93,7 +93,7 @@ pub(super) fn run(
     scene: &Scene,
     settings: &Settings,
     network: &dyn Prepare,
-    desk: &Desk<'_, Event>,
+    desk: &EventDesk<'_>,
 ) -> Result<(), GenerateError> {
     let mut world = scene.clone();
     let mut stream = Stream::default();
@@ -138,6 +138,7 @@ fn carried(
                     state.velocity.y,
                 ],
                 level: level_of(token),
+                spread: None,
             }
         })
         .collect()

@@ -28,7 +28,7 @@ pub enum Regeneration {
         /// Those at hand.
         present: String,
     },
-    /// The run had been stopped, or tokens were overwritten while it ran.
+    /// The run had been stopped or an earlier version of the program overwrote tokens while it ran.
     Incomplete,
     /// The recipe cannot be run.
     Impossible(String),

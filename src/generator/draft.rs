@@ -8,10 +8,10 @@ use super::baseline::hermite;
 use super::limits::limits_of;
 use super::plan::stored;
 use super::settings::{GenerateError, Scope, Settings};
-use crate::codec::{DT_S, NOW, Options, Row, T, Window, token_time_s};
+use crate::codec::{NOW, Options, Row, T, Window, token_time_s};
 use crate::geometry::{DVec2, Pose, angle_between, quantise};
 use crate::scene::{
-    AgentId, Control, GivenToken, Goal, Guidance, PartialNoise, Recipe, Scene, State, Task,
+    AgentId, Control, GivenToken, Goal, Guidance, PartialNoise, Recipe, Scene, Spread, State, Task,
 };
 
 /// Noise level of agents an edited agent meets.
@@ -30,7 +30,8 @@ enum Part {
 /// The recipe for `scene` under `settings`, to be carried out with weights called `identity`.
 ///
 /// Goals, aims and pins are resolved into given tokens here, so that the recipe alone, with history and kept tracks,
-/// fixes the result. A hard goal is a known token; a soft one starts at the level whose noise is its tolerance.
+/// fixes the result. A hard goal is a known token; a soft one is made like its neighbours, but seen with its tolerance
+/// as standard deviation.
 ///
 /// # Errors
 /// If nobody is there, nothing is free, or the task's goals or attacks are missing or unreachable.
@@ -98,13 +99,9 @@ pub fn draft(scene: &Scene, settings: &Settings, identity: &str) -> Result<Recip
         partial: partial.collect(),
         pins: scene.pins.clone(),
         given: given
-            .map(|(&(row, token), &(state, level))| GivenToken {
-                agent: window.rows[row].id.clone(),
-                token,
-                state: stored(&state),
-                level: quantise(level),
-            })
+            .map(|(&(row, token), given)| given.token_of(&window.rows[row].id, token))
             .collect(),
+        reactions: Vec::new(),
         extra: crate::map::Extra::default(),
     })
 }
@@ -240,11 +237,40 @@ fn met(
     found
 }
 
+/// What a token is given as.
+#[derive(Clone, Copy)]
+pub(super) struct Given {
+    state: State,
+    level: f64,
+    spread: Option<Spread>,
+}
+
+impl Given {
+    fn at_level(state: State, level: f64) -> Self {
+        Self {
+            state,
+            level,
+            spread: None,
+        }
+    }
+
+    /// As a recipe holds it.
+    pub(super) fn token_of(&self, agent: &AgentId, token: usize) -> GivenToken {
+        GivenToken {
+            agent: agent.clone(),
+            token,
+            state: stored(&self.state),
+            level: quantise(self.level),
+            spread: self.spread,
+        }
+    }
+}
+
 struct Draft<'a> {
     window: &'a Window,
     parts: &'a [Part],
-    /// By row and token: state and level.
-    given: BTreeMap<(usize, usize), (State, f64)>,
+    /// By row and token.
+    given: BTreeMap<(usize, usize), Given>,
 }
 
 impl Draft<'_> {
@@ -255,13 +281,8 @@ impl Draft<'_> {
         if self.parts[row] == Part::Kept {
             return;
         }
-        let (token, state) = goal_state(scene, self.window, row, goal);
-        let level = if goal.hard {
-            0.0
-        } else {
-            soft_level(goal.tolerance_m, token)
-        };
-        self.given.insert((row, token), (state, level));
+        let (token, given) = goal_given(scene, self.window, row, goal);
+        self.given.insert((row, token), given);
     }
 
     fn give_aim(&mut self, aim: &AttackCandidate) {
@@ -274,10 +295,11 @@ impl Draft<'_> {
             if let Some(state) = aim.path.get(step) {
                 // the way there is a hint, the contact is fixed
                 let level = if token == due { 0.0 } else { WAY_LEVEL };
-                self.given.insert((row, token), (*state, level));
+                self.given
+                    .insert((row, token), Given::at_level(*state, level));
             }
         }
-        self.given.insert((row, due), (aim.aim, 0.0));
+        self.given.insert((row, due), Given::at_level(aim.aim, 0.0));
     }
 
     /// A cell set by hand keeps (0) or hints at (below 1) the present state; 1 makes it anew.
@@ -291,11 +313,14 @@ impl Draft<'_> {
         }
         if known && level < 1.0 {
             let state = *self.window.state(row, token);
-            self.given.insert((row, token), (state, level));
+            self.given
+                .insert((row, token), Given::at_level(state, level));
         } else if level >= 1.0 && self.parts[row] == Part::Partial {
             let state = *self.window.state(row, token.clamp(NOW + 1, T - 1));
-            self.given
-                .insert((row, token.clamp(NOW + 1, T - 1)), (state, 1.0));
+            self.given.insert(
+                (row, token.clamp(NOW + 1, T - 1)),
+                Given::at_level(state, 1.0),
+            );
         }
     }
 }
@@ -303,12 +328,44 @@ impl Draft<'_> {
 /// Level at which the attacker's proposed way is hinted at between the present and the contact.
 const WAY_LEVEL: f64 = 0.2;
 
-/// The level whose noise has the tolerance as standard deviation: tan(π k / 2) = tolerance / spread, with the spread
-/// of traffic at that time, 0.15 m · t^2.3 (0.15 m at 0.5 s, 18 m at 8 s); kept within 0.02 to 0.7.
-fn soft_level(tolerance_m: f64, token: usize) -> f64 {
-    let spread = 0.15 * (token_time_s(token) / DT_S).powf(1.73);
-    let level = (tolerance_m.max(0.0) / spread).atan() / std::f64::consts::FRAC_PI_2;
-    level.clamp(0.02, 0.7)
+/// How accurately a soft goal's heading is seen where it names one, rad.
+const SOFT_HEADING_RAD: f64 = 0.1;
+
+/// How accurately a soft goal's velocity is seen where it names speed and heading, m/s.
+const SOFT_VELOCITY_MPS: f64 = 1.0;
+
+/// Tolerances below this are none: the goal is hard, m.
+const HARD_BELOW_M: f64 = 1e-3;
+
+/// Token of a goal, and what is given there: the filled state as known (hard, or without tolerance), else the state seen
+/// with the tolerance as standard deviation. A soft goal leaves open what it does not name: without a heading neither
+/// heading nor the direction of its speed is imposed (the velocity is then seen with at least half the speed as
+/// deviation).
+pub(super) fn goal_given(
+    scene: &Scene,
+    window: &Window,
+    row: usize,
+    goal: &Goal,
+) -> (usize, Given) {
+    let (token, state) = goal_state(scene, window, row, goal);
+    if goal.hard || goal.tolerance_m < HARD_BELOW_M {
+        return (token, Given::at_level(state, 0.0));
+    }
+    let aside = match goal.heading {
+        Some(_) => 0.0,
+        None => 0.5 * state.speed(),
+    };
+    let spread = Spread {
+        position_m: quantise(goal.tolerance_m),
+        heading_rad: goal.heading.map(|_| SOFT_HEADING_RAD),
+        velocity_mps: goal.speed.map(|_| quantise(SOFT_VELOCITY_MPS.max(aside))),
+    };
+    let given = Given {
+        state,
+        level: 1.0,
+        spread: Some(spread),
+    };
+    (token, given)
 }
 
 /// Token and full state of a goal. What it leaves open is filled: the heading from the lane there (if it is not more
@@ -340,18 +397,4 @@ fn goal_state(scene: &Scene, window: &Window, row: usize, goal: &Goal) -> (usize
             .min(limits_of(agent).speed)
     });
     (token, State::along(Pose::new(point, heading), speed))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_soft_goal_is_noisier_the_wider_its_tolerance_and_the_nearer_its_time() {
-        assert!(soft_level(1.0, T - 1) < soft_level(5.0, T - 1));
-        assert!(soft_level(1.0, T - 1) < soft_level(1.0, NOW + 4));
-        // at 8 s: 0.15 · 16^1.73 = 18.2 m; a tolerance of 18.2 m is level 1/2 (tan π/4 = 1)
-        assert!((soft_level(18.16, T - 1) - 0.5).abs() < 1e-3);
-        assert_eq!(soft_level(0.0, T - 1), 0.02);
-    }
 }

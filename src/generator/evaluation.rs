@@ -93,6 +93,7 @@ impl LoggedWindow {
             states: self.window.tokens.clone(),
             window: self.window.clone(),
             matrix,
+            soft_tokens: Vec::new(),
         }
     }
 
@@ -118,6 +119,7 @@ impl LoggedWindow {
             partial: Vec::new(),
             pins: Vec::new(),
             given: Vec::new(),
+            reactions: Vec::new(),
             extra: crate::map::Extra::default(),
         }
     }
@@ -150,6 +152,7 @@ impl LoggedWindow {
                     .is_none_or(|goal| goal.is_none_or(|token| token == at + shift))
         };
         let displacements = displacements(&result, &log, skip);
+        let goal_miss = self.goal_miss(&result, &log, shift);
         let hits = struck(&result, true);
         let (strays, starters) = off_road(&self.scene.map, &result, &log, RoadRule::default());
         let standing = standing_cars(&result, &log);
@@ -174,8 +177,25 @@ impl LoggedWindow {
             off_road: Ratio::new(strays.len() as f64, starters as f64),
             instability: instability(&result),
             standing: Ratio::new(moving as f64, standing.len() as f64),
+            goal_miss,
             displacements,
         }
+    }
+
+    /// Distance from where the log is at each judged agent's goal token; `shift` as in [`LoggedWindow::score`].
+    fn goal_miss(&self, result: &Samples, log: &Samples, shift: usize) -> Ratio {
+        let mut miss = Ratio::default();
+        for (row, goal) in self.window.rows.iter().zip(&self.goals) {
+            let at = goal.and_then(|token| token.checked_sub(shift));
+            let ends = |samples: &Samples| {
+                let state = samples.row(&row.id)?.states.get(at?)?.as_ref()?;
+                Some(state.position)
+            };
+            if let (Some(end), Some(goal)) = (ends(result), ends(log)) {
+                miss += Ratio::new(end.distance(goal), 1.0);
+            }
+        }
+        miss
     }
 }
 
@@ -196,6 +216,8 @@ pub struct Score {
     pub instability: Instability,
     /// Standing agents that move.
     pub standing: Ratio,
+    /// Distance from the goal at its time, m.
+    pub goal_miss: Ratio,
     /// By agent, for minADE.
     pub displacements: Vec<AgentDisplacement>,
 }
@@ -297,6 +319,18 @@ mod tests {
             let goal = window.score(&window.log(), Task::Goal, AgentKind::Vehicle);
             assert_eq!(goal.ade.count, 2.0 * (tokens - 1.0));
             assert_eq!((goal.agents, goal.collision.sum), (2, 0.0));
+            assert_eq!((goal.goal_miss.sum, goal.goal_miss.count), (0.0, 2.0));
+            // shifted by 3 m and 4 m everywhere: 5 m from both goals
+            let mut aside = window.log();
+            for agent in &mut aside.agents {
+                for state in Arc::make_mut(agent).track.states_mut().iter_mut().flatten() {
+                    state.position += crate::geometry::dvec2(3.0, 4.0);
+                }
+            }
+            let missed = window
+                .score(&aside, Task::Goal, AgentKind::Vehicle)
+                .goal_miss;
+            assert!((missed.sum - 10.0).abs() < 1e-9 && missed.count == 2.0);
         }
     }
 }

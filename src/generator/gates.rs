@@ -9,7 +9,7 @@ use crate::metrics::{
     Contact, FaultFinding, Grid, Motion, Part, Row, Samples, beyond_the_map, contacts, fault_of,
     first_contact, lane_distance, motion_of, on_drivable_area,
 };
-use crate::scene::{Agent, AgentId, AgentKind, Avoidability, Fault, GateResult, Scene};
+use crate::scene::{Agent, AgentId, AgentKind, Avoidability, Fault, GateResult, Scene, State};
 
 /// All findings on one case.
 #[derive(Debug, Clone)]
@@ -295,26 +295,35 @@ impl Case<'_> {
         ]
     }
 
-    /// Change of heading while (almost) standing, summed.
-    fn turning_on_the_spot(&self) -> GateResult {
-        const LIMIT: f64 = 0.5;
-        let mut worst = Worst::none(LIMIT);
-        for row in self.rows() {
-            if row.agent.kind == AgentKind::Pedestrian {
-                continue;
-            }
-            let mut turned = 0.0;
+    /// The worst running sum, over the counted steps of one agent on wheels, of what `adds` finds between two
+    /// successive states `step_s` apart; steps without a finding are not judged.
+    fn worst_sum(&self, limit: f64, adds: impl Fn(&State, &State, f64) -> Option<f64>) -> Worst {
+        let mut worst = Worst::none(limit);
+        let times_s = &self.samples.grid.times_s;
+        let wheels = self
+            .rows()
+            .filter(|row| row.agent.kind != AgentKind::Pedestrian);
+        for row in wheels {
+            let mut sum = 0.0;
             for at in self.counted() {
                 let (Some(before), Some(state)) = (&row.states[at - 1], &row.states[at]) else {
                     continue;
                 };
-                let step_s = self.samples.grid.times_s[at] - self.samples.grid.times_s[at - 1];
-                if before.position.distance(state.position) < 0.5 * step_s {
-                    turned += angle_between(before.heading, state.heading).abs();
-                    worst.offer(turned, LIMIT, &row.agent, self.samples.frame(at));
+                if let Some(more) = adds(before, state, times_s[at] - times_s[at - 1]) {
+                    sum += more;
+                    worst.offer(sum, limit, &row.agent, self.samples.frame(at));
                 }
             }
         }
+        worst
+    }
+
+    /// Change of heading while (almost) standing, summed.
+    fn turning_on_the_spot(&self) -> GateResult {
+        let worst = self.worst_sum(0.5, |before, state, step_s| {
+            let stands = before.position.distance(state.position) < 0.5 * step_s;
+            stands.then(|| angle_between(before.heading, state.heading).abs())
+        });
         worst.gate("u_turn", "rad", |who, worst| {
             format!(
                 "{who} turns {:.0}° while standing; {:.0}° are tolerated.",
@@ -326,22 +335,10 @@ impl Case<'_> {
 
     /// Way driven backwards.
     fn reversing(&self) -> GateResult {
-        const LIMIT: f64 = 2.0;
-        let mut worst = Worst::none(LIMIT);
-        for row in self.rows() {
-            if row.agent.kind == AgentKind::Pedestrian {
-                continue;
-            }
-            let mut back = 0.0;
-            for at in self.counted() {
-                let (Some(before), Some(state)) = (&row.states[at - 1], &row.states[at]) else {
-                    continue;
-                };
-                let ahead = (state.position - before.position).dot(before.pose().forward());
-                back += (-ahead).max(0.0);
-                worst.offer(back, LIMIT, &row.agent, self.samples.frame(at));
-            }
-        }
+        let worst = self.worst_sum(2.0, |before, state, _| {
+            let ahead = (state.position - before.position).dot(before.pose().forward());
+            Some((-ahead).max(0.0))
+        });
         worst.gate("reverse", "m", |who, worst| {
             format!(
                 "{who} goes {:.1} m backwards; {:.0} m are tolerated.",
@@ -551,163 +548,5 @@ fn along_limit(motion: &Motion, limits: &Limits) -> f64 {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::geometry::{Pose, dvec2};
-    use crate::map::{Lane, LaneKind, Map, MapParts};
-    use crate::scene::{Attack, Role, State, Track};
-    use std::sync::Arc;
-
-    fn agent(id: &str, state: impl Fn(f64) -> State) -> Agent {
-        let states = (0..101).map(|frame| Some(state(0.1 * f64::from(frame))));
-        Agent::new(id, AgentKind::Vehicle, Track::new(states.collect()))
-    }
-
-    fn straight(id: &str, x: f64, y: f64, speed: f64) -> Agent {
-        agent(id, |t| State::along(Pose::at(x + speed * t, y, 0.0), speed))
-    }
-
-    fn scene(agents: Vec<Agent>) -> Scene {
-        let line = crate::geometry::Polyline::new([dvec2(-100.0, 0.0), dvec2(300.0, 0.0)]).unwrap();
-        let mut scene = Scene {
-            dt_s: 0.1,
-            frames: 101,
-            now: 20,
-            map: Arc::new(Map::build(MapParts {
-                lanes: vec![Lane::new("east", LaneKind::Street, line)],
-                ..MapParts::default()
-            })),
-            agents: agents.into_iter().map(Arc::new).collect(),
-            ..Scene::default()
-        };
-        Arc::make_mut(&mut scene.agents[0]).role = Role::Ego;
-        scene.quantised()
-    }
-
-    fn gate<'a>(verdict: &'a Verdict, name: &str) -> &'a GateResult {
-        verdict
-            .gates
-            .iter()
-            .find(|gate| gate.gate == name)
-            .expect("the gate is there")
-    }
-
-    fn made(ids: &[&str]) -> BTreeSet<AgentId> {
-        ids.iter().map(AgentId::new).collect()
-    }
-
-    #[test]
-    fn driving_straight_on_passes_every_gate() {
-        let scene = scene(vec![
-            straight("ego", 0.0, 0.0, 10.0),
-            straight("a", 30.0, 0.0, 10.0),
-        ]);
-        let verdict = judge(&scene, &made(&["a"]));
-        assert!(verdict.valid(), "{:#?}", verdict.gates);
-        assert_eq!(verdict.avoidability, Avoidability::NotNeeded);
-    }
-
-    #[test]
-    fn braking_harder_than_tyres_allow_fails_with_value_and_frame() {
-        // 20 m/s until 4 s, then −15 m/s² until it stands 1.33 s later
-        let brakes = agent("a", |t| {
-            let b = (t - 4.0).clamp(0.0, 20.0 / 15.0);
-            State::along(
-                Pose::at(20.0 * t.min(4.0) + 20.0 * b - 7.5 * b * b, 0.0, 0.0),
-                20.0 - 15.0 * b,
-            )
-        });
-        let verdict = judge(
-            &scene(vec![straight("ego", -90.0, 0.0, 5.0), brakes]),
-            &made(&["a"]),
-        );
-        let found = gate(&verdict, "acceleration");
-        assert!(
-            !found.passed && (found.value + 15.0).abs() < 0.1,
-            "{found:?}"
-        );
-        assert_eq!(found.limit, 9.0);
-        assert!((40..=54).contains(&found.frame.unwrap()));
-        assert!(found.reason.contains("brakes with 15.0"));
-    }
-
-    #[test]
-    fn sliding_sideways_and_leaving_the_road_are_named() {
-        // heading east, moving north-east: 45° of slip, off the road after 3 m
-        let slides = agent("a", |t| {
-            let u = (t - 2.0).max(0.0);
-            State::along(Pose::at(10.0 * t, 10.0 * u, 0.0), 10.0)
-        });
-        let verdict = judge(
-            &scene(vec![straight("ego", -90.0, 0.0, 5.0), slides]),
-            &made(&["a"]),
-        );
-        assert!(!gate(&verdict, "slip").passed);
-        assert!(!gate(&verdict, "road").passed);
-        assert!(!gate(&verdict, "start").passed || gate(&verdict, "start").value < 1.1);
-    }
-
-    #[test]
-    fn a_car_that_turns_on_the_spot_fails() {
-        let spins = agent("a", |t| {
-            State::along(Pose::at(30.0, 0.0, 0.5 * (t - 2.0).max(0.0)), 0.0)
-        });
-        let verdict = judge(
-            &scene(vec![straight("ego", -90.0, 0.0, 5.0), spins]),
-            &made(&["a"]),
-        );
-        assert!(!gate(&verdict, "u_turn").passed); // 0.5 rad/s for 8 s = 4 rad (wrapped steps summed)
-    }
-
-    #[test]
-    fn an_attack_is_judged_up_to_its_contact_and_names_the_fault() {
-        // the attacker stops being plausible only after the contact: teleports at 8 s
-        let attacker = agent("a", |t| {
-            let x = if t > 8.0 { 500.0 } else { 30.0 + 5.0 * t };
-            State::along(Pose::at(x, 0.0, 0.0), 5.0)
-        });
-        let mut scene = scene(vec![straight("ego", 0.0, 0.0, 10.0), attacker]);
-        scene.attacks.push(Attack {
-            attacker: AgentId::new("a"),
-            target: AgentId::new("ego"),
-            time_s: 5.0,
-            offset: [0.0, 0.0],
-            extra: crate::map::Extra::default(),
-        });
-        // in its log it stood aside
-        scene
-            .log
-            .insert(AgentId::new("a"), straight("a", 30.0, 20.0, 5.0).track);
-        let verdict = judge(&scene, &made(&["a"]));
-        // 30 − 5 t < 4.7 at t > 5.06: frame 51
-        assert_eq!(
-            verdict.contact.as_ref().map(|contact| contact.frame),
-            Some(51)
-        );
-        assert!(verdict.valid(), "{:#?}", verdict.gates);
-        assert_eq!(verdict.stored_fault(), Fault::Ego); // front contact
-        assert_eq!(verdict.avoidability, Avoidability::Avoidable); // braking from 10 to 5 m/s in 3 s
-    }
-
-    #[test]
-    fn a_missed_attack_reports_the_least_gap() {
-        let mut scene = scene(vec![
-            straight("ego", 0.0, 0.0, 10.0),
-            straight("a", 50.0, 0.0, 8.0),
-        ]);
-        scene.attacks.push(Attack {
-            attacker: AgentId::new("a"),
-            target: AgentId::new("ego"),
-            time_s: 5.0,
-            offset: [0.0, 0.0],
-            extra: crate::map::Extra::default(),
-        });
-        let verdict = judge(&scene, &made(&["a"]));
-        // 50 − 2 t − 4.7 at t = 10: 25.3 m
-        let found = gate(&verdict, "contact");
-        assert!(
-            !found.passed && (found.value - 25.3).abs() < 1e-3,
-            "{found:?}"
-        );
-    }
-}
+#[path = "gates_tests.rs"]
+mod tests;

@@ -17,6 +17,7 @@ mod guidance;
 mod limits;
 mod plan;
 mod quintic;
+mod reaction;
 mod run;
 mod settings;
 
@@ -32,7 +33,7 @@ pub use escape::{Escape, escape};
 pub use evaluation::{LoggedWindow, Score, inpaint, logged_windows};
 pub use gates::{Verdict, judge};
 pub use limits::{Limits, limits_of};
-pub use plan::Plan;
+pub use plan::{Plan, SoftToken};
 pub use run::{Progress, Run, generate, made_agents, run_recipe};
 pub use settings::{GenerateError, Scope, Settings};
 

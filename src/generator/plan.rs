@@ -4,9 +4,9 @@ use std::collections::BTreeSet;
 
 use super::settings::GenerateError;
 use crate::codec::{CHANNELS, NOW, Options, Scale, T, Window};
-use crate::diffusion::NoiseMatrix;
+use crate::diffusion::{NoiseMatrix, Observation};
 use crate::geometry::{dvec2, quantise, wrap_angle};
-use crate::scene::{Recipe, Scene, State};
+use crate::scene::{AgentId, GivenToken, Recipe, Scene, Spread, State};
 
 /// What a run starts from, in the scene's units.
 #[derive(Debug, Clone)]
@@ -17,6 +17,21 @@ pub struct Plan {
     pub matrix: NoiseMatrix,
     /// Known and hinted states [A, T]; meaningless where the level is 1.
     pub states: Vec<State>,
+    /// What is seen of future tokens without being known, at most once a token.
+    pub soft_tokens: Vec<SoftToken>,
+}
+
+/// A future state that is seen inaccurately: a soft goal.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SoftToken {
+    /// Row of the window.
+    pub row: usize,
+    /// Token, 5 to 20.
+    pub token: usize,
+    /// What is seen, scene frame.
+    pub state: State,
+    /// How accurately.
+    pub spread: Spread,
 }
 
 impl Plan {
@@ -54,29 +69,32 @@ impl Plan {
         }
         let mut plan = Self {
             states: window.tokens.clone(),
+            soft_tokens: Vec::new(),
             window,
             matrix,
         };
         for partial in &recipe.partial {
             for (index, state) in partial.tokens.iter().enumerate().take(T - NOW - 1) {
                 if let Some(state) = state {
-                    plan.give(&partial.agent, NOW + 1 + index, state, partial.level)?;
+                    plan.give(&GivenToken {
+                        agent: partial.agent.clone(),
+                        token: NOW + 1 + index,
+                        state: *state,
+                        level: partial.level,
+                        spread: None,
+                    })?;
                 }
             }
         }
         for given in &recipe.given {
-            plan.give(&given.agent, given.token, &given.state, given.level)?;
+            plan.give(given)?;
         }
         Ok(plan)
     }
 
-    fn give(
-        &mut self,
-        agent: &crate::scene::AgentId,
-        token: usize,
-        state: &[f64; 5],
-        level: f64,
-    ) -> Result<(), GenerateError> {
+    /// Takes in a token that is given or seen; returns its row.
+    pub(super) fn give(&mut self, given: &GivenToken) -> Result<usize, GenerateError> {
+        let (agent, token, level) = (&given.agent, given.token, given.level);
         if !(NOW + 1..T).contains(&token) {
             return Err(GenerateError::BadRecipe {
                 what: "token",
@@ -95,14 +113,97 @@ impl Plan {
                 found: listed(self.window.rows.iter().map(|row| &row.id)),
             });
         };
-        let [x, y, heading, vx, vy] = state.map(quantise);
-        self.states[row * T + token] = State {
+        let [x, y, heading, vx, vy] = given.state.map(quantise);
+        let state = State {
             position: dvec2(x, y),
             heading: wrap_angle(heading),
             velocity: dvec2(vx, vy),
         };
-        self.matrix.set(row, token, level as f32);
-        Ok(())
+        self.soft_tokens
+            .retain(|soft| (soft.row, soft.token) != (row, token));
+        if let Some(spread) = given.spread {
+            let parts = [
+                Some(spread.position_m),
+                spread.heading_rad,
+                spread.velocity_mps,
+            ];
+            if let Some(value) = parts.into_iter().flatten().find(|value| !(*value > 0.0)) {
+                let what = "standard deviation of a given token";
+                return Err(GenerateError::BadRecipe { what, value });
+            }
+            self.soft_tokens.push(SoftToken {
+                row,
+                token,
+                state,
+                spread,
+            });
+        } else {
+            self.states[row * T + token] = state;
+            self.matrix.set(row, token, level as f32);
+        }
+        Ok(row)
+    }
+
+    /// The plan in a world where `newcomers` came in; see [`Window::joined`]. Their futures are to be made.
+    ///
+    /// # Errors
+    /// If one of them is not there at the present.
+    pub(super) fn joined(
+        &self,
+        scene: &Scene,
+        newcomers: &[AgentId],
+    ) -> Result<Self, GenerateError> {
+        let mut window = self.window.joined(scene, newcomers);
+        let before = self.window.agents();
+        if window.agents() != before + newcomers.len() {
+            return Err(GenerateError::OtherAgents {
+                expected: listed(newcomers.iter()),
+                found: listed(window.rows[before..].iter().map(|row| &row.id)),
+            });
+        }
+        for row in &mut window.rows[before..] {
+            row.generated = true;
+        }
+        for at in before * T..window.valid.len() {
+            window.valid[at] |= at % T > NOW;
+        }
+        let mut states = self.states.clone();
+        states.extend_from_slice(&window.tokens[before * T..]);
+        Ok(Self {
+            matrix: self.matrix.joined(&NoiseMatrix::futures(newcomers.len())),
+            states,
+            soft_tokens: self.soft_tokens.clone(),
+            window,
+        })
+    }
+
+    /// What is seen of future tokens, normalised. The heading's standard deviation holds for both its numbers.
+    pub fn observations(&self, scale: &Scale) -> Vec<Observation> {
+        let seen = |soft: &SoftToken| {
+            let Spread {
+                position_m,
+                heading_rad,
+                velocity_mps,
+            } = soft.spread;
+            let unseen = f64::INFINITY;
+            let (heading, velocity) = (
+                heading_rad.unwrap_or(unseen),
+                velocity_mps.unwrap_or(unseen),
+            );
+            let deviations = [position_m, position_m, velocity, velocity, heading, heading];
+            Observation {
+                agent: soft.row,
+                token: soft.token,
+                value: self
+                    .window
+                    .normalise(soft.row, soft.token, &soft.state, scale),
+                variance: std::array::from_fn(|channel| {
+                    let unit = f64::from(scale.0[soft.token][channel]);
+                    (deviations[channel] / unit).powi(2) as f32
+                }),
+            }
+        };
+        self.soft_tokens.iter().map(seen).collect()
     }
 
     /// The given tokens, normalised [A, T, 6]; zero where the level is 1 or the token is invalid.
@@ -135,7 +236,7 @@ pub(super) fn stored(state: &State) -> [f64; 5] {
     ]
 }
 
-fn listed<'a>(ids: impl Iterator<Item = &'a crate::scene::AgentId>) -> String {
-    let ids: Vec<&str> = ids.map(crate::scene::AgentId::as_str).collect();
+fn listed<'a>(ids: impl Iterator<Item = &'a AgentId>) -> String {
+    let ids: Vec<&str> = ids.map(AgentId::as_str).collect();
     format!("[{}]", ids.join(", "))
 }

@@ -7,24 +7,25 @@ use std::sync::Arc;
 use super::draft::draft;
 use super::gates::{Verdict, judge};
 use super::guidance::Guided;
-use super::plan::{Plan, stored};
+use super::plan::Plan;
+use super::reaction::Replay;
 use super::settings::{GenerateError, Settings};
-use crate::codec::{NOW, T, decode};
+use crate::codec::{NOW, Scale, T, decode};
 use crate::diffusion::{Denoise, Guide, Prepare, Sampler, Schedule, Start, StepEvent};
 use crate::geometry::quantise;
 use crate::metrics::explain;
 use crate::rng::Seed;
-use crate::scene::{AgentId, Generated, GivenToken, Recipe, Scene, State};
+use crate::scene::{AgentId, Generated, Recipe, Scene, State};
 
-/// A recipe under way. Between two steps everything can be looked at, and tokens can be overwritten.
+/// A recipe under way. Between two steps everything can be looked at, and the world may change: [`Run::react`].
 pub struct Run {
-    scene: Scene,
-    recipe: Recipe,
-    plan: Plan,
-    scale: crate::codec::Scale,
-    sampler: Sampler,
-    network: Box<dyn Denoise + Send>,
-    guidance: Option<Guided>,
+    pub(super) scene: Scene,
+    pub(super) recipe: Recipe,
+    pub(super) plan: Plan,
+    pub(super) scale: Scale,
+    pub(super) sampler: Sampler,
+    pub(super) network: Box<dyn Denoise + Send>,
+    pub(super) guidance: Option<Guided>,
 }
 
 /// What a caller sees after a step.
@@ -33,7 +34,8 @@ pub struct Progress<'a> {
 }
 
 impl Run {
-    /// Lays `recipe` over `scene` and draws the noise.
+    /// Lays `recipe` over `scene` and draws the noise. Changes of the world that the recipe notes are not made here:
+    /// [`run_recipe`] replays them.
     ///
     /// # Errors
     /// If the recipe does not fit the scene or the network refuses the window.
@@ -80,8 +82,10 @@ impl Run {
             samples: 1,
             temperature: recipe.temperature,
         })?;
+        let mut network = prepare.prepare(&plan.window)?;
+        network.observe(&plan.observations(&scale));
         Ok(Self {
-            network: prepare.prepare(&plan.window)?,
+            network,
             guidance: Guided::new(&plan.window, &scale, &scene.map, &recipe.guidance),
             scene: scene.clone(),
             recipe,
@@ -140,30 +144,6 @@ impl Run {
     /// States [A, T] of normalised tokens, scene frame.
     pub fn states(&self, normalised: &[f32]) -> Vec<State> {
         self.plan.window.states(normalised, &self.scale)
-    }
-
-    /// Reaction to a change in the world: the token of `agent` at `time_s` becomes `state`, final; all others see it
-    /// at the very next step. The recipe notes it, and that the result cannot be regenerated from its start. False
-    /// if the agent is not in the run or the time is not in its future.
-    pub fn overwrite(&mut self, agent: &AgentId, time_s: f64, state: &State) -> bool {
-        let Some(row) = self.plan.window.row_of(agent) else {
-            return false;
-        };
-        let token = self.plan.window.future_token_at(time_s);
-        let state = state.quantised();
-        let numbers = self.plan.window.normalise(row, token, &state, &self.scale);
-        self.sampler.overwrite(row, token, numbers);
-        self.recipe.given.push(GivenToken {
-            agent: agent.clone(),
-            token,
-            state: stored(&state),
-            level: 0.0,
-        });
-        let steps = self.sampler.event().taken.into();
-        self.recipe
-            .extra
-            .insert("overwritten_at_step".to_owned(), steps);
-        true
     }
 
     /// The result as it stands: decoded, and if every token is final judged and measured. An unfinished run is
@@ -227,7 +207,7 @@ pub(super) fn quantised_gates(verdict: &Verdict) -> Vec<crate::scene::GateResult
 /// Agents whose future a recipe makes, in whole or in part.
 pub fn made_agents(recipe: &Recipe) -> BTreeSet<AgentId> {
     let kept: BTreeSet<_> = recipe.kept.iter().collect();
-    let agents = recipe.agents.iter();
+    let agents = recipe.rows();
     agents.filter(|id| !kept.contains(id)).cloned().collect()
 }
 
@@ -282,7 +262,7 @@ pub fn generate(
     run_recipe(scene, recipe, prepare, on_step)
 }
 
-/// Carries out `recipe`; see [`generate`].
+/// Carries out `recipe`, with the changes of the world it notes; see [`generate`].
 ///
 /// # Errors
 /// If the recipe does not fit the scene, or the network fails.
@@ -292,12 +272,14 @@ pub fn run_recipe(
     prepare: &dyn Prepare,
     on_step: &mut dyn FnMut(&Progress<'_>) -> ControlFlow<()>,
 ) -> Result<Scene, GenerateError> {
-    let mut run = Run::new(scene, recipe, prepare)?;
-    while !run.finished() {
+    let mut replay = Replay::begin(scene, recipe, prepare)?;
+    while !replay.run.finished() {
+        replay.catch_up()?;
+        let run = &mut replay.run;
         run.step()?;
-        if on_step(&Progress { run: &run }).is_break() {
+        if on_step(&Progress { run }).is_break() {
             break;
         }
     }
-    Ok(run.finish())
+    Ok(replay.run.finish())
 }

@@ -122,7 +122,7 @@ fn made_and_kept(scene: &Scene) -> (Option<BTreeSet<AgentId>>, BTreeSet<AgentId>
         return (None, BTreeSet::new());
     };
     let kept = generated.recipe.kept.iter().cloned().collect();
-    let made = generated.recipe.agents.iter().cloned().collect();
+    let made = generated.recipe.rows().cloned().collect();
     (Some(made), kept)
 }
 

@@ -46,11 +46,23 @@ pub struct Interval {
     pub high: f64,
 }
 
-/// Percentile interval of the pooled ratio when whole scenes are drawn again with replacement, 2,000 times.
+/// Percentile interval of the pooled ratio when whole scenes are drawn again; see [`bootstrap_of`].
+pub fn bootstrap(scenes: &[Ratio], seed: Seed) -> Option<Interval> {
+    bootstrap_of(scenes, seed, |drawn| {
+        Ratio::pooled(drawn.iter().copied()).value()
+    })
+}
+
+/// Percentile interval of `statistic` when whole scenes are drawn again with replacement, 2,000 times. For a paired
+/// difference an entry holds what a scene adds on both sides.
 ///
 /// One entry per *scene*, not per window: windows of one scene share agents and are not independent. `None` with
-/// fewer than two scenes or without items.
-pub fn bootstrap(scenes: &[Ratio], seed: Seed) -> Option<Interval> {
+/// fewer than two scenes or without a value.
+pub fn bootstrap_of<S>(
+    scenes: &[S],
+    seed: Seed,
+    statistic: impl Fn(&[&S]) -> Option<f64>,
+) -> Option<Interval> {
     const DRAWS: usize = 2000;
     if scenes.len() < 2 {
         return None;
@@ -58,8 +70,10 @@ pub fn bootstrap(scenes: &[Ratio], seed: Seed) -> Option<Interval> {
     let mut stream = seed.stream(Purpose::Bootstrap);
     let mut values: Vec<f64> = (0..DRAWS)
         .filter_map(|_| {
-            let drawn = (0..scenes.len()).map(|_| &scenes[stream.below(scenes.len())]);
-            Ratio::pooled(drawn).value()
+            let drawn: Vec<&S> = (0..scenes.len())
+                .map(|_| &scenes[stream.below(scenes.len())])
+                .collect();
+            statistic(&drawn)
         })
         .collect();
     if values.is_empty() {
@@ -90,6 +104,20 @@ mod tests {
         let interval = bootstrap(&scenes, Seed(1)).unwrap();
         assert_eq!((interval.low, interval.high), (1.5, 1.5));
         assert!(bootstrap(&scenes[..1], Seed(1)).is_none());
+    }
+
+    #[test]
+    fn a_paired_difference_that_is_the_same_in_every_scene_has_no_width() {
+        // the scenes differ by tens, the two sides always by 0.5
+        let scenes: Vec<(f64, f64)> = (0..20)
+            .map(|at| (10.0 * f64::from(at) + 0.5, 10.0 * f64::from(at)))
+            .collect();
+        let mean = |drawn: &[&(f64, f64)]| {
+            let sum: f64 = drawn.iter().map(|(one, two)| one - two).sum();
+            Some(sum / drawn.len() as f64)
+        };
+        let interval = bootstrap_of(&scenes, Seed(1), mean).unwrap();
+        assert_eq!((interval.low, interval.high), (0.5, 0.5));
     }
 
     #[test]

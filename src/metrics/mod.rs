@@ -27,7 +27,7 @@ pub use explain::{Evidence, Explained, explain, logged};
 pub use fault::{ContactKind, FaultFinding, contact_kind, fault_of};
 pub use goal::{GoalMiss, goal_misses};
 pub use grid::{Grid, Part, Row, Samples};
-pub use interval::{Interval, Ratio, bootstrap};
+pub use interval::{Interval, Ratio, bootstrap, bootstrap_of};
 pub use motion::{Motion, motion_of};
 pub use realism::{Feature, Realism, realism};
 pub use road::{OffRoad, RoadRule, beyond_the_map, lane_distance, off_road, on_drivable_area};

@@ -109,6 +109,29 @@ impl Context {
         }
     }
 
+    /// For each agent the row of `earlier` with the same lanes around it to the bit: its own, if nothing changed there.
+    pub(super) fn unchanged_rows(&self, earlier: &Self) -> Vec<Option<usize>> {
+        let per_agent = self.lanes.len() / self.agents.len().max(1);
+        let same_layout = self.near == earlier.near;
+        let own = |lanes: &[f32], row: usize| {
+            lanes
+                .get(row * per_agent..(row + 1) * per_agent)
+                .map(|lanes| {
+                    lanes
+                        .iter()
+                        .map(|number| number.to_bits())
+                        .collect::<Vec<_>>()
+                })
+        };
+        (0..self.agents.len())
+            .map(|row| {
+                let same =
+                    row < earlier.agents.len() && own(&self.lanes, row) == own(&earlier.lanes, row);
+                (same_layout && same).then_some(row)
+            })
+            .collect()
+    }
+
     /// The piece a lane point belongs to; none for padding.
     pub(super) fn signal_at(&self, point: usize, token: usize) -> f32 {
         self.signals

@@ -269,12 +269,55 @@ impl Fast {
 
     /// Keys and values of the lane pieces near each agent and of "no lane", for all layers.
     pub(super) fn remember_map(&self, context: &Context) -> MapMemory {
+        self.encode_lanes(&context.lanes, context.agents.len(), context.near)
+    }
+
+    /// As [`Fast::remember_map`]; agents with an entry in `unchanged` take that row of `earlier`, only the others are
+    /// encoded.
+    pub(super) fn remember_changes(
+        &self,
+        context: &Context,
+        earlier: &MapMemory,
+        unchanged: &[Option<usize>],
+    ) -> MapMemory {
+        let per_agent = context.lanes.len() / context.agents.len().max(1);
+        let changed: Vec<usize> = (0..unchanged.len())
+            .filter(|&row| unchanged[row].is_none())
+            .collect();
+        let lanes: Vec<f32> = changed
+            .iter()
+            .flat_map(|row| &context.lanes[row * per_agent..(row + 1) * per_agent])
+            .copied()
+            .collect();
+        let mut memory = self.encode_lanes(&lanes, changed.len(), context.near);
         let width = self.config.width;
-        let (near, count) = (context.near, context.near + 1);
-        let agents = context.agents.len();
+        let assembled = |fresh: &[f32], earlier: &[f32], size: usize| -> Vec<f32> {
+            let mut all = Vec::with_capacity(unchanged.len() * size);
+            let mut fresh = fresh.chunks_exact(size);
+            for from in unchanged {
+                match from {
+                    Some(row) => all.extend_from_slice(&earlier[row * size..(row + 1) * size]),
+                    None => all.extend_from_slice(fresh.next().unwrap_or_default()),
+                }
+            }
+            all
+        };
+        let (per_key, per_value) = (width * memory.columns, memory.count * width);
+        for layer in 0..self.layers.len() {
+            memory.keys[layer] = assembled(&memory.keys[layer], &earlier.keys[layer], per_key);
+            memory.values[layer] =
+                assembled(&memory.values[layer], &earlier.values[layer], per_value);
+        }
+        memory
+    }
+
+    /// Keys and values of `lanes` [A, near, lane features].
+    fn encode_lanes(&self, lanes: &[f32], agents: usize, near: usize) -> MapMemory {
+        let width = self.config.width;
+        let count = near + 1;
         let columns = count.next_multiple_of(LANES);
         let mut hidden = vec![0.0; agents * near * width];
-        self.lane[0].product(&context.lanes, &mut hidden);
+        self.lane[0].product(lanes, &mut hidden);
         gelu_rows(&mut hidden, &self.lane[0].bias);
         let mut encoded = vec![0.0; agents * near * width];
         self.lane[1].apply(&hidden, &mut encoded);
@@ -546,7 +589,7 @@ impl Fast {
         let profile = inputs.profile;
         self.block_levels(index, inputs, &mut scratch.levels, rows);
         let gathered = sized(&mut scratch.wide, rows * seen_width);
-        timed(profile, Part::Elementwise, || {
+        timed(profile, Part::Copies, || {
             for (at, to) in gathered.chunks_exact_mut(seen_width).enumerate() {
                 let (row, token) = (index * BLOCK_AGENTS + at / T, at % T);
                 let (sample, agent) = (row / agents, row % agents);
@@ -585,8 +628,15 @@ impl Fast {
         seen.par_chunks_mut(agents * seen_width)
             .enumerate()
             .for_each_init(Scratch::default, |scratch, (at, seen)| {
+                let (sample, token) = (at / T, at % T);
+                let stride = T * 3 * width;
+                let from = (sample * agents * T + token) * 3 * width;
+                let key = sized(&mut scratch.key, width * padded);
+                timed(inputs.profile, Part::Copies, || {
+                    let keys = &together[from + width..];
+                    pad_heads(keys, stride, agents, width, padded, key);
+                });
                 timed(inputs.profile, Part::Attention, || {
-                    let (sample, token) = (at / T, at % T);
                     let mask = sized(&mut scratch.mask, padded);
                     for (agent, mask) in mask.iter_mut().enumerate() {
                         *mask = match inputs.context.agents.get(agent) {
@@ -595,17 +645,6 @@ impl Fast {
                             Some(_) => FAR,
                         };
                     }
-                    let stride = T * 3 * width;
-                    let from = (sample * agents * T + token) * 3 * width;
-                    let key = sized(&mut scratch.key, width * padded);
-                    pad_heads(
-                        &together[from + width..],
-                        stride,
-                        agents,
-                        width,
-                        padded,
-                        key,
-                    );
                     let bias_from = (at * self.layers.len() + layer) * heads * plane;
                     dispatch(RelatedAttend {
                         attend: Attend {

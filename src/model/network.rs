@@ -10,12 +10,12 @@ use rayon::prelude::*;
 use super::context::Context;
 use super::fast::{BLOCK_AGENTS, Fast, MapMemory, StepInputs};
 use super::features::{Place, RELATION, TokenInputs, relation, token_features};
-use super::prior::{Gain, Prior, key};
+use super::prior::{Gain, Prior, Seen, key};
 use super::profile::{Part, Profile, timed};
 use super::reference::{Inputs, Reference, level_index};
 use super::weights::{Config, EMBEDDED, Status, Weights, WeightsError};
 use crate::codec::{CHANNELS, Scale, T, Window};
-use crate::diffusion::{Denoise, DenoiseError, Prepare};
+use crate::diffusion::{Denoise, DenoiseError, Observation, Prepare};
 
 /// How the network's part of a prediction is computed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -203,6 +203,7 @@ impl Prepare for Network {
         let memory = shared.pool.install(|| shared.fast.remember_map(&context));
         Ok(Box::new(Job {
             network: self.clone(),
+            seen: vec![None; context.agents.len()],
             context,
             memory,
         }))
@@ -214,6 +215,8 @@ struct Job {
     network: Network,
     context: Context,
     memory: MapMemory,
+    /// What is known of each agent's clean tokens beside the noisy ones.
+    seen: Vec<Option<Box<Seen>>>,
 }
 
 /// What the prior says and the network reads, for all rows of a step.
@@ -277,6 +280,29 @@ impl Denoise for Job {
             Ok(())
         })
     }
+
+    fn observe(&mut self, observations: &[Observation]) {
+        self.seen.fill(None);
+        for one in observations.iter().filter(|one| one.token < T) {
+            if let Some(seen) = self.seen.get_mut(one.agent) {
+                seen.get_or_insert_default().add(one);
+            }
+        }
+    }
+
+    fn revise(&mut self, window: &Window) -> Result<(), DenoiseError> {
+        let shared = &self.network.shared;
+        let context = Context::new(window, &shared.config, &shared.prior);
+        let unchanged = context.unchanged_rows(&self.context);
+        self.memory = shared.pool.install(|| {
+            shared
+                .fast
+                .remember_changes(&context, &self.memory, &unchanged)
+        });
+        self.seen.resize(context.agents.len(), None);
+        self.context = context;
+        Ok(())
+    }
 }
 
 impl Job {
@@ -292,7 +318,8 @@ impl Job {
             .agents
             .iter()
             .zip(levels.chunks_exact(T))
-            .map(|(agent, levels)| key(agent.bin, agent.valid, levels))
+            .zip(&self.seen)
+            .map(|((agent, levels), seen)| key(agent.bin, agent.valid, levels, seen.as_deref()))
             .collect();
         let gains = timed(profile, Part::Prior, || shared.prior.gains(&keys));
         let mut mean = vec![0.0; noisy.len()];
@@ -313,7 +340,8 @@ impl Job {
                     let gain = &gains[agent];
                     let noisy = &noisy[row * per_agent..(row + 1) * per_agent];
                     timed(profile, Part::Prior, || {
-                        mean.copy_from_slice(&shared.prior.posterior_mean(gain, noisy));
+                        let seen = self.seen[agent].as_deref();
+                        mean.copy_from_slice(&shared.prior.posterior_mean(gain, noisy, seen));
                     });
                     if self.network.method == Method::PriorOnly {
                         continue;

@@ -13,7 +13,7 @@ use pulp::{Simd, WithSimd};
 use super::kernels::dispatch;
 use super::weights::{BLOCK, PriorTensors};
 use crate::codec::{CHANNELS, Scale, T};
-use crate::diffusion::{noise_share, signal_share};
+use crate::diffusion::{Observation, noise_share, signal_share};
 
 /// Even a known token is not exact: m, m, m/s, m/s, 1, rad.
 const OBSERVATION_NOISE: [f32; CHANNELS] = [0.05, 0.05, 0.15, 0.15, 0.003, 0.02];
@@ -33,8 +33,43 @@ const STRIDE: usize = 64;
 /// Gains kept, 128 KB each.
 const CACHED: usize = 256;
 
-/// What a gain depends on: bin, valid tokens as bits, levels as bits.
-type Key = (usize, u32, [u32; T]);
+/// What a gain depends on.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Key {
+    bin: usize,
+    /// Valid tokens as bits.
+    valid: u32,
+    /// Levels as bits.
+    levels: [u32; T],
+    /// Places [T, 6] of what is seen beside the noisy tokens, with the variances as bits.
+    seen: Vec<(usize, u32)>,
+}
+
+/// What is known of an agent's clean tokens beside the noisy ones, scaled units.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Seen {
+    value: [f32; T * CHANNELS],
+    /// Infinite where nothing is known.
+    variance: [f32; T * CHANNELS],
+}
+
+impl Default for Seen {
+    fn default() -> Self {
+        Self {
+            value: [0.0; T * CHANNELS],
+            variance: [f32::INFINITY; T * CHANNELS],
+        }
+    }
+}
+
+impl Seen {
+    /// Takes in an observation; it replaces what was known of the token.
+    pub(super) fn add(&mut self, observation: &Observation) {
+        let from = observation.token * CHANNELS;
+        self.value[from..from + CHANNELS].copy_from_slice(&observation.value);
+        self.variance[from..from + CHANNELS].copy_from_slice(&observation.variance);
+    }
+}
 
 /// The prior of a weights file.
 #[derive(Debug)]
@@ -57,6 +92,8 @@ pub(super) struct Gain {
     pub(super) spread: [f32; T * CHANNELS],
     /// Its natural logarithm.
     pub(super) log_spread: [f32; T * CHANNELS],
+    /// Weight of what is seen against the noisy token at each place of [`Key::seen`], in [0, 1].
+    trust: Vec<(usize, f64)>,
 }
 
 impl Prior {
@@ -114,7 +151,7 @@ impl Prior {
             cache.clear();
         }
         for (key, gain) in distinct.iter().zip(&all) {
-            cache.entry(*key).or_insert_with(|| Arc::clone(gain));
+            cache.entry(key.clone()).or_insert_with(|| Arc::clone(gain));
         }
         drop(cache);
         keys.iter()
@@ -132,8 +169,10 @@ impl Prior {
             .unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 
-    fn gain(&self, &(bin, valid, levels): &Key) -> Gain {
-        let levels = levels.map(|bits| f64::from(f32::from_bits(bits)));
+    fn gain(&self, key: &Key) -> Gain {
+        let (bin, valid) = (key.bin, key.valid);
+        let mut trust = Vec::new();
+        let levels = key.levels.map(|bits| f64::from(f32::from_bits(bits)));
         let alphas = levels.map(|level| signal_share(level).max(1e-3));
         let mut roots = [Vec::new(), Vec::new()];
         let mut solved = [Vec::new(), Vec::new()];
@@ -158,7 +197,17 @@ impl Prior {
                     1e6
                 };
                 let floor = OBSERVATION_NOISE[channel] / self.tensors.scale.0[token][channel];
-                sum[at * STRIDE + at] += observed + f64::from((floor * floor).clamp(1e-4, 0.5));
+                let floor = f64::from((floor * floor).clamp(1e-4, 0.5));
+                let mut noise = observed + floor;
+                let place = token * CHANNELS + channel;
+                let seen = key.seen.iter().find(|(at, _)| *at == place);
+                if let (Some((_, bits)), true) = (seen, valid >> token & 1 == 1) {
+                    // two independent observations of one value: precisions add
+                    let other = f64::from(f32::from_bits(*bits)) + floor;
+                    trust.push((place, noise / (noise + other)));
+                    noise = noise * other / (noise + other);
+                }
+                sum[at * STRIDE + at] += noise;
             }
             let (root, whitened) = dispatch(Factor {
                 sum,
@@ -182,6 +231,7 @@ impl Prior {
             solved,
             log_spread: spread.map(f32::ln),
             spread,
+            trust,
         }
     }
 
@@ -190,16 +240,29 @@ impl Prior {
         &self.tensors.covariance[from..from + BLOCK * BLOCK]
     }
 
-    /// Posterior mean [T, 6] of an agent's clean tokens given noisy ones [T, 6]; all in scaled units.
-    pub(super) fn posterior_mean(&self, gain: &Gain, noisy: &[f32]) -> [f32; T * CHANNELS] {
+    /// Posterior mean [T, 6] of an agent's clean tokens given noisy ones [T, 6] and what else is seen; all in scaled
+    /// units.
+    pub(super) fn posterior_mean(
+        &self,
+        gain: &Gain,
+        noisy: &[f32],
+        seen: Option<&Seen>,
+    ) -> [f32; T * CHANNELS] {
         let mut out = [0.0; T * CHANNELS];
+        let mut lifted: [f64; T * CHANNELS] =
+            std::array::from_fn(|place| f64::from(noisy[place]) * gain.lift[place / CHANNELS]);
+        if let Some(seen) = seen {
+            for &(place, trust) in &gain.trust {
+                lifted[place] += trust * (f64::from(seen.value[place]) - lifted[place]);
+            }
+        }
         for block in 0..2 {
             let from = (2 * gain.bin + block) * BLOCK;
             let mean = &self.tensors.mean[from..from + BLOCK];
             let place = |at: usize| (at % T) * CHANNELS + block + 2 * (at / T);
             let mut gap = [0.0; STRIDE];
             for (at, gap) in gap.iter_mut().enumerate().take(BLOCK) {
-                *gap = f64::from(noisy[place(at)]) * gain.lift[at % T] - mean[at];
+                *gap = lifted[place(at)] - mean[at];
             }
             let moved = dispatch(Move {
                 root: &gain.roots[block],
@@ -215,12 +278,19 @@ impl Prior {
 }
 
 /// The key of an agent's gain.
-pub(super) fn key(bin: usize, valid: u32, levels: &[f32]) -> Key {
-    (
+pub(super) fn key(bin: usize, valid: u32, levels: &[f32], seen: Option<&Seen>) -> Key {
+    let variances = seen
+        .iter()
+        .flat_map(|seen| seen.variance.iter().enumerate());
+    Key {
         bin,
         valid,
-        std::array::from_fn(|token| levels[token].to_bits()),
-    )
+        levels: std::array::from_fn(|token| levels[token].to_bits()),
+        seen: variances
+            .filter(|(_, variance)| variance.is_finite())
+            .map(|(place, variance)| (place, variance.to_bits()))
+            .collect(),
+    }
 }
 
 /// Cholesky of `sum` (L) and L⁻¹ `covariance`, both [63, 64].
@@ -359,9 +429,9 @@ mod tests {
     #[test]
     fn an_independent_token_is_pulled_to_the_mean_by_the_ratio_of_variances() {
         let prior = independent();
-        let gain = prior.gain(&key(0, (1 << T) - 1, &[0.5; T]));
+        let gain = prior.gain(&key(0, (1 << T) - 1, &[0.5; T], None));
         let noisy = [3.0_f32; T * CHANNELS];
-        let mean = prior.posterior_mean(&gain, &noisy);
+        let mean = prior.posterior_mean(&gain, &noisy, None);
         // level ½: alpha = sigma = 1/√2; variance 1 plus 0.05² = 0.0025; observation 3√2 = 4.2426
         let noise = 1.0 + 0.0025;
         let expected = 1.0 + 4.0 / (4.0 + noise) * (3.0 * 2.0_f64.sqrt() - 1.0);
@@ -371,10 +441,36 @@ mod tests {
     }
 
     #[test]
+    fn an_observation_beside_the_noisy_token_adds_its_precision() {
+        let prior = independent();
+        let mut seen = Seen::default();
+        let mut observation = Observation {
+            agent: 0,
+            token: 0,
+            value: [7.0; CHANNELS],
+            variance: [f32::INFINITY; CHANNELS],
+        };
+        observation.variance[0] = 0.25;
+        seen.add(&observation);
+        let gain = prior.gain(&key(0, (1 << T) - 1, &[0.5; T], Some(&seen)));
+        let mean = prior.posterior_mean(&gain, &[3.0; T * CHANNELS], Some(&seen));
+        // mean 1 with variance 4; 3√2 with 1 + 0.05²; 7 with 0.25 + 0.05²: weighted by precisions
+        let parts = [(1.0, 4.0), (3.0 * 2.0_f64.sqrt(), 1.0025), (7.0, 0.2525)];
+        let precision: f64 = parts.iter().map(|(_, variance)| 1.0 / variance).sum();
+        let expected = parts.iter().map(|(at, v)| at / v).sum::<f64>() / precision;
+        assert!((f64::from(mean[0]) - expected).abs() < 1e-6, "{}", mean[0]);
+        assert!((f64::from(gain.spread[0]) - precision.recip().sqrt()).abs() < 1e-6);
+        // the channel beside it, not seen, is as without
+        let without = prior.gain(&key(0, (1 << T) - 1, &[0.5; T], None));
+        let alone = prior.posterior_mean(&without, &[3.0; T * CHANNELS], None);
+        assert_eq!((mean[2], gain.spread[2]), (alone[2], without.spread[2]));
+    }
+
+    #[test]
     fn an_invalid_token_says_nothing() {
         let prior = independent();
-        let gain = prior.gain(&key(0, 0, &[0.0; T]));
-        let mean = prior.posterior_mean(&gain, &[3.0; T * CHANNELS]);
+        let gain = prior.gain(&key(0, 0, &[0.0; T], None));
+        let mean = prior.posterior_mean(&gain, &[3.0; T * CHANNELS], None);
         // variance 1e6: 1 + 4/(4 + 1e6) · 2
         assert!((mean[0] - 1.000_008).abs() < 1e-6 && (gain.spread[0] - 2.0).abs() < 1e-5);
     }
@@ -382,8 +478,8 @@ mod tests {
     #[test]
     fn gains_are_shared_by_agents_that_look_alike() {
         let prior = independent();
-        let (a, b) = (key(0, 1, &[0.5; T]), key(0, 1, &[0.25; T]));
-        let gains = prior.gains(&[a, b, a]);
+        let (a, b) = (key(0, 1, &[0.5; T], None), key(0, 1, &[0.25; T], None));
+        let gains = prior.gains(&[a.clone(), b.clone(), a]);
         assert!(Arc::ptr_eq(&gains[0], &gains[2]) && !Arc::ptr_eq(&gains[0], &gains[1]));
         assert!(Arc::ptr_eq(&prior.gains(&[b])[0], &gains[1]));
     }

@@ -9,8 +9,10 @@ pub enum Part {
     Matmul,
     /// Attention products and softmax.
     Attention,
-    /// Normalisation, GELU, copies.
+    /// Normalisation, GELU, sums.
     Elementwise,
+    /// Gathering what one pass left for the next.
+    Copies,
     /// Token features and relations.
     Features,
     /// The analytic prior.
@@ -19,10 +21,11 @@ pub enum Part {
 
 impl Part {
     /// All parts, in the order of reports.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 6] = [
         Self::Matmul,
         Self::Attention,
         Self::Elementwise,
+        Self::Copies,
         Self::Features,
         Self::Prior,
     ];
@@ -33,6 +36,7 @@ impl Part {
             Self::Matmul => "matmul",
             Self::Attention => "attention",
             Self::Elementwise => "elementwise",
+            Self::Copies => "copies",
             Self::Features => "features",
             Self::Prior => "prior",
         }

@@ -524,16 +524,10 @@ impl From<&Lane> for LaneFile {
 
 impl From<&Signal> for SignalFile {
     fn from(signal: &Signal) -> Self {
-        let mut runs: Vec<(usize, SignalState)> = Vec::new();
-        for (frame, &state) in signal.states.iter().enumerate() {
-            if runs.last().is_none_or(|&(_, last)| last != state) {
-                runs.push((frame, state));
-            }
-        }
         Self {
             lane: signal.lane.clone(),
             stop_point: signal.stop_point.map(|point| point.to_array()),
-            states: runs,
+            states: signal.runs(),
         }
     }
 }

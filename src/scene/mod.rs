@@ -24,7 +24,7 @@ pub use history::{Entry, History};
 pub use intent::{Attack, Goal, Pin};
 pub use recipe::{
     Avoidability, Fault, GateResult, Generated, GivenToken, Guidance, Guide, Metric, PartialNoise,
-    Recipe, ScheduleKind, Task,
+    Reaction, Recipe, ScheduleKind, SignalBefore, Spread, Task,
 };
 pub use signal::{Signal, SignalState};
 pub use track::{State, Track};

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::agent::AgentId;
 use super::intent::Pin;
+use super::signal::SignalState;
 use crate::map::Extra;
 
 /// What is given to the model.
@@ -85,8 +86,49 @@ pub struct GivenToken {
     pub token: usize,
     /// x, y, heading, vx, vy in the scene frame.
     pub state: [f64; 5],
-    /// Starting noise level: 0 is known, above 0 a hint.
+    /// Starting noise level: 0 is known, above 0 a hint. Not read where there is a spread.
     pub level: f64,
+    /// Seen with this inaccuracy, beside the token's own noise, instead of known: a soft goal.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub spread: Option<Spread>,
+}
+
+/// Standard deviations of a state that is seen, not known.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Spread {
+    /// Of the position along each axis, m.
+    pub position_m: f64,
+    /// Of the heading, rad; absent: the heading is not seen.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub heading_rad: Option<f64>,
+    /// Of the velocity along each axis, m/s; absent: the velocity is not seen.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub velocity_mps: Option<f64>,
+}
+
+/// A change of the world between two steps of a run. What it came to be is in the scene; this says what was before.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema, Default)]
+pub struct Reaction {
+    /// Steps taken before it.
+    pub step: usize,
+    /// Agents that came in, as further rows of the noise tensor.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub entered: Vec<AgentId>,
+    /// Future tokens given, or seen, from then on.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub given: Vec<GivenToken>,
+    /// What the signals that changed had shown until then.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub signals_before: Vec<SignalBefore>,
+}
+
+/// What a signal showed before a reaction.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct SignalBefore {
+    /// Position in the scene's signals.
+    pub signal: usize,
+    /// First frame and state of each run of equal states.
+    pub states: Vec<(usize, SignalState)>,
 }
 
 /// All that fixes a result, together with the scene's history and the tracks of the agents kept.
@@ -126,9 +168,20 @@ pub struct Recipe {
     /// Future tokens given or hinted at.
     #[serde(default)]
     pub given: Vec<GivenToken>,
+    /// Changes of the world while it ran, in order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub reactions: Vec<Reaction>,
     /// Fields of the scene file we do not know.
     #[serde(flatten)]
     pub extra: Extra,
+}
+
+impl Recipe {
+    /// Agents of the finished noise tensor, row by row: those it began with and those that came in.
+    pub fn rows(&self) -> impl Iterator<Item = &AgentId> {
+        let entered = self.reactions.iter().flat_map(|reaction| &reaction.entered);
+        self.agents.iter().chain(entered)
+    }
 }
 
 /// One validity gate's finding.

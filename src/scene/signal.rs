@@ -45,4 +45,15 @@ impl Signal {
             .copied()
             .unwrap_or_default()
     }
+
+    /// First frame and state of each run of equal states.
+    pub fn runs(&self) -> Vec<(usize, SignalState)> {
+        let mut runs: Vec<(usize, SignalState)> = Vec::new();
+        for (frame, &state) in self.states.iter().enumerate() {
+            if runs.last().is_none_or(|(_, last)| *last != state) {
+                runs.push((frame, state));
+            }
+        }
+        runs
+    }
 }

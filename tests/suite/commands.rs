@@ -36,3 +36,74 @@ fn the_shipped_schema_is_the_one_the_types_give() {
         "assets/scene.schema.json is out of date: run the test with UPDATE_SCHEMA=1 and look at the change"
     );
 }
+
+#[test]
+fn eval_gives_every_number_an_interval_and_a_guided_row_its_paired_difference() {
+    let scenes = Path::new(env!("CARGO_MANIFEST_DIR")).join("scenes");
+    let output = nearmiss(&[
+        "eval",
+        scenes.to_str().expect("a path in UTF-8"),
+        "--task",
+        "goal",
+        "--methods",
+        "log,constant-velocity,full",
+        "--windows",
+        "1",
+        "--steps",
+        "2",
+        "--guidance",
+        "collision=0.2",
+        "--json",
+    ]);
+    let errors = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(output.status.success(), "{errors}");
+    let table: serde_json::Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    let rows = table["rows"].as_array().expect("rows");
+    let names: Vec<_> = rows
+        .iter()
+        .map(|row| (&row["method"], &row["guidance"]))
+        .collect();
+    assert_eq!(rows.len(), 4, "{names:?}"); // the network without and with guidance
+    for key in [
+        "ade_m",
+        "ade_moving_m",
+        "min_ade_m",
+        "joint_min_ade_m",
+        "goal_miss_m",
+        "collision_pct",
+        "off_road_pct",
+        "standing_moving_pct",
+        "instability",
+    ] {
+        for row in rows {
+            let (value, interval) = (&row[key], &row["interval"][key]);
+            assert!(
+                value.is_number() && interval[0].is_number(),
+                "{key} of {row}"
+            );
+        }
+        let difference = &rows[3]["difference"][key];
+        let gap =
+            rows[3][key].as_f64().unwrap_or(f64::NAN) - rows[2][key].as_f64().unwrap_or(f64::NAN);
+        assert!(
+            (difference["value"].as_f64().unwrap_or(f64::NAN) - gap).abs() < 2e-5,
+            "{key}"
+        );
+    }
+    // the log misses nothing; a known token is met; going straight on misses
+    assert_eq!(
+        (&rows[0]["ade_m"], &rows[0]["goal_miss_m"]),
+        (&0.0.into(), &0.0.into())
+    );
+    assert!(
+        rows[1]["goal_miss_m"]
+            .as_f64()
+            .is_some_and(|miss| miss > 1.0)
+    );
+    assert!(
+        rows[2]["goal_miss_m"]
+            .as_f64()
+            .is_some_and(|miss| miss < 1e-3)
+    );
+    assert!(rows[2]["difference"].is_null() && rows[2]["seconds_per_scene"].is_number());
+}

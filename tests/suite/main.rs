@@ -1,5 +1,6 @@
 //! The outside view, one binary: cases made and checked (`cases`), who may use whom (`layers`), real files (`importers`), shaders and pictures
-//! (`shaders`, `pictures`), the command line (`commands`), the planner (`plan`), the window (`window`).
+//! (`shaders`, `pictures`), the command line (`commands`), the planner (`plan`, `planner`), the window (`window`), runs in a world that changes
+//! (`reaction`).
 #![expect(
     clippy::unwrap_used,
     clippy::panic,
@@ -16,6 +17,7 @@ mod layers;
 mod pictures;
 mod plan;
 mod planner;
+mod reaction;
 mod reference;
 mod shaders;
 mod window;

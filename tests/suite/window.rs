@@ -14,55 +14,18 @@ use egui::vec2;
 use egui_kittest::Harness;
 use egui_kittest::kittest::Queryable as _;
 
-use nearmiss::codec::CHANNELS;
-use nearmiss::codec::Scale;
-use nearmiss::codec::T;
-use nearmiss::codec::Window;
-use nearmiss::diffusion::Denoise;
-use nearmiss::diffusion::DenoiseError;
-use nearmiss::diffusion::Prepare;
 use nearmiss::engine::Loaded;
+use nearmiss::model::Network;
 use nearmiss::scene::AgentId;
 use nearmiss::sim::BUNDLED;
 use nearmiss::ui::App;
 use nearmiss::ui::Start;
 
-/// Pulls every token to its mean, at once.
-struct Pull(Scale);
-
-impl Prepare for Pull {
-    fn scale(&self) -> &Scale {
-        &self.0
-    }
-
-    fn identity(&self) -> &str {
-        "<pull>"
-    }
-
-    fn prepare(&self, _window: &Window) -> Result<Box<dyn Denoise + Send>, DenoiseError> {
-        Ok(Box::new(Puller))
-    }
-}
-
-struct Puller;
-
-impl Denoise for Puller {
-    fn denoise(
-        &mut self,
-        noisy: &[f32],
-        levels: &[f32],
-        clean: &mut [f32],
-    ) -> Result<(), DenoiseError> {
-        for (at, value) in clean.iter_mut().enumerate() {
-            *value = noisy[at] * (1.0 - levels[at / CHANNELS % levels.len()]);
-        }
-        Ok(())
-    }
-}
-
+/// The analytic prior alone: quick, and good enough for the window.
 fn load() -> Result<Loaded, String> {
+    let network = Network::load_default_on(1).map_err(|error| error.to_string())?;
     Ok(Loaded {
-        network: Box::new(Pull(Scale([[0.5, 0.3, 0.2, 0.1, 0.01, 0.02]; T]))),
+        network: Box::new(network.prior_only()),
         warning: None,
     })
 }

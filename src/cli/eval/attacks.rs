@@ -11,11 +11,14 @@ use serde_json::{Value, json};
 
 use super::Arguments;
 use crate::cli::batch::Shown;
+use crate::codec::DT_S;
 use crate::diffusion::{Prepare, Schedule};
 use crate::generator::{
     AttackCandidate, AttackQuery, LoggedWindow, Settings, attack_candidates, generate,
 };
+use crate::metrics::{Interval, Ratio, bootstrap};
 use crate::model::Network;
+use crate::rng::Seed;
 use crate::scene::{Avoidability, Edit, Fault, ScheduleKind, Task, write_scene};
 
 /// Counts over all tries.
@@ -31,7 +34,13 @@ pub(super) struct Table {
     avoidable: usize,
     unavoidable: usize,
     ego_at_fault: usize,
+    /// Contacts within half a second of the intended time.
+    in_time: usize,
     failed: BTreeMap<String, usize>,
+    /// Tries of each recording: contact, in time, valid; avoidable among the valid.
+    recordings: BTreeMap<String, [Ratio; 4]>,
+    /// Largest acceleration or braking of each try, m/s².
+    peaks_mps2: Vec<f64>,
     search_seconds: f64,
     run_seconds: f64,
     steps: usize,
@@ -131,9 +140,25 @@ impl Table {
         for gate in generated.gates.iter().filter(|gate| !gate.passed) {
             *self.failed.entry(gate.gate.clone()).or_default() += 1;
         }
-        let touches = |gate: &crate::scene::GateResult| gate.gate == "contact" && gate.passed;
-        self.contact += usize::from(generated.gates.iter().any(touches));
+        let gate = |name: &str| generated.gates.iter().find(|gate| gate.gate == name);
+        let touched_s = gate("contact")
+            .filter(|gate| gate.passed)
+            .and_then(|gate| gate.frame)
+            .map(|frame| made.time_of(frame));
+        let in_time = touched_s
+            .is_some_and(|touched_s| (touched_s - candidate.attack.time_s).abs() <= DT_S + 1e-9);
+        self.contact += usize::from(touched_s.is_some());
+        self.in_time += usize::from(in_time);
+        let peak = gate("acceleration").map(|gate| gate.value.abs());
+        self.peaks_mps2.extend(peak);
+        let avoidable = generated.avoidability == Some(Avoidability::Avoidable);
+        let share = |yes: bool| Ratio::new(f64::from(u8::from(yes)), 1.0);
+        let sums = self.recordings.entry(window.recording.clone()).or_default();
+        sums[0] += share(touched_s.is_some());
+        sums[1] += share(in_time);
+        sums[2] += share(generated.valid());
         if generated.valid() {
+            sums[3] += share(avoidable);
             self.valid += 1;
             self.ego_at_fault += usize::from(generated.fault == Some(Fault::Ego));
             match generated.avoidability {
@@ -146,8 +171,30 @@ impl Table {
         Ok(())
     }
 
-    pub(super) fn json(&self) -> Value {
-        json!({
+    /// Quantile of the tries' largest accelerations, m/s².
+    fn peak_mps2(&self, share: f64) -> Option<f64> {
+        let mut sorted = self.peaks_mps2.clone();
+        sorted.sort_by(f64::total_cmp);
+        let last = sorted.len().checked_sub(1)?;
+        Some(sorted[(last as f64 * share).round() as usize])
+    }
+
+    /// Percentages of tries, and of the valid that are avoidable, with 95 % intervals by recording.
+    fn shares(&self, seed: u64) -> [(&'static str, Option<f64>, Option<Interval>); 4] {
+        let names = ["contact_pct", "in_time_pct", "valid_pct", "avoidable_pct"];
+        std::array::from_fn(|at| {
+            let parts: Vec<Ratio> = self.recordings.values().map(|sums| sums[at]).collect();
+            let percent = Ratio::pooled(&parts).value().map(|value| 100.0 * value);
+            let interval = bootstrap(&parts, Seed(seed)).map(|found| Interval {
+                low: 100.0 * found.low,
+                high: 100.0 * found.high,
+            });
+            (names[at], percent, interval)
+        })
+    }
+
+    pub(super) fn json(&self, seed: u64) -> Value {
+        let mut row = json!({
             "task": "attack",
             "method": "full",
             "schedule": ScheduleKind::Full,
@@ -156,6 +203,10 @@ impl Table {
             "windows_with_an_attack": self.reachable_windows,
             "tries": self.tries,
             "contact": self.contact,
+            "in_time": self.in_time,
+            "recordings": self.recordings.len(),
+            "peak_acceleration_mps2": { "median": self.peak_mps2(0.5), "p90": self.peak_mps2(0.9) },
+            "interval": { "level": 0.95, "by": "recording" },
             "valid": self.valid,
             "avoidable": self.avoidable,
             "unavoidable": self.unavoidable,
@@ -163,10 +214,15 @@ impl Table {
             "failed_gates": self.failed,
             "search_seconds": self.search_seconds / self.windows.max(1) as f64,
             "seconds_per_scene": self.run_seconds / self.tries.max(1) as f64,
-        })
+        });
+        for (name, percent, interval) in self.shares(seed) {
+            row[name] = json!(percent);
+            row["interval"][name] = json!(interval.map(|found| [found.low, found.high]));
+        }
+        row
     }
 
-    pub(super) fn text(&self) -> String {
+    pub(super) fn text(&self, seed: u64) -> String {
         let mut out = String::new();
         let share = |count: usize, of: usize| 100.0 * count as f64 / of.max(1) as f64;
         let mut line = |what: &str, count: usize, of: usize| {
@@ -182,6 +238,11 @@ impl Table {
             self.windows,
         );
         line("tries with the intended contact", self.contact, self.tries);
+        line(
+            "  within half a second of the intended time",
+            self.in_time,
+            self.tries,
+        );
         line("tries that pass every gate", self.valid, self.tries);
         line("  of these avoidable", self.avoidable, self.valid);
         line("  of these unavoidable", self.unavoidable, self.valid);
@@ -192,6 +253,17 @@ impl Table {
         );
         for (gate, count) in &self.failed {
             line(&format!("failed gate {gate}"), *count, self.tries);
+        }
+        for (name, _, interval) in self.shares(seed) {
+            if let Some(Interval { low, high }) = interval {
+                let _infallible = writeln!(out, "{name} 95 % by recording {low:.1}..{high:.1}");
+            }
+        }
+        if let (Some(median), Some(most)) = (self.peak_mps2(0.5), self.peak_mps2(0.9)) {
+            let _infallible = writeln!(
+                out,
+                "largest acceleration of a try: median {median:.1}, 90 % below {most:.1} m/s²"
+            );
         }
         let _infallible = writeln!(
             out,

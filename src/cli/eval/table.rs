@@ -1,24 +1,32 @@
-//! One row per task and method: pooled numbers with intervals by recording.
+//! One row per task, method and guidance: pooled numbers with intervals by recording, and paired differences.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use crate::generator::{LoggedWindow, Score};
 use crate::metrics::{
-    Grid, Instability, Part, Ratio, Samples, bootstrap, joint_min_ade, marginal_min_ade, realism,
+    Grid, Instability, Part, Ratio, Samples, bootstrap_of, joint_min_ade, marginal_min_ade, realism,
 };
 use crate::rng::Seed;
 use crate::scene::{AgentKind, Scene, ScheduleKind, Task};
 
+/// What a row is about.
+#[derive(Clone, PartialEq)]
+pub(super) struct Label {
+    pub(super) task: Task,
+    pub(super) method: &'static str,
+    /// As asked for, if any.
+    pub(super) guidance: Option<String>,
+    pub(super) steps: Option<(ScheduleKind, usize)>,
+    pub(super) temperature: Option<f64>,
+    pub(super) kind: &'static str,
+}
+
 /// The sums of one method.
 pub(super) struct Row {
-    task: Task,
-    method: &'static str,
-    steps: Option<(ScheduleKind, usize)>,
-    temperature: Option<f64>,
-    kind: &'static str,
+    pub(super) label: Label,
     windows: usize,
     agents: usize,
     samples: usize,
@@ -26,7 +34,6 @@ pub(super) struct Row {
     seconds: f64,
     runs: usize,
     steps_taken: usize,
-    realism: Ratio,
 }
 
 /// What one recording adds.
@@ -36,26 +43,64 @@ struct Sums {
     ade_moving: Ratio,
     min_ade: Ratio,
     joint_min_ade: Ratio,
+    goal_miss: Ratio,
     collision: Ratio,
     off_road: Ratio,
     standing: Ratio,
+    realism: Ratio,
     instability: Instability,
 }
 
+/// A number of a row: its key in JSON, its scale there, and how recordings pool to it.
+struct Number {
+    key: &'static str,
+    scale: f64,
+    of: fn(&[&Sums]) -> Option<f64>,
+}
+
+fn pooled(recordings: &[&Sums], of: impl Fn(&Sums) -> Ratio) -> Option<f64> {
+    let parts: Vec<Ratio> = recordings.iter().map(|sums| of(sums)).collect();
+    Ratio::pooled(&parts).value()
+}
+
+const fn number(key: &'static str, scale: f64, of: fn(&[&Sums]) -> Option<f64>) -> Number {
+    Number { key, scale, of }
+}
+
+/// All numbers with intervals, in the order of the table.
+const NUMBERS: [Number; 10] = [
+    number("ade_m", 1.0, |all| pooled(all, |sums| sums.ade)),
+    number("ade_moving_m", 1.0, |all| {
+        pooled(all, |sums| sums.ade_moving)
+    }),
+    number("min_ade_m", 1.0, |all| pooled(all, |sums| sums.min_ade)),
+    number("joint_min_ade_m", 1.0, |all| {
+        pooled(all, |sums| sums.joint_min_ade)
+    }),
+    number("goal_miss_m", 1.0, |all| pooled(all, |sums| sums.goal_miss)),
+    number("collision_pct", 100.0, |all| {
+        pooled(all, |sums| sums.collision)
+    }),
+    number("off_road_pct", 100.0, |all| {
+        pooled(all, |sums| sums.off_road)
+    }),
+    number("standing_moving_pct", 100.0, |all| {
+        pooled(all, |sums| sums.standing)
+    }),
+    number("instability", 1.0, |all| {
+        let mut total = Instability::default();
+        for sums in all {
+            total.add(&sums.instability);
+        }
+        total.value()
+    }),
+    number("realism", 1.0, |all| pooled(all, |sums| sums.realism)),
+];
+
 impl Row {
-    pub(super) fn new(
-        task: Task,
-        method: &'static str,
-        steps: Option<(ScheduleKind, usize)>,
-        temperature: Option<f64>,
-        kind: &'static str,
-    ) -> Self {
+    pub(super) fn new(label: Label) -> Self {
         Self {
-            task,
-            method,
-            steps,
-            temperature,
-            kind,
+            label,
             windows: 0,
             agents: 0,
             samples: 1,
@@ -63,7 +108,6 @@ impl Row {
             seconds: 0.0,
             runs: 0,
             steps_taken: 0,
-            realism: Ratio::default(),
         }
     }
 
@@ -84,6 +128,9 @@ impl Row {
             sums.off_road += score.off_road;
             sums.standing += score.standing;
             sums.instability.add(&score.instability);
+            if self.label.task == Task::Goal {
+                sums.goal_miss += score.goal_miss;
+            }
         }
         let all: Vec<_> = scores
             .iter()
@@ -116,79 +163,109 @@ impl Row {
             .collect();
         if let Some(found) = realism(&window.scene.map, &samples, &log) {
             let agents = found.agents as f64;
-            self.realism += Ratio::new(found.value() * agents, agents);
+            let sums = self.recordings.entry(window.recording.clone());
+            sums.or_default().realism += Ratio::new(found.value() * agents, agents);
         }
     }
 
-    fn pooled(&self, of: impl Fn(&Sums) -> Ratio) -> Option<f64> {
-        let parts: Vec<Ratio> = self.recordings.values().map(of).collect();
-        Ratio::pooled(&parts).value()
+    fn value(&self, number: &Number) -> Option<f64> {
+        let all: Vec<&Sums> = self.recordings.values().collect();
+        (number.of)(&all).map(|value| number.scale * value)
     }
 
-    fn interval(&self, seed: u64, scale: f64, of: impl Fn(&Sums) -> Ratio) -> Value {
-        let parts: Vec<Ratio> = self.recordings.values().map(of).collect();
-        match bootstrap(&parts, Seed(seed)) {
-            Some(found) => json!([rounded(scale * found.low), rounded(scale * found.high)]),
-            None => Value::Null,
+    fn interval(&self, number: &Number, seed: u64) -> Value {
+        let recordings: Vec<&Sums> = self.recordings.values().collect();
+        between(bootstrap_of(&recordings, Seed(seed), |drawn| {
+            let drawn: Vec<&Sums> = drawn.iter().map(|sums| **sums).collect();
+            (number.of)(&drawn).map(|value| number.scale * value)
+        }))
+    }
+
+    /// This row less `other`, with the interval when the same recordings are drawn for both.
+    fn difference(&self, other: &Self, seed: u64) -> Value {
+        let pairs: Vec<(&Sums, &Sums)> = self
+            .recordings
+            .iter()
+            .filter_map(|(recording, own)| Some((own, other.recordings.get(recording)?)))
+            .collect();
+        let less = |drawn: &[&(&Sums, &Sums)], number: &Number| {
+            let (own, other): (Vec<&Sums>, Vec<&Sums>) = drawn.iter().copied().copied().unzip();
+            Some(number.scale * ((number.of)(&own)? - (number.of)(&other)?))
+        };
+        let all: Vec<&(&Sums, &Sums)> = pairs.iter().collect();
+        let mut found = Map::new();
+        found.insert("to".to_owned(), json!(other.name()));
+        found.insert("level".to_owned(), json!(0.95));
+        found.insert("by".to_owned(), json!("recording"));
+        for number in &NUMBERS {
+            let drawn = bootstrap_of(&pairs, Seed(seed), |drawn| less(drawn, number));
+            let entry = less(&all, number)
+                .map(|value| json!({ "value": rounded(value), "interval": between(drawn) }));
+            found.insert(number.key.to_owned(), json!(entry));
+        }
+        Value::Object(found)
+    }
+
+    /// Method, and the guidance if there is one.
+    pub(super) fn name(&self) -> String {
+        match &self.label.guidance {
+            Some(guidance) => format!("{} {guidance}", self.label.method),
+            None => self.label.method.to_owned(),
         }
     }
 
-    fn instability(&self) -> Option<f64> {
-        let mut total = Instability::default();
-        for sums in self.recordings.values() {
-            total.add(&sums.instability);
-        }
-        total.value()
-    }
-
-    /// The row as DESIGN's keys, with more beside them.
-    pub(super) fn json(&self, seed: u64) -> Value {
-        let number = |value: Option<f64>, scale: f64| value.map(|value| rounded(scale * value));
-        json!({
-            "task": self.task,
-            "method": self.method,
-            "schedule": self.steps.map(|(kind, _)| kind),
-            "steps": self.steps.map(|(_, steps)| steps),
-            "temperature": self.temperature,
-            "kind": self.kind,
+    /// The row under its stable keys; `reference` is the row it is compared with.
+    pub(super) fn json(&self, seed: u64, reference: Option<&Self>) -> Value {
+        let Label {
+            task,
+            method,
+            guidance,
+            steps,
+            temperature,
+            kind,
+        } = &self.label;
+        let realism = NUMBERS.last().and_then(|number| self.value(number));
+        let mut row = json!({
+            "task": task,
+            "method": method,
+            "guidance": guidance,
+            "schedule": steps.map(|(kind, _)| kind),
+            "steps": steps.map(|(_, steps)| steps),
+            "temperature": temperature,
+            "kind": kind,
             "windows": self.windows,
             "recordings": self.recordings.len(),
             "agents": self.agents,
             "samples": self.samples,
-            "ade_m": number(self.pooled(|sums| sums.ade), 1.0),
-            "ade_moving_m": number(self.pooled(|sums| sums.ade_moving), 1.0),
-            "min_ade_m": number(self.pooled(|sums| sums.min_ade), 1.0),
-            "joint_min_ade_m": number(self.pooled(|sums| sums.joint_min_ade), 1.0),
-            "collision_pct": number(self.pooled(|sums| sums.collision), 100.0),
-            "off_road_pct": number(self.pooled(|sums| sums.off_road), 100.0),
-            "standing_moving_pct": number(self.pooled(|sums| sums.standing), 100.0),
-            "instability": number(self.instability(), 1.0),
-            "realism": self.realism.value().map(rounded),
-            "realism_label": self.realism.value().map(|_| format!("WOSAC-like ({} samples)", self.samples)),
+            "realism_label": realism.map(|_| format!("WOSAC-like ({} samples)", self.samples)),
             "seconds_per_scene": rounded(self.seconds / self.runs.max(1) as f64),
             "reaction_ms": (self.steps_taken > 0)
                 .then(|| rounded(1e3 * self.seconds / self.steps_taken as f64)),
-            "interval": {
-                "level": 0.95,
-                "by": "recording",
-                "ade_m": self.interval(seed, 1.0, |sums| sums.ade),
-                "ade_moving_m": self.interval(seed, 1.0, |sums| sums.ade_moving),
-                "min_ade_m": self.interval(seed, 1.0, |sums| sums.min_ade),
-                "collision_pct": self.interval(seed, 100.0, |sums| sums.collision),
-                "off_road_pct": self.interval(seed, 100.0, |sums| sums.off_road),
-            },
-        })
+            "interval": { "level": 0.95, "by": "recording" },
+            "difference": reference.map(|other| self.difference(other, seed)),
+        });
+        for number in &NUMBERS {
+            row[number.key] = json!(self.value(number).map(rounded));
+            row["interval"][number.key] = self.interval(number, seed);
+        }
+        row
     }
+}
+
+fn between(interval: Option<crate::metrics::Interval>) -> Value {
+    interval.map_or(Value::Null, |found| {
+        json!([rounded(found.low), rounded(found.high)])
+    })
 }
 
 fn rounded(value: f64) -> f64 {
     (value * 1e5).round() / 1e5
 }
 
-/// All rows as a table for people.
-pub(super) fn text(rows: &[Row], seed: u64) -> String {
+/// Rows as a table for people, from what [`Row::json`] gave.
+pub(super) fn text(rows: &[Value]) -> String {
     let mut out = format!(
-        "{:<5} {:<18} {:>5} {:>4}  {:>7} {:>15} {:>7} {:>7} {:>7} {:>6} {:>6} {:>6} {:>6} {:>7} {:>7}\n",
+        "{:<5} {:<24} {:>5} {:>4}  {:>7} {:>15} {:>7} {:>7} {:>7} {:>6} {:>6} {:>6} {:>6} {:>6} {:>7} {:>7}\n",
         "task",
         "method",
         "steps",
@@ -198,6 +275,7 @@ pub(super) fn text(rows: &[Row], seed: u64) -> String {
         "moving",
         "minADE",
         "joint",
+        "miss m",
         "col %",
         "off %",
         "stand%",
@@ -206,30 +284,28 @@ pub(super) fn text(rows: &[Row], seed: u64) -> String {
         "ms/step"
     );
     for row in rows {
-        let json = row.json(seed);
-        let number = |key: &str, digits: usize| match json[key].as_f64() {
+        let shown = |value: &Value, digits: usize| match value.as_f64() {
             Some(value) => format!("{value:.digits$}"),
             None => "-".to_owned(),
         };
-        let interval = match json["interval"]["ade_m"].as_array().map(Vec::as_slice) {
-            Some([low, high]) => format!(
-                "{:.3}..{:.3}",
-                low.as_f64().unwrap_or(0.0),
-                high.as_f64().unwrap_or(0.0)
-            ),
-            _ => "-".to_owned(),
+        let number = |key: &str, digits: usize| shown(&row[key], digits);
+        let interval = |value: &Value| format!("{}..{}", shown(&value[0], 3), shown(&value[1], 3));
+        let name = match row["guidance"].as_str() {
+            Some(guidance) => format!("{} {guidance}", row["method"].as_str().unwrap_or("")),
+            None => row["method"].as_str().unwrap_or("").to_owned(),
         };
-        let task = json["task"].as_str().unwrap_or("");
         let _infallible = writeln!(
             out,
-            "{task:<5} {:<18} {:>5} {:>4}  {:>7} {interval:>15} {:>7} {:>7} {:>7} {:>6} {:>6} {:>6} {:>6} {:>7} {:>7}",
-            row.method,
+            "{:<5} {name:<24} {:>5} {:>4}  {:>7} {:>15} {:>7} {:>7} {:>7} {:>6} {:>6} {:>6} {:>6} {:>6} {:>7} {:>7}",
+            row["task"].as_str().unwrap_or(""),
             number("steps", 0),
             number("temperature", 1),
             number("ade_m", 3),
+            interval(&row["interval"]["ade_m"]),
             number("ade_moving_m", 3),
             number("min_ade_m", 3),
             number("joint_min_ade_m", 3),
+            number("goal_miss_m", 2),
             number("collision_pct", 2),
             number("off_road_pct", 2),
             number("standing_moving_pct", 1),
@@ -237,9 +313,21 @@ pub(super) fn text(rows: &[Row], seed: u64) -> String {
             number("seconds_per_scene", 3),
             number("reaction_ms", 1),
         );
-        if let Some(realism) = json["realism"].as_f64() {
-            let label = json["realism_label"].as_str().unwrap_or("");
-            let _infallible = writeln!(out, "      {label}: {realism:.3}");
+        if let Some(label) = row["realism_label"].as_str() {
+            let within = interval(&row["interval"]["realism"]);
+            let _infallible = writeln!(out, "      {label}: {} [{within}]", number("realism", 3));
+        }
+        if row["difference"].is_object() {
+            let difference = &row["difference"];
+            let parts = NUMBERS.iter().filter_map(|each| {
+                let found = &difference[each.key];
+                let value = found["value"].as_f64()?;
+                let within = interval(&found["interval"]);
+                Some(format!("{} {value:+.3} [{within}]", each.key))
+            });
+            let parts: Vec<String> = parts.collect();
+            let to = difference["to"].as_str().unwrap_or("");
+            let _infallible = writeln!(out, "      less {to}: {}", parts.join(", "));
         }
     }
     out

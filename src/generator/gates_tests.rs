@@ -1,0 +1,156 @@
+//! What each gate lets pass and what it names.
+
+use super::*;
+use crate::geometry::{Pose, dvec2};
+use crate::map::{Lane, LaneKind, Map, MapParts};
+use crate::scene::{Attack, Role, Track};
+use std::sync::Arc;
+
+fn agent(id: &str, state: impl Fn(f64) -> State) -> Agent {
+    let states = (0..101).map(|frame| Some(state(0.1 * f64::from(frame))));
+    Agent::new(id, AgentKind::Vehicle, Track::new(states.collect()))
+}
+
+fn straight(id: &str, x: f64, y: f64, speed: f64) -> Agent {
+    agent(id, |t| State::along(Pose::at(x + speed * t, y, 0.0), speed))
+}
+
+fn scene(agents: Vec<Agent>) -> Scene {
+    let line = crate::geometry::Polyline::new([dvec2(-100.0, 0.0), dvec2(300.0, 0.0)]).unwrap();
+    let mut scene = Scene {
+        dt_s: 0.1,
+        frames: 101,
+        now: 20,
+        map: Arc::new(Map::build(MapParts {
+            lanes: vec![Lane::new("east", LaneKind::Street, line)],
+            ..MapParts::default()
+        })),
+        agents: agents.into_iter().map(Arc::new).collect(),
+        ..Scene::default()
+    };
+    Arc::make_mut(&mut scene.agents[0]).role = Role::Ego;
+    scene.quantised()
+}
+
+fn gate<'a>(verdict: &'a Verdict, name: &str) -> &'a GateResult {
+    verdict
+        .gates
+        .iter()
+        .find(|gate| gate.gate == name)
+        .expect("the gate is there")
+}
+
+/// The verdict on a scene whose agent `a` was made.
+fn judge_a(scene: &Scene) -> Verdict {
+    judge(scene, &BTreeSet::from([AgentId::new("a")]))
+}
+
+/// The verdict on made agent `a` alone on the road, the ego far behind.
+fn judge_alone(a: Agent) -> Verdict {
+    judge_a(&scene(vec![straight("ego", -90.0, 0.0, 5.0), a]))
+}
+
+/// `a` shall meet the ego at 5 s.
+fn attack() -> Attack {
+    Attack {
+        attacker: AgentId::new("a"),
+        target: AgentId::new("ego"),
+        time_s: 5.0,
+        offset: [0.0, 0.0],
+        extra: crate::map::Extra::default(),
+    }
+}
+
+#[test]
+fn driving_straight_on_passes_every_gate() {
+    let scene = scene(vec![
+        straight("ego", 0.0, 0.0, 10.0),
+        straight("a", 30.0, 0.0, 10.0),
+    ]);
+    let verdict = judge_a(&scene);
+    assert!(verdict.valid(), "{:#?}", verdict.gates);
+    assert_eq!(verdict.avoidability, Avoidability::NotNeeded);
+}
+
+#[test]
+fn braking_harder_than_tyres_allow_fails_with_value_and_frame() {
+    // 20 m/s until 4 s, then −15 m/s² until it stands 1.33 s later
+    let brakes = agent("a", |t| {
+        let b = (t - 4.0).clamp(0.0, 20.0 / 15.0);
+        State::along(
+            Pose::at(20.0 * t.min(4.0) + 20.0 * b - 7.5 * b * b, 0.0, 0.0),
+            20.0 - 15.0 * b,
+        )
+    });
+    let verdict = judge_alone(brakes);
+    let found = gate(&verdict, "acceleration");
+    assert!(
+        !found.passed && (found.value + 15.0).abs() < 0.1,
+        "{found:?}"
+    );
+    assert_eq!(found.limit, 9.0);
+    assert!((40..=54).contains(&found.frame.unwrap()));
+    assert!(found.reason.contains("brakes with 15.0"));
+}
+
+#[test]
+fn sliding_sideways_and_leaving_the_road_are_named() {
+    // heading east, moving north-east: 45° of slip, off the road after 3 m
+    let slides = agent("a", |t| {
+        let u = (t - 2.0).max(0.0);
+        State::along(Pose::at(10.0 * t, 10.0 * u, 0.0), 10.0)
+    });
+    let verdict = judge_alone(slides);
+    assert!(!gate(&verdict, "slip").passed);
+    assert!(!gate(&verdict, "road").passed);
+    assert!(!gate(&verdict, "start").passed || gate(&verdict, "start").value < 1.1);
+}
+
+#[test]
+fn a_car_that_turns_on_the_spot_fails() {
+    let spins = agent("a", |t| {
+        State::along(Pose::at(30.0, 0.0, 0.5 * (t - 2.0).max(0.0)), 0.0)
+    });
+    let verdict = judge_alone(spins);
+    assert!(!gate(&verdict, "u_turn").passed); // 0.5 rad/s for 8 s = 4 rad (wrapped steps summed)
+}
+
+#[test]
+fn an_attack_is_judged_up_to_its_contact_and_names_the_fault() {
+    // the attacker stops being plausible only after the contact: teleports at 8 s
+    let attacker = agent("a", |t| {
+        let x = if t > 8.0 { 500.0 } else { 30.0 + 5.0 * t };
+        State::along(Pose::at(x, 0.0, 0.0), 5.0)
+    });
+    let mut scene = scene(vec![straight("ego", 0.0, 0.0, 10.0), attacker]);
+    scene.attacks.push(attack());
+    // in its log it stood aside
+    scene
+        .log
+        .insert(AgentId::new("a"), straight("a", 30.0, 20.0, 5.0).track);
+    let verdict = judge_a(&scene);
+    // 30 − 5 t < 4.7 at t > 5.06: frame 51
+    assert_eq!(
+        verdict.contact.as_ref().map(|contact| contact.frame),
+        Some(51)
+    );
+    assert!(verdict.valid(), "{:#?}", verdict.gates);
+    assert_eq!(verdict.stored_fault(), Fault::Ego); // front contact
+    assert_eq!(verdict.avoidability, Avoidability::Avoidable); // braking from 10 to 5 m/s in 3 s
+}
+
+#[test]
+fn a_missed_attack_reports_the_least_gap() {
+    let mut scene = scene(vec![
+        straight("ego", 0.0, 0.0, 10.0),
+        straight("a", 50.0, 0.0, 8.0),
+    ]);
+    scene.attacks.push(attack());
+    let verdict = judge_a(&scene);
+    // 50 − 2 t − 4.7 at t = 10: 25.3 m
+    let found = gate(&verdict, "contact");
+    assert!(
+        !found.passed && (found.value - 25.3).abs() < 1e-3,
+        "{found:?}"
+    );
+}
