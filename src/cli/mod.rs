@@ -18,6 +18,7 @@ mod generate;
 mod info;
 mod render;
 mod schema;
+mod score;
 mod simulate;
 mod window;
 
@@ -54,6 +55,8 @@ enum Command {
     Render(render::Arguments),
     /// Print the JSON Schema of the scene file.
     Schema(schema::Arguments),
+    /// Measure scenes and cases into a table of comma-separated values.
+    Score(score::Arguments),
     /// Write scenes from the traffic world.
     Simulate(simulate::Arguments),
 }
@@ -71,6 +74,7 @@ pub fn main() -> ExitCode {
         Some(Command::Info(arguments)) => info::run(&arguments),
         Some(Command::Render(arguments)) => render::run(&arguments),
         Some(Command::Schema(arguments)) => schema::run(&arguments),
+        Some(Command::Score(arguments)) => score::run(&arguments),
         Some(Command::Simulate(arguments)) => simulate::run(&arguments),
         None => window::run(arguments.scene),
     };

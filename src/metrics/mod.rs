@@ -16,6 +16,7 @@ mod interval;
 mod motion;
 mod realism;
 mod road;
+mod sheet;
 mod standing;
 
 pub use comfort::{Instability, instability};
@@ -29,4 +30,5 @@ pub use interval::{Interval, Ratio, bootstrap};
 pub use motion::{Motion, motion_of};
 pub use realism::{Feature, Realism, realism};
 pub use road::{OffRoad, RoadRule, beyond_the_map, lane_distance, off_road, on_drivable_area};
+pub use sheet::{sheet_of_cases, sheet_of_steps};
 pub use standing::{StandingCar, standing_cars};
