@@ -36,3 +36,18 @@ fn the_shipped_schema_is_the_one_the_types_give() {
         "assets/scene.schema.json is out of date: run the test with UPDATE_SCHEMA=1 and look at the change"
     );
 }
+
+#[test]
+fn check_says_of_a_foreign_file_what_info_says_of_it() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("notes.txt");
+    std::fs::write(&file, "not a scene at all").expect("writable");
+    let path = file.display().to_string();
+    let said = |verb: &str| {
+        let output = nearmiss(&[verb, &path]);
+        assert_eq!(output.status.code(), Some(1));
+        String::from_utf8(output.stderr).expect("UTF-8")
+    };
+    assert!(said("check").contains("not a scene file that Nearmiss knows"));
+    assert_eq!(said("check"), said("info"));
+}
