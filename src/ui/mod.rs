@@ -9,6 +9,9 @@ mod bundled;
 pub mod canvas;
 mod display;
 mod editor;
+mod export;
+mod exporter;
+mod exporting;
 mod files;
 mod icons;
 mod lab;
@@ -20,6 +23,7 @@ mod theme;
 mod thumbnail;
 mod timeline;
 mod tools;
+mod tray;
 mod widgets;
 
 pub use action::Action;

@@ -1,5 +1,5 @@
 //! The outside view, one binary: cases made and checked (`cases`), who may use whom (`layers`), real files (`importers`), shaders and pictures
-//! (`shaders`, `pictures`), the command line (`commands`), the window (`window`).
+//! (`shaders`, `pictures`), the command line (`commands`), the window (`window`) and what leaves it (`export`).
 #![expect(
     clippy::unwrap_used,
     clippy::panic,
@@ -10,8 +10,10 @@
 mod cases;
 mod commands;
 mod damaged_xml;
+mod export;
 mod importers;
 mod importers_xml;
+mod labels;
 mod layers;
 mod pictures;
 mod planner;
