@@ -15,6 +15,7 @@ mod exporting;
 mod files;
 mod icons;
 mod lab;
+mod measure;
 mod overlay;
 mod panels;
 mod panes;
@@ -32,6 +33,7 @@ pub use app::App;
 pub use display::display_available;
 pub use editor::Document;
 pub use editor::Editor;
+pub use measure::{Figure, measure};
 
 use std::path::PathBuf;
 
