@@ -19,6 +19,7 @@ use crate::scene::{
     Agent, AgentId, AgentKind, Edit, Scene, ScheduleKind, SignalState, Track, scene_from_json,
 };
 use crate::sim::BUNDLED;
+use crate::ui;
 
 /// Arguments of `nearmiss bench`.
 #[derive(clap::Args)]
@@ -29,6 +30,12 @@ pub(super) struct Arguments {
     /// Threads of the network (0: all cores).
     #[arg(long, default_value_t = 0)]
     threads: usize,
+    /// Measure the window instead: it opens, drags, generates, and closes again. Needs a display.
+    #[arg(long)]
+    window: bool,
+    /// Generations before memory is looked at again, with --window.
+    #[arg(long, value_name = "N", default_value_t = 200)]
+    generations: usize,
     /// Seconds spent on each figure.
     #[arg(long, default_value_t = 1.0)]
     seconds: f64,
@@ -57,6 +64,9 @@ struct Report {
 }
 
 pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
+    if arguments.window {
+        return window(arguments);
+    }
     let network = Network::load_default_on(arguments.threads)?;
     let mut report = measure(&network, arguments.seconds.max(0.05))?;
     report
@@ -78,6 +88,32 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     );
     for row in &report.rows {
         println!("{:<52} {:>10.3} {}", row.what, row.value, row.unit);
+    }
+    Ok(())
+}
+
+/// What the window takes, measured by itself.
+fn window(arguments: &Arguments) -> anyhow::Result<()> {
+    let folder = tempfile::tempdir()?;
+    let start = ui::Start {
+        bundled: &BUNDLED,
+        load: Some(Box::new(super::window::load)),
+        folder: Some(folder.path().to_owned()),
+        ..ui::Start::default()
+    };
+    let rows: Vec<Row> = ui::measure(start, arguments.generations)?
+        .into_iter()
+        .map(|(what, value, unit)| Row { what, value, unit })
+        .collect();
+    if arguments.json {
+        println!(
+            "{}",
+            serde_json::to_string_pretty(&serde_json::json!({ "rows": rows }))?
+        );
+        return Ok(());
+    }
+    for row in &rows {
+        println!("{:<72} {:>10.3} {}", row.what, row.value, row.unit);
     }
     Ok(())
 }

@@ -13,12 +13,12 @@ use super::batch::{Shard, Shown, scenes, stop_on_ctrl_c};
 use crate::data;
 use crate::diffusion::{Prepare, Schedule};
 use crate::generator::{
-    AttackQuery, GenerateError, Mix, Progress, Scope, Settings, attack_candidates, generate,
-    goals_from_log,
+    AttackQuery, GenerateError, Mix, Progress, Scope, Settings, attack_candidates, draft,
+    goals_from_log, run_recipe,
 };
 use crate::model::Network;
 use crate::scene::{
-    AgentId, Edit, Generated, Goal, Guidance, Guide, Scene, ScheduleKind, Task, write_scene,
+    AgentId, Edit, Generated, Goal, Guidance, Guide, Recipe, Scene, ScheduleKind, Task, write_scene,
 };
 
 /// Arguments of `nearmiss generate`.
@@ -67,6 +67,9 @@ pub(super) struct Arguments {
     /// In an attack, make everyone's future anew instead of the attacker's and those it meets.
     #[arg(long)]
     everyone: bool,
+    /// Run each case's own recipe again; everything said here about how to make it is ignored.
+    #[arg(long)]
+    again: bool,
     /// Keep the scene after every step, in a folder beside the case.
     #[arg(long)]
     keep_steps: bool,
@@ -185,6 +188,9 @@ impl Job<'_> {
         let opened = data::open(&entry.file, entry.pick.as_deref())?;
         let arguments = self.arguments;
         let mut scene = opened.scene;
+        if arguments.again {
+            return self.again(entry, &scene);
+        }
         let task = match arguments.task {
             TaskChoice::Free => Task::Free,
             TaskChoice::Goal => Task::Goal,
@@ -219,7 +225,36 @@ impl Job<'_> {
             },
         };
         let file = self.file_of(entry, task);
-        let made = self.make(&scene, &settings, &file, &entry.name)?;
+        let recipe = draft(&scene, &settings, (self.network as &dyn Prepare).identity())?;
+        self.write(&scene, recipe, file, &entry.name)
+    }
+
+    /// The case made again from its own recipe.
+    fn again(
+        &self,
+        entry: &data::Entry,
+        scene: &Scene,
+    ) -> anyhow::Result<Option<(PathBuf, Scene)>> {
+        let made = scene.generated.as_ref();
+        let recipe = made
+            .context("the scene was not generated, so it has no recipe")?
+            .recipe
+            .clone();
+        let stem = entry.file.file_stem().unwrap_or_default().to_string_lossy();
+        let scene_number = self.case / self.arguments.samples.max(1);
+        let name = format!("{scene_number:04}-{stem}-again.json");
+        self.write(scene, recipe, self.arguments.out.join(name), &entry.name)
+    }
+
+    /// Runs a recipe and writes what it gives; `None` if stopped.
+    fn write(
+        &self,
+        scene: &Scene,
+        recipe: Recipe,
+        file: PathBuf,
+        name: &str,
+    ) -> anyhow::Result<Option<(PathBuf, Scene)>> {
+        let made = self.make(scene, recipe, &file, name)?;
         let complete = made
             .generated
             .as_ref()
@@ -234,7 +269,7 @@ impl Job<'_> {
     fn make(
         &self,
         scene: &Scene,
-        settings: &Settings,
+        recipe: Recipe,
         file: &Path,
         name: &str,
     ) -> anyhow::Result<Scene> {
@@ -259,7 +294,7 @@ impl Job<'_> {
                 ControlFlow::Continue(())
             }
         };
-        let made = generate(scene, settings, self.network as &dyn Prepare, &mut on_step)?;
+        let made = run_recipe(scene, recipe, self.network as &dyn Prepare, &mut on_step)?;
         trouble.map_or(Ok(made), Err)
     }
 

@@ -21,6 +21,7 @@ mod plan;
 mod planning;
 mod render;
 mod schema;
+mod score;
 mod simulate;
 mod window;
 
@@ -61,6 +62,8 @@ enum Command {
     Render(render::Arguments),
     /// Print the JSON Schema of the scene file.
     Schema(schema::Arguments),
+    /// Measure scenes and cases into a table of comma-separated values.
+    Score(score::Arguments),
     /// Write scenes from the traffic world.
     Simulate(simulate::Arguments),
 }
@@ -80,6 +83,7 @@ pub fn main() -> ExitCode {
         Some(Command::Plan(arguments)) => plan::run(&arguments),
         Some(Command::Render(arguments)) => render::run(&arguments),
         Some(Command::Schema(arguments)) => schema::run(&arguments),
+        Some(Command::Score(arguments)) => score::run(&arguments),
         Some(Command::Simulate(arguments)) => simulate::run(&arguments),
         None => window::run(arguments.scene),
     };

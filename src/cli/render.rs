@@ -1,33 +1,40 @@
-//! `nearmiss render`: a scene as a picture, a strip of moments or a clip.
+//! `nearmiss render`: a scene as a picture, several moments side by side, or a clip; of a generated case also its
+//! denoising, run again from the recipe.
 
+use std::fs;
 use std::io::{BufWriter, IsTerminal as _, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::{Context as _, bail};
+use clap::ValueEnum;
 use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::data;
+use crate::engine::StepLog;
+use crate::generator::Run;
 use crate::geometry::dvec2;
+use crate::model::Network;
 use crate::render::{
-    Anchor, Clip, Composer, Image, Label, Names, Offscreen, Palette, Shot, Style, Trails,
-    ViewOptions, legend, opening_camera, spanning,
+    FRAME_RATES, Framing, Look, Moment, Names, NoiseView, SCALES, Studio, Style, Trails,
+    ViewOptions, evenly,
 };
-use crate::scene::Scene;
+use crate::scene::{AgentId, Scene};
 
-/// Extent of the view along its shorter side while it follows the ego, m.
-const FOLLOW_M: f64 = 70.0;
+/// Pictures in a strip of denoising steps, if not said otherwise.
+const STEPS_SHOWN: usize = 6;
 
 /// Arguments of `nearmiss render`.
 #[derive(clap::Args)]
 pub(super) struct Arguments {
-    /// The scene, in any format that can be opened.
-    scene: PathBuf,
+    /// The scene, in any format that can be opened; several stand side by side, framed like the first.
+    #[arg(required = true)]
+    scenes: Vec<PathBuf>,
     /// Which scenario of a file that holds several.
     #[arg(long, value_name = "NAME")]
     pick: Option<String>,
-    /// The picture to write: .png for a picture, .gif for a clip.
+    /// What to write: .png for a picture, .gif for a clip, a name that ends in / for a clip as numbered pictures.
     #[arg(long, value_name = "FILE")]
     out: PathBuf,
     /// The moment shown, seconds from the start; a clip starts there. The scene's present if not given.
@@ -36,6 +43,15 @@ pub(super) struct Arguments {
     /// Several moments side by side in one picture.
     #[arg(long, value_name = "SECONDS", num_args = 1.., conflicts_with = "time", allow_negative_numbers = true)]
     at: Vec<f64>,
+    /// Pictures in a row of several; all in one row if not given.
+    #[arg(long, value_name = "N")]
+    columns: Option<usize>,
+    /// What goes on in a strip or clip: scene time, the denoising of a generated case, or first one, then the other.
+    #[arg(long, value_enum, default_value = "scene")]
+    along: Along,
+    /// Denoising steps in a picture of them.
+    #[arg(long, value_name = "N", default_value_t = STEPS_SHOWN)]
+    count: usize,
     /// Width and height, pixels; of each moment if there are several.
     #[arg(long, value_name = "WxH", value_parser = size_from_text)]
     size: Option<[u32; 2]>,
@@ -48,6 +64,12 @@ pub(super) struct Arguments {
     /// Metres across the picture; chosen around the ego if not given.
     #[arg(long, value_name = "METRES")]
     span: Option<f64>,
+    /// The point in the middle, metres; chosen around the ego if not given.
+    #[arg(long, value_name = "X,Y", value_parser = point_from_text, allow_hyphen_values = true)]
+    centre: Option<[f64; 2]>,
+    /// The direction that points up, degrees counter-clockwise from east: 90 is north.
+    #[arg(long, value_name = "DEGREES", allow_negative_numbers = true)]
+    up: Option<f64>,
     /// Pixels per point: 2 draws text and strokes twice as large.
     #[arg(long, default_value_t = 1.0)]
     scale: f64,
@@ -66,42 +88,93 @@ pub(super) struct Arguments {
     /// Explain shapes and colours in a corner.
     #[arg(long)]
     legend: bool,
+    /// Leave out the time in the corner.
+    #[arg(long)]
+    no_caption: bool,
     /// Draw the recorded agents as ghosts where they were changed.
     #[arg(long)]
     ghosts: bool,
+    /// Draw a metre grid.
+    #[arg(long)]
+    grid: bool,
+    /// Agents not drawn.
+    #[arg(long, value_name = "ID", num_args = 1..)]
+    hide: Vec<String>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Along {
+    Scene,
+    Denoise,
+    Both,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Medium {
+    Picture,
+    Gif,
+    Frames,
 }
 
 pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
-    let is_clip = match extension(&arguments.out).as_str() {
-        "png" => false,
-        "gif" => true,
-        _ => bail!(
-            "cannot write {:?}: the name must end in .png or .gif",
-            arguments.out
-        ),
-    };
-    if is_clip && !arguments.at.is_empty() {
-        bail!("--at makes a picture with several moments: give a .png, or --time for a clip");
+    let medium = medium_of(&arguments.out)?;
+    if medium != Medium::Picture && (!arguments.at.is_empty() || arguments.scenes.len() > 1) {
+        bail!(
+            "several moments or scenes side by side make a picture: give a .png, or one scene for a clip"
+        );
     }
-    let scene = data::open(&arguments.scene, arguments.pick.as_deref())
-        .with_context(|| format!("could not open {:?}", arguments.scene))?
-        .scene;
-    let mut studio = Studio::new(arguments, &scene, is_clip)?;
-    let folder = match arguments.out.parent() {
-        Some(parent) if parent != Path::new("") => parent,
-        _ => Path::new("."),
+    let scenes = arguments
+        .scenes
+        .iter()
+        .map(|path| {
+            let opened = data::open(path, arguments.pick.as_deref());
+            let opened = opened.with_context(|| format!("could not open {path:?}"))?;
+            Ok(Arc::new(opened.scene))
+        })
+        .collect::<anyhow::Result<Vec<Arc<Scene>>>>()?;
+    let first = scenes.first().context("no scene")?;
+    let moments = match medium {
+        Medium::Picture => moments_of_picture(arguments, &scenes)?,
+        _ => moments_of_clip(arguments, first)?,
     };
-    let mut file = temporary()
-        .tempfile_in(folder)
-        .with_context(|| format!("could not write into {folder:?}"))?;
-    let said = if is_clip {
-        studio.write_clip(arguments, file.as_file_mut())?
+    let look = look_of(arguments, first, medium, moments.len())?;
+    let mut studio = Studio::new()?;
+    let said = if medium == Medium::Frames {
+        write_frames(&mut studio, &look, &moments, &arguments.out)?
     } else {
-        studio.write_picture(arguments, file.as_file_mut())?
+        let folder = match arguments.out.parent() {
+            Some(parent) if parent != Path::new("") => parent,
+            _ => Path::new("."),
+        };
+        let mut file = temporary()
+            .tempfile_in(folder)
+            .with_context(|| format!("could not write into {folder:?}"))?;
+        let said = if medium == Medium::Gif {
+            write_clip(
+                &mut studio,
+                &look,
+                &moments,
+                arguments.fps,
+                file.as_file_mut(),
+            )?
+        } else {
+            write_picture(
+                &mut studio,
+                &look,
+                &moments,
+                arguments.columns,
+                file.as_file_mut(),
+            )?
+        };
+        file.persist(&arguments.out)
+            .with_context(|| format!("could not write {:?}", arguments.out))?;
+        said
     };
-    file.persist(&arguments.out)
-        .with_context(|| format!("could not write {:?}", arguments.out))?;
-    println!("{}: {said}", arguments.out.display());
+    println!(
+        "{}: {said}, drawn by {}",
+        arguments.out.display(),
+        studio.adapter()
+    );
     Ok(())
 }
 
@@ -116,194 +189,236 @@ pub(super) fn write_strip(scene: &Scene, times_s: &[f64], path: &Path) -> anyhow
     arguments.extend(["--out=.png", "--ghosts", "--at"].map(str::to_owned));
     arguments.extend(times_s.iter().map(f64::to_string));
     let usual: Usual = clap::Parser::try_parse_from(arguments)?;
-    let mut studio = Studio::new(&usual.arguments, scene, false)?;
+    let scene = Arc::new(scene.clone());
+    let moments = moments_of_picture(&usual.arguments, std::slice::from_ref(&scene))?;
+    let look = look_of(&usual.arguments, &scene, Medium::Picture, moments.len())?;
+    let mut studio = Studio::new()?;
     let mut bytes = Vec::new();
-    let said = studio.write_picture(&usual.arguments, &mut bytes)?;
-    std::fs::write(path, bytes)?;
-    Ok(said)
+    let said = write_picture(&mut studio, &look, &moments, None, &mut bytes)?;
+    fs::write(path, bytes)?;
+    Ok(format!("{said}, drawn by {}", studio.adapter()))
 }
 
-/// Everything that stays the same from frame to frame.
-struct Studio<'a> {
-    scene: &'a Scene,
-    offscreen: Offscreen,
-    composer: Composer,
-    options: ViewOptions,
-    style: Style,
-    shot: Shot,
-    /// The words of the legend.
-    words: Vec<Label>,
-    follow: bool,
+fn medium_of(out: &Path) -> anyhow::Result<Medium> {
+    if out.is_dir() || out.to_string_lossy().ends_with(std::path::is_separator) {
+        return Ok(Medium::Frames);
+    }
+    match extension(out).as_str() {
+        "png" => Ok(Medium::Picture),
+        "gif" => Ok(Medium::Gif),
+        _ => bail!(
+            "cannot write {out:?}: the name must end in .png or .gif, or in / for numbered pictures"
+        ),
+    }
 }
 
-impl<'a> Studio<'a> {
-    fn new(arguments: &Arguments, scene: &'a Scene, is_clip: bool) -> anyhow::Result<Self> {
-        let style = Style::named(&arguments.style).unwrap_or_default();
-        let usual = match (is_clip, arguments.at.len()) {
-            (true, _) => [800, 500],
-            (false, 0 | 1) => [1280, 800],
-            (false, _) => [560, 560],
-        };
-        let size = arguments.size.unwrap_or(usual);
-        if !(0.25..=8.0).contains(&arguments.scale) {
-            bail!("--scale goes from 0.25 to 8, not {}", arguments.scale);
-        }
-        if arguments
-            .span
-            .is_some_and(|span| span.is_nan() || span <= 0.0)
-        {
-            bail!("--span must be more than 0 m");
-        }
-        let points = dvec2(f64::from(size[0]), f64::from(size[1])) / arguments.scale;
-        let mut camera = opening_camera(scene, points);
-        if let Some(span) = arguments.span {
-            camera = spanning(camera, span, points);
-        } else if arguments.follow {
-            camera = spanning(camera, FOLLOW_M * points.x / points.min_element(), points);
-        }
-        let (symbols, words) = if arguments.legend {
-            legend(scene, points, &style)
+fn moments_of_picture(arguments: &Arguments, scenes: &[Arc<Scene>]) -> anyhow::Result<Vec<Moment>> {
+    let mut moments = Vec::new();
+    for scene in scenes {
+        let time_s = arguments.time.unwrap_or(scene.now_s());
+        if arguments.along != Along::Scene {
+            let steps = denoising(scene, time_s)?;
+            let shown = evenly(steps.len(), arguments.count);
+            moments.extend(shown.into_iter().map(|at| steps[at].clone()));
+        } else if arguments.at.is_empty() {
+            moments.push(Moment::of(scene, time_s));
         } else {
-            Default::default()
-        };
-        Ok(Self {
-            scene,
-            words,
-            offscreen: Offscreen::new()?,
-            composer: Composer::default(),
-            options: ViewOptions {
-                trails: match arguments.trails.as_str() {
-                    "none" => Trails::None,
-                    "parts" => Trails::Parts,
-                    _ => Trails::All,
-                },
-                names: match arguments.names.as_str() {
-                    "none" => Names::None,
-                    "all" => Names::All,
-                    _ => Names::Parts,
-                },
-                log_ghosts: arguments.ghosts,
-                ..ViewOptions::default()
+            moments.extend(arguments.at.iter().map(|time_s| Moment::of(scene, *time_s)));
+        }
+    }
+    Ok(moments)
+}
+
+fn moments_of_clip(arguments: &Arguments, scene: &Arc<Scene>) -> anyhow::Result<Vec<Moment>> {
+    if !FRAME_RATES.contains(&arguments.fps) {
+        let (least, most) = (FRAME_RATES.start(), FRAME_RATES.end());
+        bail!("--fps goes from {least} to {most}, not {}", arguments.fps);
+    }
+    let start_s = arguments.time.unwrap_or(0.0);
+    let end_s = match arguments.seconds {
+        Some(seconds) => start_s + seconds,
+        None => scene.duration_s(),
+    };
+    if !(end_s >= start_s && end_s - start_s <= 600.0) {
+        bail!("a clip from {start_s} s to {end_s} s is not possible");
+    }
+    let mut moments = Vec::new();
+    if arguments.along != Along::Scene {
+        // the denoising is seen from the present: paths are drawn from there on
+        moments = denoising(scene, scene.now_s())?;
+    }
+    if arguments.along != Along::Denoise {
+        moments.extend(Moment::film(scene, start_s, end_s, arguments.fps));
+    }
+    Ok(moments)
+}
+
+/// Every denoising step of a generated case, from the starting noise to the result, seen at one scene time.
+pub(super) fn denoising(case: &Arc<Scene>, time_s: f64) -> anyhow::Result<Vec<Moment>> {
+    let log = steps_of(case)?;
+    let last = log.records.len().saturating_sub(1);
+    Ok((0..=last)
+        .map(|step| Moment {
+            scene: match step == last {
+                true => Arc::clone(case),
+                false => Arc::new(log.scene(case, step, false)),
             },
-            style,
-            shot: Shot {
-                camera,
-                size,
-                pixels_per_point: arguments.scale,
-                captions: Vec::new(),
-                symbols,
-            },
-            follow: arguments.follow,
+            time_s,
+            noise: Some(Arc::new(NoiseView {
+                start_s: log.start_s(),
+                step_s: crate::codec::DT_S,
+                levels: log.levels(step),
+            })),
+            caption: format!("step {step} of {last}"),
         })
-    }
-
-    /// The picture of one moment.
-    fn moment(&mut self, time_s: f64) -> anyhow::Result<Image> {
-        let list = self
-            .composer
-            .draw_list(self.scene, time_s, &self.options, &self.style);
-        let points = self.shot.points();
-        if self.follow
-            && let Some(ego) = self.scene.ego()
-            && let Some(state) = ego.track.sample(self.scene.frame_at(time_s))
-        {
-            self.shot.camera.follow(state.pose(), points);
-        }
-        self.shot.captions = vec![caption(time_s - self.scene.now_s(), &self.style)];
-        self.shot.captions.extend_from_slice(&self.words);
-        Ok(self.offscreen.picture(&list, &self.shot, &self.style)?)
-    }
-
-    fn write_picture(
-        &mut self,
-        arguments: &Arguments,
-        file: &mut impl Write,
-    ) -> anyhow::Result<String> {
-        let now_s = self.scene.now_s();
-        let times = if arguments.at.is_empty() {
-            vec![arguments.time.unwrap_or(now_s)]
-        } else {
-            arguments.at.clone()
-        };
-        let pictures = times
-            .iter()
-            .map(|&time_s| self.moment(time_s))
-            .collect::<anyhow::Result<Vec<Image>>>()?;
-        let picture = Image::strip(&pictures, 4, self.style.grid[1]);
-        file.write_all(&picture.to_png()?)?;
-        Ok(format!(
-            "{} by {} pixels, drawn by {}",
-            picture.width,
-            picture.height,
-            self.offscreen.adapter()
-        ))
-    }
-
-    fn write_clip(
-        &mut self,
-        arguments: &Arguments,
-        file: &mut impl Write,
-    ) -> anyhow::Result<String> {
-        if !(0.5..=50.0).contains(&arguments.fps) {
-            bail!("--fps goes from 0.5 to 50, not {}", arguments.fps);
-        }
-        let start_s = arguments.time.unwrap_or(0.0);
-        let end_s = match arguments.seconds {
-            Some(seconds) => start_s + seconds,
-            None => self.scene.duration_s(),
-        };
-        if !(end_s >= start_s && end_s - start_s <= 600.0) {
-            bail!("a clip from {start_s} s to {end_s} s is not possible");
-        }
-        let [width, height] = self.shot.size;
-        let (Ok(width), Ok(height)) = (u16::try_from(width), u16::try_from(height)) else {
-            bail!("a GIF is at most 65535 pixels wide and high");
-        };
-        let hundredths = (100.0 / arguments.fps).round().max(2.0);
-        let step_s = hundredths / 100.0;
-        let count = ((end_s - start_s) / step_s + 1e-6).floor() as usize + 1;
-        let samples = [0.0, 0.5, 1.0]
-            .into_iter()
-            .map(|part| self.moment(start_s + part * (end_s - start_s)))
-            .collect::<anyhow::Result<Vec<Image>>>()?;
-        let palette = Palette::of(&samples);
-        let mut clip = Clip::new(BufWriter::new(file), [width, height], palette)?;
-        let stop = stop_flag()?;
-        let progress = progress_bar(count);
-        let mut drawn = 0;
-        while drawn < count && !stop.load(Ordering::Relaxed) {
-            let picture = self.moment(start_s + drawn as f64 * step_s)?;
-            // the last frame stays a while before the clip starts over
-            let is_last = drawn + 1 == count;
-            let shown = if is_last { 120.0 } else { hundredths };
-            clip.push(&picture, shown as u16)?;
-            drawn += 1;
-            progress.inc(1);
-            if progress.is_hidden() && drawn % 25 == 0 {
-                eprintln!("frame {drawn}/{count}");
-            }
-        }
-        progress.finish_and_clear();
-        let cut = if drawn < count { ", stopped early" } else { "" };
-        Ok(format!(
-            "{drawn} of {count} frames of {width} by {height} pixels, drawn by {}{cut}",
-            self.offscreen.adapter()
-        ))
-    }
+        .collect())
 }
 
-/// The time from the present in the upper left corner.
-fn caption(time_s: f64, style: &Style) -> Label {
-    Label {
-        text: format!("{time_s:+.1} s"),
-        anchor: Anchor::Screen([16.0, 14.0]),
-        shift: [0.0; 2],
-        lift_m: 0.0,
-        align: [0.0, 0.0],
-        size: 15.0,
-        color: style.text,
-        halo: style.halo,
+/// The steps of a generated case, run again from its recipe with the weights at hand.
+pub(super) fn steps_of(case: &Scene) -> anyhow::Result<StepLog> {
+    let made = case
+        .generated
+        .as_ref()
+        .context("the scene was not generated, so it has no denoising steps")?;
+    let network = Network::load_default().context("could not load the weights")?;
+    let mut run = Run::new(case, made.recipe.clone(), &network)?;
+    let mut log = StepLog::begin(&run, case);
+    while !run.finished() {
+        run.step()?;
+        log.push(&run);
     }
+    Ok(log)
+}
+
+fn look_of(
+    arguments: &Arguments,
+    scene: &Scene,
+    medium: Medium,
+    count: usize,
+) -> anyhow::Result<Look> {
+    let usual = match (medium, count) {
+        (Medium::Gif | Medium::Frames, _) => [800, 500],
+        (Medium::Picture, 0 | 1) => [1280, 800],
+        (Medium::Picture, _) => [560, 560],
+    };
+    let size = arguments.size.unwrap_or(usual);
+    if !SCALES.contains(&arguments.scale) {
+        let (least, most) = (SCALES.start(), SCALES.end());
+        bail!(
+            "--scale goes from {least} to {most}, not {}",
+            arguments.scale
+        );
+    }
+    if arguments
+        .span
+        .is_some_and(|span| span.is_nan() || span <= 0.0)
+    {
+        bail!("--span must be more than 0 m");
+    }
+    let points = dvec2(f64::from(size[0]), f64::from(size[1])) / arguments.scale;
+    let framing = Framing {
+        centre: arguments.centre,
+        up: arguments.up.map(f64::to_radians),
+        span_m: arguments.span,
+        follow: arguments.follow,
+    };
+    Ok(Look {
+        style: Style::named(&arguments.style).unwrap_or_default(),
+        size,
+        scale: arguments.scale,
+        camera: framing.camera(scene, points),
+        follow: arguments.follow,
+        legend: arguments.legend,
+        caption: !arguments.no_caption,
+        options: ViewOptions {
+            trails: match arguments.trails.as_str() {
+                "none" => Trails::None,
+                "parts" => Trails::Parts,
+                _ => Trails::All,
+            },
+            names: match arguments.names.as_str() {
+                "none" => Names::None,
+                "all" => Names::All,
+                _ => Names::Parts,
+            },
+            hidden: arguments.hide.iter().map(AgentId::new).collect(),
+            log_ghosts: arguments.ghosts,
+            grid: arguments.grid,
+            ..ViewOptions::default()
+        },
+    })
+}
+
+fn write_picture(
+    studio: &mut Studio,
+    look: &Look,
+    moments: &[Moment],
+    columns: Option<usize>,
+    file: &mut impl Write,
+) -> anyhow::Result<String> {
+    let sheet = studio.sheet(look, moments, columns.unwrap_or(moments.len()))?;
+    file.write_all(&sheet.to_png()?)?;
+    Ok(format!("{} by {} pixels", sheet.width, sheet.height))
+}
+
+fn write_clip(
+    studio: &mut Studio,
+    look: &Look,
+    moments: &[Moment],
+    fps: f64,
+    file: &mut impl Write,
+) -> anyhow::Result<String> {
+    let stop = stop_flag()?;
+    let count = moments.len();
+    let progress = progress_bar(count);
+    let mut goes_on = |done| tell(&progress, done, count, &stop);
+    let done = studio.write_gif(look, moments, fps, BufWriter::new(file), &mut goes_on)?;
+    progress.finish_and_clear();
+    Ok(said_of_clip(done, count, look))
+}
+
+fn write_frames(
+    studio: &mut Studio,
+    look: &Look,
+    moments: &[Moment],
+    folder: &Path,
+) -> anyhow::Result<String> {
+    fs::create_dir_all(folder).with_context(|| format!("could not make the folder {folder:?}"))?;
+    let stop = stop_flag()?;
+    let count = moments.len();
+    let progress = progress_bar(count);
+    let mut done = 0;
+    while done < count && tell(&progress, done, count, &stop) {
+        let picture = studio.picture(look, &moments[done])?;
+        done += 1;
+        let path = folder.join(format!("frame-{done:04}.png"));
+        fs::write(&path, picture.to_png()?).with_context(|| format!("could not write {path:?}"))?;
+    }
+    progress.finish_and_clear();
+    Ok(said_of_clip(done, count, look))
+}
+
+fn said_of_clip(done: usize, count: usize, look: &Look) -> String {
+    let [width, height] = look.size;
+    let cut = if done < count { ", stopped early" } else { "" };
+    format!("{done} of {count} frames of {width} by {height} pixels{cut}")
+}
+
+/// Shows progress; false once Ctrl-C was pressed.
+fn tell(progress: &ProgressBar, done: usize, count: usize, stop: &AtomicBool) -> bool {
+    progress.set_position(done as u64);
+    if progress.is_hidden() && done > 0 && done.is_multiple_of(25) {
+        eprintln!("frame {done}/{count}");
+    }
+    !stop.load(Ordering::Relaxed)
+}
+
+fn point_from_text(text: &str) -> Result<[f64; 2], String> {
+    let point = text.split_once(',').and_then(|(x, y)| {
+        let number = |text: &str| text.trim().parse::<f64>().ok().filter(|n| n.is_finite());
+        Some([number(x)?, number(y)?])
+    });
+    point.ok_or_else(|| format!("\"{text}\" is not a point: write X,Y in metres, such as 12.5,-3"))
 }
 
 /// A temporary file that is as readable as any new file when it gets its name.
@@ -313,7 +428,7 @@ fn temporary() -> tempfile::Builder<'static, 'static> {
     #[cfg(unix)]
     {
         use std::os::unix::fs::PermissionsExt as _;
-        builder.permissions(std::fs::Permissions::from_mode(0o666));
+        builder.permissions(fs::Permissions::from_mode(0o666));
     }
     builder
 }
@@ -366,5 +481,19 @@ mod tests {
     fn sizes_are_read_and_nonsense_is_refused() {
         assert_eq!(size_from_text("1280x800"), Ok([1280, 800]));
         assert!(size_from_text("1280").is_err() && size_from_text("0x9").is_err());
+    }
+
+    #[test]
+    fn points_are_read_and_nonsense_is_refused() {
+        assert_eq!(point_from_text("-12.5, 3"), Ok([-12.5, 3.0]));
+        assert!(point_from_text("12").is_err() && point_from_text("1,inf").is_err());
+    }
+
+    #[test]
+    fn the_name_says_what_is_written() {
+        assert!(medium_of(Path::new("a/b.PNG")).unwrap() == Medium::Picture);
+        assert!(medium_of(Path::new("a/b.gif")).unwrap() == Medium::Gif);
+        assert!(medium_of(Path::new("a/frames/")).unwrap() == Medium::Frames);
+        assert!(medium_of(Path::new("a/b.mp4")).is_err());
     }
 }

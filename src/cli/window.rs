@@ -29,7 +29,7 @@ pub(super) fn run(scene: Option<PathBuf>) -> anyhow::Result<()> {
 }
 
 /// The program's own network, on all cores but one where there are more than two: the window needs it.
-fn load() -> Result<Loaded, String> {
+pub(super) fn load() -> Result<Loaded, String> {
     let cores = thread::available_parallelism().map_or(2, usize::from);
     let threads = cores.saturating_sub(1).max(cores.min(2));
     let network = Network::load_default_on(threads).map_err(|error| error.to_string())?;

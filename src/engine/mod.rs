@@ -24,8 +24,8 @@ pub use worker::{Desk, JobId, Worker};
 
 use crate::diffusion::Prepare;
 use crate::generator::{
-    AttackCandidate, AttackQuery, Run, Scope, Settings, Verdict, attack_candidates, draft,
-    made_agents,
+    AttackCandidate, AttackQuery, GenerateError, Run, Scope, Settings, Verdict, attack_candidates,
+    bug_case, draft, made_agents,
 };
 use crate::scene::{Scene, Task};
 
@@ -113,6 +113,13 @@ pub enum Event {
     World(Arc<Scene>),
     /// A job failed; a sentence a person can act on. Nothing was changed.
     Failed(String),
+    /// The network failed in a run: a sentence, and the scene with the recipe on which it did, to be kept.
+    Broken {
+        /// What happened.
+        message: String,
+        /// The input with its recipe, marked incomplete; see [`crate::generator::bug_case`].
+        case: Arc<Scene>,
+    },
 }
 
 /// A network and what is to be said about it.
@@ -217,7 +224,11 @@ impl Engine {
             let (job, event) = self.worker.poll()?;
             let ends = matches!(
                 event,
-                Event::Done { .. } | Event::Failed(_) | Event::Attacks(_) | Event::Stopped { .. }
+                Event::Done { .. }
+                    | Event::Failed(_)
+                    | Event::Broken { .. }
+                    | Event::Attacks(_)
+                    | Event::Stopped { .. }
             );
             let current = self.running.is_some_and(|(running, _)| running == job);
             if current && ends {
@@ -246,7 +257,15 @@ fn carry_out(job: Job, network: &dyn Prepare, desk: &EventDesk<'_>) {
             preview,
         } => {
             if let Err(error) = generate(&scene, &settings, preview, network, desk) {
-                desk.report(Event::Failed(error.to_string()));
+                let message = error.to_string();
+                let case = matches!(error, GenerateError::Denoise(_))
+                    .then(|| draft(&scene, &settings, network.identity()).ok())
+                    .flatten()
+                    .map(|recipe| Arc::new(bug_case(&scene, recipe, &message)));
+                desk.report(match case {
+                    Some(case) => Event::Broken { message, case },
+                    None => Event::Failed(message),
+                });
             }
         }
         Job::Attacks { scene, query } => desk.report(match attack_candidates(&scene, &query) {
@@ -267,7 +286,7 @@ fn generate(
     preview: bool,
     network: &dyn Prepare,
     desk: &EventDesk<'_>,
-) -> Result<(), crate::generator::GenerateError> {
+) -> Result<(), GenerateError> {
     let began = Instant::now();
     let mut sent = began;
     let recipe = draft(scene, settings, network.identity())?;

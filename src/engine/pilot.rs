@@ -95,7 +95,7 @@ impl Pilot {
     pub fn start(wake: Box<dyn Fn() + Send>, load: LoadPlanner) -> std::io::Result<Self> {
         let mut load = Some(load);
         let mut network: Option<Box<dyn Propose>> = None;
-        let work = move |job: Option<PilotJob>, desk: &Desk<'_, PilotEvent>| {
+        let work = move |job: Option<PilotJob>, desk: &Desk<'_, Option<PilotJob>, PilotEvent>| {
             if let Some(load) = load.take() {
                 match load() {
                     Ok(found) => network = found,
@@ -167,7 +167,7 @@ fn plan_once(
     scene: Arc<Scene>,
     settings: &PlanSettings,
     network: Option<&dyn Propose>,
-    desk: &Desk<'_, PilotEvent>,
+    desk: &Desk<'_, Option<PilotJob>, PilotEvent>,
 ) {
     let began = Instant::now();
     let mut steps: Vec<ProposeStep> = Vec::new();
@@ -197,7 +197,7 @@ fn drive_once(
     settings: &DriveSettings,
     world: DriveWorld,
     network: Option<&dyn Propose>,
-    desk: &Desk<'_, PilotEvent>,
+    desk: &Desk<'_, Option<PilotJob>, PilotEvent>,
 ) {
     let mut traffic = TrafficWorld::default();
     let world: &mut dyn World = match world {
@@ -218,7 +218,7 @@ fn drive_once(
     });
 }
 
-fn going_on(desk: &Desk<'_, PilotEvent>) -> ControlFlow<()> {
+fn going_on(desk: &Desk<'_, Option<PilotJob>, PilotEvent>) -> ControlFlow<()> {
     if desk.wanted() {
         ControlFlow::Continue(())
     } else {

@@ -1,8 +1,9 @@
 //! Every step of a run, kept for the denoise timeline.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crate::codec::{NOW, T};
+use crate::codec::{DT_S, NOW, T};
 use crate::generator::Run;
 use crate::scene::{AgentId, Scene, State};
 
@@ -36,7 +37,7 @@ pub struct StepLog {
 
 impl StepLog {
     /// A log that begins with the starting noise of `run`.
-    pub(super) fn begin(run: &Run, scene: &Scene) -> Self {
+    pub fn begin(run: &Run, scene: &Scene) -> Self {
         let window = &run.plan().window;
         Self {
             agents: window.rows.iter().map(|row| row.id.clone()).collect(),
@@ -47,7 +48,8 @@ impl StepLog {
         }
     }
 
-    pub(super) fn push(&mut self, run: &Run) -> Arc<StepRecord> {
+    /// Adds the state of `run` after its last step.
+    pub fn push(&mut self, run: &Run) -> Arc<StepRecord> {
         let record = Arc::new(record(run));
         self.records.push(Arc::clone(&record));
         record
@@ -93,6 +95,80 @@ impl StepLog {
         let record = self.records.get(step)?;
         (token < T).then(|| record.levels.get(row * T + token).copied())?
     }
+
+    /// Noise levels after a step, one per token, of every agent that is made; empty if there is no such step.
+    pub fn levels(&self, step: usize) -> BTreeMap<AgentId, Vec<f32>> {
+        let Some(record) = self.records.get(step) else {
+            return BTreeMap::new();
+        };
+        let made = |row: &usize| self.made.get(*row).copied().unwrap_or(false);
+        let rows = self.agents.iter().enumerate();
+        rows.filter(|(row, _)| made(row))
+            .map(|(row, id)| (id.clone(), record.levels[row * T..(row + 1) * T].to_vec()))
+            .collect()
+    }
+
+    /// Mean noise level after a step over the tokens whose future is made; 0 if there is none.
+    pub fn mean_level(&self, step: usize) -> f64 {
+        let levels = self.levels(step);
+        let future = levels.values().flat_map(|row| row.iter().skip(NOW + 1));
+        let (sum, count) = future.fold((0.0, 0_u32), |(sum, count), level| {
+            (sum + f64::from(*level), count + 1)
+        });
+        sum / f64::from(count.max(1))
+    }
+
+    /// Scene time of the first level, s.
+    pub fn start_s(&self) -> f64 {
+        self.now_s - NOW as f64 * DT_S
+    }
+
+    /// The scene as a step saw it: the made agents' futures along that step's tokens, straight between them; the
+    /// clean ones as predicted, or the `noisy` ones. `base` is the scene the run was given, its result, or a window of
+    /// either. `base`
+    /// itself if there is no such step.
+    pub fn scene(&self, base: &Scene, step: usize, noisy: bool) -> Scene {
+        let mut scene = base.clone();
+        let Some(record) = self.records.get(step) else {
+            return scene;
+        };
+        let tokens = if noisy { &record.noisy } else { &record.clean };
+        for (row, id) in self.agents.iter().enumerate() {
+            let made = self.made.get(row).copied().unwrap_or(false);
+            let (true, Some(index)) = (made, scene.agent_index(id)) else {
+                continue;
+            };
+            let own = &tokens[row * T..(row + 1) * T];
+            let valid = &self.valid[row * T..(row + 1) * T];
+            let present = scene.agents[index].track.get(base.now).copied();
+            let (now, frames) = (base.now, base.frames);
+            let times: Vec<f64> = (0..frames).map(|frame| base.time_of(frame)).collect();
+            let track = &mut Arc::make_mut(&mut scene.agents[index]).track;
+            for (frame, time_s) in times.iter().enumerate().skip(now + 1) {
+                let token = NOW as f64 + (time_s - base.now_s()) / DT_S;
+                track.set(frame, between(own, valid, present, token));
+            }
+        }
+        scene
+    }
+}
+
+/// The state at a token position with a fraction; the present state stands in for token 4.
+fn between(own: &[State], valid: &[bool], present: Option<State>, token: f64) -> Option<State> {
+    let below = (token + 1e-6).floor() as usize;
+    let fraction = (token - below as f64).max(0.0);
+    let at = |token: usize| {
+        if token == NOW {
+            return present;
+        }
+        let there = valid.get(token).copied().unwrap_or(false);
+        there.then(|| own.get(token).copied()).flatten()
+    };
+    let before = at(below)?;
+    if fraction < 1e-6 {
+        return Some(before);
+    }
+    Some(before.lerp(&at(below + 1)?, fraction))
 }
 
 fn record(run: &Run) -> StepRecord {
@@ -103,5 +179,53 @@ fn record(run: &Run) -> StepRecord {
         levels: event.levels.to_vec(),
         noisy: run.states(&event.tokens[..one_sample]),
         clean: run.states(&event.clean[..one_sample]),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::geometry::Pose;
+    use crate::scene::{Agent, AgentKind, Track};
+
+    fn at(x: f64) -> State {
+        State::along(Pose::at(x, 0.0, 0.0), 2.0)
+    }
+
+    #[test]
+    fn a_step_is_drawn_straight_between_its_tokens() {
+        // present at 1 s, x = 2; tokens 5 and 6 (1.5 s, 2 s) predict x = 12 and x = 32
+        let states = (0..31).map(|frame| Some(at(0.2 * f64::from(frame))));
+        let agent = Agent::new("a", AgentKind::Vehicle, Track::new(states.collect()));
+        let base = Scene {
+            dt_s: 0.1,
+            frames: 31,
+            now: 10,
+            agents: vec![Arc::new(agent)],
+            ..Scene::default()
+        };
+        let mut clean = vec![at(0.0); T];
+        (clean[5], clean[6]) = (at(12.0), at(32.0));
+        let mut valid = vec![false; T];
+        (valid[4], valid[5], valid[6]) = (true, true, true);
+        let log = StepLog {
+            agents: vec![AgentId::new("a")],
+            valid,
+            made: vec![true],
+            now_s: 1.0,
+            records: vec![Arc::new(StepRecord {
+                taken: 1,
+                levels: vec![0.0; T],
+                noisy: clean.clone(),
+                clean,
+            })],
+        };
+        let scene = log.scene(&base, 0, false);
+        let x = |frame: usize| scene.agents[0].track.get(frame).map(|s| s.position.x);
+        assert_eq!(x(10), Some(2.0)); // history and present stay
+        assert!((x(12).unwrap() - 6.0).abs() < 1e-9); // 2 + 10 · 0.2 s / 0.5 s
+        assert!((x(15).unwrap() - 12.0).abs() < 1e-9);
+        assert!((x(20).unwrap() - 32.0).abs() < 1e-9);
+        assert_eq!(x(21), None); // token 7 is not valid
     }
 }

@@ -5,8 +5,8 @@ use std::thread;
 use std::time::Duration;
 
 use super::*;
-use crate::codec::T;
-use crate::diffusion::StandIn;
+use crate::codec::{Scale, T, Window};
+use crate::diffusion::{Denoise, DenoiseError, StandIn};
 use crate::scene::{AgentId, AgentKind, Edit, scene_from_json};
 use crate::sim::BUNDLED;
 
@@ -240,4 +240,53 @@ fn a_network_that_cannot_be_loaded_fails_every_job_with_its_reason() {
     assert!(message.contains("no weights"));
     engine.submit(job(true));
     assert!(matches!(next(&mut engine), Event::Failed(_)));
+}
+
+/// Returns a number that is not finite.
+struct Broken(Scale);
+
+impl Prepare for Broken {
+    fn scale(&self) -> &Scale {
+        &self.0
+    }
+
+    fn identity(&self) -> &str {
+        "<broken>"
+    }
+
+    fn prepare(&self, _window: &Window) -> Result<Box<dyn Denoise + Send>, DenoiseError> {
+        Ok(Box::new(Nan))
+    }
+}
+
+struct Nan;
+
+impl Denoise for Nan {
+    fn denoise(&mut self, _: &[f32], _: &[f32], clean: &mut [f32]) -> Result<(), DenoiseError> {
+        clean.fill(f32::NAN);
+        Ok(())
+    }
+}
+
+#[test]
+fn a_network_that_returns_nan_hands_out_a_case_on_which_it_fails_again() {
+    use crate::generator::{Regeneration, check};
+    let network = || Broken(Scale([[0.5, 0.3, 0.2, 0.1, 0.01, 0.02]; T]));
+    let loaded = Loaded {
+        network: Box::new(network()),
+        warning: None,
+    };
+    let mut engine = Engine::start(Box::new(|| {}), move || Ok(loaded)).unwrap();
+    engine.submit(job(false));
+    let (message, case) = loop {
+        if let Event::Broken { message, case } = next(&mut engine) {
+            break (message, case);
+        }
+    };
+    assert!(message.contains("not finite"), "{message}");
+    let text = crate::scene::scene_to_json(&case);
+    let again = scene_from_json(text.as_bytes(), "bug case").unwrap();
+    assert_eq!(again.hash(), case.hash());
+    let report = check(&again, &network(), &mut |_| ControlFlow::Continue(()));
+    assert_eq!(report.regeneration, Regeneration::Impossible(message));
 }

@@ -1,11 +1,12 @@
 //! Does a stored case hold? Its gates judged again, its recipe run again.
 
 use std::ops::ControlFlow;
+use std::sync::Arc;
 
 use super::gates::judge;
 use super::run::{Progress, made_agents, quantised_gates, run_recipe};
 use crate::diffusion::Prepare;
-use crate::scene::{AgentId, GateResult, Scene};
+use crate::scene::{AgentId, GateResult, Generated, Recipe, Scene};
 
 /// What re-running the recipe gave.
 #[derive(Debug, Clone, PartialEq)]
@@ -30,8 +31,10 @@ pub enum Regeneration {
     },
     /// The run had been stopped or an earlier version of the program overwrote tokens while it ran.
     Incomplete,
-    /// The recipe cannot be run.
+    /// The recipe cannot be run, or the network fails on it.
     Impossible(String),
+    /// A bug case: here the network does not fail on it.
+    NoFailure,
     /// The file holds a scene without a recipe.
     NoRecipe,
 }
@@ -43,6 +46,28 @@ pub struct GateChange {
     pub stored: Option<GateResult>,
     /// As judged now, if it is.
     pub present: Option<GateResult>,
+}
+
+/// The name under which a bug case holds what happened, in its generated part.
+pub const FAILED: &str = "failed";
+
+/// The scene on which a network failed, with the recipe that made it fail and the words it failed with: re-opens as
+/// any case, and [`check`] runs it again.
+pub fn bug_case(scene: &Scene, recipe: Recipe, message: &str) -> Scene {
+    let mut case = scene.clone();
+    let mut extra = crate::map::Extra::default();
+    extra.insert(FAILED.to_owned(), message.into());
+    case.generated = Some(Arc::new(Generated {
+        recipe,
+        from_frame: scene.now + 1,
+        complete: false,
+        gates: Vec::new(),
+        fault: None,
+        avoidability: None,
+        metrics: Vec::new(),
+        extra,
+    }));
+    case
 }
 
 /// All findings on a stored case.
@@ -84,8 +109,14 @@ pub fn check(
     };
     let changes = changes(&generated.gates, &gates);
     let recipe = generated.recipe.clone();
+    let failed = generated.extra.contains_key(FAILED);
     let overwritten = recipe.extra.contains_key("overwritten_at_step");
-    let regeneration = if !generated.complete || overwritten {
+    let regeneration = if failed {
+        match run_recipe(case, recipe, prepare, on_step) {
+            Ok(_) => Regeneration::NoFailure,
+            Err(error) => Regeneration::Impossible(error.to_string()),
+        }
+    } else if !generated.complete || overwritten {
         Regeneration::Incomplete
     } else if recipe.weights_hash != prepare.identity() {
         Regeneration::OtherWeights {

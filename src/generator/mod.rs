@@ -4,6 +4,7 @@
 //! depends on; a [`Run`] carries a recipe out, step by step; [`judge`] holds the result against the gates. [`check`]
 //! runs a stored recipe again and compares. Networks come in through `diffusion::Prepare`; none lives here.
 
+mod alike;
 mod attack;
 mod baseline;
 mod batch;
@@ -21,12 +22,13 @@ mod reaction;
 mod run;
 mod settings;
 
+pub use alike::{Alike, Gist};
 pub use attack::{
     AttackCandidate, AttackError, AttackQuery, aim_of, attack_candidates, contact_point,
 };
 pub use baseline::{constant_velocity, hermite_to_goal};
 pub use batch::{Mix, goals_from_log};
-pub use check::{CheckReport, GateChange, Regeneration, check};
+pub use check::{CheckReport, FAILED, GateChange, Regeneration, bug_case, check};
 pub use difference::{Change, differences};
 pub use draft::draft;
 pub use escape::{Escape, escape};

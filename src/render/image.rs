@@ -63,26 +63,25 @@ impl Image {
         Ok(bytes)
     }
 
-    /// Pictures side by side, `gap` pixels of `color` between them, top edges aligned.
-    pub fn strip(pictures: &[Self], gap: u32, color: Color) -> Self {
-        let gaps = gap * (pictures.len() as u32).saturating_sub(1);
-        let width = pictures.iter().map(|picture| picture.width).sum::<u32>() + gaps;
-        let height = pictures
-            .iter()
-            .map(|picture| picture.height)
-            .max()
-            .unwrap_or(0);
-        let mut strip = Self::plain(width, height, color);
-        let mut left = 0;
-        for picture in pictures {
-            let rows = picture.pixels.chunks_exact(picture.width.max(1) as usize);
-            for (y, row) in rows.enumerate() {
-                let start = y * width as usize + left as usize;
-                strip.pixels[start..start + row.len()].copy_from_slice(row);
+    /// Pictures in rows of `columns` (at least one), `gap` pixels of `color` between them; every cell is as large as
+    /// the largest picture.
+    pub fn sheet(pictures: &[Self], columns: usize, gap: u32, color: Color) -> Self {
+        let columns = columns.clamp(1, pictures.len().max(1)) as u32;
+        let rows = (pictures.len() as u32).div_ceil(columns);
+        let largest = |side: fn(&Self) -> u32| pictures.iter().map(side).max().unwrap_or(0);
+        let (width, height) = (largest(|p| p.width), largest(|p| p.height));
+        let total = |count: u32, side: u32| count * side + gap * count.saturating_sub(1);
+        let mut sheet = Self::plain(total(columns, width), total(rows, height), color);
+        for (at, picture) in (0_u32..).zip(pictures) {
+            let left = (at % columns) * (width + gap);
+            let top = (at / columns) * (height + gap);
+            let lines = picture.pixels.chunks_exact(picture.width.max(1) as usize);
+            for (y, line) in (top..).zip(lines) {
+                let start = y as usize * sheet.width as usize + left as usize;
+                sheet.pixels[start..start + line.len()].copy_from_slice(line);
             }
-            left += picture.width + gap;
         }
-        strip
+        sheet
     }
 
     fn index(&self, x: i64, y: i64) -> Option<usize> {
@@ -365,12 +364,12 @@ mod tests {
     }
 
     #[test]
-    fn a_strip_is_as_wide_as_its_pictures_and_gaps() {
-        let picture = Image::plain(10, 5, Color::hex(0xff_00_00));
-        let strip = Image::strip(&[picture.clone(), picture], 4, Color::hex(0));
-        assert_eq!((strip.width, strip.height), (24, 5));
-        assert_eq!(strip.pixel(11, 0), Some([0, 0, 0, 255]));
-        assert_eq!(strip.pixel(14, 0), Some([255, 0, 0, 255]));
+    fn a_sheet_breaks_into_rows() {
+        let of = |hex| Image::plain(10, 5, Color::hex(hex));
+        let sheet = Image::sheet(&[of(1), of(2), of(3)], 2, 4, Color::hex(0));
+        assert_eq!((sheet.width, sheet.height), (24, 14)); // 2 · 10 + 4 and 2 · 5 + 4
+        assert_eq!(sheet.pixel(0, 9), Some(Color::hex(3).0));
+        assert_eq!(sheet.pixel(14, 9), Some(Color::hex(0).0)); // no fourth picture
     }
 
     #[test]

@@ -20,6 +20,7 @@ mod opening;
 mod options;
 mod pick;
 mod strokes;
+mod studio;
 mod style;
 mod text;
 mod trails;
@@ -39,4 +40,7 @@ pub use offscreen::{Offscreen, RenderError, Shot};
 pub use opening::{opening_camera, spanning};
 pub use options::{Ghosts, Names, NoiseView, Path, PathKind, Trails, ViewOptions};
 pub use pick::{Hit, pick, pick_inside};
+pub use studio::{
+    FRAME_RATES, Framing, Look, Moment, SCALES, Studio, StudioError, evenly, frame_hundredths,
+};
 pub use style::Style;

@@ -183,7 +183,8 @@ impl Scene {
     }
 
     /// The part from `start_s` for `length_s` seconds (as far as there is), time starting again at 0. Agents
-    /// never valid in it are dropped, with their goals and attacks; the present moves along and is clamped.
+    /// never valid in it are dropped, with their goals and attacks; the present and the frames that findings name move
+    /// along and are clamped.
     pub fn window(&self, start_s: f64, length_s: f64) -> Self {
         let last = self.frames.saturating_sub(1);
         let first = (self.frame_at(start_s).max(0.0).round() as usize).min(last);
@@ -235,6 +236,14 @@ impl Scene {
                 .map(|(id, track)| (id.clone(), cut(track)))
                 .collect(),
             signals: Arc::new(signals.collect()),
+            generated: self.generated.as_ref().map(|made| {
+                let mut made = Generated::clone(made);
+                made.from_frame = made.from_frame.saturating_sub(first);
+                for gate in &mut made.gates {
+                    gate.frame = gate.frame.map(|frame| frame.saturating_sub(first));
+                }
+                Arc::new(made)
+            }),
             agents,
             goals,
             attacks,

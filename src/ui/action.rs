@@ -53,6 +53,8 @@ pub enum Action {
     UseTool(Tool),
     /// Goes to an entry of the history.
     GoTo(usize),
+    /// Names an entry of the history; blank takes the name away.
+    NameEntry(usize, String),
     /// Shows one, two or four panes.
     Layout(usize),
     /// Restores an autosave, by position in the offer.
@@ -63,8 +65,6 @@ pub enum Action {
     Lab(LabAction),
     /// Something about the planner.
     Pilot(PilotAction),
-    /// Writes all cases of the tray into a folder.
-    ExportTray(PathBuf),
     /// Says something to the user.
     Notify(Notice),
 }
@@ -78,6 +78,8 @@ pub struct Notice {
     pub text: String,
     /// More for those who want it; can be copied.
     pub detail: Option<Arc<str>>,
+    /// What can be done about it, as a button.
+    pub offer: Option<Command>,
 }
 
 /// How serious a notice is.
@@ -100,7 +102,14 @@ impl Notice {
             weight,
             text: text.into(),
             detail: None,
+            offer: None,
         }
+    }
+
+    /// The same with a button that runs a command.
+    pub fn offering(mut self, command: Command) -> Self {
+        self.offer = Some(command);
+        self
     }
 
     /// The same with more detail.
@@ -295,7 +304,8 @@ commands! {
     OpenFolder, File, "Open folder…", "Open a folder of scenes", &[ctrl_shift(Key::O)];
     Save, File, "Save", "Write the scene to its file, re-read and compared", &[ctrl(Key::S)];
     SaveAs, File, "Save as…", "Write the scene to a new file", &[ctrl_shift(Key::S)];
-    Export, File, "Export case…", "Write the scene with its recipe, gates and metrics as one JSON file", &[ctrl(Key::E)];
+    Export, File, "Export…", "Write a case, a picture, a clip or a table of metrics", &[ctrl(Key::E)];
+    SaveBugCase, File, "Save bug case…", "Write the scene and recipe on which the model last failed", &[];
     PreviousScene, File, "Previous scene", "Open the scene before this one in the library", &[key(Key::OpenBracket)];
     NextScene, File, "Next scene", "Open the scene after this one in the library", &[key(Key::CloseBracket)];
 
@@ -338,7 +348,7 @@ commands! {
     FirstStep, Generate, "First denoising step", "The starting noise", &[shift(Key::Comma)];
     LastStep, Generate, "Result", "The finished scene", &[shift(Key::Period)];
     Keep, Generate, "Keep in tray", "Put this case into the tray", &[key(Key::K)];
-    ExportCases, Generate, "Export tray…", "Write all cases of the tray into a folder", &[ctrl_shift(Key::E)];
+    ExportCases, Generate, "Export tray…", "Write all cases of the tray, one file each", &[ctrl_shift(Key::E)];
     CopyCommand, Generate, "Copy as command", "Copy the command line that makes the same", &[ctrl_shift(Key::C)];
 
     FrameSelection, View, "Frame selection", "Bring the selected agents, else the ego, into view", &[key(Key::F)];

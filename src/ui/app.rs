@@ -19,6 +19,10 @@ use super::bundled::Bundled;
 use super::canvas;
 use super::editor::Document;
 use super::editor::Editor;
+use super::export::Source;
+use super::export::file_stem;
+use super::exporting::Errand;
+use super::exporting::Exporting;
 use super::files;
 use super::files::Answer;
 use super::files::Files;
@@ -103,18 +107,20 @@ struct Failure {
 
 /// The window's application.
 pub struct App {
-    editor: Editor,
-    panes: Panes,
+    pub(super) editor: Editor,
+    pub(super) panes: Panes,
     library: Library,
-    settings: Settings,
+    pub(super) settings: Settings,
     stored: Settings,
     folder: PathBuf,
     files: Files,
-    lab: Lab,
+    pub(super) lab: Lab,
     planning: Planning,
     left_tab: LeftTab,
     right_tab: RightTab,
     agent_filter: String,
+    naming: history::Naming,
+    writing: tray::Writing,
     curves: inspector::Curves,
     events: timeline::Events,
     notices: Notices,
@@ -124,6 +130,9 @@ pub struct App {
     unsaved: Option<Pending>,
     after_save: Option<Pending>,
     recoveries: Vec<Recovery>,
+    /// The autosave the document was restored from; it goes once the document is saved.
+    restored: Option<PathBuf>,
+    exporting: Exporting,
     failure: Option<Failure>,
     ticket: u64,
     opening: Option<String>,
@@ -131,7 +140,7 @@ pub struct App {
     autosaved: (u64, f64),
     next_agent: Option<Command>,
     play_first: bool,
-    quitting: bool,
+    pub(super) quitting: bool,
     title: String,
 }
 
@@ -163,6 +172,10 @@ impl App {
             let wake = Box::new(move || context.request_repaint());
             Pilot::start(wake, load).ok()
         });
+        let export_wake = {
+            let context = context.clone();
+            Box::new(move || context.request_repaint())
+        };
         let files = Files::start(folder.clone(), wake);
         if !start.bundled.is_empty() {
             files.ask(Request::Bundled(start.bundled));
@@ -180,6 +193,8 @@ impl App {
             left_tab: LeftTab::Scenes,
             right_tab: RightTab::Generate,
             agent_filter: String::new(),
+            naming: history::Naming::default(),
+            writing: tray::Writing::default(),
             curves: inspector::Curves::default(),
             events: timeline::Events::default(),
             notices: Notices::default(),
@@ -189,6 +204,8 @@ impl App {
             unsaved: None,
             after_save: None,
             recoveries,
+            restored: None,
+            exporting: Exporting::new(export_wake),
             failure: None,
             ticket: 0,
             opening: None,
@@ -252,6 +269,11 @@ impl App {
             .collect()
     }
 
+    /// What became of the last export, once it has ended.
+    pub fn export_text(&self) -> Option<&str> {
+        self.exporting.said()
+    }
+
     /// Why no scene is shown, if opening one failed.
     pub fn failure_text(&self) -> Option<&str> {
         self.failure
@@ -266,6 +288,7 @@ impl App {
     fn modal_open(&self) -> bool {
         self.palette.is_some()
             || self.help
+            || self.exporting.is_open()
             || self.path_field.is_some()
             || self.unsaved.is_some()
             || !self.recoveries.is_empty()
@@ -301,7 +324,6 @@ impl App {
     }
 
     fn show(&mut self, scene: Scene, origin: String, report: Vec<String>, place: Place) {
-        let now_s = scene.now_s();
         let mut document = Document::new(scene, origin, report);
         if let Place::File(path, None) = &place
             && path.extension().is_some_and(|end| end == "json")
@@ -309,6 +331,12 @@ impl App {
         {
             document.path = Some(path.clone());
         }
+        self.restored = None;
+        self.put(document, place);
+    }
+
+    fn put(&mut self, document: Document, place: Place) {
+        let now_s = document.history.scene().now_s();
         self.editor.open(document);
         self.editor.time_s = now_s;
         self.editor.playing = false;
@@ -347,6 +375,8 @@ impl App {
                 if let Some(offer) = self.recoveries.get(index) {
                     let path = offer.path.clone();
                     self.recoveries.clear();
+                    self.restored = Some(path.clone());
+                    self.play_first = false;
                     self.open(path, None);
                 }
             }
@@ -354,7 +384,8 @@ impl App {
         }
     }
 
-    fn act(&mut self, action: Action, context: &Context) {
+    /// Carries out a wish.
+    pub(super) fn act(&mut self, action: Action, context: &Context) {
         match action {
             Action::Open { .. } | Action::OpenBundled(_) | Action::Recover(_) => {
                 self.guarded(action);
@@ -372,7 +403,6 @@ impl App {
                 }
             }
             Action::Pilot(wish) => self.planning.apply(wish, &mut self.editor),
-            Action::ExportTray(folder) => self.picked(Purpose::ExportTray, folder),
             Action::Preview(edits) => {
                 self.editor.apply(&Action::Preview(edits.clone()));
                 self.lab.preview(&self.editor, &edits);
@@ -409,7 +439,12 @@ impl App {
                     None => self.ask_path(Purpose::Save),
                 }
             }
-            Command::SaveAs | Command::Export => self.ask_path(Purpose::Save),
+            Command::SaveAs => self.ask_path(Purpose::Save),
+            Command::Export | Command::ExportCases => self.export(command),
+            Command::SaveBugCase => match self.lab.bug {
+                Some(_) => self.ask_path(Purpose::Bug),
+                None => self.say(Weight::Info, "The model has not failed on this scene."),
+            },
             Command::PreviousScene | Command::NextScene => {
                 let by = if command == Command::NextScene { 1 } else { -1 };
                 if let Some(action) = self.library.neighbour(by) {
@@ -434,7 +469,6 @@ impl App {
                 context.set_zoom_factor(self.settings.zoom);
             }
             Command::Quit => context.send_viewport_cmd(egui::ViewportCommand::Close),
-            Command::ExportCases => self.ask_path(Purpose::ExportTray),
             Command::CopyCommand => self.copy_command(context),
             Command::Cancel if self.panes.cancel() => {
                 self.editor.apply(&Action::DropPreview);
@@ -446,6 +480,7 @@ impl App {
                     "The drive was stopped. The scene is as it was.",
                 );
             }
+            Command::Cancel if self.exporting.cancel() => {}
             Command::Cancel if self.lab.stop() => {
                 self.say(Weight::Info, "Stopped. The scene is as it was.");
             }
@@ -478,10 +513,6 @@ impl App {
 
     fn ask_path(&mut self, purpose: Purpose) {
         let open = self.editor.document();
-        if purpose == Purpose::ExportTray && self.lab.tray.is_empty() {
-            self.say(Weight::Info, "The tray is empty: keep a case first, key K.");
-            return;
-        }
         if purpose == Purpose::Save && open.is_none() {
             self.say(Weight::Info, "Open a scene first, then save it.");
             return;
@@ -493,7 +524,8 @@ impl App {
             } else {
                 &scene.name
             };
-            format!("{}.json", file_stem(word))
+            let bug = if purpose == Purpose::Bug { "-bug" } else { "" };
+            format!("{}{bug}.json", file_stem(word))
         });
         let start = self
             .settings
@@ -509,9 +541,10 @@ impl App {
             .or_else(|| std::env::current_dir().ok())
             .unwrap_or_default();
         let typed = match purpose {
-            Purpose::Save => folder.join(name).display().to_string(),
-            Purpose::ExportTray => folder.join("cases").display().to_string(),
-            Purpose::Open | Purpose::OpenFolder => format!("{}/", folder.display()),
+            Purpose::Save | Purpose::Bug => folder.join(name).display().to_string(),
+            Purpose::Open | Purpose::OpenFolder | Purpose::Export | Purpose::ExportFolder => {
+                format!("{}/", folder.display())
+            }
         };
         self.path_field = Some(PathField::new(purpose, typed));
     }
@@ -519,11 +552,12 @@ impl App {
     fn picked(&mut self, purpose: Purpose, path: PathBuf) {
         match purpose {
             Purpose::Open | Purpose::OpenFolder => self.guarded(Action::Open { path, pick: None }),
-            Purpose::ExportTray => {
-                let scenes = self.lab.tray.iter().map(|kept| kept.scene.clone());
-                let scenes = scenes.collect();
-                let folder = path;
-                self.files.ask(Request::ExportAll { scenes, folder });
+            Purpose::Export => self.exporting.place(&path, false),
+            Purpose::ExportFolder => self.exporting.place(&path, true),
+            Purpose::Bug => {
+                if let Some(scene) = self.lab.bug.clone() {
+                    self.files.ask(Request::Save { scene, path });
+                }
             }
             Purpose::Save => {
                 let path = if path.extension().is_none() {
@@ -570,7 +604,6 @@ impl App {
                     path,
                     result,
                 } => self.saved(scene, path, result),
-                Answer::Exported { folder, result } => self.exported(&folder, result),
                 Answer::AutosaveFailed(message) => {
                     let text = "The autosave could not be written. Save your work to a file.";
                     let notice = Notice::new(Weight::Warning, text).with_detail(message);
@@ -607,17 +640,18 @@ impl App {
     }
 
     fn arrived(&mut self, opened: data::Opened, path: PathBuf, pick: Option<String>) {
-        let restored = path.starts_with(&self.folder);
+        let restored = self.restored.as_ref() == Some(&path);
         let origin = match &pick {
             Some(pick) => format!("{} [{pick}]", path.display()),
             None => path.display().to_string(),
         };
         if restored {
-            let name = opened.scene.name.clone();
-            self.opened(opened, Place::File(path, pick), name);
-            if let Some(open) = self.editor.document_mut() {
-                open.path = None;
-            }
+            let scene = opened.scene;
+            let name = scene.name.clone();
+            self.put(
+                Document::restored(scene, name, Vec::new()),
+                Place::File(path, pick),
+            );
             self.say(Weight::Good, "Restored. Save it to keep it.");
             return;
         }
@@ -673,6 +707,17 @@ impl App {
                 let kilobytes = bytes.div_ceil(1024);
                 let text = format!("Written and checked: {} ({kilobytes} kB)", path.display());
                 self.say(Weight::Good, text);
+                if self
+                    .lab
+                    .bug
+                    .as_ref()
+                    .is_some_and(|bug| Arc::ptr_eq(bug, &scene))
+                {
+                    return;
+                }
+                if let Some(restored) = self.restored.take() {
+                    self.files.ask(Request::Forget(vec![restored]));
+                }
                 self.settings.remember(Recent {
                     path: path.clone(),
                     pick: None,
@@ -697,17 +742,45 @@ impl App {
         }
     }
 
-    fn exported(&mut self, folder: &Path, result: Result<usize, String>) {
-        match result {
-            Ok(count) => {
-                let text = format!("{count} cases written and checked: {}", folder.display());
-                self.say(Weight::Good, text);
-            }
-            Err(message) => {
-                let text = "The cases were not all written.";
-                let notice = Notice::new(Weight::Error, text).with_detail(message);
-                self.editor.notices.push(notice);
-            }
+    fn export(&mut self, command: Command) {
+        if self.editor.document().is_none() {
+            self.say(Weight::Info, "Open a scene first, then export it.");
+            return;
+        }
+        let tray = command == Command::ExportCases;
+        if tray && self.lab.tray.cases().is_empty() {
+            self.say(Weight::Info, "The tray is empty: keep a case first, key K.");
+            return;
+        }
+        let folder = self
+            .settings
+            .recents
+            .first()
+            .and_then(|recent| recent.path.parent().map(Path::to_owned))
+            .or_else(|| std::env::current_dir().ok())
+            .unwrap_or_default();
+        let source = Source {
+            editor: &self.editor,
+            lab: &self.lab,
+            panes: &self.panes,
+        };
+        self.exporting
+            .begin(&source, &folder, self.settings.dark, tray);
+    }
+
+    fn export_dialog(&mut self, context: &Context) {
+        let source = Source {
+            editor: &self.editor,
+            lab: &self.lab,
+            panes: &self.panes,
+        };
+        if let Some(Errand::Browse(name, is_folder)) = self.exporting.show(context, &source) {
+            let purpose = if is_folder {
+                Purpose::ExportFolder
+            } else {
+                Purpose::Export
+            };
+            self.files.ask_user(purpose, None, &name);
         }
     }
 
@@ -894,6 +967,7 @@ impl App {
                 }
             }
         }
+        self.export_dialog(context);
         self.unsaved_dialog(context);
         if !self.recoveries.is_empty()
             && self.unsaved.is_none()
@@ -943,7 +1017,9 @@ impl App {
             LeftTab::Agents => {
                 agents::agents_ui(ui, &self.editor, &mut self.agent_filter, actions);
             }
-            LeftTab::History => history::history_ui(ui, &self.editor, actions),
+            LeftTab::History => {
+                history::history_ui(ui, &self.editor, &mut self.naming, actions);
+            }
         }
         for (path, pick) in self.library.take_wanted() {
             self.files.ask_picture(path, pick);
@@ -966,7 +1042,7 @@ impl App {
             RightTab::Generate => generate::generate_ui(ui, &self.editor, &self.lab, actions),
             RightTab::Planner => planner::planner_ui(ui, &self.editor, &self.planning, actions),
             RightTab::Results => results::results_ui(ui, &self.editor, &self.lab, actions),
-            RightTab::Tray => tray::tray_ui(ui, &self.lab, actions),
+            RightTab::Tray => tray::tray_ui(ui, &self.lab, &mut self.writing, actions),
         }
     }
 
@@ -1067,9 +1143,10 @@ impl App {
                 "The world runs on; drag anyone in it. W or Esc stops it".to_owned()
             }
             (None, false) if self.lab.searching => "Looking for attacks…".to_owned(),
-            (None, false) => match &self.lab.running {
-                Some(running) => running.text(),
-                None => String::new(),
+            (None, false) => match (&self.lab.running, self.exporting.text()) {
+                (Some(running), _) => running.text(),
+                (None, Some(text)) => text,
+                (None, None) => String::new(),
             },
         };
         status::Busy { text }
@@ -1110,7 +1187,9 @@ impl eframe::App for App {
         for notice in std::mem::take(&mut self.editor.notices) {
             self.notices.push(notice, now_s);
         }
-        self.notices.show(&context, 117.0);
+        if let Some(command) = self.notices.show(&context, 117.0) {
+            self.act(Action::Run(command), &context);
+        }
         self.closing(&context);
         self.set_title(&context);
     }
@@ -1164,20 +1243,6 @@ fn theme_of(dark: bool) -> egui::ThemePreference {
         egui::ThemePreference::Dark
     } else {
         egui::ThemePreference::Light
-    }
-}
-
-/// Letters and digits of a name, joined by hyphens.
-fn file_stem(name: &str) -> String {
-    let words: Vec<String> = name
-        .split(|letter: char| !letter.is_alphanumeric())
-        .filter(|word| !word.is_empty())
-        .map(str::to_lowercase)
-        .collect();
-    if words.is_empty() {
-        "scene".to_owned()
-    } else {
-        words.join("-")
     }
 }
 
@@ -1235,15 +1300,4 @@ fn drop_hint(context: &Context) {
         egui::FontId::new(22.0, theme::semibold()),
         tokens.text,
     );
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn file_names_keep_letters_and_digits() {
-        assert_eq!(file_stem("Left turn, 2 cars!"), "left-turn-2-cars");
-        assert_eq!(file_stem("///"), "scene");
-    }
 }

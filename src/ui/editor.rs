@@ -50,6 +50,14 @@ impl Document {
         }
     }
 
+    /// A document restored from an autosave: it counts as changed until it is saved.
+    pub fn restored(scene: Scene, origin: String, report: Vec<String>) -> Self {
+        Self {
+            saved: Arc::new(Scene::default()),
+            ..Self::new(scene, origin, report)
+        }
+    }
+
     /// Whether there are changes that are not saved.
     pub fn modified(&self) -> bool {
         !Arc::ptr_eq(&self.saved, self.history.scene())
@@ -222,6 +230,11 @@ impl Editor {
                     self.after_change();
                 }
             }
+            Action::NameEntry(position, name) => {
+                if let Some(open) = &mut self.document {
+                    open.history.name(*position, name);
+                }
+            }
             Action::Notify(notice) => self.notices.push(notice.clone()),
             Action::Open { .. }
             | Action::OpenBundled(_)
@@ -229,7 +242,6 @@ impl Editor {
             | Action::Layout(_)
             | Action::Lab(_)
             | Action::Pilot(_)
-            | Action::ExportTray(_)
             | Action::Recover(_)
             | Action::ForgetRecovery => {}
         }
@@ -656,22 +668,60 @@ mod tests {
         assert_eq!(editor.selection, [AgentId::new("vehicle-1")]);
     }
 
-    /// Ten thousand random edits, undos and redos against a plain list of hashes.
+    /// What the history should hold: every state ever made, by its serial number.
+    struct Made {
+        hash: String,
+        parent: Option<u64>,
+        next: Option<u64>,
+    }
+
+    /// Goes to `to`: redo then leads along its branch.
+    fn visit(made: &mut [Made], to: u64) {
+        let mut at = to;
+        while let Some(parent) = made[at as usize].parent {
+            made[parent as usize].next = Some(at);
+            at = parent;
+        }
+    }
+
+    /// Ten thousand random edits, undos, redos and jumps to other branches against a plain table of hashes.
     #[test]
-    fn ten_thousand_random_operations_undo_to_identical_scenes() {
+    fn ten_thousand_random_operations_return_to_identical_scenes() {
         let mut editor = editor();
         let mut random = Seed(7).stream(Purpose::Task);
-        let mut hashes = vec![hash(&editor)];
-        let mut cursor = 0_usize;
+        let mut made = vec![Made {
+            hash: hash(&editor),
+            parent: None,
+            next: None,
+        }];
+        let (mut present, mut branches) = (0_u64, 0);
         for _ in 0..10_000 {
-            match random.below(10) {
+            let kept: BTreeSet<u64> = {
+                let (entries, _) = editor.document().unwrap().history.entries();
+                entries.iter().map(|entry| entry.serial).collect()
+            };
+            let there = |serial: &u64| kept.contains(serial);
+            match random.below(12) {
                 0..=3 => {
-                    cursor = cursor.saturating_sub(1);
+                    let parent = made[present as usize].parent.filter(there);
+                    present = parent.unwrap_or(present);
                     editor.apply(&Action::Run(Command::Undo));
                 }
                 4..=6 => {
-                    cursor = (cursor + 1).min(hashes.len() - 1);
+                    let next = made[present as usize].next.filter(there);
+                    present = next.unwrap_or(present);
                     editor.apply(&Action::Run(Command::Redo));
+                }
+                7 => {
+                    let position = random.below(kept.len());
+                    present = kept.iter().nth(position).copied().unwrap();
+                    editor.apply(&Action::GoTo(position));
+                    visit(&mut made, present);
+                }
+                8 => {
+                    let name = format!("branch {present}");
+                    let position = kept.iter().position(|serial| *serial == present).unwrap();
+                    editor.apply(&Action::NameEntry(position, name));
                 }
                 _ => {
                     let before = editor.revision();
@@ -679,25 +729,33 @@ mod tests {
                     editor.apply(&Action::Preview(edits.clone()));
                     editor.apply(&Action::Commit { label: None, edits });
                     if editor.revision() != before {
-                        hashes.truncate(cursor + 1);
-                        hashes.push(hash(&editor));
-                        cursor += 1;
-                    }
-                    // what the history forgets at its limit, the list forgets too
-                    if hashes.len() > History::LIMIT {
-                        hashes.remove(0);
-                        cursor -= 1;
+                        branches += usize::from(made[present as usize].next.is_some());
+                        let serial = made.len() as u64;
+                        made.push(Made {
+                            hash: hash(&editor),
+                            parent: Some(present),
+                            next: None,
+                        });
+                        made[present as usize].next = Some(serial);
+                        present = serial;
                     }
                 }
             }
             if random.chance(0.05) {
-                assert_eq!(hash(&editor), hashes[cursor]);
+                assert_eq!(hash(&editor), made[present as usize].hash);
             }
         }
+        assert!(branches > 500, "{branches} branches");
         let (entries, at) = editor.document().unwrap().history.entries();
-        assert_eq!((entries.len(), at), (hashes.len(), cursor));
-        for (entry, hash) in entries.iter().zip(&hashes) {
-            assert_eq!(entry.scene.hash(), *hash);
+        assert_eq!(entries.len(), History::LIMIT);
+        assert_eq!(entries[at].serial, present);
+        for entry in entries {
+            let record = &made[entry.serial as usize];
+            assert_eq!(entry.scene.hash(), record.hash);
+            let parent = entry.parent.map(|at| entries[at].serial);
+            assert!(
+                parent == record.parent || (parent.is_none() && entry.serial == entries[0].serial)
+            );
         }
     }
 

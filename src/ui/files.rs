@@ -61,13 +61,6 @@ pub(super) enum Request {
         /// Where its document lies, for the offer.
         origin: String,
     },
-    /// Write scenes into a folder, each read again and compared.
-    ExportAll {
-        /// The scenes.
-        scenes: Vec<Arc<Scene>>,
-        /// Where to; made if needed.
-        folder: PathBuf,
-    },
     /// Delete this session's autosave: everything is saved.
     DropAutosave,
     /// Delete other autosaves.
@@ -114,13 +107,6 @@ pub(super) enum Answer {
         /// Its size in bytes, or a sentence.
         result: Result<u64, String>,
     },
-    /// Scenes were written, or not all.
-    Exported {
-        /// Where to.
-        folder: PathBuf,
-        /// How many, or a sentence.
-        result: Result<usize, String>,
-    },
     /// The autosave could not be written.
     AutosaveFailed(String),
     /// Paths that begin as typed.
@@ -157,8 +143,12 @@ pub(super) enum Purpose {
     OpenFolder,
     /// Writing the scene.
     Save,
-    /// A folder for the cases of the tray.
-    ExportTray,
+    /// A file for an export.
+    Export,
+    /// A folder for an export.
+    ExportFolder,
+    /// Writing the scene on which the model failed.
+    Bug,
 }
 
 /// An autosave found at the start.
@@ -254,19 +244,26 @@ impl Files {
                 let chosen = dialog.set_title("Open a scene").pick_file();
                 thread::Builder::new().spawn(move || report(pollster::block_on(chosen).map(own)))
             }
-            Purpose::OpenFolder | Purpose::ExportTray => {
+            Purpose::OpenFolder | Purpose::ExportFolder => {
                 let title = match purpose {
                     Purpose::OpenFolder => "Open a folder of scenes",
-                    _ => "Write the cases into a folder",
+                    _ => "Export into a folder",
                 };
                 let chosen = dialog.set_title(title).pick_folder();
                 thread::Builder::new().spawn(move || report(pollster::block_on(chosen).map(own)))
             }
-            Purpose::Save => {
+            Purpose::Save | Purpose::Bug => {
                 let chosen = dialog
                     .set_title("Save the scene")
                     .set_file_name(name)
                     .add_filter("Nearmiss scene", &["json"])
+                    .save_file();
+                thread::Builder::new().spawn(move || report(pollster::block_on(chosen).map(own)))
+            }
+            Purpose::Export => {
+                let chosen = dialog
+                    .set_title("Export to a file")
+                    .set_file_name(name)
                     .save_file();
                 thread::Builder::new().spawn(move || report(pollster::block_on(chosen).map(own)))
             }
@@ -297,7 +294,24 @@ fn clock_ms() -> u64 {
     since.map_or(0, |since| since.as_millis() as u64)
 }
 
+/// Marks the autosave as that of a running window: the lock ends with the process, however it ends. Without a lock
+/// (a folder that cannot be written) another window may offer the autosave too early, and nothing worse.
+fn hold(autosave: &Path) -> Option<fs::File> {
+    let path = autosave.with_extension("lock");
+    fs::create_dir_all(path.parent()?).ok()?;
+    let file = fs::File::create(path).ok()?;
+    file.try_lock().ok()?;
+    Some(file)
+}
+
+/// Whether the window that wrote an autosave still runs.
+fn is_held(autosave: &Path) -> bool {
+    let lock = fs::File::open(autosave.with_extension("lock"));
+    lock.is_ok_and(|file| matches!(file.try_lock(), Err(fs::TryLockError::WouldBlock)))
+}
+
 fn serve(inbox: &mpsc::Receiver<Request>, out: &Outbox, folder: &Path, autosave: &Path) {
+    let held = hold(autosave);
     while let Ok(request) = inbox.recv() {
         match request {
             Request::Bundled(texts) => out.send(Answer::Bundled(bundled(texts))),
@@ -331,12 +345,8 @@ fn serve(inbox: &mpsc::Receiver<Request>, out: &Outbox, folder: &Path, autosave:
                     out.send(Answer::AutosaveFailed(error.to_string()));
                 }
             }
-            Request::ExportAll { scenes, folder } => {
-                let result = export_all(&scenes, &folder);
-                out.send(Answer::Exported { folder, result });
-            }
             Request::DropAutosave => remove(autosave),
-            Request::Forget(paths) => paths.iter().for_each(|path| remove(path)),
+            Request::Forget(paths) => paths.iter().for_each(|path| forget(path)),
             Request::Complete { typed } => {
                 let paths = complete(&typed);
                 out.send(Answer::Completions { typed, paths });
@@ -347,6 +357,10 @@ fn serve(inbox: &mpsc::Receiver<Request>, out: &Outbox, folder: &Path, autosave:
                 }
             }
         }
+    }
+    drop(held);
+    if !autosave.exists() {
+        let _absent = fs::remove_file(autosave.with_extension("lock"));
     }
 }
 
@@ -394,7 +408,8 @@ fn open(path: &Path, pick: Option<&str>) -> Result<Box<data::Opened>, String> {
     }
 }
 
-fn save(scene: &Scene, path: &Path) -> Result<u64, String> {
+/// Writes a scene, reads it again and compares; its size in bytes.
+pub(super) fn save(scene: &Scene, path: &Path) -> Result<u64, String> {
     write_scene(scene, path).map_err(|error| error.to_string())?;
     let again = read_scene(path).map_err(|error| format!("written, but not readable: {error}"))?;
     if again.hash() != scene.hash() {
@@ -406,21 +421,16 @@ fn save(scene: &Scene, path: &Path) -> Result<u64, String> {
     Ok(fs::metadata(path).map_or(0, |facts| facts.len()))
 }
 
-/// Writes `case-001.json` and so on; numbers that are taken are passed over.
-fn export_all(scenes: &[Arc<Scene>], folder: &Path) -> Result<usize, String> {
-    fs::create_dir_all(folder).map_err(|error| format!("{}: {error}", folder.display()))?;
-    let mut number = 0;
-    for scene in scenes {
-        let path = loop {
-            number += 1;
-            let path = folder.join(format!("case-{number:03}.json"));
-            if !path.exists() {
-                break path;
-            }
-        };
-        save(scene, &path)?;
+/// Gives a finished temporary file its name, as readable as any new file.
+pub(super) fn publish(file: tempfile::NamedTempFile, path: &Path) -> std::io::Result<()> {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt as _;
+        let mode = fs::Permissions::from_mode(0o644);
+        file.as_file().set_permissions(mode)?;
     }
-    Ok(scenes.len())
+    file.persist(path).map_err(|error| error.error)?;
+    Ok(())
 }
 
 fn keep(scene: &Scene, origin: String, autosave: &Path) -> std::io::Result<()> {
@@ -439,6 +449,12 @@ fn remove(autosave: &Path) {
     let _absent = fs::remove_file(autosave.with_extension("note"));
 }
 
+/// Deletes an autosave of an earlier session with its lock.
+fn forget(autosave: &Path) {
+    remove(autosave);
+    let _absent = fs::remove_file(autosave.with_extension("lock"));
+}
+
 /// Autosaves left in `folder` by earlier sessions, newest first.
 pub(super) fn recoveries(folder: &Path) -> Vec<Recovery> {
     let now_s = clock_ms() / 1000;
@@ -453,7 +469,7 @@ pub(super) fn recoveries(folder: &Path) -> Vec<Recovery> {
             let bytes = fs::read(&note).ok()?;
             let read: Note = serde_json::from_slice(&bytes).ok()?;
             let path = note.with_extension("json");
-            path.is_file().then(|| Recovery {
+            (path.is_file() && !is_held(&path)).then(|| Recovery {
                 path,
                 origin: read.origin,
                 edits: read.edits,
@@ -544,6 +560,24 @@ mod tests {
         assert_eq!(read_scene(&found[0].path).unwrap().hash(), scene.hash());
         remove(&autosave);
         assert!(recoveries(folder.path()).is_empty());
+    }
+
+    #[test]
+    fn an_autosave_is_offered_only_once_its_window_is_gone() {
+        let folder = tempfile::tempdir().unwrap();
+        let autosave = folder.path().join("autosave-1.json");
+        let scene = Scene {
+            dt_s: 0.1,
+            frames: 1,
+            ..Scene::default()
+        };
+        let held = hold(&autosave);
+        keep(&scene, "left turn".to_owned(), &autosave).unwrap();
+        assert!(held.is_some() && recoveries(folder.path()).is_empty());
+        drop(held);
+        assert_eq!(recoveries(folder.path()).len(), 1);
+        forget(&autosave);
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
     }
 
     #[test]

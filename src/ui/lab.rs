@@ -1,6 +1,5 @@
 //! The window's side of generation: what is asked of the engine, what it answered, and which of it is shown.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,10 +8,11 @@ use super::action::Command;
 use super::action::Notice;
 use super::action::Weight;
 use super::editor::Editor;
+use super::export::quoted;
 use super::thumbnail::Thumbnail;
+use super::tray::Refusal;
+use super::tray::Tray;
 use crate::codec::DT_S;
-use crate::codec::NOW;
-use crate::codec::T;
 use crate::engine::Engine;
 use crate::engine::Event;
 use crate::engine::Job;
@@ -23,11 +23,9 @@ use crate::generator::AttackQuery;
 use crate::generator::Settings;
 use crate::generator::Verdict;
 use crate::render::NoiseView;
-use crate::scene::AgentId;
 use crate::scene::Edit;
 use crate::scene::Role;
 use crate::scene::Scene;
-use crate::scene::State;
 use crate::scene::Task;
 
 /// Denoising steps of a preview while something is dragged.
@@ -35,9 +33,6 @@ const PREVIEW_STEPS: usize = 4;
 
 /// Steps per second when the denoise timeline plays.
 const STEPS_PER_S: f64 = 8.0;
-
-/// Most cases in the tray.
-const TRAY: usize = 64;
 
 /// A wish that concerns generation.
 #[derive(Debug, Clone)]
@@ -68,6 +63,12 @@ pub enum LabAction {
     OpenKept(usize),
     /// Removes a case from the tray.
     DropKept(usize),
+    /// Names a case of the tray.
+    RenameKept(usize, String),
+    /// Writes a note to a case of the tray.
+    NoteKept(usize, String),
+    /// Shows all cases of a group in the tray, or its first alone; by position of the first.
+    FoldKept(usize),
 }
 
 /// What is known of the network.
@@ -181,11 +182,17 @@ pub(super) struct Lab {
     /// Samples of the last request.
     pub cases: Vec<Case>,
     /// Cases kept.
-    pub tray: Vec<Case>,
+    pub tray: Tray,
+    /// The scene with the recipe on which the model failed last.
+    pub bug: Option<Arc<Scene>>,
     world: Option<World>,
     verdict: Option<(Arc<Scene>, Arc<Verdict>)>,
     live_scene: Option<Arc<Scene>>,
+    /// What the drag in progress was last answered for.
+    previewed: Vec<Edit>,
     base: Option<Arc<Scene>>,
+    /// What the last run gave.
+    made: Option<Arc<Scene>>,
     queue: Vec<(Arc<Scene>, Settings, usize)>,
     clock_s: f64,
     shown: Option<(usize, bool, Arc<Scene>)>,
@@ -216,11 +223,14 @@ impl Lab {
             pointed: None,
             searching: false,
             cases: Vec::new(),
-            tray: Vec::new(),
+            tray: Tray::default(),
+            bug: None,
             world: None,
             verdict: None,
             live_scene: None,
+            previewed: Vec::new(),
             base: None,
+            made: None,
             queue: Vec::new(),
             clock_s: 0.0,
             shown: None,
@@ -248,6 +258,7 @@ impl Lab {
         self.playing = false;
         self.live_scene = None;
         self.base = None;
+        self.made = None;
     }
 
     /// The task a run would have on `scene`.
@@ -391,6 +402,7 @@ impl Lab {
 
     /// Answers a committed edit in full, if it is of a kind that changes the future.
     pub(super) fn answer(&mut self, editor: &Editor, edits: &[Edit]) {
+        self.previewed.clear();
         let Some(scene) = editor.committed().cloned() else {
             return;
         };
@@ -417,6 +429,11 @@ impl Lab {
         let (Some(scene), true) = (editor.scene().cloned(), answers) else {
             return;
         };
+        // holding still asks for nothing new
+        if self.previewed == edits {
+            return;
+        }
+        edits.clone_into(&mut self.previewed);
         let Some(edit) = edits.iter().rev().find(|edit| changes_future(edit)) else {
             return;
         };
@@ -436,8 +453,14 @@ impl Lab {
         }
     }
 
+    /// The answer to the drag in progress, as far as there is one.
+    pub(super) fn answer_shown(&self) -> Option<Arc<Scene>> {
+        self.live_scene.clone()
+    }
+
     /// Drops what a drag showed.
     pub(super) fn drop_preview(&mut self) {
+        self.previewed.clear();
         self.live_scene = None;
         if self.running.is_none()
             && self.world.is_none()
@@ -523,6 +546,7 @@ impl Lab {
                 }
                 Event::World(scene) => self.world_moved(editor, scene),
                 Event::Failed(message) => self.failed(editor, message),
+                Event::Broken { message, case } => self.broken(editor, &message, case),
             }
         }
     }
@@ -561,6 +585,7 @@ impl Lab {
         self.log = Some(log.clone());
         self.base = Some(running.input.clone());
         self.shown = None;
+        self.made = Some(scene.clone());
         self.verdict = verdict.map(|verdict| (scene.clone(), verdict));
         let seed = self.settings.seed;
         let name = match running.sample {
@@ -580,6 +605,19 @@ impl Lab {
             editor.put(format!("Generate: {name}"), scene);
         }
         self.next_sample();
+    }
+
+    fn broken(&mut self, editor: &mut Editor, message: &str, case: Arc<Scene>) {
+        self.running = None;
+        self.queue.clear();
+        self.live_scene = None;
+        self.bug = Some(case);
+        let text = format!(
+            "The model failed and the run was stopped. {}",
+            sentence(message)
+        );
+        let notice = Notice::new(Weight::Error, text).offering(Command::SaveBugCase);
+        editor.notices.push(notice);
     }
 
     fn failed(&mut self, editor: &mut Editor, message: String) {
@@ -632,14 +670,13 @@ impl Lab {
                 editor.put(format!("Show {}", case.name), case.scene.clone());
             }
             LabAction::OpenKept(index) => {
-                let case = self.tray.get(index)?;
+                let case = &self.tray.cases().get(index)?.case;
                 editor.put(format!("Show {}", case.name), case.scene.clone());
             }
-            LabAction::DropKept(index) => {
-                if index < self.tray.len() {
-                    self.tray.remove(index);
-                }
-            }
+            LabAction::DropKept(index) => self.tray.remove(index),
+            LabAction::RenameKept(index, name) => self.tray.rename(index, &name),
+            LabAction::NoteKept(index, note) => self.tray.annotate(index, note),
+            LabAction::FoldKept(first) => self.tray.fold(first),
         }
         None
     }
@@ -681,31 +718,28 @@ impl Lab {
         let Some(scene) = editor.committed().cloned() else {
             return;
         };
-        if self
-            .tray
-            .iter()
-            .any(|kept| Arc::ptr_eq(&kept.scene, &scene))
-        {
-            let notice = Notice::new(Weight::Info, "This case is in the tray already.");
-            editor.notices.push(notice);
-            return;
-        }
-        if self.tray.len() >= TRAY {
-            let text = "The tray is full: export its cases or remove some.";
-            editor.notices.push(Notice::new(Weight::Warning, text));
-            return;
-        }
         let seed = scene.generated.as_ref().map(|made| made.recipe.seed);
         let name = match seed {
             Some(seed) => format!("{} · seed {seed}", scene.name),
             None => scene.name.clone(),
         };
-        self.tray.push(Case {
+        let case = Case {
             name,
             picture: Thumbnail::of(&scene),
             scene,
-        });
-        let notice = Notice::new(Weight::Good, "Kept in the tray.");
+        };
+        let notice = match self.tray.keep(case) {
+            Ok(1) => Notice::new(Weight::Good, "Kept in the tray."),
+            Ok(alike) => {
+                let text = format!("Kept in the tray, with {} nearly the same.", alike - 1);
+                Notice::new(Weight::Good, text)
+            }
+            Err(Refusal::Already) => Notice::new(Weight::Info, "This case is in the tray already."),
+            Err(Refusal::Full) => {
+                let text = "The tray is full: export its cases or remove some.";
+                Notice::new(Weight::Warning, text)
+            }
+        };
         editor.notices.push(notice);
     }
 
@@ -761,7 +795,7 @@ impl Lab {
             if let Some((.., scene)) = known {
                 return Some(scene.clone());
             }
-            let scene = Arc::new(step_scene(base, log, step, self.noisy));
+            let scene = Arc::new(log.scene(base, step, self.noisy));
             self.shown = Some((step, self.noisy, scene.clone()));
             return Some(scene);
         }
@@ -772,29 +806,34 @@ impl Lab {
     /// Noise levels to draw: of the step looked at, or of the run in progress.
     pub(super) fn noise(&self) -> Option<Arc<NoiseView>> {
         let log = self.log.as_ref()?;
-        let record = match (self.step, &self.running) {
-            (Some(step), _) => log.records.get(step)?,
-            (None, Some(running)) if running.total > 0 => log.records.last()?,
+        let step = match (self.step, &self.running) {
+            (Some(step), _) => step,
+            (None, Some(running)) if running.total > 0 => log.records.len().checked_sub(1)?,
             _ => return None,
         };
-        let levels: BTreeMap<AgentId, Vec<f32>> = log
-            .agents
-            .iter()
-            .enumerate()
-            .filter(|(row, _)| log.made.get(*row).copied().unwrap_or(false))
-            .map(|(row, id)| (id.clone(), record.levels[row * T..(row + 1) * T].to_vec()))
-            .collect();
-        Some(Arc::new(NoiseView {
-            start_s: log.now_s - NOW as f64 * DT_S,
-            step_s: DT_S,
-            levels,
-        }))
+        Some(Arc::new(noise_view(log, step)))
+    }
+
+    /// The steps of the last run, if `scene` is what it gave.
+    pub(super) fn steps_of(&self, scene: &Arc<Scene>) -> Option<&StepLog> {
+        let of = self.made.as_ref()?;
+        let same = Arc::ptr_eq(of, scene) || of.generated == scene.generated;
+        self.log.as_ref().filter(|_| same && self.running.is_none())
     }
 
     /// The findings on `scene` with the escape, if it is the last result.
     pub(super) fn verdict(&self, scene: &Arc<Scene>) -> Option<&Verdict> {
         let (of, verdict) = self.verdict.as_ref()?;
         Arc::ptr_eq(of, scene).then_some(&**verdict)
+    }
+}
+
+/// The noise levels of a step, to be drawn.
+pub(super) fn noise_view(log: &StepLog, step: usize) -> NoiseView {
+    NoiseView {
+        start_s: log.start_s(),
+        step_s: DT_S,
+        levels: log.levels(step),
     }
 }
 
@@ -829,50 +868,6 @@ fn sentence(text: &str) -> String {
         text.push('.');
     }
     text
-}
-
-/// The scene as a step of a run saw it: the made agents' futures along that step's tokens, straight between them.
-fn step_scene(base: &Scene, log: &StepLog, step: usize, noisy: bool) -> Scene {
-    let mut scene = base.clone();
-    let Some(record) = log.records.get(step) else {
-        return scene;
-    };
-    let tokens = if noisy { &record.noisy } else { &record.clean };
-    for (row, id) in log.agents.iter().enumerate() {
-        let made = log.made.get(row).copied().unwrap_or(false);
-        let (true, Some(index)) = (made, scene.agent_index(id)) else {
-            continue;
-        };
-        let own = &tokens[row * T..(row + 1) * T];
-        let valid = &log.valid[row * T..(row + 1) * T];
-        let present = scene.agents[index].track.get(base.now).copied();
-        let (now, frames) = (base.now, base.frames);
-        let times: Vec<f64> = (0..frames).map(|frame| base.time_of(frame)).collect();
-        let track = &mut Arc::make_mut(&mut scene.agents[index]).track;
-        for (frame, time_s) in times.iter().enumerate().skip(now + 1) {
-            let token = NOW as f64 + (time_s - log.now_s) / DT_S;
-            track.set(frame, between(own, valid, present, token));
-        }
-    }
-    scene
-}
-
-/// The state at a token position with a fraction; the present state stands in for token 4.
-fn between(own: &[State], valid: &[bool], present: Option<State>, token: f64) -> Option<State> {
-    let below = (token + 1e-6).floor() as usize;
-    let fraction = (token - below as f64).max(0.0);
-    let at = |token: usize| {
-        if token == NOW {
-            return present;
-        }
-        let there = valid.get(token).copied().unwrap_or(false);
-        there.then(|| own.get(token).copied()).flatten()
-    };
-    let before = at(below)?;
-    if fraction < 1e-6 {
-        return Some(before);
-    }
-    Some(before.lerp(&at(below + 1)?, fraction))
 }
 
 /// The command line that makes the same result.
@@ -925,69 +920,12 @@ pub(super) fn command_line(path: Option<&str>, scene: &Scene, lab: &Lab) -> Stri
     line
 }
 
-/// A word for a shell.
-fn quoted(word: &str) -> String {
-    let plain = |letter: char| letter.is_alphanumeric() || "-_./=,:+".contains(letter);
-    if !word.is_empty() && word.chars().all(plain) {
-        word.to_owned()
-    } else {
-        format!("'{}'", word.replace('\'', r"'\''"))
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::geometry::Pose;
-    use crate::scene::Agent;
-    use crate::scene::AgentKind;
-    use crate::scene::Track;
-
-    fn at(x: f64) -> State {
-        State::along(Pose::at(x, 0.0, 0.0), 2.0)
-    }
-
-    #[test]
-    fn a_step_is_drawn_straight_between_its_tokens() {
-        // present at 1 s, x = 2; tokens 5 and 6 (1.5 s, 2 s) predict x = 12 and x = 32
-        let states = (0..31).map(|frame| Some(at(0.2 * f64::from(frame))));
-        let agent = Agent::new("a", AgentKind::Vehicle, Track::new(states.collect()));
-        let base = Scene {
-            dt_s: 0.1,
-            frames: 31,
-            now: 10,
-            agents: vec![Arc::new(agent)],
-            ..Scene::default()
-        };
-        let mut clean = vec![at(0.0); T];
-        (clean[5], clean[6]) = (at(12.0), at(32.0));
-        let mut valid = vec![false; T];
-        (valid[4], valid[5], valid[6]) = (true, true, true);
-        let log = StepLog {
-            agents: vec![AgentId::new("a")],
-            valid,
-            made: vec![true],
-            now_s: 1.0,
-            records: vec![Arc::new(StepRecord {
-                taken: 1,
-                levels: vec![0.0; T],
-                noisy: clean.clone(),
-                clean,
-            })],
-        };
-        let scene = step_scene(&base, &log, 0, false);
-        let x = |frame: usize| scene.agents[0].track.get(frame).map(|s| s.position.x);
-        assert_eq!(x(10), Some(2.0)); // history and present stay
-        assert!((x(12).unwrap() - 6.0).abs() < 1e-9); // 2 + 10 · 0.2 s / 0.5 s
-        assert!((x(15).unwrap() - 12.0).abs() < 1e-9);
-        assert!((x(20).unwrap() - 32.0).abs() < 1e-9);
-        assert_eq!(x(21), None); // token 7 is not valid
-    }
 
     #[test]
     fn the_command_line_quotes_what_a_shell_would_split() {
-        assert_eq!(quoted("a b's"), r"'a b'\''s'");
-        assert_eq!(quoted("cases/left-turn.json"), "cases/left-turn.json");
         let lab = Lab::new(None);
         let line = command_line(Some("my scene.json"), &Scene::default(), &lab);
         assert!(line.starts_with("nearmiss generate 'my scene.json' --out cases --task free"));

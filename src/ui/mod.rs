@@ -9,9 +9,13 @@ mod bundled;
 pub mod canvas;
 mod display;
 mod editor;
+mod export;
+mod exporter;
+mod exporting;
 mod files;
 mod icons;
 mod lab;
+mod measure;
 mod overlay;
 mod panels;
 mod panes;
@@ -21,6 +25,7 @@ mod theme;
 mod thumbnail;
 mod timeline;
 mod tools;
+mod tray;
 mod widgets;
 
 pub use action::Action;
@@ -29,6 +34,7 @@ pub use app::App;
 pub use display::display_available;
 pub use editor::Document;
 pub use editor::Editor;
+pub use measure::{Figure, measure};
 
 use std::path::PathBuf;
 

@@ -62,7 +62,8 @@ pub(super) enum Source {
 impl Source {
     const ALL: [Self; 3] = [Self::Edited, Self::Log, Self::Before];
 
-    fn word(self) -> &'static str {
+    /// Its name.
+    pub(super) fn word(self) -> &'static str {
         match self {
             Self::Log => "Log",
             Self::Edited => "Edited",
@@ -153,6 +154,7 @@ pub(super) struct Panes {
     pub hovered: bool,
     /// World point under the pointer and the lane there.
     pub under: Option<(DVec2, Option<String>)>,
+    area: Rect,
     cameras: [Camera; 4],
     canvases: [Canvas; 4],
     wish: Option<Wish>,
@@ -176,6 +178,7 @@ impl Default for Panes {
             heading_up: false,
             hovered: false,
             under: None,
+            area: Rect::from_min_size(Pos2::ZERO, vec2(800.0, 500.0)),
             cameras: [Camera::default(); 4],
             canvases: Default::default(),
             wish: Some(Wish::Open),
@@ -206,6 +209,12 @@ impl Panes {
     /// The camera of a pane.
     pub(super) fn camera(&self, pane: usize) -> Camera {
         self.cameras[if self.linked { 0 } else { pane.min(3) }]
+    }
+
+    /// Where a pane lay in the last frame.
+    pub(super) fn rect(&self, pane: usize) -> Rect {
+        let parts = split(self.area, self.count);
+        parts.get(pane).copied().unwrap_or(self.area)
     }
 
     /// Carries out a command that concerns the view; false if it does not.
@@ -262,6 +271,7 @@ impl Panes {
         actions: &mut Vec<Action>,
     ) {
         let area = ui.available_rect_before_wrap();
+        self.area = area;
         ui.allocate_rect(area, Sense::hover());
         ui.painter().rect_filled(area, 0.0, tokens(ui).line);
         self.hovered = false;
@@ -751,7 +761,7 @@ fn hint(text: &str) -> Action {
 }
 
 /// The scene a source stands for, and whether it is missing.
-fn shown(editor: &Editor, source: Source) -> (Option<Arc<Scene>>, bool) {
+pub(super) fn shown(editor: &Editor, source: Source) -> (Option<Arc<Scene>>, bool) {
     let Some(open) = editor.document() else {
         return (None, true);
     };
@@ -759,8 +769,7 @@ fn shown(editor: &Editor, source: Source) -> (Option<Arc<Scene>>, bool) {
         Source::Edited => (editor.scene().cloned(), false),
         Source::Log => (Some(open.log.clone()), false),
         Source::Before => {
-            let (entries, at) = open.history.entries();
-            let before = at.checked_sub(1).map(|at| entries[at].scene.clone());
+            let before = open.history.before().cloned();
             let missing = before.is_none();
             (before, missing)
         }

@@ -107,3 +107,18 @@ fn eval_gives_every_number_an_interval_and_a_guided_row_its_paired_difference() 
     );
     assert!(rows[2]["difference"].is_null() && rows[2]["seconds_per_scene"].is_number());
 }
+
+#[test]
+fn check_says_of_a_foreign_file_what_info_says_of_it() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("notes.txt");
+    std::fs::write(&file, "not a scene at all").expect("writable");
+    let path = file.display().to_string();
+    let said = |verb: &str| {
+        let output = nearmiss(&[verb, &path]);
+        assert_eq!(output.status.code(), Some(1));
+        String::from_utf8(output.stderr).expect("UTF-8")
+    };
+    assert!(said("check").contains("not a scene file that Nearmiss knows"));
+    assert_eq!(said("check"), said("info"));
+}

@@ -1,5 +1,5 @@
 //! The outside view, one binary: cases made and checked (`cases`), who may use whom (`layers`), real files (`importers`), shaders and pictures
-//! (`shaders`, `pictures`), the command line (`commands`), the planner (`plan`, `planner`), the window (`window`), runs in a world that changes
+//! (`shaders`, `pictures`), the command line (`commands`), the planner (`plan`, `planner`), the window (`window`) and what leaves it (`export`), runs in a world that changes
 //! (`reaction`).
 #![expect(
     clippy::unwrap_used,
@@ -11,8 +11,10 @@
 mod cases;
 mod commands;
 mod damaged_xml;
+mod export;
 mod importers;
 mod importers_xml;
+mod labels;
 mod layers;
 mod pictures;
 mod plan;

@@ -57,7 +57,8 @@ impl PathField {
                 Purpose::Open => ("Open a scene", "Open"),
                 Purpose::OpenFolder => ("Open a folder of scenes", "Open"),
                 Purpose::Save => ("Save the scene", "Save"),
-                Purpose::ExportTray => ("Write the cases into a folder", "Write"),
+                Purpose::Bug => ("Save the bug case", "Save"),
+                Purpose::Export | Purpose::ExportFolder => ("Export", "Choose"),
             };
             ui.label(theme::strong(title, 16.0));
             let text = "This system has no file dialog (no desktop portal). Type the path, or drop the file on the window.";

@@ -3,6 +3,7 @@
 pub(super) mod agents;
 pub(super) mod denoise;
 pub(super) mod dialogs;
+pub(super) mod export;
 pub(super) mod generate;
 pub(super) mod help;
 pub(super) mod history;

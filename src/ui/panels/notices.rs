@@ -4,6 +4,7 @@ use egui::Color32;
 use egui::Stroke;
 use egui::vec2;
 
+use crate::ui::action::Command;
 use crate::ui::action::Notice;
 use crate::ui::action::Weight;
 use crate::ui::icons;
@@ -38,7 +39,9 @@ impl Notices {
     }
 
     /// Shows the notices above the bottom panel, whose top is at `bottom` points from below.
-    pub(crate) fn show(&mut self, context: &egui::Context, bottom: f32) {
+    ///
+    /// Returns the command of a button that was pressed.
+    pub(crate) fn show(&mut self, context: &egui::Context, bottom: f32) -> Option<Command> {
         let now_s = context.input(|input| input.time);
         self.shown.retain(|(notice, since)| match notice.weight {
             Weight::Good | Weight::Info => now_s - since < 5.0,
@@ -46,16 +49,17 @@ impl Notices {
             Weight::Error => true,
         });
         if self.shown.is_empty() {
-            return;
+            return None;
         }
         context.request_repaint_after_secs(0.5);
         let mut closed = None;
+        let mut run = None;
         egui::Area::new(widgets::id("notices"))
             .order(egui::Order::Foreground)
             .anchor(egui::Align2::RIGHT_BOTTOM, vec2(-14.0, -bottom - 12.0))
             .show(context, |ui| {
                 for (index, (notice, _)) in self.shown.iter().enumerate() {
-                    if card(ui, notice) {
+                    if card(ui, notice, &mut run) {
                         closed = Some(index);
                     }
                     ui.add_space(6.0);
@@ -64,6 +68,7 @@ impl Notices {
         if let Some(index) = closed {
             self.shown.remove(index);
         }
+        run
     }
 }
 
@@ -77,10 +82,10 @@ fn tint(weight: Weight, tokens: &Tokens) -> (Color32, Icon) {
 }
 
 /// True if it is to be closed.
-fn card(ui: &mut egui::Ui, notice: &Notice) -> bool {
+fn card(ui: &mut egui::Ui, notice: &Notice, run: &mut Option<Command>) -> bool {
     let tokens = tokens(ui);
     let (color, icon) = tint(notice.weight, tokens);
-    let mut close = false;
+    let (mut close, mut taken) = (false, false);
     egui::Frame::new()
         .fill(tokens.raised)
         .stroke(Stroke::new(1.0, tokens.line_strong))
@@ -102,9 +107,17 @@ fn card(ui: &mut egui::Ui, notice: &Notice) -> bool {
                             ui.ctx().copy_text(format!("{}\n{detail}", notice.text));
                         }
                     }
+                    if let Some(command) = notice.offer {
+                        let row = command.row();
+                        let button = ui.small_button(row.text).on_hover_text(row.tooltip);
+                        if button.clicked() {
+                            *run = Some(command);
+                            taken = true;
+                        }
+                    }
                 });
                 close = widgets::row_icon(ui, Icon::Close, "Dismiss", "Dismiss", false).clicked();
             });
         });
-    close
+    close || taken
 }

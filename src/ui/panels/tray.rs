@@ -11,24 +11,32 @@ use crate::ui::lab::Lab;
 use crate::ui::lab::LabAction;
 use crate::ui::theme;
 use crate::ui::theme::tokens;
+use crate::ui::tray::Kept;
+use crate::ui::tray::Tray;
 use crate::ui::widgets;
 
+/// What is typed in the tray: the case whose name and note are open, by position.
+#[derive(Debug, Default)]
+pub(crate) struct Writing(Option<usize>);
+
 /// Shows the tray.
-pub(crate) fn tray_ui(ui: &mut Ui, lab: &Lab, actions: &mut Vec<Action>) {
-    if lab.tray.is_empty() {
+pub(crate) fn tray_ui(ui: &mut Ui, lab: &Lab, writing: &mut Writing, actions: &mut Vec<Action>) {
+    let cases = lab.tray.cases();
+    if cases.is_empty() {
         let text = "Keep a scene with K; all kept cases can be written out together.";
         widgets::empty_state(ui, Icon::Tray, "The tray is empty", text, None);
         return;
     }
     ui.add_space(8.0);
     ui.horizontal(|ui| {
-        let count = lab.tray.len();
-        let text = if count == 1 {
-            "1 case".to_owned()
-        } else {
-            format!("{count} cases")
+        let groups = lab.tray.groups().len();
+        let text = match (cases.len(), groups) {
+            (1, _) => "1 case".to_owned(),
+            (count, groups) if count == groups => format!("{count} cases"),
+            (count, groups) => format!("{count} cases, {groups} different"),
         };
-        ui.label(theme::small(text).color(tokens(ui).dim));
+        ui.label(theme::small(text).color(tokens(ui).dim))
+            .on_hover_text(Tray::measure().sentence());
         ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
             let export = Command::ExportCases;
             if ui
@@ -43,26 +51,113 @@ pub(crate) fn tray_ui(ui: &mut Ui, lab: &Lab, actions: &mut Vec<Action>) {
     egui::ScrollArea::vertical()
         .auto_shrink([false, false])
         .show(ui, |ui| {
-            for (index, case) in lab.tray.iter().enumerate() {
-                let response = case_ui(ui, case, false);
-                let corner = egui::Rect::from_min_size(
-                    response.rect.right_top() + vec2(-24.0, 4.0),
-                    vec2(20.0, 20.0),
-                );
-                let builder = egui::UiBuilder::new()
-                    .id_salt(("kept", index))
-                    .max_rect(corner);
-                let close = ui.scope_builder(builder, |ui| {
-                    let name = format!("Remove {}", case.name);
-                    widgets::row_icon(ui, Icon::Close, &name, "Remove from the tray", false)
-                });
-                if close.inner.clicked() {
-                    actions.push(Action::Lab(LabAction::DropKept(index)));
-                } else if response.clicked() {
-                    actions.push(Action::Lab(LabAction::OpenKept(index)));
-                }
+            for group in lab.tray.groups() {
+                group_ui(ui, lab, group, writing, actions);
+            }
+            let text = theme::small(Tray::measure().sentence()).color(tokens(ui).faint);
+            ui.add(egui::Label::new(text).wrap());
+        });
+}
+
+/// A case, and those nearly the same under it if they are unfolded.
+fn group_ui(
+    ui: &mut Ui,
+    lab: &Lab,
+    group: &[usize],
+    writing: &mut Writing,
+    actions: &mut Vec<Action>,
+) {
+    let Some((&first, others)) = group.split_first() else {
+        return;
+    };
+    kept_ui(ui, lab, first, writing, actions);
+    if others.is_empty() {
+        return;
+    }
+    let open = lab.tray.is_unfolded(group);
+    let text = match (open, others.len()) {
+        (true, _) => "Fold up those nearly the same".to_owned(),
+        (false, count) => format!("Show {count} nearly the same"),
+    };
+    let button = egui::Button::new(theme::small(text).color(tokens(ui).accent)).frame(false);
+    let tip = Tray::measure().sentence();
+    if ui.add(button).on_hover_text(tip).clicked() {
+        push(actions, LabAction::FoldKept(first));
+    }
+    if open {
+        ui.indent(("alike", first), |ui| {
+            for &index in others {
+                kept_ui(ui, lab, index, writing, actions);
             }
         });
+    }
+}
+
+/// One case: a click shows it; its name and note open under it.
+fn kept_ui(ui: &mut Ui, lab: &Lab, index: usize, writing: &mut Writing, actions: &mut Vec<Action>) {
+    let Some(kept) = lab.tray.cases().get(index) else {
+        return;
+    };
+    let case = &kept.case;
+    let response = case_ui(ui, case, false);
+    let corner = egui::Rect::from_min_size(
+        response.rect.right_top() + vec2(-46.0, 4.0),
+        vec2(42.0, 20.0),
+    );
+    let builder = egui::UiBuilder::new()
+        .id_salt(("kept", index))
+        .max_rect(corner);
+    let (edit, close) = ui
+        .scope_builder(builder, |ui| {
+            ui.horizontal(|ui| {
+                ui.spacing_mut().item_spacing.x = 2.0;
+                let edit = format!("Name and note of {}", case.name);
+                let open = writing.0 == Some(index);
+                let edit = widgets::row_icon(ui, Icon::Down, &edit, "Name and note", open);
+                let close = format!("Remove {}", case.name);
+                let tip = "Remove from the tray";
+                let close = widgets::row_icon(ui, Icon::Close, &close, tip, false);
+                (edit.clicked(), close.clicked())
+            })
+            .inner
+        })
+        .inner;
+    if close {
+        writing.0 = None;
+        push(actions, LabAction::DropKept(index));
+    } else if edit {
+        writing.0 = (writing.0 != Some(index)).then_some(index);
+    } else if response.clicked() {
+        push(actions, LabAction::OpenKept(index));
+    }
+    if writing.0 == Some(index) {
+        words_ui(ui, kept, index, actions);
+    } else if !kept.note.is_empty() {
+        let text = theme::small(kept.note.clone()).color(tokens(ui).dim);
+        ui.add(egui::Label::new(text).wrap());
+    }
+}
+
+fn words_ui(ui: &mut Ui, kept: &Kept, index: usize, actions: &mut Vec<Action>) {
+    let mut name = kept.case.name.clone();
+    let field = egui::TextEdit::singleline(&mut name).desired_width(f32::INFINITY);
+    let response = ui.add(field).accessible_name("Name of the case");
+    if response.changed() {
+        push(actions, LabAction::RenameKept(index, name));
+    }
+    let mut note = kept.note.clone();
+    let field = egui::TextEdit::multiline(&mut note)
+        .hint_text("A note: why it is worth keeping")
+        .desired_rows(2)
+        .desired_width(f32::INFINITY);
+    let response = ui.add(field).accessible_name("Note on the case");
+    if response.changed() {
+        push(actions, LabAction::NoteKept(index, note));
+    }
+}
+
+fn push(actions: &mut Vec<Action>, wish: LabAction) {
+    actions.push(Action::Lab(wish));
 }
 
 /// A case as a row with its picture and verdict.

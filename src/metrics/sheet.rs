@@ -1,0 +1,157 @@
+//! Metrics as comma-separated values: one row per case, or one per denoising step.
+
+use super::explain::explain;
+use crate::scene::{Avoidability, Fault, Metric, Scene};
+
+/// One row per case: its recipe, its gates as stored (value and whether it passed), and its metrics measured now.
+/// Columns are those of all cases; what a case lacks is empty.
+pub fn sheet_of_cases<'a>(cases: impl IntoIterator<Item = (&'a str, &'a Scene)>) -> String {
+    let mut sheet = Sheet::default();
+    for (name, scene) in cases {
+        sheet.begin();
+        sheet.put("case", name);
+        if let Some(made) = &scene.generated {
+            let recipe = &made.recipe;
+            sheet.put("seed", recipe.seed.to_string());
+            sheet.put("sample", recipe.sample.to_string());
+            sheet.put("task", word(&recipe.task));
+            sheet.put("schedule", word(&recipe.schedule));
+            sheet.put("steps", recipe.steps.to_string());
+            sheet.put("temperature", recipe.temperature.to_string());
+            sheet.put("weights", &*recipe.weights_hash);
+            sheet.put("complete", made.complete.to_string());
+            sheet.put("valid", made.valid().to_string());
+            let fault = made.fault.as_ref().map(|fault| match fault {
+                Fault::None => "none",
+                Fault::Ego => "ego",
+                Fault::Other => "other",
+            });
+            sheet.put("fault", fault.unwrap_or(""));
+            let escape = made.avoidability.as_ref().map(|found| match found {
+                Avoidability::NotNeeded => "not_needed",
+                Avoidability::Avoidable => "avoidable",
+                Avoidability::Unavoidable => "unavoidable",
+            });
+            sheet.put("avoidability", escape.unwrap_or(""));
+            for gate in &made.gates {
+                sheet.put(&format!("gate_{}", gate.gate), gate.value.to_string());
+                sheet.put(
+                    &format!("gate_{}_passed", gate.gate),
+                    gate.passed.to_string(),
+                );
+            }
+        }
+        sheet.metrics(scene);
+    }
+    sheet.text()
+}
+
+/// One row per denoising step: the share of noise left (mean level of the tokens that are made) and the metrics of
+/// the scene as the step predicts it.
+pub fn sheet_of_steps<'a>(steps: impl IntoIterator<Item = (usize, f64, &'a Scene)>) -> String {
+    let mut sheet = Sheet::default();
+    for (step, level, scene) in steps {
+        sheet.begin();
+        sheet.put("step", step.to_string());
+        sheet.put("mean_level", format!("{level:.4}"));
+        sheet.metrics(scene);
+    }
+    sheet.text()
+}
+
+/// A serde name without its quotes.
+fn word(value: &impl serde::Serialize) -> String {
+    let text = serde_json::to_value(value).ok();
+    text.and_then(|value| value.as_str().map(str::to_owned))
+        .unwrap_or_default()
+}
+
+#[derive(Default)]
+struct Sheet {
+    columns: Vec<String>,
+    rows: Vec<Vec<String>>,
+}
+
+impl Sheet {
+    fn begin(&mut self) {
+        self.rows.push(Vec::new());
+    }
+
+    fn put(&mut self, column: &str, value: impl Into<String>) {
+        let at = match self.columns.iter().position(|known| known == column) {
+            Some(at) => at,
+            None => {
+                self.columns.push(column.to_owned());
+                self.columns.len() - 1
+            }
+        };
+        if let Some(row) = self.rows.last_mut() {
+            row.resize(row.len().max(at + 1), String::new());
+            row[at] = value.into();
+        }
+    }
+
+    fn metrics(&mut self, scene: &Scene) {
+        for row in explain(scene) {
+            let Metric {
+                name, value, count, ..
+            } = row.metric;
+            self.put(&name, format!("{value:.4}"));
+            self.put(&format!("{name}_items"), count.to_string());
+        }
+    }
+
+    /// Lines end in a line feed; a value with a comma, a quote or a line break is quoted (RFC 4180).
+    fn text(&self) -> String {
+        let line = |cells: &[String]| {
+            let cells = (0..self.columns.len()).map(|at| cells.get(at).map_or("", String::as_str));
+            let quoted: Vec<String> = cells.map(quoted).collect();
+            quoted.join(",") + "\n"
+        };
+        std::iter::once(line(&self.columns))
+            .chain(self.rows.iter().map(|row| line(row)))
+            .collect()
+    }
+}
+
+fn quoted(cell: &str) -> String {
+    if cell.contains([',', '"', '\n', '\r']) {
+        format!("\"{}\"", cell.replace('"', "\"\""))
+    } else {
+        cell.to_owned()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn cases_share_columns_and_awkward_names_are_quoted() {
+        let scene = Scene {
+            dt_s: 0.1,
+            frames: 2,
+            ..Scene::default()
+        };
+        let text = sheet_of_cases([("a, \"b\"", &scene), ("c", &scene)]);
+        let lines: Vec<&str> = text.lines().collect();
+        assert_eq!(lines.len(), 3);
+        assert!(lines[0].starts_with("case,"), "{text}");
+        assert!(lines[1].starts_with("\"a, \"\"b\"\"\","), "{text}");
+        assert!(lines[2].starts_with("c,"), "{text}");
+        let columns = lines[0].split(',').count();
+        assert_eq!(lines[2].split(',').count(), columns);
+    }
+
+    #[test]
+    fn a_step_row_begins_with_step_and_noise() {
+        let scene = Scene {
+            dt_s: 0.1,
+            frames: 2,
+            ..Scene::default()
+        };
+        let text = sheet_of_steps([(0, 1.0, &scene), (1, 0.53, &scene)]);
+        assert!(text.starts_with("step,mean_level,"), "{text}");
+        assert!(text.contains("\n1,0.5300,"), "{text}");
+    }
+}

@@ -1,0 +1,705 @@
+//! What an export is made of: the choices of its dialog, the order that follows from them, and the command line that
+//! does the same.
+
+use std::path::Path;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use super::editor::Editor;
+use super::exporter::Order;
+use super::exporter::Reel;
+use super::exporter::Steps;
+use super::lab::Lab;
+use super::panes;
+use super::panes::Panes;
+use crate::geometry::dvec2;
+use crate::render::Camera;
+use crate::render::Look;
+use crate::render::Moment;
+use crate::render::Names;
+use crate::render::Style;
+use crate::render::Trails;
+use crate::render::ViewOptions;
+use crate::scene::Scene;
+
+/// What kind of file is made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// The scene with its recipe.
+    Case,
+    /// A PNG.
+    Picture,
+    /// A GIF, or numbered PNGs.
+    Clip,
+    /// A CSV.
+    Table,
+}
+
+/// Which scenes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Which {
+    /// The one on screen.
+    Present,
+    /// The samples of the last request.
+    Samples,
+    /// The tray.
+    Tray,
+}
+
+/// What a picture shows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Shown {
+    /// The first pane.
+    Pane,
+    /// All panes.
+    Panes,
+    /// Moments of the scene, side by side.
+    Film,
+    /// Denoising steps, side by side.
+    Denoise,
+}
+
+/// What goes on in a clip.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Along {
+    /// Scene time.
+    Scene,
+    /// Denoising steps.
+    Denoise,
+    /// One, then the other.
+    Both,
+}
+
+/// The choices of the dialog. They stay from one export to the next.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Choices {
+    /// Kind of file.
+    pub kind: Kind,
+    /// Which cases are written, or measured.
+    pub which: Which,
+    /// From the first frame the model reads to the end of what it makes, instead of the whole scene.
+    pub window: bool,
+    /// Write the denoising steps beside the case.
+    pub steps: bool,
+    /// What a picture shows.
+    pub shown: Shown,
+    /// Pictures in a strip.
+    pub count: usize,
+    /// First and last moment of a strip or clip, s.
+    pub span_s: [f64; 2],
+    /// Name of the colours: dark, light or print.
+    pub style: &'static str,
+    /// Pixels per point.
+    pub scale: f64,
+    /// Shapes and colours are explained.
+    pub legend: bool,
+    /// The time stands in a corner.
+    pub caption: bool,
+    /// What goes on in a clip.
+    pub along: Along,
+    /// Numbered pictures instead of a GIF.
+    pub frames: bool,
+    /// Frames per second.
+    pub fps: f64,
+    /// Width of a clip, points; its height follows from the pane.
+    pub width: u32,
+    /// One row per denoising step instead of one per case.
+    pub per_step: bool,
+    /// Folder and name without an ending.
+    pub folder: String,
+    /// Name without an ending.
+    pub stem: String,
+}
+
+impl Default for Choices {
+    fn default() -> Self {
+        Self {
+            kind: Kind::Case,
+            which: Which::Present,
+            window: false,
+            steps: false,
+            shown: Shown::Pane,
+            count: 6,
+            span_s: [0.0, 0.0],
+            style: "dark",
+            scale: 2.0,
+            legend: true,
+            caption: true,
+            along: Along::Scene,
+            frames: false,
+            fps: 10.0,
+            width: 800,
+            per_step: false,
+            folder: String::new(),
+            stem: String::new(),
+        }
+    }
+}
+
+/// The state of the window that exports are made from.
+pub(super) struct Source<'a> {
+    /// Document and time.
+    pub editor: &'a Editor,
+    /// Samples, tray, denoising steps.
+    pub lab: &'a Lab,
+    /// Cameras and what is drawn.
+    pub panes: &'a Panes,
+}
+
+/// An order with the command line that does the same.
+pub(super) struct Plan {
+    /// What the export thread is asked.
+    pub order: Order,
+    /// The line, if there is one.
+    pub command: Option<String>,
+    /// Scenes the line reads that are not on the disk as they are, with where they go.
+    pub needs: Vec<(Arc<Scene>, PathBuf)>,
+}
+
+impl Choices {
+    /// Sets the moments to the whole of `scene`.
+    pub(super) fn whole(&mut self, scene: &Scene) {
+        self.span_s = [0.0, scene.duration_s()];
+    }
+
+    /// The file or folder that is written.
+    pub(super) fn target(&self) -> PathBuf {
+        let folder = Path::new(self.folder.trim());
+        let stem = match self.stem.trim() {
+            "" => "scene",
+            stem => stem,
+        };
+        let many = self.which != Which::Present;
+        match (self.kind, self.frames) {
+            (Kind::Case, _) if many => folder.join(stem),
+            (Kind::Case, _) => folder.join(format!("{stem}.json")),
+            (Kind::Picture, _) => folder.join(format!("{stem}.png")),
+            (Kind::Clip, true) => folder.join(format!("{stem}-frames")),
+            (Kind::Clip, false) => folder.join(format!("{stem}.gif")),
+            (Kind::Table, _) => folder.join(format!("{stem}.csv")),
+        }
+    }
+
+    /// What is to be done; a sentence if it cannot be.
+    pub(super) fn plan(&self, source: &Source<'_>) -> Result<Plan, String> {
+        let scene = source.editor.committed().ok_or("Open a scene first.")?;
+        match self.kind {
+            Kind::Case => self.cases(source, scene),
+            Kind::Picture => self.picture(source, scene),
+            Kind::Clip => self.clip(source, scene),
+            Kind::Table => self.table(source, scene),
+        }
+    }
+
+    /// How large the clip or the cases will be, as an order.
+    pub(super) fn estimate(&self, source: &Source<'_>) -> Option<Order> {
+        match self.plan(source).ok()?.order {
+            Order::Clip {
+                look,
+                reel,
+                fps,
+                frames,
+                ..
+            } => Some(Order::Estimate {
+                look,
+                reel,
+                fps,
+                frames,
+            }),
+            Order::Cases { cases, .. } => Some(Order::Weigh(
+                cases.into_iter().map(|(scene, _)| scene).collect(),
+            )),
+            _ => None,
+        }
+    }
+
+    /// The chosen cases with their names.
+    fn chosen(&self, source: &Source<'_>, scene: &Arc<Scene>) -> Vec<(String, Arc<Scene>)> {
+        match self.which {
+            Which::Present => vec![(name_of(scene, self.stem.trim()), scene.clone())],
+            Which::Samples => {
+                let cases = source.lab.cases.iter();
+                cases
+                    .map(|case| (case.name.clone(), case.scene.clone()))
+                    .collect()
+            }
+            Which::Tray => source.lab.tray.scenes(),
+        }
+    }
+
+    fn cases(&self, source: &Source<'_>, scene: &Arc<Scene>) -> Result<Plan, String> {
+        let target = self.target();
+        let mut chosen = self.chosen(source, scene);
+        if chosen.is_empty() {
+            return Err(self.nothing_chosen());
+        }
+        if self.window {
+            for (_, scene) in &mut chosen {
+                *scene = Arc::new(model_window(scene));
+            }
+        }
+        let cases: Vec<(Arc<Scene>, PathBuf)> = match (self.which, chosen.as_slice()) {
+            (Which::Present, [(_, scene)]) => vec![(scene.clone(), target.clone())],
+            _ => numbered(&chosen, &target),
+        };
+        let steps = (self.steps && self.which == Which::Present)
+            .then(|| steps(source, &cases[0].0, scene))
+            .transpose()?;
+        let made = cases.iter().all(|(scene, _)| scene.generated.is_some());
+        // a case is made again by its own recipe
+        let again = target.with_extension("again");
+        let command = made.then(|| {
+            format!(
+                "nearmiss generate {} --again --out {}",
+                quoted_path(&target),
+                quoted_path(&again)
+            )
+        });
+        Ok(Plan {
+            needs: cases.clone(),
+            order: Order::Cases { cases, steps },
+            command,
+        })
+    }
+
+    fn nothing_chosen(&self) -> String {
+        match self.which {
+            Which::Present => "Open a scene first.",
+            Which::Samples => "There are no samples: generate several first.",
+            Which::Tray => "The tray is empty: keep a case first, key K.",
+        }
+        .to_owned()
+    }
+
+    fn picture(&self, source: &Source<'_>, scene: &Arc<Scene>) -> Result<Plan, String> {
+        let path = self.target();
+        let time_s = (source.editor.time_s * 1e4).round() / 1e4;
+        let (parts, columns) = match self.shown {
+            Shown::Panes if source.panes.count > 1 => {
+                let parts = (0..source.panes.count).map(|pane| {
+                    let (scene, title) = source.shown(pane);
+                    let look = self.look(source, pane, self.scale, None);
+                    let mut moment = Moment::of(&scene, time_s);
+                    moment.caption = format!("{title}  {}", moment.caption);
+                    (look, Reel::Moments(vec![moment]))
+                });
+                (parts.collect(), Some(2))
+            }
+            Shown::Pane | Shown::Panes => {
+                let (scene, _) = source.shown(0);
+                let look = self.look(source, 0, self.scale, None);
+                (
+                    vec![(look, Reel::Moments(vec![Moment::of(&scene, time_s)]))],
+                    None,
+                )
+            }
+            Shown::Film => {
+                let [from_s, to_s] = self.span_s;
+                let moments = Moment::spread(scene, from_s, to_s, self.count);
+                let look = self.look(source, 0, self.scale, Some(STRIP));
+                (vec![(look, Reel::Moments(moments))], None)
+            }
+            Shown::Denoise => {
+                let steps = steps(source, scene, scene)?;
+                let look = self.look(source, 0, self.scale, Some(STRIP));
+                let reel = Reel::Denoise(steps, Some(self.count), time_s);
+                (vec![(look, reel)], None)
+            }
+        };
+        let mut line = Line::new(source, scene, &path);
+        match self.shown {
+            Shown::Panes if source.panes.count > 1 => {
+                line.scenes(
+                    (0..source.panes.count)
+                        .map(|pane| source.shown(pane).0)
+                        .collect(),
+                );
+                line.word("--columns 2");
+                line.number("--time", time_s);
+            }
+            Shown::Pane | Shown::Panes => {
+                line.scenes(vec![source.shown(0).0]);
+                line.number("--time", time_s);
+            }
+            Shown::Film => {
+                let [from_s, to_s] = self.span_s;
+                line.word("--at");
+                for moment in Moment::spread(scene, from_s, to_s, self.count) {
+                    line.word(&short(moment.time_s));
+                }
+            }
+            Shown::Denoise => {
+                line.word(&format!("--along denoise --count {}", self.count));
+                line.number("--time", time_s);
+            }
+        }
+        let (look, _) = parts.first().ok_or("there is nothing to draw")?;
+        line.look(look, source.panes);
+        Ok(line.plan(Order::Picture {
+            parts,
+            columns,
+            path,
+        }))
+    }
+
+    fn clip(&self, source: &Source<'_>, scene: &Arc<Scene>) -> Result<Plan, String> {
+        let path = self.target();
+        let [from_s, to_s] = self.span_s;
+        let now_s = scene.now_s();
+        let reel = match self.along {
+            Along::Scene => Reel::Moments(Moment::film(scene, from_s, to_s, self.fps)),
+            Along::Denoise => Reel::Denoise(steps(source, scene, scene)?, None, now_s),
+            Along::Both => {
+                let film = Moment::film(scene, from_s, to_s, self.fps);
+                Reel::Both(steps(source, scene, scene)?, now_s, film)
+            }
+        };
+        let size = source.panes.rect(0).size();
+        let width = self.width.clamp(64, 4096);
+        let shape = f64::from(size.y) / f64::from(size.x).max(1.0);
+        let height = (f64::from(width) * shape).round().clamp(64.0, 4096.0) as u32;
+        let look = self.look(source, 0, 1.0, Some([width, height]));
+        let mut line = Line::new(source, scene, &path);
+        if self.frames {
+            line.out_folder();
+        }
+        match self.along {
+            Along::Scene => {}
+            Along::Denoise => line.word("--along denoise"),
+            Along::Both => line.word("--along both"),
+        }
+        if self.along != Along::Denoise {
+            line.number("--time", from_s);
+            line.number("--seconds", to_s - from_s);
+        }
+        line.number("--fps", self.fps);
+        line.look(&look, source.panes);
+        Ok(line.plan(Order::Clip {
+            look,
+            reel,
+            fps: self.fps,
+            path,
+            frames: self.frames,
+        }))
+    }
+
+    fn table(&self, source: &Source<'_>, scene: &Arc<Scene>) -> Result<Plan, String> {
+        let path = self.target();
+        if self.per_step {
+            let steps = steps(source, scene, scene)?;
+            let mut line = Line::new(source, scene, &path);
+            line.verb = "score";
+            line.word("--steps");
+            return Ok(line.plan(Order::StepTable { steps, path }));
+        }
+        let chosen = self.chosen(source, scene);
+        if chosen.is_empty() {
+            return Err(self.nothing_chosen());
+        }
+        let mut line = Line::new(source, scene, &path);
+        line.verb = "score";
+        if self.which != Which::Present {
+            line.needs = numbered(&chosen, &path.with_extension("cases"));
+        }
+        Ok(line.plan(Order::CaseTable {
+            cases: chosen,
+            path,
+        }))
+    }
+
+    /// How a pane is drawn; `points` are the picture's, the pane's own if absent.
+    fn look(&self, source: &Source<'_>, pane: usize, scale: f64, points: Option<[u32; 2]>) -> Look {
+        let size = source.panes.rect(pane).size();
+        let own = [
+            size.x.round().max(64.0) as u32,
+            size.y.round().max(64.0) as u32,
+        ];
+        let points = points.unwrap_or(own);
+        let mut camera = source.panes.camera(pane);
+        // what fits the pane fits the picture
+        let factor = (f64::from(points[0]) / f64::from(own[0]))
+            .min(f64::from(points[1]) / f64::from(own[1]));
+        // rounded as the command line says it, so that both draw the same
+        let rounded = |value: f64| (value * 1e4).round() / 1e4;
+        camera.centre = dvec2(rounded(camera.centre.x), rounded(camera.centre.y));
+        let across = f64::from(points[0]);
+        camera.points_per_m = across / rounded(across / (camera.points_per_m * factor)).max(1e-4);
+        camera.up = rounded(camera.up.to_degrees()).to_radians();
+        let pixels = |side: u32| (f64::from(side) * scale).round() as u32;
+        Look {
+            style: Style::named(self.style).unwrap_or_default(),
+            size: points.map(pixels),
+            scale,
+            camera,
+            follow: false,
+            legend: self.legend,
+            caption: self.caption,
+            options: ViewOptions {
+                trails: source.panes.trails,
+                names: source.panes.names,
+                hidden: source.editor.hidden.clone(),
+                grid: source.panes.grid,
+                log_ghosts: source.panes.log_ghosts,
+                ..ViewOptions::default()
+            },
+        }
+    }
+}
+
+/// Points of one picture of a strip.
+const STRIP: [u32; 2] = [420, 420];
+
+impl Source<'_> {
+    /// The scene a pane shows, without the drag in progress, and its title.
+    fn shown(&self, pane: usize) -> (Arc<Scene>, &'static str) {
+        let source = self.panes.sources[pane.min(3)];
+        let scene = match source {
+            panes::Source::Edited => self.editor.committed().cloned(),
+            other => panes::shown(self.editor, other).0,
+        };
+        let present = || self.editor.committed().cloned().unwrap_or_default();
+        (scene.unwrap_or_else(present), source.word())
+    }
+}
+
+/// The scene from the first frame the model reads (2 s of history) to its end.
+fn model_window(scene: &Scene) -> Scene {
+    let history_s = crate::codec::NOW as f64 * crate::codec::DT_S;
+    let start_s = (scene.now_s() - history_s).max(0.0);
+    scene.window(start_s, scene.duration_s())
+}
+
+/// The last run's steps, if `scene` is its result.
+fn steps(source: &Source<'_>, scene: &Arc<Scene>, asked: &Arc<Scene>) -> Result<Steps, String> {
+    let log = source.lab.steps_of(asked).ok_or(
+        "There are no denoising steps of this scene: generate it first (R). Steps are kept of the last run only.",
+    )?;
+    Ok(Steps {
+        log: log.clone(),
+        result: scene.clone(),
+    })
+}
+
+/// `01-name.json` and so on in a folder.
+fn numbered(cases: &[(String, Arc<Scene>)], folder: &Path) -> Vec<(Arc<Scene>, PathBuf)> {
+    let path =
+        |at: usize, name: &str| folder.join(format!("{:02}-{}.json", at + 1, file_stem(name)));
+    cases
+        .iter()
+        .enumerate()
+        .map(|(at, (name, scene))| (scene.clone(), path(at, name)))
+        .collect()
+}
+
+fn name_of(scene: &Scene, stem: &str) -> String {
+    match scene.name.is_empty() {
+        true => stem.to_owned(),
+        false => scene.name.clone(),
+    }
+}
+
+/// Letters and digits of a name, joined by hyphens.
+pub(super) fn file_stem(name: &str) -> String {
+    let words: Vec<String> = name
+        .split(|letter: char| !letter.is_alphanumeric())
+        .filter(|word| !word.is_empty())
+        .map(str::to_lowercase)
+        .collect();
+    if words.is_empty() {
+        "scene".to_owned()
+    } else {
+        words.join("-")
+    }
+}
+
+/// A command line under construction.
+struct Line {
+    verb: &'static str,
+    out: String,
+    rest: String,
+    inputs: Vec<PathBuf>,
+    needs: Vec<(Arc<Scene>, PathBuf)>,
+    /// Where the document lies, if that file holds exactly this scene.
+    on_disk: Option<(Arc<Scene>, PathBuf)>,
+    target: PathBuf,
+}
+
+impl Line {
+    fn new(source: &Source<'_>, scene: &Arc<Scene>, target: &Path) -> Self {
+        let open = source.editor.document();
+        let on_disk = open
+            .filter(|open| !open.modified())
+            .and_then(|open| Some((open.history.scene().clone(), open.path.clone()?)));
+        let mut line = Self {
+            verb: "render",
+            out: quoted_path(target),
+            rest: String::new(),
+            inputs: Vec::new(),
+            needs: Vec::new(),
+            on_disk,
+            target: target.to_owned(),
+        };
+        line.scenes(vec![scene.clone()]);
+        line
+    }
+
+    /// The scenes the command reads: as they lie on the disk, else written beside the target.
+    fn scenes(&mut self, scenes: Vec<Arc<Scene>>) {
+        let several = scenes.len() > 1;
+        self.inputs.clear();
+        self.needs.clear();
+        for (at, scene) in scenes.into_iter().enumerate() {
+            let known = self.on_disk.as_ref();
+            if let Some((_, path)) = known.filter(|(saved, _)| Arc::ptr_eq(saved, &scene)) {
+                self.inputs.push(path.clone());
+                continue;
+            }
+            let stem = self
+                .target
+                .file_stem()
+                .unwrap_or_default()
+                .to_string_lossy();
+            let name = match several {
+                true => format!("{stem}-{}.json", at + 1),
+                false => format!("{stem}.json"),
+            };
+            let path = self.target.with_file_name(name);
+            self.needs.push((scene, path));
+        }
+    }
+
+    fn word(&mut self, word: &str) {
+        self.rest.push(' ');
+        self.rest.push_str(word);
+    }
+
+    fn number(&mut self, option: &str, value: f64) {
+        self.word(&format!("{option} {}", short(value)));
+    }
+
+    fn out_folder(&mut self) {
+        self.out = quoted(&format!("{}/", self.target.display()));
+    }
+
+    fn look(&mut self, look: &Look, panes: &Panes) {
+        let [width, height] = look.size;
+        self.word(&format!("--size {width}x{height}"));
+        if look.scale != 1.0 {
+            self.number("--scale", look.scale);
+        }
+        self.word(&format!("--style {}", look.style.name));
+        let Camera {
+            centre,
+            points_per_m,
+            up,
+        } = look.camera;
+        let points = dvec2(f64::from(width), f64::from(height)) / look.scale;
+        self.word(&format!("--centre={},{}", short(centre.x), short(centre.y)));
+        self.number("--span", points.x / points_per_m);
+        if (up - std::f64::consts::FRAC_PI_2).abs() > 1e-9 {
+            self.number("--up", up.to_degrees());
+        }
+        self.word(match panes.trails {
+            Trails::None => "--trails none",
+            Trails::Parts => "--trails parts",
+            Trails::All => "--trails all",
+        });
+        self.word(match panes.names {
+            Names::None => "--names none",
+            Names::Parts => "--names parts",
+            Names::All => "--names all",
+        });
+        for (chosen, word) in [
+            (look.legend, "--legend"),
+            (!look.caption, "--no-caption"),
+            (look.options.log_ghosts, "--ghosts"),
+            (look.options.grid, "--grid"),
+        ] {
+            if chosen {
+                self.word(word);
+            }
+        }
+        if !look.options.hidden.is_empty() {
+            self.word("--hide");
+            for agent in &look.options.hidden {
+                self.word(&quoted(agent.as_str()));
+            }
+        }
+    }
+
+    fn plan(self, order: Order) -> Plan {
+        let files = self
+            .inputs
+            .iter()
+            .chain(self.needs.iter().map(|(_, path)| path));
+        let files: Vec<String> = files.map(|path| quoted_path(path)).collect();
+        let line = format!(
+            "nearmiss {} {} --out {}{}",
+            self.verb,
+            files.join(" "),
+            self.out,
+            self.rest
+        );
+        Plan {
+            order,
+            command: Some(line),
+            needs: self.needs,
+        }
+    }
+}
+
+/// A number with at most four decimals, none more than needed.
+fn short(value: f64) -> String {
+    let text = format!("{value:.4}");
+    text.trim_end_matches('0').trim_end_matches('.').to_owned()
+}
+
+fn quoted_path(path: &Path) -> String {
+    quoted(&path.display().to_string())
+}
+
+/// A word for a shell.
+pub(super) fn quoted(word: &str) -> String {
+    let plain = |letter: char| letter.is_alphanumeric() || "-_./=,:+".contains(letter);
+    if !word.is_empty() && word.chars().all(plain) {
+        word.to_owned()
+    } else {
+        format!("'{}'", word.replace('\'', r"'\''"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn file_names_keep_letters_and_digits() {
+        assert_eq!(file_stem("Left turn, 2 cars!"), "left-turn-2-cars");
+        assert_eq!(file_stem("///"), "scene");
+    }
+
+    #[test]
+    fn targets_follow_kind_and_number_of_cases() {
+        let mut choices = Choices {
+            folder: "/tmp/x".to_owned(),
+            stem: "turn".to_owned(),
+            ..Choices::default()
+        };
+        let target = |choices: &Choices| choices.target().display().to_string();
+        assert_eq!(target(&choices), "/tmp/x/turn.json");
+        choices.which = Which::Tray;
+        assert_eq!(target(&choices), "/tmp/x/turn");
+        choices.kind = Kind::Clip;
+        assert_eq!(target(&choices), "/tmp/x/turn.gif");
+        choices.frames = true;
+        assert_eq!(target(&choices), "/tmp/x/turn-frames");
+    }
+
+    #[test]
+    fn numbers_are_short_and_words_are_quoted_for_a_shell() {
+        assert_eq!((short(2.0).as_str(), short(-0.25).as_str()), ("2", "-0.25"));
+        assert_eq!(short(100.0), "100");
+        assert_eq!(quoted("a b's"), r"'a b'\''s'");
+        assert_eq!(quoted("cases/left-turn.json"), "cases/left-turn.json");
+    }
+}

@@ -1,0 +1,507 @@
+//! Carries out exports on a thread of its own: draws, writes, reads again and compares. The window is told how far it
+//! is and may cancel between two pictures.
+
+use std::fs;
+use std::io::BufWriter;
+use std::path::Path;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use super::files;
+use super::lab::noise_view;
+use super::settings::write_atomically;
+use crate::engine::Desk;
+use crate::engine::JobId;
+use crate::engine::StepLog;
+use crate::engine::Worker;
+use crate::metrics::sheet_of_cases;
+use crate::metrics::sheet_of_steps;
+use crate::render::Image;
+use crate::render::Look;
+use crate::render::Moment;
+use crate::render::Studio;
+use crate::render::evenly;
+use crate::scene::Scene;
+use crate::scene::scene_to_json;
+
+/// A run's steps with the scene they are drawn over.
+#[derive(Debug, Clone)]
+pub(super) struct Steps {
+    /// The steps, the starting noise first.
+    pub log: StepLog,
+    /// The result.
+    pub result: Arc<Scene>,
+}
+
+impl Steps {
+    /// The scene as a step saw it; the last one is the result itself.
+    pub(super) fn scene(&self, step: usize) -> Arc<Scene> {
+        if step + 1 >= self.log.records.len() {
+            return Arc::clone(&self.result);
+        }
+        Arc::new(self.log.scene(&self.result, step, false))
+    }
+
+    /// The steps at these positions, seen at one scene time.
+    fn moments(&self, positions: &[usize], time_s: f64) -> Vec<Moment> {
+        let last = self.log.records.len().saturating_sub(1);
+        let moment = |step: &usize| Moment {
+            scene: self.scene(*step),
+            time_s,
+            noise: Some(Arc::new(noise_view(&self.log, *step))),
+            caption: format!("step {step} of {last}"),
+        };
+        positions.iter().map(moment).collect()
+    }
+}
+
+/// What pictures are made of.
+#[derive(Debug, Clone)]
+pub(super) enum Reel {
+    /// Given moments.
+    Moments(Vec<Moment>),
+    /// Denoising steps seen at a scene time: so many of them evenly spread, or all.
+    Denoise(Steps, Option<usize>, f64),
+    /// All denoising steps, then the given moments.
+    Both(Steps, f64, Vec<Moment>),
+}
+
+impl Reel {
+    fn moments(&self) -> Vec<Moment> {
+        let all = |steps: &Steps| (0..steps.log.records.len()).collect::<Vec<usize>>();
+        match self {
+            Self::Moments(moments) => moments.clone(),
+            Self::Denoise(steps, count, time_s) => {
+                let total = steps.log.records.len();
+                let positions = evenly(total, count.unwrap_or(total));
+                steps.moments(&positions, *time_s)
+            }
+            Self::Both(steps, time_s, then) => {
+                let mut moments = steps.moments(&all(steps), *time_s);
+                moments.extend(then.iter().cloned());
+                moments
+            }
+        }
+    }
+}
+
+/// What is to be made.
+#[derive(Debug, Clone)]
+pub(super) enum Order {
+    /// Scenes as JSON, each read again and compared.
+    Cases {
+        /// Where each goes.
+        cases: Vec<(Arc<Scene>, PathBuf)>,
+        /// The steps of the only case, one scene each, in a folder beside it.
+        steps: Option<Steps>,
+    },
+    /// One picture of all looks and reels, in rows.
+    Picture {
+        /// What is drawn, and how.
+        parts: Vec<(Look, Reel)>,
+        /// Pictures in a row; all if absent.
+        columns: Option<usize>,
+        /// The PNG.
+        path: PathBuf,
+    },
+    /// A clip.
+    Clip {
+        /// How it looks.
+        look: Look,
+        /// What it shows.
+        reel: Reel,
+        /// Frames per second.
+        fps: f64,
+        /// The GIF, or the folder for numbered pictures.
+        path: PathBuf,
+        /// Numbered pictures instead of a GIF.
+        frames: bool,
+    },
+    /// Metrics, one row per case.
+    CaseTable {
+        /// Names and scenes.
+        cases: Vec<(String, Arc<Scene>)>,
+        /// The CSV.
+        path: PathBuf,
+    },
+    /// Metrics, one row per denoising step.
+    StepTable {
+        /// The steps.
+        steps: Steps,
+        /// The CSV.
+        path: PathBuf,
+    },
+    /// How large scenes are as JSON.
+    Weigh(Vec<Arc<Scene>>),
+    /// How large a clip will be: its first frames are made and the rest is taken to be like them.
+    Estimate {
+        /// How it looks.
+        look: Look,
+        /// What it shows.
+        reel: Reel,
+        /// Frames per second.
+        fps: f64,
+        /// Numbered pictures instead of a GIF.
+        frames: bool,
+    },
+}
+
+/// What the window is told.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Told {
+    /// So many pictures of so many.
+    Progress(usize, usize),
+    /// Bytes and frames of the clip.
+    Estimate(u64, usize),
+    /// Done, in a sentence.
+    Done(String),
+    /// Cancelled; what was finished, in a sentence.
+    Cancelled(String),
+    /// Not done, in a sentence.
+    Failed(String),
+}
+
+/// The window's end of the export thread.
+pub(super) struct Exporter {
+    worker: Option<Worker<Order, Told>>,
+    /// The running order, without estimates.
+    pub running: Option<(usize, usize)>,
+    estimating: bool,
+    current: Option<JobId>,
+}
+
+impl Exporter {
+    /// Starts the thread; `wake` asks the window for a frame.
+    pub(super) fn start(wake: Box<dyn Fn() + Send>) -> Self {
+        let mut studio = None;
+        let work = move |order: Order, desk: &Desk<'_, Order, Told>| {
+            let told = match carry_out(order, &mut studio, desk) {
+                Ok(told) => told,
+                Err(message) => Told::Failed(message),
+            };
+            desk.report(told);
+        };
+        let failed = |message| Told::Failed(format!("a defect stopped the export ({message})"));
+        Self {
+            worker: Worker::start("export", wake, work, failed).ok(),
+            running: None,
+            estimating: false,
+            current: None,
+        }
+    }
+
+    /// Hands in an order; a running one is cancelled.
+    pub(super) fn submit(&mut self, order: Order) {
+        let Some(worker) = &mut self.worker else {
+            return;
+        };
+        self.estimating = matches!(order, Order::Estimate { .. } | Order::Weigh(_));
+        self.running = (!self.estimating).then_some((0, 0));
+        self.current = Some(worker.submit(order));
+    }
+
+    /// Stops the running order at its next picture.
+    pub(super) fn cancel(&mut self) {
+        if let Some(worker) = &mut self.worker {
+            worker.cancel();
+        }
+    }
+
+    /// What the thread says next; never waits.
+    pub(super) fn poll(&mut self) -> Option<Told> {
+        let (job, told) = self.worker.as_ref()?.poll()?;
+        if Some(job) != self.current {
+            return self.poll();
+        }
+        match &told {
+            Told::Progress(done, total) => {
+                if self.running.is_some() {
+                    self.running = Some((*done, *total));
+                }
+            }
+            Told::Estimate(..) => {}
+            Told::Failed(_) if self.estimating => return self.poll(),
+            _ => self.running = None,
+        }
+        Some(told)
+    }
+}
+
+fn carry_out(
+    order: Order,
+    studio: &mut Option<Studio>,
+    desk: &Desk<'_, Order, Told>,
+) -> Result<Told, String> {
+    match order {
+        Order::Cases { cases, steps } => write_cases(&cases, steps.as_ref(), desk),
+        Order::Picture {
+            parts,
+            columns,
+            path,
+        } => {
+            let studio = opened(studio)?;
+            let reels: Vec<(Look, Vec<Moment>)> = parts
+                .into_iter()
+                .map(|(look, reel)| (look, reel.moments()))
+                .collect();
+            let total = reels.iter().map(|(_, moments)| moments.len()).sum();
+            let mut pictures: Vec<Image> = Vec::new();
+            let mut ground = None;
+            for (look, moments) in &reels {
+                ground = Some((look.style.grid[1], look.scale));
+                for moment in moments {
+                    if !desk.wanted() {
+                        return Ok(Told::Cancelled("Nothing was written.".to_owned()));
+                    }
+                    desk.report(Told::Progress(pictures.len(), total));
+                    pictures.push(studio.picture(look, moment).map_err(words)?);
+                }
+            }
+            let (color, scale) = ground.ok_or("there is nothing to draw")?;
+            let columns = columns.unwrap_or(pictures.len());
+            let gap = (4.0 * scale).round().max(1.0) as u32;
+            let sheet = Image::sheet(&pictures, columns, gap, color);
+            let bytes = sheet.to_png().map_err(words)?;
+            write_atomically(&path, &bytes).map_err(|error| at(&path, &error))?;
+            let (width, height, size) = (sheet.width, sheet.height, kilobytes(bytes.len() as u64));
+            let shown = path.display();
+            Ok(Told::Done(format!(
+                "Written: {shown} ({width} by {height} pixels, {size})"
+            )))
+        }
+        Order::Clip {
+            look,
+            reel,
+            fps,
+            path,
+            frames: true,
+        } => write_frames(opened(studio)?, &look, &reel.moments(), fps, &path, desk),
+        Order::Clip {
+            look,
+            reel,
+            fps,
+            path,
+            frames: false,
+        } => write_gif(opened(studio)?, &look, &reel.moments(), fps, &path, desk),
+        Order::CaseTable { cases, path } => {
+            let rows = cases.iter().map(|(name, scene)| (name.as_str(), &**scene));
+            write_table(&sheet_of_cases(rows), &path)
+        }
+        Order::StepTable { steps, path } => {
+            let scenes: Vec<Arc<Scene>> = (0..steps.log.records.len())
+                .map(|step| steps.scene(step))
+                .collect();
+            let rows = scenes
+                .iter()
+                .enumerate()
+                .map(|(step, scene)| (step, steps.log.mean_level(step), &**scene));
+            write_table(&sheet_of_steps(rows), &path)
+        }
+        Order::Weigh(scenes) => {
+            let bytes: usize = scenes.iter().map(|scene| scene_to_json(scene).len()).sum();
+            Ok(Told::Estimate(bytes as u64, scenes.len()))
+        }
+        Order::Estimate {
+            look,
+            reel,
+            fps,
+            frames,
+        } => estimate(opened(studio)?, &look, &reel.moments(), fps, frames, desk),
+    }
+}
+
+fn opened(studio: &mut Option<Studio>) -> Result<&mut Studio, String> {
+    if studio.is_none() {
+        *studio = Some(Studio::new().map_err(words)?);
+    }
+    studio
+        .as_mut()
+        .ok_or_else(|| "no graphics device".to_owned())
+}
+
+fn write_cases(
+    cases: &[(Arc<Scene>, PathBuf)],
+    steps: Option<&Steps>,
+    desk: &Desk<'_, Order, Told>,
+) -> Result<Told, String> {
+    let mut bytes = 0;
+    let mut done = 0;
+    for (scene, path) in cases {
+        if !desk.wanted() {
+            return Ok(Told::Cancelled(format!("{done} cases were written.")));
+        }
+        desk.report(Told::Progress(done, cases.len()));
+        if let Some(folder) = path.parent() {
+            fs::create_dir_all(folder).map_err(|error| at(folder, &error))?;
+        }
+        bytes += files::save(scene, path)?;
+        done += 1;
+    }
+    let mut beside = String::new();
+    if let (Some(steps), [(_, path)]) = (steps, cases) {
+        let folder = path.with_extension("steps");
+        fs::create_dir_all(&folder).map_err(|error| at(&folder, &error))?;
+        let count = steps.log.records.len();
+        for step in 0..count {
+            if !desk.wanted() {
+                return Ok(Told::Cancelled(format!(
+                    "The case and {step} steps were written."
+                )));
+            }
+            desk.report(Told::Progress(step, count));
+            bytes += files::save(&steps.scene(step), &folder.join(format!("{step:04}.json")))?;
+        }
+        beside = format!(", {count} denoising steps in {}", folder.display());
+    }
+    let size = kilobytes(bytes);
+    Ok(Told::Done(match cases {
+        [(_, path)] => format!("Written and checked: {} ({size}{beside})", path.display()),
+        _ => {
+            let folder = cases.first().and_then(|(_, path)| path.parent());
+            let folder = folder.unwrap_or(Path::new(".")).display();
+            format!("{done} cases written and checked: {folder} ({size})")
+        }
+    }))
+}
+
+fn write_gif(
+    studio: &mut Studio,
+    look: &Look,
+    moments: &[Moment],
+    fps: f64,
+    path: &Path,
+    desk: &Desk<'_, Order, Told>,
+) -> Result<Told, String> {
+    let folder = path.parent().unwrap_or(Path::new("."));
+    fs::create_dir_all(folder).map_err(|error| at(folder, &error))?;
+    let file = tempfile::NamedTempFile::new_in(folder).map_err(|error| at(folder, &error))?;
+    let count = moments.len();
+    let mut goes_on = |done: usize| {
+        desk.report(Told::Progress(done, count));
+        desk.wanted()
+    };
+    let writer = BufWriter::new(file.as_file());
+    let done = studio
+        .write_gif(look, moments, fps, writer, &mut goes_on)
+        .map_err(words)?;
+    if done < count {
+        // the temporary file goes with its name
+        return Ok(Told::Cancelled("Nothing was written.".to_owned()));
+    }
+    files::publish(file, path).map_err(|error| at(path, &error))?;
+    let size = fs::metadata(path).map_or(0, |facts| facts.len());
+    let (shown, size) = (path.display(), kilobytes(size));
+    Ok(Told::Done(format!(
+        "Written: {shown} ({count} frames, {size})"
+    )))
+}
+
+fn write_frames(
+    studio: &mut Studio,
+    look: &Look,
+    moments: &[Moment],
+    fps: f64,
+    folder: &Path,
+    desk: &Desk<'_, Order, Told>,
+) -> Result<Told, String> {
+    fs::create_dir_all(folder).map_err(|error| at(folder, &error))?;
+    let count = moments.len();
+    for (done, moment) in moments.iter().enumerate() {
+        desk.report(Told::Progress(done, count));
+        if !desk.wanted() {
+            let shown = folder.display();
+            return Ok(Told::Cancelled(format!(
+                "{done} of {count} frames are in {shown}."
+            )));
+        }
+        let bytes = studio
+            .picture(look, moment)
+            .map_err(words)?
+            .to_png()
+            .map_err(words)?;
+        let path = folder.join(format!("frame-{:04}.png", done + 1));
+        fs::write(&path, bytes).map_err(|error| at(&path, &error))?;
+    }
+    let shown = folder.display();
+    Ok(Told::Done(format!(
+        "Written: {count} frames for {fps} per second in {shown}"
+    )))
+}
+
+fn write_table(text: &str, path: &Path) -> Result<Told, String> {
+    write_atomically(path, text.as_bytes()).map_err(|error| at(path, &error))?;
+    let rows = text.lines().count().saturating_sub(1);
+    Ok(Told::Done(format!(
+        "Written: {} ({rows} rows)",
+        path.display()
+    )))
+}
+
+/// Frames made for an estimate.
+const TRIED: usize = 5;
+
+fn estimate(
+    studio: &mut Studio,
+    look: &Look,
+    moments: &[Moment],
+    fps: f64,
+    frames: bool,
+    desk: &Desk<'_, Order, Told>,
+) -> Result<Told, String> {
+    let count = moments.len();
+    let from = count / 3;
+    let tried = &moments[from..(from + TRIED).min(count)];
+    let bytes = if frames {
+        let mut bytes = 0;
+        for moment in tried {
+            if !desk.wanted() {
+                return Ok(Told::Estimate(0, count));
+            }
+            let picture = studio.picture(look, moment).map_err(words)?;
+            bytes += picture.to_png().map_err(words)?.len();
+        }
+        bytes * count / tried.len().max(1)
+    } else {
+        // the first frame is whole, later ones hold what changed
+        let size = |moments: &[Moment], studio: &mut Studio| {
+            let mut bytes = Vec::new();
+            let mut goes_on = |_: usize| desk.wanted();
+            studio
+                .write_gif(look, moments, fps, &mut bytes, &mut goes_on)
+                .map_err(words)
+                .map(|_| bytes.len())
+        };
+        let first = size(&tried[..tried.len().min(1)], studio)?;
+        let all = size(tried, studio)?;
+        let later = tried.len().saturating_sub(1).max(1);
+        first + all.saturating_sub(first) * count.saturating_sub(1) / later
+    };
+    Ok(Told::Estimate(bytes as u64, count))
+}
+
+fn words(error: impl std::fmt::Display) -> String {
+    error.to_string()
+}
+
+fn at(path: &Path, error: &std::io::Error) -> String {
+    format!("{}: {error}", path.display())
+}
+
+/// A number of bytes in words.
+pub(super) fn kilobytes(bytes: u64) -> String {
+    match bytes {
+        0..1_048_576 => format!("{} kB", bytes.div_ceil(1024)),
+        _ => format!("{:.1} MB", bytes as f64 / 1_048_576.0),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes_are_said_in_kilobytes_and_megabytes() {
+        assert_eq!(kilobytes(1), "1 kB");
+        assert_eq!(kilobytes(3 * 1_048_576 / 2), "1.5 MB");
+    }
+}

@@ -1,0 +1,263 @@
+//! The export dialog with its thread: opens, estimates, runs, and says what became of it.
+
+use std::path::Path;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use super::action::Notice;
+use super::action::Weight;
+use super::export::Choices;
+use super::export::Kind;
+use super::export::Source;
+use super::export::Which;
+use super::export::file_stem;
+use super::exporter::Exporter;
+use super::exporter::Order;
+use super::exporter::Told;
+use super::files;
+use super::panels::export::Facts;
+use super::panels::export::Wish;
+use super::panels::export::export_ui;
+use crate::scene::Scene;
+
+/// How long choices must stand still before a size is estimated, s.
+const SETTLED_S: f64 = 0.4;
+
+/// The dialog and what runs.
+pub(super) struct Exporting {
+    choices: Choices,
+    exporter: Exporter,
+    open: bool,
+    /// What was chosen last, and since when.
+    standing: Option<(Choices, f64)>,
+    /// For which choices a size was asked for.
+    asked: Option<Choices>,
+    estimate: Option<(u64, usize)>,
+    /// What became of the last export: whether it worked, and a sentence.
+    said: Option<(bool, String)>,
+    /// A line that is copied once the scenes it reads are written.
+    line: Option<String>,
+    scene: Option<Arc<Scene>>,
+}
+
+/// What the window does for the dialog.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Errand {
+    /// Ask the system for a file or folder; the name proposed.
+    Browse(String, bool),
+}
+
+impl Exporting {
+    /// A closed dialog with a thread; `wake` asks the window for a frame.
+    pub(super) fn new(wake: Box<dyn Fn() + Send>) -> Self {
+        Self {
+            choices: Choices::default(),
+            exporter: Exporter::start(wake),
+            open: false,
+            standing: None,
+            asked: None,
+            estimate: None,
+            said: None,
+            line: None,
+            scene: None,
+        }
+    }
+
+    /// Whether the dialog is on screen.
+    pub(super) fn is_open(&self) -> bool {
+        self.open
+    }
+
+    /// What became of the last export.
+    pub(super) fn said(&self) -> Option<&str> {
+        self.said.as_ref().map(|(_, text)| text.as_str())
+    }
+
+    /// Progress in words, while an export runs without its dialog.
+    pub(super) fn text(&self) -> Option<String> {
+        let (done, total) = self.exporter.running.filter(|_| !self.open)?;
+        Some(match total {
+            0 => "Exporting…".to_owned(),
+            total => format!("Exporting, {done} of {total}"),
+        })
+    }
+
+    /// Stops what runs; false if nothing does.
+    pub(super) fn cancel(&mut self) -> bool {
+        let runs = self.exporter.running.is_some();
+        if runs {
+            self.exporter.cancel();
+        }
+        runs
+    }
+
+    /// Opens the dialog for a scene; for the tray if `tray`.
+    pub(super) fn begin(&mut self, source: &Source<'_>, folder: &Path, dark: bool, tray: bool) {
+        let Some(scene) = source.editor.committed() else {
+            return;
+        };
+        let choices = &mut self.choices;
+        if choices.folder.is_empty() {
+            choices.folder = folder.display().to_string();
+            choices.style = if dark { "dark" } else { "light" };
+        }
+        let known = self
+            .scene
+            .as_ref()
+            .is_some_and(|old| old.name == scene.name);
+        if !known || choices.stem.is_empty() {
+            choices.stem = file_stem(&scene.name);
+            choices.whole(scene);
+        }
+        choices.span_s = choices.span_s.map(|time_s| time_s.min(scene.duration_s()));
+        if tray {
+            (choices.kind, choices.which) = (Kind::Case, Which::Tray);
+        } else if choices.which == Which::Tray {
+            choices.which = Which::Present;
+        }
+        self.scene = Some(scene.clone());
+        self.open = true;
+        self.said = None;
+        self.asked = None;
+        self.estimate = None;
+    }
+
+    /// Takes a place chosen in the system's dialog.
+    pub(super) fn place(&mut self, path: &Path, is_folder: bool) {
+        if is_folder {
+            self.choices.folder = path.display().to_string();
+            return;
+        }
+        if let Some(folder) = path.parent() {
+            self.choices.folder = folder.display().to_string();
+        }
+        if let Some(stem) = path.file_stem() {
+            self.choices.stem = stem.to_string_lossy().into_owned();
+        }
+    }
+
+    /// Takes in what the thread says; the notices are for the window while the dialog is closed.
+    pub(super) fn hear(&mut self, context: &egui::Context) -> Vec<Notice> {
+        let mut notices = Vec::new();
+        while let Some(told) = self.exporter.poll() {
+            let (worked, sentence) = match told {
+                Told::Progress(..) => continue,
+                Told::Estimate(bytes, frames) => {
+                    self.estimate = Some((bytes, frames));
+                    continue;
+                }
+                Told::Done(sentence) => (true, sentence),
+                Told::Cancelled(sentence) => (false, format!("Cancelled. {sentence}")),
+                Told::Failed(sentence) => (false, sentence),
+            };
+            let mut sentence = sentence;
+            if let (Some(line), true) = (self.line.take(), worked) {
+                context.copy_text(line);
+                sentence =
+                    format!("The command was copied. It reads what was just written. {sentence}");
+            }
+            if !self.open {
+                let weight = if worked {
+                    Weight::Good
+                } else {
+                    Weight::Warning
+                };
+                notices.push(Notice::new(weight, sentence.clone()));
+            }
+            self.said = Some((worked, sentence));
+        }
+        notices
+    }
+
+    /// Shows the dialog, if it is open.
+    pub(super) fn show(&mut self, context: &egui::Context, source: &Source<'_>) -> Option<Errand> {
+        if !self.open {
+            return None;
+        }
+        let plan = self.choices.plan(source);
+        self.weigh(context, source);
+        let before = self.choices.clone();
+        let facts = Facts {
+            duration_s: source
+                .editor
+                .committed()
+                .map_or(0.0, |scene| scene.duration_s()),
+            panes: source.panes.count,
+            counts: [source.lab.cases.len(), source.lab.tray.cases().len()],
+            estimate: self.estimate,
+            running: self.exporter.running,
+            said: self
+                .said
+                .as_ref()
+                .map(|(worked, text)| (*worked, text.as_str())),
+            can_browse: files::dialogs_available(),
+            plan: &plan,
+        };
+        let wish = export_ui(context, &mut self.choices, &facts);
+        if self.choices != before {
+            self.said = None;
+            self.estimate = None;
+        }
+        match (wish?, plan) {
+            (Wish::Run, Ok(plan)) => {
+                self.said = None;
+                self.exporter.submit(plan.order);
+            }
+            (Wish::Copy, Ok(plan)) => self.copy(context, plan.command, plan.needs),
+            (Wish::Cancel, _) => self.exporter.cancel(),
+            (Wish::Close, _) => self.open = false,
+            (Wish::Browse, _) => {
+                let target = self.choices.target();
+                let is_folder = target.extension().is_none();
+                let name = target.file_name().unwrap_or_default().to_string_lossy();
+                return Some(Errand::Browse(name.into_owned(), is_folder));
+            }
+            (Wish::Run | Wish::Copy, Err(_)) => {}
+        }
+        None
+    }
+
+    /// Copies a line; first writes the scenes it reads.
+    fn copy(
+        &mut self,
+        context: &egui::Context,
+        command: Option<String>,
+        needs: Vec<(Arc<Scene>, PathBuf)>,
+    ) {
+        let Some(line) = command else { return };
+        if needs.is_empty() {
+            context.copy_text(line);
+            self.said = Some((true, "The command was copied.".to_owned()));
+            return;
+        }
+        self.line = Some(line);
+        self.exporter.submit(Order::Cases {
+            cases: needs,
+            steps: None,
+        });
+    }
+
+    /// Asks for the size once the choices have stood still.
+    fn weigh(&mut self, context: &egui::Context, source: &Source<'_>) {
+        let now_s = context.input(|input| input.time);
+        let same = self
+            .standing
+            .as_ref()
+            .is_some_and(|(c, _)| *c == self.choices);
+        if !same {
+            self.standing = Some((self.choices.clone(), now_s));
+        }
+        let since = self.standing.as_ref().map_or(now_s, |(_, since)| *since);
+        if self.asked.as_ref() == Some(&self.choices) || self.exporter.running.is_some() {
+            return;
+        }
+        if now_s - since < SETTLED_S {
+            context.request_repaint_after_secs(SETTLED_S as f32);
+            return;
+        }
+        self.asked = Some(self.choices.clone());
+        if let Some(order) = self.choices.estimate(source) {
+            self.exporter.submit(order);
+        }
+    }
+}

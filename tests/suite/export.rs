@@ -1,0 +1,307 @@
+//! What leaves the window: cases, pictures, clips and tables, the lines that make the same from a shell, the tray and the
+//! branches of the history.
+
+use std::fs;
+use std::path::Path;
+
+use egui::Key;
+use egui::Modifiers;
+use egui::accesskit::Role;
+use egui_kittest::kittest::Queryable as _;
+
+use nearmiss::scene::read_scene;
+use nearmiss::ui::App;
+
+use crate::commands::nearmiss;
+use crate::window::{Bench, drag, hash, may_draw, opened, place_of, until};
+
+/// Opens the export dialog and sets folder and name.
+fn export(bench: &mut Bench, folder: &Path) {
+    bench.key_press_modifiers(Modifiers::COMMAND, Key::E);
+    bench.run_steps(3);
+    bench
+        .get_by_role_and_label(Role::TextInput, "Folder")
+        .focus();
+    bench.run_steps(2);
+    bench.key_press_modifiers(Modifiers::COMMAND, Key::A);
+    bench.run_steps(1);
+    let text = folder.display().to_string();
+    bench.event(egui::Event::Text(text));
+    bench.run_steps(2);
+}
+
+fn press(bench: &mut Bench, label: &str) {
+    bench.get_by_label(label).click();
+    bench.run_steps(3);
+}
+
+/// Presses Export and waits until the dialog says so.
+fn write(bench: &mut Bench) {
+    bench.get_by_role_and_label(Role::Button, "Export").click();
+    bench.run_steps(2);
+    until(bench, "word of what was written", |app| {
+        app.export_text().is_some()
+    });
+    let text = bench.state().export_text().unwrap().to_owned();
+    assert!(text.contains("ritten"), "{text}");
+}
+
+/// The line that "Copy as command" puts on the clipboard.
+fn copied(bench: &mut Bench) -> String {
+    bench.get_by_label("Copy as command").click();
+    let mut line = None;
+    for _ in 0..400 {
+        bench.step();
+        let commands = &bench.output().platform_output.commands;
+        line = commands.iter().find_map(|command| match command {
+            egui::OutputCommand::CopyText(text) => Some(text.clone()),
+            _ => None,
+        });
+        if line.is_some() {
+            break;
+        }
+        std::thread::sleep(std::time::Duration::from_millis(10));
+    }
+    line.expect("a line on the clipboard")
+}
+
+/// Runs a line as a shell would; quoting is tested beside the code, here no word needs it.
+fn run_line(line: &str) {
+    assert!(!line.contains('\''), "{line}");
+    let words: Vec<&str> = line.split_whitespace().skip(1).collect();
+    let output = nearmiss(&words);
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{line}\n{errors}");
+}
+
+fn generated(folder: &Path) -> Bench {
+    let mut bench = opened(folder, true);
+    until(&mut bench, "model", App::model_ready);
+    bench.key_press(Key::R);
+    bench.run_steps(2);
+    until(&mut bench, "result", |app| {
+        app.editor().committed().unwrap().generated.is_some()
+    });
+    bench.run_steps(3);
+    bench
+}
+
+#[test]
+fn an_exported_case_reopens_identically_with_its_steps_beside_it() {
+    if !may_draw() {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let mut bench = generated(&folder.path().join("settings"));
+    export(&mut bench, folder.path());
+    press(&mut bench, "Denoising steps, one scene each");
+    write(&mut bench);
+    let case = read_scene(&folder.path().join("unprotected-left-turn.json"));
+    let names: Vec<_> = fs::read_dir(folder.path())
+        .unwrap()
+        .flatten()
+        .map(|f| f.file_name())
+        .collect();
+    let case = case.unwrap_or_else(|error| panic!("{error} among {names:?}"));
+    assert_eq!(case.hash(), hash(&bench));
+    // full schedule: the starting noise and 32 steps
+    let steps = folder.path().join("unprotected-left-turn.steps");
+    assert_eq!(fs::read_dir(&steps).unwrap().count(), 33);
+    let last = read_scene(&steps.join("0032.json")).unwrap();
+    assert_eq!(last.hash(), case.hash());
+}
+
+#[test]
+fn a_picture_and_the_copied_line_are_the_same_to_the_pixel() {
+    if !may_draw() {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let mut bench = generated(&folder.path().join("settings"));
+    export(&mut bench, folder.path());
+    for choice in ["Picture", "Film strip"] {
+        press(&mut bench, choice);
+        write(&mut bench);
+        let png = folder.path().join("unprotected-left-turn.png");
+        let drawn = fs::read(&png).unwrap();
+        fs::remove_file(&png).unwrap();
+        let line = copied(&mut bench);
+        run_line(&line);
+        assert!(fs::read(&png).unwrap() == drawn, "{choice}: {line}");
+    }
+}
+
+#[test]
+fn a_clip_of_denoising_and_scene_is_written_and_cancelled_without_a_trace() {
+    if !may_draw() {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let mut bench = generated(&folder.path().join("settings"));
+    export(&mut bench, folder.path());
+    press(&mut bench, "Clip");
+    press(&mut bench, "Denoise time");
+    write(&mut bench);
+    let file = fs::File::open(folder.path().join("unprotected-left-turn.gif")).unwrap();
+    let mut reader = gif::DecodeOptions::new().read_info(file).unwrap();
+    let mut frames = 0;
+    while reader.read_next_frame().unwrap().is_some() {
+        frames += 1;
+    }
+    assert_eq!(frames, 33);
+    fs::remove_file(folder.path().join("unprotected-left-turn.gif")).unwrap();
+    press(&mut bench, "Both");
+    bench.get_by_role_and_label(Role::Button, "Export").click();
+    bench.run_steps(2);
+    press(&mut bench, "Cancel");
+    until(&mut bench, "word of the end", |app| {
+        app.export_text().is_some()
+    });
+    assert!(
+        bench
+            .state()
+            .export_text()
+            .unwrap()
+            .starts_with("Cancelled")
+    );
+    let left: Vec<_> = fs::read_dir(folder.path())
+        .unwrap()
+        .flatten()
+        .map(|f| f.file_name())
+        .collect();
+    assert_eq!(left, ["settings"]);
+}
+
+#[test]
+fn the_table_of_the_scene_is_the_one_the_command_line_makes() {
+    if !may_draw() {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let mut bench = generated(&folder.path().join("settings"));
+    export(&mut bench, folder.path());
+    press(&mut bench, "Table");
+    write(&mut bench);
+    let csv = folder.path().join("unprotected-left-turn.csv");
+    let text = fs::read_to_string(&csv).unwrap();
+    assert_eq!(text.lines().count(), 2);
+    let line = copied(&mut bench);
+    run_line(&line);
+    let again = fs::read_to_string(&csv).unwrap();
+    // the first column is the name of the scene or of its file
+    let values = |text: &str| {
+        text.lines()
+            .nth(1)
+            .unwrap()
+            .split_once(',')
+            .unwrap()
+            .1
+            .to_owned()
+    };
+    assert_eq!(values(&text), values(&again));
+    press(&mut bench, "One per denoising step");
+    write(&mut bench);
+    assert_eq!(fs::read_to_string(&csv).unwrap().lines().count(), 34); // a heading, the noise and 32 steps
+}
+
+#[test]
+fn the_tray_groups_near_duplicates_and_exports_names_and_notes() {
+    if !may_draw() {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let mut bench = opened(&folder.path().join("settings"), false);
+    bench.key_press(Key::K);
+    bench.run_steps(3);
+    // the ego 0.7 m aside: nearly the same; 14 m aside: another case
+    for metres in [1.0, 20.0] {
+        let from = place_of(&bench, "car-0");
+        let point = {
+            let scene = bench.state().editor().scene().unwrap();
+            let agent = scene
+                .agents
+                .iter()
+                .find(|agent| agent.id.as_str() == "car-0")
+                .unwrap();
+            agent.track.get(scene.now).unwrap().position
+        };
+        let canvas = bench.get_by_label("canvas").rect();
+        let to = bench
+            .state()
+            .place(point + nearmiss::geometry::dvec2(metres, 0.0), canvas);
+        drag(&mut bench, from, to);
+        bench.key_press(Key::K);
+        bench.run_steps(3);
+    }
+    bench.get_by_label_contains("3 cases");
+    press(&mut bench, "Show 1 nearly the same");
+    press(&mut bench, "Fold up those nearly the same");
+    press(&mut bench, "Show 1 nearly the same");
+    let count = bench
+        .query_all_by_label_contains("Name and note of")
+        .count();
+    assert_eq!(count, 3);
+    // name the first and export all
+    bench
+        .query_all_by_label_contains("Name and note of")
+        .next()
+        .unwrap()
+        .click();
+    bench.run_steps(3);
+    bench.get_by_label("Note on the case").focus();
+    bench.run_steps(2);
+    bench.event(egui::Event::Text("brakes late".to_owned()));
+    bench.run_steps(2);
+    press(&mut bench, "Export all…");
+    bench
+        .get_by_role_and_label(Role::TextInput, "Folder")
+        .focus();
+    bench.run_steps(2);
+    bench.key_press_modifiers(Modifiers::COMMAND, Key::A);
+    bench.run_steps(1);
+    bench.event(egui::Event::Text(folder.path().display().to_string()));
+    bench.run_steps(2);
+    write(&mut bench);
+    let written = folder.path().join("unprotected-left-turn");
+    let mut files: Vec<_> = fs::read_dir(&written)
+        .unwrap()
+        .flatten()
+        .map(|f| f.path())
+        .collect();
+    files.sort();
+    assert_eq!(files.len(), 3);
+    let first = read_scene(&files[0]).unwrap();
+    assert_eq!(first.extra["note"], "brakes late");
+}
+
+#[test]
+fn a_step_undone_stays_in_the_history_and_a_click_goes_back_to_it() {
+    if !may_draw() {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let mut bench = opened(folder.path(), false);
+    let mut made = Vec::new();
+    for pixels in [40.0, -30.0] {
+        let from = place_of(&bench, "car-0");
+        drag(&mut bench, from, from + egui::vec2(pixels, 0.0));
+        made.push(hash(&bench));
+        if made.len() == 1 {
+            bench.key_press_modifiers(Modifiers::COMMAND, Key::Z);
+            bench.run_steps(2);
+        }
+    }
+    press(&mut bench, "History");
+    bench.get_by_label_contains("step 1:").click();
+    bench.run_steps(3);
+    assert_eq!(hash(&bench), made[0]);
+    press(&mut bench, "Name…");
+    bench.event(egui::Event::Text("wide turn".to_owned()));
+    bench.run_steps(2);
+    bench.key_press(Key::Enter);
+    bench.run_steps(3);
+    bench.get_by_label("step 1: wide turn");
+    bench.get_by_label_contains("step 2:").click();
+    bench.run_steps(3);
+    assert_eq!(hash(&bench), made[1]);
+}
