@@ -1158,6 +1158,8 @@ impl eframe::App for App {
         self.hear();
         self.lab.hear(&mut self.editor);
         self.planning.hear(&mut self.editor);
+        let told = self.exporting.hear(context);
+        self.editor.notices.extend(told);
         self.autosave(context);
         self.store_settings();
     }
