@@ -1,4 +1,4 @@
-"""From nothing to weights: environment, street networks, simulated corpus, training, evaluation, export.
+"""From nothing to weights: environment, street networks, simulated corpus, denoiser and planner, evaluation.
 
     python make.py --work WORK [--networks DIR] [--minutes 120] [--windows 9000] [--seeds 1,2] [--device cuda] [--from weights.safetensors]
 
@@ -66,6 +66,10 @@ def main():
     weights.mkdir(exist_ok=True)
     final = weights / "denoiser.safetensors"
     run("export.py", training / "checkpoint.pt", final, "--fixture", weights / "fixture.safetensors", "--shards", shards / "valid")
+    planning, planner = work / "planner-run", weights / "planner.safetensors"
+    plan = ["--shards", shards / "train", "--valid", shards / "valid", "--run", planning, "--minutes", options.minutes]
+    run("train_planner.py", *plan, "--threads", options.threads, "--prior", final)
+    run("export_planner.py", planning / "checkpoint.pt", planner, "--fixture", weights / "planner-fixture.safetensors", "--shards", shards / "valid")
     run("evaluate.py", shards / "valid", "--weights", final, "--limit", 96, "--steps", 8, "--json", weights / "evaluation.json")
 
 

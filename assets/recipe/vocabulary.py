@@ -4,7 +4,7 @@ A segment is [3, 4]: start, 0.5 s, 1 s; x, y (m), heading (rad), speed (m/s) in 
 heading are zero. A path is matched segment by segment *from where the last matched segment ended*, not from where the
 truth was: what training sees is what decoding meets.
 
-    python vocabulary.py --shards SHARDS/train --valid SHARDS/valid --report    (error by size and cost)
+    python vocabulary.py --shards SHARDS/train --valid SHARDS/valid    (error by size and cost)
 """
 
 import argparse
