@@ -182,7 +182,9 @@ pub fn drive(
         let track = &mut Arc::make_mut(&mut driven.agents[index]).track;
         track.set(frame + 1, Some(body.state()));
     }
-    driven.frames = driven.frames.max(start + bodies.len());
+    driven.frames = start + bodies.len();
+    let mut driven = driven.window(0.0, f64::INFINITY); // tracks, log and signals as long as the drive
+    driven.now = start;
     let states = states_of(&bodies);
     let shifts: Vec<Ratio> = plans
         .windows(2)

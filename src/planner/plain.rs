@@ -101,11 +101,11 @@ pub fn hermite_to(present: &State, end: &State) -> Mode {
 
 #[cfg(test)]
 mod tests {
-    use super::super::foreseen;
     use super::*;
     use crate::codec::Options;
     use crate::geometry::{Polyline, Pose, dvec2};
     use crate::map::{Lane, LaneKind, Map, MapParts};
+    use crate::planner::foreseen;
     use crate::scene::{Agent, Track};
     use std::sync::Arc;
 

@@ -22,10 +22,10 @@ use weights::{EMBEDDED, Weights};
 
 pub use weights::{Config as PlannerConfig, PLANNER_CARD, Segment};
 
-use super::prior::Prior;
-use super::weights::{Status, WeightsError};
 use crate::codec::Window;
 use crate::geometry::{Pose, dvec2};
+use crate::model::prior::Prior;
+use crate::model::weights::{Status, WeightsError};
 use crate::planner::{
     Decoder, Mode, POINTS, PlanSettings, Planned, Propose, ProposeError, ProposeStep, Stage,
 };

@@ -15,11 +15,11 @@ use serde::Serialize;
 pub use comfort::{ComfortLimit, comfort_excess};
 pub use progress::metres_along_lanes;
 
-use super::foresee::Other;
-use super::track::{STEP_S, TrackedState};
 use crate::geometry::{DVec2, OrientedBox};
 use crate::map::Map;
 use crate::metrics::{AreaFlags, Road};
+use crate::planner::foresee::Other;
+use crate::planner::track::{STEP_S, TrackedState};
 use crate::scene::{Agent, AgentId};
 
 /// Seconds that are scored: NAVSIM's, also because nobody can say where others are after that.

@@ -280,8 +280,10 @@ fn mode_ui(
         let at = rect.left_center() + vec2(x, 0.0);
         painter.text(at, egui::Align2::LEFT_CENTER, text, font.clone(), color);
     };
-    let mark = if chosen { "▸" } else { " " };
-    left(4.0, mark, tokens.accent);
+    if chosen {
+        let at = rect.left_center() + vec2(8.0, 0.0);
+        painter.circle_filled(at, 3.0, tokens.accent);
+    }
     left(16.0, &format!("{}", index + 1), tokens.text);
     let bar = egui::Rect::from_min_size(
         rect.left_center() + vec2(34.0, -3.0),
