@@ -40,6 +40,7 @@ pub(crate) fn planner_ui(
     egui::ScrollArea::vertical()
         .auto_shrink([false, false])
         .show(ui, |ui| {
+            ui.set_max_width(ui.available_width() - 8.0); // values end beside the scroll bar, not under it
             ui.add_space(8.0);
             switch_ui(ui, planning, actions);
             decoder_ui(ui, planning, actions);
