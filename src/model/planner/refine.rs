@@ -83,7 +83,9 @@ impl Reading<'_> {
         let levels: [f32; T] =
             std::array::from_fn(|token| if token < SEEN { 0.0 } else { level as f32 });
         let valid = self.scene.valid_history() | future;
-        let gains = self.prior.gains(&[key(self.scene.bin, valid, &levels, None)]);
+        let gains = self
+            .prior
+            .gains(&[key(self.scene.bin, valid, &levels, None)]);
         let gain = &gains[0];
         let mut noisy = [0.0_f32; T * CHANNELS];
         noisy[..SEEN * CHANNELS].copy_from_slice(&self.history());
