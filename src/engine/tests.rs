@@ -232,6 +232,38 @@ fn the_world_moves_on_by_half_a_second_and_keeps_two_seconds_of_history() {
 }
 
 #[test]
+fn the_world_goes_on_when_the_time_of_its_only_goal_is_over() {
+    let mut engine = engine(0);
+    let mut scene = Scene::clone(&scene());
+    let ego = scene.ego().unwrap();
+    let state = ego.track.get(scene.now).unwrap();
+    scene.goals.push(crate::scene::Goal {
+        agent: ego.id.clone(),
+        point: (state.position + state.velocity).into(),
+        time_s: scene.now_s() + 1.0, // over after two half seconds
+        heading: None,
+        speed: None,
+        tolerance_m: 1.0,
+        hard: true,
+        extra: crate::map::Extra::new(),
+    });
+    let settings = Settings {
+        task: Task::Goal,
+        ..Settings::default()
+    };
+    let scene = Arc::new(scene);
+    engine.submit(Job::World { scene, settings });
+    let mut worlds = 0;
+    while worlds < 4 {
+        match next(&mut engine) {
+            Event::World(_) => worlds += 1,
+            Event::Failed(message) => panic!("{message}"),
+            _ => {}
+        }
+    }
+}
+
+#[test]
 fn a_network_that_cannot_be_loaded_fails_every_job_with_its_reason() {
     let mut engine = Engine::start(Box::new(|| {}), || Err("no weights".to_owned())).unwrap();
     let Event::Failed(message) = next(&mut engine) else {

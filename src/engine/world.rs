@@ -14,7 +14,7 @@ use super::{Event, EventDesk};
 use crate::codec::{DT_S, NOW, T};
 use crate::diffusion::Prepare;
 use crate::generator::{GenerateError, Run, Scope, Settings, draft};
-use crate::scene::{AgentId, GivenToken, Scene, ScheduleKind, State};
+use crate::scene::{AgentId, Control, GivenToken, Goal, Scene, ScheduleKind, State, Task};
 
 /// Denoising steps per half second of world.
 const STEPS: usize = 6;
@@ -47,6 +47,7 @@ impl Stream {
             steps: STEPS,
             seed: settings.seed.wrapping_add(self.tick),
             scope: Scope::Everyone,
+            task: task_in(world, settings.task),
             ..settings.clone()
         };
         let mut recipe = draft(world, &settings, network.identity())?;
@@ -99,7 +100,15 @@ pub(super) fn run(
     let mut stream = Stream::default();
     while desk.wanted() {
         let began = Instant::now();
-        let Some(next) = stream.next(&world, settings, network, &|| desk.wanted())? else {
+        let next = match stream.next(&world, settings, network, &|| desk.wanted()) {
+            Err(GenerateError::Nobody { .. } | GenerateError::NoAgents) if stream.tick > 0 => {
+                let text = "the world has stopped: nobody is left in it";
+                desk.report(Event::Failed(text.to_owned()));
+                return Ok(());
+            }
+            next => next?,
+        };
+        let Some(next) = next else {
             return Ok(());
         };
         world = advanced(&next);
@@ -115,6 +124,19 @@ pub(super) fn run(
         }
     }
     Ok(())
+}
+
+/// What can still be asked for: goals and attacks whose time is over are no longer in the world.
+fn task_in(world: &Scene, task: Task) -> Task {
+    let free = |goal: &Goal| {
+        let agent = world.agent(&goal.agent);
+        agent.is_some_and(|agent| agent.control == Control::Free)
+    };
+    match task {
+        Task::Attack if !world.attacks.is_empty() => Task::Attack,
+        Task::Attack | Task::Goal if world.goals.iter().any(free) => Task::Goal,
+        Task::Attack | Task::Goal | Task::Free => Task::Free,
+    }
 }
 
 /// The last plan of an agent, one frame later, as hints along the ramp; tokens already given are left alone.

@@ -34,9 +34,12 @@ enum Part {
 /// as standard deviation.
 ///
 /// # Errors
-/// If nobody is there, nothing is free, or the task's goals or attacks are missing or unreachable.
+/// If there is no agent, nobody is there at the present, nothing is free, or the task's goals or attacks are missing or unreachable.
 pub fn draft(scene: &Scene, settings: &Settings, identity: &str) -> Result<Recipe, GenerateError> {
     let window = Window::new(scene, &window_options(scene));
+    if scene.agents.is_empty() {
+        return Err(GenerateError::NoAgents);
+    }
     if window.agents() == 0 {
         return Err(GenerateError::Nobody {
             now_s: scene.now_s(),

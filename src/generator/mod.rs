@@ -18,6 +18,7 @@ mod guidance;
 mod limits;
 mod plan;
 mod quintic;
+mod reach;
 mod reaction;
 mod run;
 mod settings;
@@ -36,6 +37,7 @@ pub use evaluation::{LoggedWindow, Score, inpaint, logged_windows};
 pub use gates::{Verdict, judge};
 pub use limits::{Limits, limits_of};
 pub use plan::{Plan, SoftToken};
+pub use reach::{Doubt, doubts};
 pub use run::{Progress, Run, generate, made_agents, run_recipe};
 pub use settings::{GenerateError, Scope, Settings};
 

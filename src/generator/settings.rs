@@ -89,6 +89,9 @@ impl Settings {
 /// Why a result could not be made.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 pub enum GenerateError {
+    /// No agent at all.
+    #[error("there is no agent in this scene to make a future for: add one")]
+    NoAgents,
     /// No vehicle, pedestrian or cyclist at the present.
     #[error(
         "no vehicle, pedestrian or cyclist is there at the present ({now_s:.1} s): move the present"

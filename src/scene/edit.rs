@@ -115,6 +115,15 @@ pub enum Edit {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         token: Option<usize>,
     },
+    /// Lays an agent's future along a line drawn by hand, from its present place to the last point.
+    Sketch {
+        /// Who.
+        agent: AgentId,
+        /// The line, m.
+        points: Vec<[f64; 2]>,
+        /// Scene time at which it is at the end, s, after the present.
+        time_s: f64,
+    },
     /// Moves the present.
     SetNow {
         /// The new present frame.
@@ -179,6 +188,7 @@ impl Edit {
             Self::SetSignal { signal, .. } => format!("Change signal {signal}"),
             Self::SetPin { pin } => format!("Set noise of {}", pin.agent),
             Self::ClearPin { agent, .. } => format!("Clear noise of {agent}"),
+            Self::Sketch { agent, .. } => format!("Draw the way of {agent}"),
             Self::SetNow { frame } => format!("Move the present to frame {frame}"),
         }
     }
@@ -194,6 +204,7 @@ impl Edit {
             | Self::SetControl { agent, .. }
             | Self::ClearGoal { agent }
             | Self::ClearAttack { agent }
+            | Self::Sketch { agent, .. }
             | Self::ClearPin { agent, .. } => Some(agent),
             Self::SetGoal { goal } => Some(&goal.agent),
             Self::SetAttack { attack } => Some(&attack.attacker),
@@ -343,6 +354,11 @@ impl Scene {
                     pin.agent != *agent || token.is_some_and(|token| pin.token != token)
                 });
             }
+            Edit::Sketch {
+                agent,
+                points,
+                time_s,
+            } => self.follow_drawing(agent, points, *time_s)?,
             Edit::SetNow { frame } => self.now = (*frame).min(self.frames.saturating_sub(1)),
         }
         Ok(())
@@ -360,7 +376,7 @@ impl Scene {
     }
 
     /// Keeps the track as first recorded before it is changed.
-    fn remember(&mut self, index: usize) {
+    pub(super) fn remember(&mut self, index: usize) {
         let agent = &self.agents[index];
         self.log
             .entry(agent.id.clone())

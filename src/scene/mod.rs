@@ -3,6 +3,7 @@
 //! A [`Scene`] is a value. Edits return a new one; tracks and the map are shared, so a snapshot costs what changed.
 
 mod agent;
+mod drawn;
 mod edit;
 mod file;
 mod history;

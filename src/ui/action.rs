@@ -315,6 +315,7 @@ commands! {
     Delete, Edit, "Delete", "Delete the selected agents", &[key(Key::Delete)];
     ClearGoal, Edit, "Clear goal", "Remove the selected agents' goals and attacks", &[shift(Key::Delete)];
     MakeEgo, Edit, "Make ego", "Make the selected agent the ego", &[];
+    ChooseEgo, Edit, "Choose an ego", "Make the vehicle the ego that drives farthest and is seen longest", &[];
     Lock, Edit, "Freeze or free", "Keep the selected agents' tracks, or let the model make them", &[ctrl(Key::L)];
     ToLog, Edit, "Return to log", "Restore the selected agents' recorded tracks", &[];
     PresentHere, Edit, "Set the present here", "Make the frame under the cursor the boundary between history and future", &[];
@@ -322,6 +323,7 @@ commands! {
     SelectTool, Tool, "Select", "Select, move, turn; drag the arrow for speed", &[key(Key::V)];
     GoalTool, Tool, "Goal", "Click where the selected agent shall be; drag to aim it", &[key(Key::G)];
     AttackTool, Tool, "Attack", "Click an attacker, then the target; drag the contact along its path", &[key(Key::T)];
+    SketchTool, Tool, "Sketch", "Draw the way the selected agent shall take", &[key(Key::P)];
     AddTool, Tool, "Add agent", "Press and drag to place a new vehicle with a heading", &[key(Key::A)];
     MeasureTool, Tool, "Measure", "Drag to measure metres", &[key(Key::M)];
     NextAgent, Tool, "Next agent", "Select the next agent", &[key(Key::N), key(Key::Tab)];
@@ -334,7 +336,7 @@ commands! {
     JumpForward, Time, "On ten frames", "Ten frames on", &[held(shift(Key::ArrowRight))];
     ToStart, Time, "To the start", "First frame", &[key(Key::Home)];
     ToEnd, Time, "To the end", "Last frame", &[key(Key::End)];
-    ToPresent, Time, "To the present", "The boundary between history and future", &[key(Key::P)];
+    ToPresent, Time, "To the present", "The boundary between history and future", &[key(Key::J)];
     Faster, Time, "Faster", "Double the playback speed", &[key(Key::ArrowUp)];
     Slower, Time, "Slower", "Halve the playback speed", &[key(Key::ArrowDown)];
     Loop, Time, "Loop", "Start again at the end", &[key(Key::O)];
@@ -359,6 +361,10 @@ commands! {
     OnePane, View, "One pane", "Show one pane", &[key(Key::Num1)];
     TwoPanes, View, "Two panes", "Show two panes side by side", &[key(Key::Num2)];
     FourPanes, View, "Four panes", "Show four panes", &[key(Key::Num4)];
+    NextCompare, View, "Compare otherwise", "Show the first two sources side by side, overlaid, wiped or as differences", &[key(Key::C)];
+    Overlay, View, "Overlay", "Draw the second source with the first as ghosts", &[];
+    Wipe, View, "Wipe", "Draw the first source left of a handle and the second right of it", &[];
+    Difference, View, "Difference", "Join each agent's places in the first two sources, coloured by metres", &[key(Key::D)];
     LogGhost, View, "Log ghosts", "Draw the recorded future under the edited one", &[key(Key::X)];
     Blink, View, "Flash the previous result", "While held, show the scene before the last step", &[key(Key::B)];
     Trails, View, "Paths", "Draw nobody's, the main agents', or everyone's path", &[shift(Key::P)];
@@ -366,6 +372,7 @@ commands! {
     Grid, View, "Grid", "Draw a metre grid", &[shift(Key::G)];
 
     Palette, Window, "Command palette", "Search all commands", &[ctrl(Key::K)];
+    FirstSteps, Window, "Show the first steps", "Open the left turn with its result and the three things to try", &[];
     Help, Window, "Keys and gestures", "Show all keys and gestures", &[key(Key::Questionmark), shift(Key::Slash), key(Key::F1)];
     Theme, Window, "Light or dark", "Switch between the light and the dark theme", &[];
     Cancel, Window, "Cancel", "Cancel the drag, else the job, else the selection", &[key(Key::Escape)];

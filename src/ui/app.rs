@@ -17,9 +17,10 @@ use super::action::Notice;
 use super::action::Weight;
 use super::bundled::Bundled;
 use super::canvas;
+use super::compare::Changes;
 use super::editor::Document;
 use super::editor::Editor;
-use super::export::Source;
+use super::export;
 use super::export::file_stem;
 use super::exporting::Errand;
 use super::exporting::Exporting;
@@ -29,10 +30,15 @@ use super::files::Files;
 use super::files::Purpose;
 use super::files::Recovery;
 use super::files::Request;
+use super::first_start;
+use super::first_start::FirstStart;
+use super::first_start::Try;
 use super::icons::Icon;
 use super::lab;
 use super::lab::Lab;
+use super::measures::Measures;
 use super::panels::agents;
+use super::panels::compare;
 use super::panels::denoise;
 use super::panels::dialogs;
 use super::panels::dialogs::Outcome;
@@ -51,13 +57,15 @@ use super::panels::results;
 use super::panels::status;
 use super::panels::top;
 use super::panels::tray;
-use super::panels::welcome;
 use super::panes::Made;
 use super::panes::Panes;
 use super::panes::Screen;
 use super::pilot::Planning;
 use super::settings::Recent;
 use super::settings::Settings;
+use super::sources;
+use super::sources::Source;
+use super::sources::View;
 use super::theme;
 use super::theme::tokens;
 use super::timeline;
@@ -69,6 +77,7 @@ use crate::geometry::DVec2;
 use crate::render::Path as Trace;
 use crate::render::PathKind;
 use crate::scene::AgentId;
+use crate::scene::Edit;
 use crate::scene::Scene;
 use crate::scene::State;
 
@@ -116,6 +125,12 @@ pub struct App {
     files: Files,
     pub(super) lab: Lab,
     planning: Planning,
+    measures: Measures,
+    changes: Changes,
+    comparing: bool,
+    compare: compare::Opened,
+    first_start: FirstStart,
+    views: Vec<View>,
     left_tab: LeftTab,
     right_tab: RightTab,
     agent_filter: String,
@@ -156,6 +171,7 @@ impl App {
         let folder = start.folder.clone().unwrap_or_else(|| {
             eframe::storage_dir("nearmiss").unwrap_or_else(|| PathBuf::from(".nearmiss"))
         });
+        let first = Settings::absent(&folder) && start.scene.is_none();
         let settings = Settings::load(&folder);
         let recoveries = files::recoveries(&folder);
         let wake = {
@@ -176,10 +192,15 @@ impl App {
             let context = context.clone();
             Box::new(move || context.request_repaint())
         };
+        let measures = {
+            let context = context.clone();
+            Measures::start(Box::new(move || context.request_repaint()))
+        };
         let files = Files::start(folder.clone(), wake);
         if !start.bundled.is_empty() {
             files.ask(Request::Bundled(start.bundled));
         }
+        let welcomed = settings.welcomed;
         let mut app = Self {
             editor: Editor::default(),
             panes: Panes::default(),
@@ -190,6 +211,12 @@ impl App {
             files,
             lab: Lab::new(engine),
             planning: Planning::new(pilot),
+            measures,
+            changes: Changes::default(),
+            comparing: false,
+            compare: compare::Opened::default(),
+            first_start: FirstStart::new(welcomed),
+            views: Vec::new(),
             left_tab: LeftTab::Scenes,
             right_tab: RightTab::Generate,
             agent_filter: String::new(),
@@ -219,6 +246,12 @@ impl App {
         app.editor.looping = app.settings.looping;
         app.panes.count = app.settings.panes;
         app.panes.linked = app.settings.linked;
+        app.panes.sources = app.settings.sources;
+        app.panes.variants = app.settings.variants.clone();
+        app.panes.compare = app.settings.compare;
+        if first {
+            app.greet();
+        }
         context.set_theme(theme_of(app.settings.dark));
         context.set_zoom_factor(app.settings.zoom);
         match start.scene {
@@ -274,11 +307,44 @@ impl App {
         self.exporting.said()
     }
 
+    /// Whether two scenes are compared in one pane, and the share of the width at which a wipe handle stands.
+    pub fn compared(&self) -> (bool, f32) {
+        (self.panes.joined_in_one(), self.panes.wipe)
+    }
+
+    /// What the sources on screen hold, first to last; absent where there is nothing to show.
+    pub fn shown(&self) -> Vec<Option<Arc<Scene>>> {
+        self.views.iter().map(|view| view.scene.clone()).collect()
+    }
+
     /// Why no scene is shown, if opening one failed.
     pub fn failure_text(&self) -> Option<&str> {
         self.failure
             .as_ref()
             .map(|failure| failure.message.as_str())
+    }
+
+    /// Lays the window out as at the first start; the next scene is opened with its result.
+    fn greet(&mut self) {
+        self.first_start.again();
+        self.panes.lay_out(2);
+        self.panes.linked = true;
+        self.panes.sources = [
+            Source::Log,
+            Source::Scene,
+            Source::Edited,
+            Source::Generated,
+        ];
+        self.editor.looping = true;
+        self.play_first = true;
+        self.settings.welcomed = false;
+    }
+
+    /// Lays the window out as at a later start.
+    pub(super) fn skip_first_start(&mut self) {
+        self.first_start = FirstStart::new(true);
+        self.panes.lay_out(1);
+        self.panes.sources = Panes::SOURCES;
     }
 
     fn say(&mut self, weight: Weight, text: impl Into<String>) {
@@ -346,6 +412,7 @@ impl App {
         }
         self.autosaved.0 = self.editor.revision();
         self.panes.reset();
+        self.first_start.result_due = false;
         self.lab.reset();
         self.planning.reset();
         self.failure = None;
@@ -367,8 +434,13 @@ impl App {
             Action::Open { path, pick } => self.open(path, pick),
             Action::OpenBundled(index) => {
                 if let Some(bundled) = self.library.bundled.get(index) {
-                    let (scene, name) = (Scene::clone(&bundled.scene), bundled.name.clone());
+                    let (mut scene, name) = (Scene::clone(&bundled.scene), bundled.name.clone());
+                    let greeting = std::mem::take(&mut self.first_start.greeting);
+                    if greeting {
+                        scene = first_start::with_goal(&scene);
+                    }
                     self.show(scene, name, Vec::new(), Place::Bundled(index));
+                    self.first_start.result_due = greeting;
                 }
             }
             Action::Recover(index) => {
@@ -395,7 +467,7 @@ impl App {
                 self.files.ask(Request::Forget(paths));
             }
             Action::SaveTo(path) => self.save(path),
-            Action::Layout(count) => self.panes.count = count,
+            Action::Layout(count) => self.panes.lay_out(count),
             Action::Run(command) => self.run(command, context),
             Action::Lab(wish) => {
                 if let Some(next) = self.lab.apply(wish, &mut self.editor) {
@@ -417,6 +489,12 @@ impl App {
                 if self.editor.revision() == before {
                     self.lab.drop_preview();
                 } else {
+                    if edits
+                        .iter()
+                        .any(|edit| matches!(edit, Edit::SetGoal { .. }))
+                    {
+                        self.first_start.tried(Try::Goal);
+                    }
                     self.lab.answer(&self.editor, edits);
                 }
             }
@@ -453,6 +531,10 @@ impl App {
             }
             Command::Palette => self.palette = Some(Palette::default()),
             Command::Help => self.help = true,
+            Command::FirstSteps => {
+                self.greet();
+                self.guarded(Action::OpenBundled(0));
+            }
             Command::Theme => {
                 self.settings.dark = !self.settings.dark;
                 context.set_theme(theme_of(self.settings.dark));
@@ -496,6 +578,10 @@ impl App {
                 self.right_tab = RightTab::Generate;
             }
             Command::Keep => self.right_tab = RightTab::Tray,
+            Command::NextCompare | Command::Overlay | Command::Wipe | Command::Difference => {
+                self.right_tab = RightTab::Results;
+                self.comparing = true;
+            }
             _ => {}
         }
     }
@@ -759,20 +845,22 @@ impl App {
             .and_then(|recent| recent.path.parent().map(Path::to_owned))
             .or_else(|| std::env::current_dir().ok())
             .unwrap_or_default();
-        let source = Source {
+        let source = export::Source {
             editor: &self.editor,
             lab: &self.lab,
             panes: &self.panes,
+            views: &self.views,
         };
         self.exporting
             .begin(&source, &folder, self.settings.dark, tray);
     }
 
     fn export_dialog(&mut self, context: &Context) {
-        let source = Source {
+        let source = export::Source {
             editor: &self.editor,
             lab: &self.lab,
             panes: &self.panes,
+            views: &self.views,
         };
         if let Some(Errand::Browse(name, is_folder)) = self.exporting.show(context, &source) {
             let purpose = if is_folder {
@@ -786,6 +874,12 @@ impl App {
 
     /// What generation adds to the edited panes.
     fn made(&mut self) -> Made {
+        let views = (0..self.panes.sources_shown())
+            .map(|at| {
+                let (source, variant) = (self.panes.sources[at], &self.panes.variants[at]);
+                sources::view(&self.editor, &mut self.lab, source, variant)
+            })
+            .collect();
         let scene = self.lab.scene(&self.editor);
         let noise = self.lab.noise();
         let mut paths = self.planning.paths();
@@ -816,6 +910,7 @@ impl App {
             }
         }
         Made {
+            views,
             scene,
             noise,
             paths: Arc::new(paths),
@@ -905,6 +1000,9 @@ impl App {
     fn store_settings(&mut self) {
         self.settings.panes = self.panes.count;
         self.settings.linked = self.panes.linked;
+        self.settings.sources = self.panes.sources;
+        self.settings.variants.clone_from(&self.panes.variants);
+        self.settings.compare = self.panes.compare;
         self.settings.looping = self.editor.looping;
         if self.settings != self.stored {
             self.stored = self.settings.clone();
@@ -948,7 +1046,7 @@ impl App {
             release_focus(context);
         }
         if self.help {
-            self.help = help::help_ui(context);
+            self.help = help::help_ui(context, actions);
         }
         if let Some(field) = &mut self.path_field {
             let files = &self.files;
@@ -1041,9 +1139,31 @@ impl App {
             }
             RightTab::Generate => generate::generate_ui(ui, &self.editor, &self.lab, actions),
             RightTab::Planner => planner::planner_ui(ui, &self.editor, &self.planning, actions),
-            RightTab::Results => results::results_ui(ui, &self.editor, &self.lab, actions),
+            RightTab::Results => self.results(ui, actions),
             RightTab::Tray => tray::tray_ui(ui, &self.lab, &mut self.writing, actions),
         }
+    }
+
+    fn results(&mut self, ui: &mut Ui, actions: &mut Vec<Action>) {
+        ui.add_space(8.0);
+        let choices = [
+            (false, "This scene", "Gates, fault, escape, metrics, recipe"),
+            (true, "Compare panes", "Who moved, and each metric per pane"),
+        ];
+        widgets::segments(ui, &choices, &mut self.comparing);
+        if !self.comparing {
+            results::results_ui(ui, &self.editor, &self.lab, actions);
+            return;
+        }
+        // what is dragged is compared when it is let go
+        let mut views = self.views.clone();
+        if self.editor.previewing() {
+            for view in views.iter_mut().filter(|view| view.source == Source::Scene) {
+                view.scene = self.editor.committed().cloned();
+            }
+        }
+        let worked_out = (&mut self.measures, &mut self.changes);
+        compare::compare_ui(ui, &views, worked_out, &mut self.compare, actions);
     }
 
     fn centre(&mut self, ui: &mut Ui, actions: &mut Vec<Action>) {
@@ -1052,11 +1172,11 @@ impl App {
             let shown = made.scene.as_ref().or(self.editor.scene());
             self.planning.follow(shown, self.editor.time_s);
             self.panes.show(ui, &self.editor, &made, actions);
+            self.views = made.views;
             if let Some(running) = &self.lab.running {
                 denoise::progress_ui(ui, running, actions);
-            } else if !self.settings.welcomed {
-                self.settings.welcomed = welcome::welcome_ui(ui);
             }
+            self.callouts(ui);
             return;
         }
         ui.painter()
@@ -1076,6 +1196,19 @@ impl App {
                 welcome_ui(ui, actions);
             }
         });
+    }
+
+    /// The callouts of the first start, and the result with which its scene is opened.
+    fn callouts(&mut self, ui: &Ui) {
+        if self.first_start.result_due && self.lab.open_generated(&self.editor) {
+            self.first_start.result_due = false;
+        }
+        self.first_start.watch(&self.lab);
+        if let (false, Some(scene)) = (self.first_start.over(), self.editor.committed()) {
+            let screen = self.panes.working_screen();
+            first_start::callouts_ui(ui, &mut self.first_start, screen, scene);
+        }
+        self.settings.welcomed = self.first_start.over();
     }
 
     fn layout(&mut self, ui: &mut Ui, frame_ms: f32, actions: &mut Vec<Action>) {
@@ -1160,6 +1293,7 @@ impl eframe::App for App {
         self.planning.hear(&mut self.editor);
         let told = self.exporting.hear(context);
         self.editor.notices.extend(told);
+        self.measures.hear();
         self.autosave(context);
         self.store_settings();
     }
@@ -1185,6 +1319,7 @@ impl eframe::App for App {
         for action in actions {
             self.act(action, &context);
         }
+        self.lab.tick(&self.editor);
         let now_s = context.input(|input| input.time);
         for notice in std::mem::take(&mut self.editor.notices) {
             self.notices.push(notice, now_s);

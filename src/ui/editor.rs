@@ -260,6 +260,7 @@ impl Editor {
                     self.commit(None, &[Edit::SetRole { agent, role }]);
                 }
             }
+            Command::ChooseEgo => self.choose_ego(),
             Command::Lock => self.on_selection(|agent, scene| {
                 let control = match scene.agent(&agent)?.control {
                     Control::Frozen => Control::Free,
@@ -279,6 +280,7 @@ impl Editor {
             Command::SelectTool => self.tool = Tool::Select,
             Command::GoalTool => self.tool = Tool::Goal,
             Command::AttackTool => self.tool = Tool::Attack,
+            Command::SketchTool => self.tool = Tool::Sketch,
             Command::AddTool => self.tool = Tool::Add,
             Command::MeasureTool => self.tool = Tool::Measure,
             Command::NextAgent => self.next_agent(1),
@@ -312,6 +314,29 @@ impl Editor {
         }
     }
 
+    fn choose_ego(&mut self) {
+        match self.committed().and_then(|scene| scene.likely_ego()) {
+            Some(agent) => {
+                let role = Role::Ego;
+                self.commit(
+                    None,
+                    &[Edit::SetRole {
+                        agent: agent.clone(),
+                        role,
+                    }],
+                );
+                let text = format!("{agent} is the ego now.");
+                self.notices.push(Notice::new(Weight::Good, text));
+                self.selection = vec![agent];
+            }
+            None => {
+                let text = "There is no vehicle to make the ego. Add one first.";
+                let notice = Notice::new(Weight::Info, text).offering(Command::AddTool);
+                self.notices.push(notice);
+            }
+        }
+    }
+
     /// Puts a scene on the history as a step of its own: a result, or a case.
     pub(super) fn put(&mut self, label: String, scene: Arc<Scene>) {
         if let Some(open) = &mut self.document {
@@ -330,6 +355,15 @@ impl Editor {
             let preview = self.preview.take();
             self.after_change();
             self.preview = preview;
+        }
+    }
+
+    /// The same for a scene that is opened with its result: nothing is unsaved afterwards.
+    pub(super) fn adopt(&mut self, answered: &Arc<Scene>, scene: Arc<Scene>) {
+        let clean = self.document().is_some_and(|open| !open.modified());
+        self.amend(answered, scene);
+        if let (true, Some(open)) = (clean, &mut self.document) {
+            open.saved = open.history.scene().clone();
         }
     }
 

@@ -10,8 +10,9 @@ use super::exporter::Order;
 use super::exporter::Reel;
 use super::exporter::Steps;
 use super::lab::Lab;
-use super::panes;
 use super::panes::Panes;
+use super::sources;
+use super::sources::View;
 use crate::geometry::dvec2;
 use crate::render::Camera;
 use crate::render::Look;
@@ -144,6 +145,8 @@ pub(super) struct Source<'a> {
     pub lab: &'a Lab,
     /// Cameras and what is drawn.
     pub panes: &'a Panes,
+    /// What the sources on screen hold.
+    pub views: &'a [View],
 }
 
 /// An order with the command line that does the same.
@@ -454,8 +457,8 @@ impl Source<'_> {
     fn shown(&self, pane: usize) -> (Arc<Scene>, &'static str) {
         let source = self.panes.sources[pane.min(3)];
         let scene = match source {
-            panes::Source::Edited => self.editor.committed().cloned(),
-            other => panes::shown(self.editor, other).0,
+            sources::Source::Scene => self.editor.committed().cloned(),
+            _ => self.views.get(pane).and_then(|view| view.scene.clone()),
         };
         let present = || self.editor.committed().cloned().unwrap_or_default();
         (scene.unwrap_or_else(present), source.word())

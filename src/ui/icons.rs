@@ -29,6 +29,8 @@ pub(super) enum Icon {
     Attack,
     /// A car with a plus.
     Add,
+    /// A pencil on a curve.
+    Sketch,
     /// A ruler.
     Measure,
     /// One pane.
@@ -184,6 +186,22 @@ pub(super) fn paint_sized(painter: &Painter, center: Pos2, size: f32, icon: Icon
             frame(1.8, 6.0, 8.4, 5.6, 1.6);
             line(&[(12.4, 2.0), (12.4, 7.4)]);
             line(&[(9.7, 4.7), (15.1, 4.7)]);
+        }
+        Icon::Sketch => {
+            line(&[
+                (1.8, 13.6),
+                (4.2, 11.6),
+                (6.4, 13.2),
+                (9.0, 11.4),
+                (10.6, 12.6),
+            ]);
+            closed(&[
+                (6.6, 9.4),
+                (12.2, 2.4),
+                (14.4, 4.2),
+                (8.8, 11.0),
+                (6.2, 11.8),
+            ]);
         }
         Icon::Measure => {
             closed(&[(1.8, 11.0), (11.0, 1.8), (14.2, 5.0), (5.0, 14.2)]);

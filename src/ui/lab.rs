@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::time::Duration;
+use std::time::Instant;
 
 use super::action::Action;
 use super::action::Command;
@@ -9,9 +10,13 @@ use super::action::Notice;
 use super::action::Weight;
 use super::editor::Editor;
 use super::export::quoted;
+use super::sources::schedule_word;
 use super::thumbnail::Thumbnail;
 use super::tray::Refusal;
 use super::tray::Tray;
+use super::variants::Variant;
+use super::variants::Variants;
+use super::variants::Wanted;
 use crate::codec::DT_S;
 use crate::engine::Engine;
 use crate::engine::Event;
@@ -33,6 +38,9 @@ const PREVIEW_STEPS: usize = 4;
 
 /// Steps per second when the denoise timeline plays.
 const STEPS_PER_S: f64 = 8.0;
+
+/// Changes of the settings nearer to each other than this are one turn of a knob.
+const TURN: Duration = Duration::from_millis(900);
 
 /// A wish that concerns generation.
 #[derive(Debug, Clone)]
@@ -96,6 +104,10 @@ enum Reason {
     Asked,
     /// An edit is answered: part of the edit's step.
     Edit,
+    /// Other settings for the present result: one step of the history per turn of a knob.
+    Settings,
+    /// The scene of the first start, which is opened with its result.
+    Opening,
 }
 
 /// A run in progress.
@@ -109,6 +121,20 @@ pub(super) struct Running {
     pub sample: (usize, usize),
     reason: Reason,
     input: Arc<Scene>,
+    settings: Settings,
+    /// The scene in the editor when the run began.
+    from: Option<Arc<Scene>>,
+}
+
+/// The turn of a knob: results of one turn replace each other.
+#[derive(Default)]
+struct Turn {
+    /// The settings changed since the last run for them began.
+    changed: bool,
+    /// When they changed last.
+    at: Option<Instant>,
+    /// The last result of this turn.
+    result: Option<Arc<Scene>>,
 }
 
 impl Running {
@@ -185,6 +211,10 @@ pub(super) struct Lab {
     pub tray: Tray,
     /// The scene with the recipe on which the model failed last.
     pub bug: Option<Arc<Scene>>,
+    /// Inputs of results, and the results of panes with settings of their own.
+    pub variants: Variants,
+    aside: Option<(Arc<Scene>, Settings)>,
+    turn: Turn,
     world: Option<World>,
     verdict: Option<(Arc<Scene>, Arc<Verdict>)>,
     live_scene: Option<Arc<Scene>>,
@@ -225,6 +255,9 @@ impl Lab {
             cases: Vec::new(),
             tray: Tray::default(),
             bug: None,
+            variants: Variants::default(),
+            aside: None,
+            turn: Turn::default(),
             world: None,
             verdict: None,
             live_scene: None,
@@ -245,7 +278,12 @@ impl Lab {
     /// Forgets everything about the last scene.
     pub(super) fn reset(&mut self) {
         self.stop();
+        if let (true, Some(engine)) = (self.aside.take().is_some(), &mut self.engine) {
+            engine.cancel();
+        }
         self.forget_run();
+        self.variants.clear();
+        self.turn = Turn::default();
         self.candidates.clear();
         self.cases.clear();
         self.verdict = None;
@@ -274,8 +312,13 @@ impl Lab {
 
     /// Asks for results on the editor's scene.
     pub(super) fn generate(&mut self, editor: &Editor, new_seed: bool) {
-        let Some(scene) = editor.committed().cloned() else {
+        let Some(present) = editor.committed().cloned() else {
             return;
+        };
+        // a result is made again from what it was made of, so that the same seed gives the same scene
+        let scene = match self.variants.input_of(&present) {
+            Some((input, _)) => input.clone(),
+            None => present,
         };
         if new_seed || (!self.seed_locked && !self.cases.is_empty()) {
             self.settings.seed = next_seed(self.settings.seed);
@@ -315,13 +358,14 @@ impl Lab {
         let Some(engine) = &mut self.engine else {
             return;
         };
+        self.aside = None;
         self.searching = false;
         self.world = None;
         self.step = None;
         self.playing = false;
         engine.submit(Job::Generate {
             scene: scene.clone(),
-            settings,
+            settings: settings.clone(),
             preview: false,
         });
         self.running = Some(Running {
@@ -330,7 +374,127 @@ impl Lab {
             sample,
             reason,
             input: scene,
+            settings,
+            from: None,
         });
+    }
+
+    /// Makes the result with which the scene of the first start is opened; false until the network is there.
+    pub(super) fn open_generated(&mut self, editor: &Editor) -> bool {
+        let (true, Some(scene)) = (self.ready(), editor.committed().cloned()) else {
+            return false;
+        };
+        let settings = Settings {
+            task: self.task_of(&scene),
+            ..self.settings.clone()
+        };
+        self.start(scene, settings, Reason::Opening, (0, 1));
+        true
+    }
+
+    /// What the model makes of the scene with a seed and a schedule of a pane's own. Runs one after another, whenever
+    /// nothing else does.
+    pub(super) fn variant(&mut self, committed: &Arc<Scene>, variant: &Variant) -> Wanted {
+        if !self.ready() || self.world.is_some() {
+            let problem = match self.ready() {
+                true => "The world runs on; stop it to compare seeds.".to_owned(),
+                false => self.unready(),
+            };
+            return Wanted {
+                problem: Some(problem),
+                ..Wanted::default()
+            };
+        }
+        let (input, settings) = match self.variants.input_of(committed) {
+            Some((input, settings)) => (input.clone(), settings.clone()),
+            None => {
+                let settings = Settings {
+                    task: self.task_of(committed),
+                    ..self.settings.clone()
+                };
+                (committed.clone(), settings)
+            }
+        };
+        let settings = Settings {
+            seed: variant.seed,
+            schedule: variant.schedule,
+            steps: variant.steps,
+            sample: 0,
+            ..settings
+        };
+        self.variants.want(&input, &settings)
+    }
+
+    /// Starts what waits for the engine to be free: the present result with changed settings, then runs of panes.
+    pub(super) fn tick(&mut self, editor: &Editor) {
+        let free = self.running.is_none()
+            && self.queue.is_empty()
+            && self.world.is_none()
+            && !self.searching
+            && !editor.previewing()
+            && self.ready();
+        if !free {
+            self.variants.forget_wishes();
+            return;
+        }
+        if std::mem::take(&mut self.turn.changed) && self.run_again(editor) {
+            self.variants.forget_wishes();
+            return;
+        }
+        if self.aside.is_some() {
+            self.variants.forget_wishes();
+            return;
+        }
+        if let (Some((scene, settings)), Some(engine)) = (self.variants.next(), &mut self.engine) {
+            engine.submit(Job::Generate {
+                scene: scene.clone(),
+                settings: settings.clone(),
+                preview: false,
+            });
+            self.aside = Some((scene, settings));
+        }
+    }
+
+    /// Makes the present result again with the settings as they are now, from the same input and the same noise; false
+    /// if the scene is no result or the settings make no difference.
+    fn run_again(&mut self, editor: &Editor) -> bool {
+        let Some(present) = editor.committed().cloned() else {
+            return false;
+        };
+        let Some((input, old)) = self.variants.input_of(&present) else {
+            return false;
+        };
+        let (input, old) = (input.clone(), old.clone());
+        let settings = Settings {
+            task: old.task,
+            scope: old.scope.clone(),
+            sample: old.sample,
+            ..self.settings.clone()
+        };
+        if settings == old {
+            return false;
+        }
+        self.start(input, settings, Reason::Settings, (0, 1));
+        if let Some(running) = &mut self.running {
+            running.from = Some(present);
+        }
+        true
+    }
+
+    fn set(&mut self, settings: Settings) {
+        if settings == self.settings {
+            return;
+        }
+        self.settings = settings;
+        if !self.live {
+            return;
+        }
+        let pause = self.turn.at.is_none_or(|at| at.elapsed() > TURN);
+        if pause {
+            self.turn.result = None;
+        }
+        self.turn.at = Some(Instant::now());
+        self.turn.changed = true;
     }
 
     /// Whether a world runs on.
@@ -374,6 +538,7 @@ impl Lab {
             }),
             ..self.settings.clone()
         };
+        self.aside = None;
         engine.submit(Job::World {
             scene: scene.clone(),
             settings,
@@ -444,6 +609,7 @@ impl Lab {
         self.step = None;
         self.queue.clear();
         self.running = None;
+        self.aside = None;
         if let Some(engine) = &mut self.engine {
             engine.submit_preview(Job::Generate {
                 scene,
@@ -464,6 +630,7 @@ impl Lab {
         self.live_scene = None;
         if self.running.is_none()
             && self.world.is_none()
+            && self.aside.is_none()
             && let Some(engine) = &mut self.engine
         {
             engine.cancel();
@@ -499,6 +666,7 @@ impl Lab {
             ..AttackQuery::default()
         };
         self.candidates.clear();
+        self.aside = None;
         self.searching = true;
         engine.submit(Job::Attacks { scene, query });
     }
@@ -509,6 +677,22 @@ impl Lab {
             match event {
                 Event::Model { identity, warning } => {
                     self.model = Model::Ready { identity, warning };
+                }
+                Event::Begun { .. } | Event::Step { .. } if self.aside.is_some() => {}
+                Event::Done { scene, .. } if self.aside.is_some() => {
+                    if let Some((input, settings)) = self.aside.take() {
+                        self.variants.keep(input, settings, Ok(scene));
+                    }
+                }
+                Event::Failed(message) if self.aside.is_some() => {
+                    if let Some((input, settings)) = self.aside.take() {
+                        self.variants.keep(input, settings, Err(sentence(&message)));
+                    }
+                }
+                Event::Broken { message, .. } if self.aside.is_some() => {
+                    if let Some((input, settings)) = self.aside.take() {
+                        self.variants.keep(input, settings, Err(sentence(&message)));
+                    }
                 }
                 Event::Begun { log } => {
                     self.base = self.running.as_ref().map(|running| running.input.clone());
@@ -587,15 +771,28 @@ impl Lab {
         self.shown = None;
         self.made = Some(scene.clone());
         self.verdict = verdict.map(|verdict| (scene.clone(), verdict));
-        let seed = self.settings.seed;
+        self.variants
+            .remember(&scene, running.input.clone(), running.settings.clone());
+        match running.reason {
+            Reason::Edit => {
+                editor.amend(&running.input, scene);
+                return;
+            }
+            Reason::Opening => {
+                editor.adopt(&running.input, scene);
+                return;
+            }
+            Reason::Settings => {
+                self.turned(editor, &running, scene);
+                return;
+            }
+            Reason::Asked => {}
+        }
+        let seed = running.settings.seed;
         let name = match running.sample {
             (_, 1) => format!("Seed {seed}"),
             (sample, _) => format!("Seed {seed}, sample {}", sample + 1),
         };
-        if running.reason == Reason::Edit {
-            editor.amend(&running.input, scene);
-            return;
-        }
         self.cases.push(Case {
             name: name.clone(),
             picture: Thumbnail::of(&scene),
@@ -620,12 +817,37 @@ impl Lab {
         editor.notices.push(notice);
     }
 
+    /// Shows the present result as other settings make it. Results of one turn of a knob are one step.
+    fn turned(&mut self, editor: &mut Editor, running: &Running, scene: Arc<Scene>) {
+        let (Some(from), Some(present)) = (&running.from, editor.committed()) else {
+            return;
+        };
+        if !Arc::ptr_eq(from, present) {
+            return;
+        }
+        let same_turn = self
+            .turn
+            .result
+            .as_ref()
+            .is_some_and(|last| Arc::ptr_eq(last, from));
+        self.turn.result = Some(scene.clone());
+        if same_turn {
+            editor.amend(from, scene);
+            return;
+        }
+        let settings = &running.settings;
+        let schedule = schedule_word(settings.schedule);
+        let (seed, steps) = (settings.seed, settings.steps);
+        editor.put(format!("Generate: seed {seed}, {schedule} {steps}"), scene);
+    }
+
     fn failed(&mut self, editor: &mut Editor, message: String) {
         let asked = self
             .running
             .take()
             .is_some_and(|r| r.reason == Reason::Asked);
         self.queue.clear();
+        self.world = None;
         self.live_scene = None;
         let searched = std::mem::take(&mut self.searching);
         if self.model == Model::Loading {
@@ -635,14 +857,20 @@ impl Lab {
         if !asked && !searched && message.starts_with("nothing to make") {
             return;
         }
-        let notice = Notice::new(Weight::Warning, sentence(&message));
+        let mut notice = Notice::new(Weight::Warning, sentence(&message));
+        let scene = editor.committed();
+        notice.offer = match scene {
+            Some(scene) if scene.agents.is_empty() => Some(Command::AddTool),
+            Some(scene) if searched && scene.ego().is_none() => Some(Command::ChooseEgo),
+            _ => None,
+        };
         editor.notices.push(notice);
     }
 
     /// Carries out a wish.
     pub(super) fn apply(&mut self, wish: LabAction, editor: &mut Editor) -> Option<Action> {
         match wish {
-            LabAction::Set(settings) => self.settings = *settings,
+            LabAction::Set(settings) => self.set(*settings),
             LabAction::Task(task) => self.task = task,
             LabAction::Samples(samples) => self.samples = samples.clamp(1, 32),
             LabAction::LockSeed(locked) => self.seed_locked = locked,
@@ -757,6 +985,11 @@ impl Lab {
         let Some(log) = &self.log else { return };
         self.playing = false;
         let last = log.records.len().saturating_sub(1);
+        if self.step.is_none() && by > 0 {
+            // after the result the denoising begins again
+            self.step = (last > 0).then_some(0);
+            return;
+        }
         let next = self.step.unwrap_or(last).saturating_add_signed(by);
         // the last record is the result itself
         self.step = (next < last).then_some(next);
@@ -846,6 +1079,7 @@ fn changes_future(edit: &Edit) -> bool {
             | Edit::SetGoal { .. }
             | Edit::SetAttack { .. }
             | Edit::SetPin { .. }
+            | Edit::Sketch { .. }
             | Edit::SetSignal { .. }
     )
 }
@@ -878,12 +1112,7 @@ pub(super) fn command_line(path: Option<&str>, scene: &Scene, lab: &Lab) -> Stri
         Task::Goal => "goal",
         Task::Attack => "attack",
     };
-    let schedule = match settings.schedule {
-        crate::scene::ScheduleKind::Full => "full",
-        crate::scene::ScheduleKind::Pyramidal => "pyramidal",
-        crate::scene::ScheduleKind::Trapezoidal => "trapezoidal",
-        crate::scene::ScheduleKind::Autoregressive => "autoregressive",
-    };
+    let schedule = schedule_word(settings.schedule);
     let mut line = format!(
         "nearmiss generate {} --out cases --task {task} --schedule {schedule} --steps {} --seed {} --samples {}",
         path.map_or_else(|| "SCENE".to_owned(), quoted),

@@ -220,7 +220,7 @@ impl Probe {
         match self.stage {
             Stage::Wait => {
                 if self.app.model_ready() && self.app.editor.document().is_some() {
-                    self.app.settings.welcomed = true;
+                    self.app.skip_first_start();
                     self.app.editor.playing = true;
                     self.memory_mb[0] = memory_mb();
                     self.begin();

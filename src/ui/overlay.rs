@@ -13,6 +13,8 @@ use egui::Ui;
 use egui::Vec2;
 use egui::vec2;
 
+use super::action::Command;
+use super::dial;
 use super::editor::Editor;
 use super::panes::Screen;
 use super::theme;
@@ -21,6 +23,7 @@ use super::theme::tokens;
 use super::tools;
 use super::tools::Gesture;
 use super::tools::Handle;
+use super::widgets;
 use crate::geometry::DVec2;
 use crate::geometry::dvec2;
 use crate::scene::AgentId;
@@ -79,6 +82,15 @@ pub(super) fn handles_ui(
             Handle::GoalTip(_) | Handle::GoalRing(_) => {
                 knob(&brush, place, tokens.goal, chosen);
             }
+            Handle::GoalClock(id) => {
+                if let Some(goal) = scene.goal_of(id) {
+                    let lock_hot = hot.as_ref() == Some(&Handle::GoalLock(id.clone()));
+                    let of = (screen, scene, goal);
+                    dial::dial_ui(painter, of, (chosen, lock_hot), tokens);
+                }
+            }
+            // drawn with its dial
+            Handle::GoalLock(_) => {}
             Handle::Contact(id) => contact(&brush, id, place, chosen),
         }
     }
@@ -92,6 +104,11 @@ pub(super) fn handles_ui(
             Handle::GoalCentre(_) => "move the goal",
             Handle::GoalTip(_) => "heading at the goal",
             Handle::GoalRing(_) => "tolerance",
+            Handle::GoalClock(_) => "when: drag round the dial",
+            Handle::GoalLock(id) => match scene.goal_of(id) {
+                Some(goal) if goal.hard => "hard: it must be there; click for soft",
+                _ => "soft: it should be there; click for hard",
+            },
             Handle::Contact(_) => "slide the contact along the path",
         };
         note(ui, screen.place(*at) + vec2(12.0, -14.0), text);
@@ -210,16 +227,6 @@ fn goal(brush: &Brush<'_>, id: &AgentId, at: Pos2, hot: bool) {
         painter.line_segment([at, screen.place(tip)], Stroke::new(1.6, color));
     }
     painter.circle_filled(at, 3.0, color);
-    let lock = if goal.hard { "hard" } else { "soft" };
-    let text = format!("{:.1} s  {lock}", goal.time_s);
-    label(
-        painter,
-        at + vec2(0.0, radius + 6.0),
-        Align2::CENTER_TOP,
-        &text,
-        color,
-        tokens,
-    );
 }
 
 fn contact(brush: &Brush<'_>, id: &AgentId, at: Pos2, hot: bool) {
@@ -294,6 +301,7 @@ pub(super) fn gesture_ui(ui: &Ui, screen: &Screen, gesture: &Gesture, text: &str
             let stroke = Stroke::new(1.2, tokens.goal);
             painter.line_segment([screen.place(*start), at], stroke);
         }
+        Gesture::Sketch(sketch) => sketch.draw(ui, screen),
         Gesture::Move { .. } | Gesture::Handle(_) | Gesture::Aim { .. } => {}
     }
     if !text.is_empty() {
@@ -324,22 +332,63 @@ pub(super) fn note(ui: &Ui, at: Pos2, text: &str) {
     painter.galley(plate.min + vec2(7.0, 4.0), galley, tokens.text);
 }
 
+/// Says that the pane's own run is under way.
+pub(super) fn busy_ui(ui: &Ui, rect: Rect, stale: bool) {
+    let tokens = tokens(ui);
+    let painter = ui.painter_at(rect);
+    if stale {
+        painter.rect_filled(rect, 0.0, tokens.base.gamma_multiply(0.35));
+    }
+    let text = if stale {
+        "Out of date: being made again…"
+    } else {
+        "Being made…"
+    };
+    let at = rect.center_bottom() - vec2(0.0, 16.0);
+    label(
+        &painter,
+        at,
+        Align2::CENTER_BOTTOM,
+        text,
+        tokens.warn,
+        tokens,
+    );
+}
+
+/// The button under a message in the middle of a pane; true if it was pressed.
+pub(super) fn offer_ui(ui: &mut Ui, rect: Rect, command: Command) -> bool {
+    let place = Rect::from_center_size(rect.center() + vec2(0.0, 34.0), vec2(180.0, 30.0));
+    let builder = egui::UiBuilder::new()
+        .id_salt(("offer", command))
+        .max_rect(place);
+    ui.scope_builder(builder, |ui| {
+        ui.vertical_centered(|ui| widgets::primary(ui, command.row().text).clicked())
+            .inner
+    })
+    .inner
+}
+
 /// A message in the middle of a pane.
 pub(super) fn message_ui(ui: &Ui, rect: Rect, text: &str) {
     let tokens = tokens(ui);
     let painter = ui.painter_at(rect);
     painter.rect_filled(rect, 0.0, tokens.base.gamma_multiply(0.72));
-    painter.text(
-        rect.center(),
-        Align2::CENTER_CENTER,
-        text,
-        FontId::new(13.0, theme::semibold()),
-        tokens.dim,
-    );
+    let font = FontId::new(13.0, theme::semibold());
+    let width = (rect.width() - 40.0).max(80.0);
+    let galley = painter.layout(text.to_owned(), font, tokens.dim, width);
+    let at = rect.center() - galley.size() / 2.0 - vec2(0.0, 4.0);
+    painter.galley(at, galley, tokens.dim);
 }
 
 /// Text with a halo, so that it reads on any ground.
-fn label(painter: &Painter, at: Pos2, anchor: Align2, text: &str, color: Color32, tokens: &Tokens) {
+pub(super) fn label(
+    painter: &Painter,
+    at: Pos2,
+    anchor: Align2,
+    text: &str,
+    color: Color32,
+    tokens: &Tokens,
+) {
     let font = FontId::new(11.0, theme::semibold());
     let halo = tokens.ground.gamma_multiply(0.85);
     for (dx, dy) in [(-1.0, 0.0), (1.0, 0.0), (0.0, -1.0), (0.0, 1.0)] {

@@ -22,9 +22,17 @@ use super::action::Command;
 use super::action::Notice;
 use super::action::Weight;
 use super::canvas::Canvas;
+use super::compare;
+use super::compare::Changes;
+use super::compare::Distinctions;
+use super::compare::Mode;
 use super::editor::Editor;
-use super::icons::Icon;
 use super::overlay;
+use super::pane_header;
+use super::reasons;
+use super::sketch::Sketch;
+use super::sources::Source;
+use super::sources::View;
 use super::theme;
 use super::theme::tokens;
 use super::tools;
@@ -33,7 +41,8 @@ use super::tools::Handle;
 use super::tools::Meaning;
 use super::tools::Pointer;
 use super::tools::Tool;
-use super::widgets;
+use super::variants::Variant;
+use super::wipe;
 use crate::geometry::DVec2;
 use crate::geometry::dvec2;
 use crate::render::Camera;
@@ -47,30 +56,6 @@ use crate::render::ViewOptions;
 use crate::scene::AgentId;
 use crate::scene::Role;
 use crate::scene::Scene;
-
-/// What a pane shows.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Source {
-    /// The scene as recorded.
-    Log,
-    /// The scene as edited.
-    Edited,
-    /// The scene before the last step.
-    Before,
-}
-
-impl Source {
-    const ALL: [Self; 3] = [Self::Edited, Self::Log, Self::Before];
-
-    /// Its name.
-    pub(super) fn word(self) -> &'static str {
-        match self {
-            Self::Log => "Log",
-            Self::Edited => "Edited",
-            Self::Before => "Before",
-        }
-    }
-}
 
 /// A view onto the ground inside a rectangle of the window.
 #[derive(Debug, Clone, Copy)]
@@ -108,9 +93,11 @@ impl Screen {
     }
 }
 
-/// What generation adds to the edited panes.
+/// What the panes show, and what generation adds to those of the scene that is worked on.
 #[derive(Default)]
 pub(super) struct Made {
+    /// One per source on screen.
+    pub views: Vec<View>,
     /// Shown in place of the editor's scene: a step, a run in progress, the answer to a drag.
     pub scene: Option<Arc<Scene>>,
     /// Noise levels.
@@ -138,6 +125,12 @@ pub(super) struct Panes {
     pub linked: bool,
     /// What each pane shows.
     pub sources: [Source; 4],
+    /// Seed and schedule of each pane that shows a run of its own.
+    pub variants: [Variant; 4],
+    /// How the first two sources are shown.
+    pub compare: Mode,
+    /// Where the wipe handle stands, a share of the width.
+    pub wipe: f32,
     /// Whose paths are drawn.
     pub trails: Trails,
     /// Whose names are drawn.
@@ -162,6 +155,9 @@ pub(super) struct Panes {
     meaning: Meaning,
     hover: Option<AgentId>,
     menu_for: Option<AgentId>,
+    changes: Changes,
+    distinctions: Distinctions,
+    screens: [Option<Screen>; 4],
 }
 
 impl Default for Panes {
@@ -169,7 +165,10 @@ impl Default for Panes {
         Self {
             count: 1,
             linked: true,
-            sources: [Source::Edited, Source::Log, Source::Before, Source::Edited],
+            sources: Self::SOURCES,
+            variants: std::array::from_fn(Variant::of_pane),
+            compare: Mode::Side,
+            wipe: 0.5,
             trails: Trails::Parts,
             names: Names::Parts,
             log_ghosts: false,
@@ -186,11 +185,46 @@ impl Default for Panes {
             meaning: Meaning::default(),
             hover: None,
             menu_for: None,
+            changes: Changes::default(),
+            distinctions: Distinctions::default(),
+            screens: [None; 4],
         }
     }
 }
 
 impl Panes {
+    /// What the panes show unless something else was chosen.
+    pub(super) const SOURCES: [Source; 4] = [
+        Source::Scene,
+        Source::Log,
+        Source::Edited,
+        Source::Generated,
+    ];
+
+    /// How many sources are on screen.
+    pub(super) fn sources_shown(&self) -> usize {
+        match self.compare {
+            Mode::Side => self.count,
+            Mode::Overlay | Mode::Wipe | Mode::Difference => 2,
+        }
+    }
+
+    /// Whether the first two sources are shown in one pane.
+    pub(super) fn joined_in_one(&self) -> bool {
+        self.compare != Mode::Side
+    }
+
+    /// Where the scene that is worked on lies in the window, if a pane shows it.
+    pub(super) fn working_screen(&self) -> Option<Screen> {
+        match self.compare {
+            Mode::Side => (0..self.count)
+                .find(|pane| self.sources[*pane] == Source::Scene)
+                .and_then(|pane| self.screens[pane]),
+            _ if self.sources[..2].contains(&Source::Scene) => self.screens[0],
+            _ => None,
+        }
+    }
+
     /// Puts the cameras where a newly opened scene begins.
     pub(super) fn reset(&mut self) {
         self.wish = Some(Wish::Open);
@@ -238,9 +272,13 @@ impl Panes {
                     self.cameras = [self.cameras[0]; 4];
                 }
             }
-            Command::OnePane => self.count = 1,
-            Command::TwoPanes => self.count = 2,
-            Command::FourPanes => self.count = 4,
+            Command::OnePane => self.lay_out(1),
+            Command::TwoPanes => self.lay_out(2),
+            Command::FourPanes => self.lay_out(4),
+            Command::NextCompare => self.compare = self.compare.next(),
+            Command::Overlay => self.compare_or_back(Mode::Overlay),
+            Command::Wipe => self.compare_or_back(Mode::Wipe),
+            Command::Difference => self.compare_or_back(Mode::Difference),
             Command::LogGhost => self.log_ghosts = !self.log_ghosts,
             Command::Trails => {
                 self.trails = match self.trails {
@@ -262,6 +300,20 @@ impl Panes {
         true
     }
 
+    /// Shows 1, 2 or 4 panes beside each other.
+    pub(super) fn lay_out(&mut self, count: usize) {
+        self.count = count;
+        self.compare = Mode::Side;
+    }
+
+    fn compare_or_back(&mut self, mode: Mode) {
+        self.compare = if self.compare == mode {
+            Mode::Side
+        } else {
+            mode
+        };
+    }
+
     /// Shows the panes in what is left of `ui`.
     pub(super) fn show(
         &mut self,
@@ -276,7 +328,12 @@ impl Panes {
         ui.painter().rect_filled(area, 0.0, tokens(ui).line);
         self.hovered = false;
         self.under = None;
-        for (pane, rect) in split(area, self.count).into_iter().enumerate() {
+        self.screens = [None; 4];
+        let count = match self.compare {
+            Mode::Side => self.count,
+            Mode::Overlay | Mode::Wipe | Mode::Difference => 1,
+        };
+        for (pane, rect) in split(area, count).into_iter().enumerate() {
             self.pane(ui, rect, pane, (editor, made), actions);
         }
     }
@@ -293,13 +350,12 @@ impl Panes {
             ui.painter().rect_filled(rect, 0.0, tokens(ui).base);
             return;
         };
-        let blink = ui.input(|input| input.key_down(Key::B)) && !ui.ctx().text_edit_focused();
-        let source = if blink {
-            Source::Before
-        } else {
-            self.sources[pane]
+        let Some(view) = made.views.get(self.base(pane)) else {
+            return;
         };
-        let (mut scene, missing) = shown(editor, source);
+        let works = view.source == Source::Scene;
+        let blink =
+            works && ui.input(|input| input.key_down(Key::B)) && !ui.ctx().text_edit_focused();
         let id = Id::unique(("pane", pane));
         let response = ui.interact(rect, id, Sense::click_and_drag());
         let label = match pane {
@@ -315,11 +371,23 @@ impl Panes {
             camera: self.camera(pane),
             rect,
         };
-        let editable = source == Source::Edited && !blink;
+        self.screens[pane] = Some(screen);
+        let editable = works && !blink;
         if editable {
             self.point(ui, &response, (pane, &screen), editor, actions);
         }
-        let mut options = self.options(editor, source);
+        let mut missing = view.missing.clone();
+        let mut scene = view.scene.clone();
+        if blink {
+            let before = before(editor);
+            missing = before.is_none().then(|| {
+                let text =
+                    "Nothing here yet: this is where the scene before the last step flashes.";
+                (text.to_owned(), None)
+            });
+            scene = before;
+        }
+        let mut options = self.options(editor, view.source);
         if editable {
             if made.scene.is_some() {
                 scene.clone_from(&made.scene);
@@ -328,17 +396,20 @@ impl Panes {
             options.paths = made.paths.clone();
         }
         let scene = scene.unwrap_or_else(|| edited.clone());
-        self.canvases[pane].paint(
-            ui,
-            (pane, rect, &screen.camera),
-            (&scene, editor.time_s),
-            &options,
-            &canvas_style(ui),
-        );
+        let style = canvas_style(ui);
+        let at = (&screen, editor.time_s);
+        if self.compare == Mode::Side {
+            let shown = (pane, rect, &screen.camera);
+            let of = (&*scene, editor.time_s);
+            self.canvases[pane].paint(ui, shown, of, &options, &style);
+        } else {
+            self.joined(ui, at, (&scene, made), options, &style);
+        }
         if scene.map.is_empty() {
             overlay::no_map_ui(ui, rect);
         }
         if editable {
+            reasons::flags_ui(ui, &screen, &scene);
             overlay::handles_ui(
                 ui,
                 &screen,
@@ -352,14 +423,18 @@ impl Panes {
                 overlay::gesture_ui(ui, &screen, gesture, &self.meaning.note);
             }
         }
-        if missing {
-            overlay::message_ui(
-                ui,
-                rect,
-                "Nothing here yet: this pane shows the scene before the last edit.",
-            );
+        if view.busy {
+            overlay::busy_ui(ui, rect, view.scene.is_some());
         }
-        self.header(ui, rect, pane, actions);
+        if let Some((text, offer)) = &missing {
+            overlay::message_ui(ui, rect, text);
+            if let Some(command) = offer
+                && overlay::offer_ui(ui, rect, *command)
+            {
+                actions.push(Action::Run(*command));
+            }
+        }
+        self.header(ui, rect, pane, made, actions);
         if response.hovered() {
             self.hovered = true;
             if let Some(at) = response.hover_pos() {
@@ -374,8 +449,68 @@ impl Panes {
         self.menu(&response, &screen, editor, actions);
     }
 
+    /// The position of the source that a pane is built on: when two are joined, the one that is worked on, else the
+    /// second.
+    fn base(&self, pane: usize) -> usize {
+        match self.compare {
+            Mode::Side => pane,
+            _ if self.sources[1] != Source::Scene && self.sources[0] == Source::Scene => 0,
+            Mode::Overlay | Mode::Wipe | Mode::Difference => 1,
+        }
+    }
+
+    /// Paints the first two sources into one pane. `scene` is what the source that is built on shows at the moment.
+    fn joined(
+        &mut self,
+        ui: &mut Ui,
+        (screen, time_s): (&Screen, f64),
+        (scene, made): (&Arc<Scene>, &Made),
+        options: ViewOptions,
+        style: &Style,
+    ) {
+        let base = self.base(0);
+        let other = made.views.get(1 - base).and_then(|view| view.scene.clone());
+        let other = other.unwrap_or_else(|| scene.clone());
+        let (a, b) = if base == 0 {
+            (scene, &other)
+        } else {
+            (&other, scene)
+        };
+        let shown = |canvas: usize| (canvas, screen.rect, &screen.camera);
+        if self.compare == Mode::Wipe {
+            let (left, right) = wipe::parts(screen.rect, self.wipe);
+            let plain = ViewOptions {
+                noise: None,
+                paths: Arc::default(),
+                ..options.clone()
+            };
+            for (canvas, part, of) in [(0, left, a), (1, right, b)] {
+                let mut clipped = ui.new_child(egui::UiBuilder::new().max_rect(screen.rect));
+                clipped.set_clip_rect(part.intersect(ui.clip_rect()));
+                let options = if canvas == base { &options } else { &plain };
+                let of = (&**of, time_s);
+                self.canvases[canvas].paint(&clipped, shown(canvas), of, options, style);
+            }
+            let names = [0, 1].map(|at| made.views.get(at).map_or("", |v| v.source.word()));
+            self.wipe = wipe::handle_ui(ui, screen.rect, self.wipe, (names[0], names[1]));
+            return;
+        }
+        let changes = self.changes.of(a, b);
+        let mut paths = options.paths.to_vec();
+        paths.extend(compare::ghost_paths(&other, &changes));
+        let options = ViewOptions {
+            before: Some(Ghosts(other.clone())),
+            paths: Arc::new(paths),
+            ..options
+        };
+        self.canvases[0].paint(ui, shown(0), (&**scene, time_s), &options, style);
+        if self.compare == Mode::Difference {
+            compare::difference_ui(ui, screen, (a, b), &changes, time_s);
+        }
+    }
+
     fn options(&self, editor: &Editor, source: Source) -> ViewOptions {
-        let before = (self.log_ghosts && source == Source::Edited)
+        let before = (self.log_ghosts && source == Source::Scene)
             .then(|| editor.document().map(|open| Ghosts(open.log.clone())))
             .flatten();
         ViewOptions {
@@ -486,6 +621,12 @@ impl Panes {
             actions.push(Action::Run(Command::FrameSelection));
         } else if response.clicked()
             && let Some(at) = response.interact_pointer_pos()
+            && let Some(lock @ Handle::GoalLock(_)) = handle_at(screen, editor, at)
+        {
+            let edits = Gesture::Handle(lock).meaning(scene, &pointer(at)).edits;
+            actions.push(Action::Commit { label: None, edits });
+        } else if response.clicked()
+            && let Some(at) = response.interact_pointer_pos()
         {
             self.click(&pointer(at), pick(at), modifiers.shift, editor, actions);
         }
@@ -498,7 +639,7 @@ impl Panes {
             let gesture = begin(screen, editor, at, under, modifiers.command, actions);
             self.gesture = gesture.map(|gesture| (gesture, pane));
         }
-        let Some((gesture, in_pane)) = &self.gesture else {
+        let Some((gesture, in_pane)) = &mut self.gesture else {
             return;
         };
         if *in_pane != pane {
@@ -513,6 +654,9 @@ impl Panes {
         // the pointer may leave the window in the moment of release: then the last meaning holds
         let at = response.interact_pointer_pos();
         if let Some(at) = at {
+            if let Gesture::Sketch(sketch) = gesture {
+                sketch.extend(screen.world(at));
+            }
             self.meaning = gesture.meaning(scene, &pointer(at));
         }
         if response.dragged() && !self.meaning.edits.is_empty() {
@@ -548,9 +692,7 @@ impl Panes {
                     };
                     one_click(gesture, actions);
                 }
-                None => actions.push(hint(
-                    "No ego: select an agent first, then click where it shall be.",
-                )),
+                None => actions.push(no_ego("select an agent, then click where it shall be")),
             },
             (Tool::Attack, Some(attacker)) => {
                 let is_ego = scene
@@ -630,42 +772,42 @@ impl Panes {
         }
     }
 
-    fn header(&mut self, ui: &mut Ui, rect: Rect, pane: usize, actions: &mut Vec<Action>) {
-        let tokens = tokens(ui);
-        let at = Rect::from_min_size(rect.min + vec2(10.0, 10.0), vec2(240.0, 28.0));
-        let builder = egui::UiBuilder::new()
-            .id_salt(("pane header", pane))
-            .max_rect(at);
-        ui.scope_builder(builder, |ui| {
-            egui::Frame::new()
-                .fill(tokens.panel.gamma_multiply(0.92))
-                .stroke(egui::Stroke::new(1.0, tokens.line))
-                .corner_radius(7.0)
-                .inner_margin(egui::Margin::symmetric(4, 2))
-                .show(ui, |ui| {
-                    ui.horizontal(|ui| {
-                        ui.spacing_mut().item_spacing.x = 2.0;
-                        for source in Source::ALL {
-                            let text = theme::small(source.word());
-                            let chosen = self.sources[pane] == source;
-                            let button = egui::Button::selectable(chosen, text);
-                            let name = format!("{} in pane {}", source.word(), pane + 1);
-                            let shown = ui.add(button).accessible_name(name);
-                            if shown.on_hover_text(explain(source)).clicked() {
-                                self.sources[pane] = source;
-                            }
-                        }
-                        if pane == 0 && self.count > 1 {
-                            let tip = Command::LinkPanes.hint();
-                            let link =
-                                widgets::row_icon(ui, Icon::Link, "Link panes", &tip, self.linked);
-                            if link.clicked() {
-                                actions.push(Action::Run(Command::LinkPanes));
-                            }
-                        }
-                    });
-                });
-        });
+    fn header(
+        &mut self,
+        ui: &mut Ui,
+        rect: Rect,
+        pane: usize,
+        made: &Made,
+        actions: &mut Vec<Action>,
+    ) {
+        let distinction = |panes: &mut Self, at: usize| {
+            let (first, view) = (made.views.first()?, made.views.get(at)?);
+            (at > 0).then(|| panes.distinctions.of(first, view))
+        };
+        let joined = self.compare != Mode::Side;
+        let mut left = rect.left() + 10.0;
+        let sources = if joined { 0..2 } else { pane..pane + 1 };
+        for at in sources {
+            let Some(view) = made.views.get(at) else {
+                continue;
+            };
+            let found = distinction(self, at);
+            let place = Rect::from_min_max(
+                egui::pos2(left, rect.top() + 10.0),
+                egui::pos2(rect.right() - 10.0, rect.top() + 38.0),
+            );
+            let of = (&mut self.sources[at], &mut self.variants[at]);
+            let shown = pane_header::source_ui(ui, place, (at, view), of, found);
+            left = shown.right() + 6.0;
+        }
+        if pane == 0 && self.sources_shown() > 1 {
+            let place = Rect::from_min_max(
+                egui::pos2(rect.left() + 10.0, rect.top() + 43.0),
+                egui::pos2(rect.right() - 10.0, rect.top() + 71.0),
+            );
+            let linked = self.linked;
+            pane_header::compare_ui(ui, place, &mut self.compare, linked, actions);
+        }
     }
 
     fn menu(
@@ -748,32 +890,20 @@ fn canvas_style(ui: &Ui) -> Style {
     }
 }
 
-fn explain(source: Source) -> &'static str {
-    match source {
-        Source::Log => "The scene as recorded",
-        Source::Edited => "The scene with your edits; drag agents here",
-        Source::Before => "The scene before the last step",
-    }
+/// Says that nobody is addressed, and offers to choose an ego.
+fn no_ego(otherwise: &str) -> Action {
+    let text =
+        format!("No ego is marked in this scene, so nobody is meant: choose one, or {otherwise}.");
+    Action::Notify(Notice::new(Weight::Info, text).offering(Command::ChooseEgo))
 }
 
 fn hint(text: &str) -> Action {
     Action::Notify(Notice::new(Weight::Info, text))
 }
 
-/// The scene a source stands for, and whether it is missing.
-pub(super) fn shown(editor: &Editor, source: Source) -> (Option<Arc<Scene>>, bool) {
-    let Some(open) = editor.document() else {
-        return (None, true);
-    };
-    match source {
-        Source::Edited => (editor.scene().cloned(), false),
-        Source::Log => (Some(open.log.clone()), false),
-        Source::Before => {
-            let before = open.history.before().cloned();
-            let missing = before.is_none();
-            (before, missing)
-        }
-    }
+/// The scene before the last step.
+fn before(editor: &Editor) -> Option<Arc<Scene>> {
+    editor.document()?.history.before().cloned()
 }
 
 fn wanted(wish: Wish, scene: &Scene, editor: &Editor) -> Option<(DVec2, DVec2)> {
@@ -839,15 +969,25 @@ fn begin(
     match (editor.tool, under) {
         (Tool::Measure, _) => Some(Gesture::Measure { from }),
         (Tool::Add, _) => Some(Gesture::Add { at: from }),
+        (Tool::Sketch, under) => {
+            if let Some(agent) = &under {
+                actions.push(Action::Select(vec![agent.clone()]));
+            }
+            match under.or_else(|| editor.addressed().cloned()) {
+                Some(agent) => Some(Gesture::Sketch(Sketch::new(agent, from))),
+                None => {
+                    actions.push(no_ego("press on an agent and draw its way"));
+                    None
+                }
+            }
+        }
         (Tool::Goal, None) => match editor.addressed() {
             Some(agent) => Some(Gesture::NewGoal {
                 agent: agent.clone(),
                 at: from,
             }),
             None => {
-                actions.push(hint(
-                    "No ego: select an agent first, then press where it shall be.",
-                ));
+                actions.push(no_ego("select an agent, then press where it shall be"));
                 None
             }
         },

@@ -8,6 +8,11 @@ use std::path::PathBuf;
 use serde::Deserialize;
 use serde::Serialize;
 
+use super::compare::Mode;
+use super::panes::Panes;
+use super::sources::Source;
+use super::variants::Variant;
+
 /// Most recent files remembered.
 const RECENTS: usize = 12;
 
@@ -21,6 +26,12 @@ pub(super) struct Settings {
     pub zoom: f32,
     /// Number of panes: 1, 2 or 4.
     pub panes: usize,
+    /// What each pane shows.
+    pub sources: [Source; 4],
+    /// Seed and schedule of each pane that shows a run of its own.
+    pub variants: [Variant; 4],
+    /// How the first two sources are shown.
+    pub compare: Mode,
     /// Panes share one camera.
     pub linked: bool,
     /// The left panel is shown.
@@ -54,6 +65,9 @@ impl Default for Settings {
             dark: true,
             zoom: 1.0,
             panes: 1,
+            sources: Panes::SOURCES,
+            variants: std::array::from_fn(Variant::of_pane),
+            compare: Mode::Side,
             linked: true,
             left: true,
             right: true,
@@ -65,6 +79,11 @@ impl Default for Settings {
 }
 
 impl Settings {
+    /// Whether nothing is remembered in `folder`: this is the first start.
+    pub(super) fn absent(folder: &Path) -> bool {
+        !file(folder).exists()
+    }
+
     /// Reads the settings in `folder`; anything unreadable gives the defaults.
     pub(super) fn load(folder: &Path) -> Self {
         let read = fs::read(file(folder)).ok();

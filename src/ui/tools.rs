@@ -18,7 +18,9 @@ use crate::scene::Edit;
 use crate::scene::Goal;
 use crate::scene::Scene;
 
+use super::dial;
 use super::editor::free_id;
+use super::sketch::Sketch;
 
 /// A goal lies at most this far after the present, s: the model's horizon.
 pub(super) const HORIZON_S: f64 = 8.0;
@@ -44,6 +46,8 @@ pub enum Tool {
     Goal,
     /// Aim attackers.
     Attack,
+    /// Draw ways by hand.
+    Sketch,
     /// Add agents.
     Add,
     /// Measure.
@@ -63,6 +67,10 @@ pub(super) enum Handle {
     GoalTip(AgentId),
     /// A goal's tolerance.
     GoalRing(AgentId),
+    /// The hand of a goal's dial: its time.
+    GoalClock(AgentId),
+    /// Whether a goal is hard; a click turns it over.
+    GoalLock(AgentId),
     /// An attack's contact, along the target's path.
     Contact(AgentId),
 }
@@ -105,6 +113,8 @@ pub(super) enum Gesture {
         /// Where it was placed.
         at: DVec2,
     },
+    /// Draws a way by hand.
+    Sketch(Sketch),
     /// Measures.
     Measure {
         /// Where it began.
@@ -183,6 +193,7 @@ impl Gesture {
             Self::NewGoal { agent, at } => new_goal(scene, agent, *at, pointer),
             Self::Aim { attacker } => aimed(scene, attacker, pointer),
             Self::Add { at } => added(scene, *at, pointer),
+            Self::Sketch(sketch) => sketch.meaning(scene),
             Self::Measure { from } => {
                 let apart = pointer.at - *from;
                 Meaning {
@@ -308,6 +319,18 @@ fn handled(scene: &Scene, handle: &Handle, pointer: &Pointer) -> Meaning {
             let radius = (pointer.at - dvec2(goal.point[0], goal.point[1])).length();
             goal.tolerance_m = (radius.clamp(0.2, 30.0) * 10.0).round() / 10.0;
             format!("within {:.1} m", goal.tolerance_m)
+        }),
+        Handle::GoalClock(id) => change_goal(scene, id, |goal| {
+            goal.time_s = dial::time_at(scene, goal, pointer.at);
+            format!("due in {:.1} s", goal.time_s - scene.now_s())
+        }),
+        Handle::GoalLock(id) => change_goal(scene, id, |goal| {
+            goal.hard = !goal.hard;
+            if goal.hard {
+                "hard: it must be there".to_owned()
+            } else {
+                "soft: it should be there".to_owned()
+            }
         }),
         Handle::Contact(id) => {
             let Some(attack) = scene.attack_by(id) else {
@@ -540,6 +563,10 @@ pub(super) fn handles(
             found.push((Handle::GoalTip(id.clone()), tip));
             found.push((Handle::GoalCentre(id.clone()), at));
             found.push((Handle::GoalRing(id.clone()), ring));
+            let clock = dial::clock_place(scene, goal, metre);
+            found.push((Handle::GoalClock(id.clone()), clock));
+            let lock = dial::lock_place(goal, metre);
+            found.push((Handle::GoalLock(id.clone()), lock));
         }
         if let Some(attack) = scene.attack_by(id)
             && let Some(target) = scene.agent(&attack.target)

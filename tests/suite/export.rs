@@ -13,7 +13,7 @@ use nearmiss::scene::read_scene;
 use nearmiss::ui::App;
 
 use crate::commands::nearmiss;
-use crate::window::{Bench, drag, hash, may_draw, opened, place_of, until};
+use crate::stage::{Bench, drag, hash, may_draw, opened, place_of, until};
 
 /// Opens the export dialog and sets folder and name.
 fn export(bench: &mut Bench, folder: &Path) {

@@ -8,7 +8,7 @@ use egui_kittest::kittest::Queryable as _;
 
 use nearmiss::ui::App;
 
-use crate::window::{Bench, may_draw, opened, until};
+use crate::stage::{Bench, may_draw, opened, until};
 
 /// Controls on screen without a name, by role and place.
 fn nameless(bench: &Bench) -> Vec<String> {

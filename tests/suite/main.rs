@@ -1,6 +1,6 @@
 //! The outside view, one binary: cases made and checked (`cases`), who may use whom (`layers`), real files (`importers`), shaders and pictures
-//! (`shaders`, `pictures`), the command line (`commands`), the planner (`plan`, `planner`), the window (`window`) and what leaves it (`export`), runs in a world that changes
-//! (`reaction`).
+//! (`shaders`, `pictures`), the command line (`commands`), the planner (`plan`, `planner`), the window (`window` and its
+//! neighbours, set up by `stage`) and what leaves it (`export`), runs in a world that changes (`reaction`).
 #![expect(
     clippy::unwrap_used,
     clippy::panic,
@@ -22,6 +22,10 @@ mod planner;
 mod reaction;
 mod reference;
 mod shaders;
+mod stage;
 mod window;
+mod window_compare;
+mod window_first;
+mod window_goals;
 mod window_planner;
 mod windows;

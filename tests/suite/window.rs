@@ -2,105 +2,28 @@
 //! Without a display; the pictures are drawn by whatever graphics driver there is.
 
 use std::fs;
-use std::path::Path;
 use std::time::Duration;
-use std::time::Instant;
 
 use egui::Event;
 use egui::Key;
 use egui::Modifiers;
-use egui::Pos2;
 use egui::vec2;
-use egui_kittest::Harness;
 use egui_kittest::kittest::Queryable as _;
 
-use nearmiss::engine::Loaded;
-use nearmiss::model::Network;
+use super::stage::drag;
+use super::stage::entries;
+use super::stage::generate;
+use super::stage::hash;
+use super::stage::may_draw;
+use super::stage::opened;
+use super::stage::opened_with_model;
+use super::stage::place_of;
+use super::stage::press;
+use super::stage::undo;
+use super::stage::until;
+use super::stage::window;
 use nearmiss::scene::AgentId;
 use nearmiss::sim::BUNDLED;
-use nearmiss::ui::App;
-use nearmiss::ui::Start;
-
-/// The analytic prior alone: quick, and good enough for the window.
-fn load() -> Result<Loaded, String> {
-    let network = Network::load_default_on(1).map_err(|error| error.to_string())?;
-    Ok(Loaded {
-        network: Box::new(network.prior_only()),
-        warning: None,
-    })
-}
-
-/// Whether the tests of this file may draw.
-pub(crate) fn may_draw() -> bool {
-    let may = std::env::var_os("NEARMISS_NO_PICTURES").is_none();
-    if !may {
-        eprintln!("skipped: NEARMISS_NO_PICTURES is set");
-    }
-    may
-}
-
-pub(crate) type Bench = Harness<'static, App>;
-
-pub(crate) fn window(folder: &Path, scene: Option<&Path>, with_model: bool) -> Bench {
-    let start = Start {
-        scene: scene.map(Path::to_owned),
-        bundled: &BUNDLED,
-        folder: Some(folder.to_owned()),
-        load: with_model.then(|| Box::new(load) as nearmiss::ui::Load),
-        load_planner: Some(Box::new(|| Ok(None))),
-        ..Start::default()
-    };
-    Harness::builder()
-        .with_size(vec2(1280.0, 800.0))
-        .with_step_dt(0.05)
-        .wgpu()
-        .build_eframe(|creation| App::new(creation, start))
-}
-
-/// Steps until `met`, at most half a minute.
-pub(crate) fn until(bench: &mut Bench, what: &str, met: impl Fn(&App) -> bool) {
-    let began = Instant::now();
-    while !met(bench.state()) {
-        assert!(began.elapsed() < Duration::from_secs(30), "no {what}");
-        std::thread::sleep(Duration::from_millis(10));
-        bench.step();
-    }
-}
-
-/// A window on the first bundled scene, paused at the present.
-pub(crate) fn opened(folder: &Path, with_model: bool) -> Bench {
-    let mut bench = window(folder, None, with_model);
-    until(&mut bench, "scene", |app| app.editor().document().is_some());
-    bench.run_steps(3);
-    bench.key_press(Key::P);
-    bench.run_steps(3);
-    bench
-}
-
-pub(crate) fn hash(bench: &Bench) -> String {
-    bench.state().editor().committed().unwrap().hash()
-}
-
-pub(crate) fn place_of(bench: &Bench, agent: &str) -> Pos2 {
-    let app = bench.state();
-    let scene = app.editor().scene().unwrap();
-    let agent = scene.agent(&AgentId::new(agent)).unwrap();
-    let state = agent.track.get(scene.now).unwrap();
-    app.place(state.position, bench.get_by_label("canvas").rect())
-}
-
-pub(crate) fn drag(bench: &mut Bench, from: Pos2, to: Pos2) {
-    bench.hover_at(from);
-    bench.step();
-    bench.drag_at(from);
-    bench.step();
-    for part in 1..=6 {
-        bench.hover_at(from.lerp(to, part as f32 / 6.0));
-        bench.step();
-    }
-    bench.drop_at(to);
-    bench.run_steps(3);
-}
 
 #[test]
 fn the_bundled_scene_opens_alive_and_space_stops_it() {
@@ -156,10 +79,8 @@ fn a_dragged_agent_moves_in_one_step_and_undo_restores_the_identical_scene() {
     assert_ne!(hash(&bench), before);
     let moved = place_of(&bench, "car-0");
     assert!((moved.x - from.x - 40.0).abs() < 2.0, "{from:?} {moved:?}");
-    let (entries, at) = bench.state().editor().document().unwrap().history.entries();
-    assert_eq!((entries.len(), at), (2, 1));
-    bench.key_press_modifiers(Modifiers::COMMAND, Key::Z);
-    bench.run_steps(2);
+    assert_eq!(entries(&bench), 2);
+    undo(&mut bench);
     assert_eq!(hash(&bench), before);
 }
 
@@ -193,11 +114,9 @@ fn a_goal_set_with_the_flag_is_reached_by_a_run_and_both_are_one_undo() {
         return;
     }
     let folder = tempfile::tempdir().unwrap();
-    let mut bench = opened(folder.path(), true);
-    until(&mut bench, "model", App::model_ready);
+    let mut bench = opened_with_model(folder.path());
     let before = hash(&bench);
-    bench.key_press(Key::G);
-    bench.run_steps(2);
+    press(&mut bench, Key::G);
     let spot = place_of(&bench, "car-0") + vec2(60.0, 0.0);
     bench.hover_at(spot);
     bench.step();
@@ -211,8 +130,7 @@ fn a_goal_set_with_the_flag_is_reached_by_a_run_and_both_are_one_undo() {
             .committed()
             .is_some_and(|scene| scene.generated.is_some())
     });
-    bench.key_press_modifiers(Modifiers::COMMAND, Key::Z);
-    bench.run_steps(2);
+    undo(&mut bench);
     assert_eq!(hash(&bench), before);
 }
 
@@ -222,19 +140,13 @@ fn generating_twice_with_one_seed_gives_the_same_scene() {
         return;
     }
     let folder = tempfile::tempdir().unwrap();
-    let mut bench = opened(folder.path(), true);
+    let mut bench = opened_with_model(folder.path());
     let mut made = Vec::new();
-    until(&mut bench, "model", App::model_ready);
     for step in 1..=2 {
-        bench.key_press(Key::R);
-        bench.run_steps(2);
-        until(&mut bench, "result", |app| {
-            app.editor().committed().unwrap().generated.is_some()
-        });
+        generate(&mut bench);
         made.push(hash(&bench));
         if step == 1 {
-            bench.key_press_modifiers(Modifiers::COMMAND, Key::Z);
-            bench.run_steps(3);
+            undo(&mut bench);
         }
     }
     assert_eq!(made[0], made[1]);
@@ -284,8 +196,7 @@ fn the_palette_runs_what_is_typed() {
     assert!(bench.query_all_by_label("Set the present here").count() > 0);
     bench.key_press(Key::Enter);
     bench.run_steps(3);
-    let (entries, _) = bench.state().editor().document().unwrap().history.entries();
-    assert_eq!(entries.len(), 2);
+    assert_eq!(entries(&bench), 2);
     // keys are commands again at once
     bench.key_press(Key::Questionmark);
     bench.run_steps(3);
@@ -330,13 +241,11 @@ fn the_world_runs_on_until_it_is_stopped_and_undo_returns_to_before() {
         return;
     }
     let folder = tempfile::tempdir().unwrap();
-    let mut bench = opened(folder.path(), true);
+    let mut bench = opened_with_model(folder.path());
     let before = hash(&bench);
-    until(&mut bench, "model", App::model_ready);
-    bench.key_press(Key::W);
-    bench.run_steps(2);
+    press(&mut bench, Key::W);
     let start = before.clone();
-    let moved = move |app: &App| app.editor().committed().unwrap().hash() != start;
+    let moved = move |app: &nearmiss::ui::App| app.editor().committed().unwrap().hash() != start;
     until(&mut bench, "movement", moved);
     bench.key_press(Key::Escape);
     bench.run_steps(3);
@@ -344,7 +253,6 @@ fn the_world_runs_on_until_it_is_stopped_and_undo_returns_to_before() {
     std::thread::sleep(Duration::from_millis(700)); // more than one half second of world
     bench.run_steps(3);
     assert_eq!(hash(&bench), stopped);
-    bench.key_press_modifiers(Modifiers::COMMAND, Key::Z);
-    bench.run_steps(2);
+    undo(&mut bench);
     assert_eq!(hash(&bench), before);
 }

@@ -2,7 +2,7 @@
 
 use egui_kittest::kittest::Queryable as _;
 
-use crate::window::{Bench, may_draw, opened, until};
+use crate::stage::{Bench, may_draw, opened, until};
 
 fn planning(bench: &mut Bench) {
     bench.get_by_label("Planner").click();

@@ -29,6 +29,14 @@ pub(crate) fn generate_ui(ui: &mut Ui, editor: &Editor, lab: &Lab, actions: &mut
         widgets::empty_state(ui, Icon::Generate, "Nothing to generate", text, None);
         return;
     };
+    if scene.agents.is_empty() {
+        let text = "There is nobody in this scene whose future could be made.";
+        let button = Some(Command::AddTool.row().text);
+        if widgets::empty_state(ui, Icon::Add, "No agents", text, button) {
+            actions.push(Action::Run(Command::AddTool));
+        }
+        return;
+    }
     egui::ScrollArea::vertical()
         .auto_shrink([false, false])
         .show(ui, |ui| {
@@ -183,8 +191,9 @@ fn task_ui(ui: &mut Ui, lab: &Lab, scene: &Scene, actions: &mut Vec<Action>) {
         push(actions, LabAction::Task(task));
     }
     let mut live = lab.live;
-    let answered = ui.checkbox(&mut live, "Answer drags while they last");
-    let tip = "While you drag, the model answers with four steps of the same noise; on release it runs in full";
+    let answered = ui.checkbox(&mut live, "Answer at once");
+    let tip = "While you drag, the model answers with four steps of the same noise; on release it runs in full. \
+               Changes of seed, schedule, steps, temperature and guidance make the present result again";
     if answered.on_hover_text(tip).changed() {
         push(actions, LabAction::Live(live));
     }

@@ -3,13 +3,15 @@
 use egui::Ui;
 use egui::vec2;
 
+use crate::ui::action::Action;
+use crate::ui::action::Command;
 use crate::ui::action::Group;
 use crate::ui::action::ROWS;
 use crate::ui::theme;
 use crate::ui::theme::tokens;
 use crate::ui::widgets;
 
-const GESTURES: [(&str, &str); 11] = [
+const GESTURES: [(&str, &str); 13] = [
     ("Click", "Select; Shift adds"),
     (
         "Drag an agent",
@@ -19,6 +21,14 @@ const GESTURES: [(&str, &str); 11] = [
     ("Arrow at its front", "Speed and heading, at the present"),
     ("Knob at its rear", "Turn"),
     ("Goal flag", "Place; tip turns, ring sets the tolerance"),
+    (
+        "Dial around a goal",
+        "Sets its time; the lock makes it hard or soft",
+    ),
+    (
+        "Sketch tool",
+        "Draw a way: it becomes a goal with waypoints",
+    ),
     ("Contact mark", "Slides along the target's path"),
     ("Wheel", "Zoom at the pointer"),
     ("Middle or right drag", "Pan"),
@@ -27,7 +37,7 @@ const GESTURES: [(&str, &str); 11] = [
 ];
 
 /// Shows the sheet; false when it is to be closed.
-pub(crate) fn help_ui(context: &egui::Context) -> bool {
+pub(crate) fn help_ui(context: &egui::Context, actions: &mut Vec<Action>) -> bool {
     let mut open = true;
     let room = context.content_rect().size();
     let modal = widgets::modal(context, "help").show(context, |ui| {
@@ -36,6 +46,12 @@ pub(crate) fn help_ui(context: &egui::Context) -> bool {
             ui.label(theme::strong("Keys and gestures", 17.0));
             ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
                 open = !ui.button("Close").clicked();
+                let again = Command::FirstSteps;
+                let shown = ui.button(again.row().text);
+                if shown.on_hover_text(again.hint()).clicked() {
+                    actions.push(Action::Run(again));
+                    open = false;
+                }
             });
         });
         ui.add_space(8.0);

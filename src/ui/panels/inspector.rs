@@ -23,6 +23,7 @@ use crate::ui::action::Action;
 use crate::ui::action::Command;
 use crate::ui::editor::Editor;
 use crate::ui::icons::Icon;
+use crate::ui::reasons;
 use crate::ui::theme;
 use crate::ui::theme::tokens;
 use crate::ui::tools;
@@ -500,6 +501,7 @@ fn goal_ui(ui: &mut Ui, scene: &Scene, goal: &Goal, actions: &mut Vec<Action>) {
             commit(actions, Edit::ClearGoal { agent });
         }
     });
+    reasons::finding_ui(ui, scene, goal);
 }
 
 fn lane_heading(scene: &Scene, goal: &Goal) -> f64 {

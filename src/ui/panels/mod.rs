@@ -1,6 +1,7 @@
 //! The panels around the canvas. Each reads the state and pushes wishes; none changes anything itself.
 
 pub(super) mod agents;
+pub(super) mod compare;
 pub(super) mod denoise;
 pub(super) mod dialogs;
 pub(super) mod export;
@@ -16,4 +17,3 @@ pub(super) mod results;
 pub(super) mod status;
 pub(super) mod top;
 pub(super) mod tray;
-pub(super) mod welcome;

@@ -44,7 +44,8 @@ impl Notices {
     pub(crate) fn show(&mut self, context: &egui::Context, bottom: f32) -> Option<Command> {
         let now_s = context.input(|input| input.time);
         self.shown.retain(|(notice, since)| match notice.weight {
-            Weight::Good | Weight::Info => now_s - since < 5.0,
+            Weight::Good | Weight::Info if notice.offer.is_none() => now_s - since < 5.0,
+            Weight::Good | Weight::Info => now_s - since < 12.0,
             Weight::Warning => now_s - since < 12.0,
             Weight::Error => true,
         });

@@ -82,13 +82,17 @@ fn hint(editor: &Editor) -> &'static str {
     match (editor.tool, editor.selection.is_empty()) {
         (Tool::Select, true) => "Click an agent to select it; drag to move it; ? shows all keys",
         (Tool::Select, false) => {
-            "Drag to move, Alt without snapping, Ctrl to copy; P goes to the present for the speed arrow"
+            "Drag to move, Alt without snapping, Ctrl to copy; J goes to the present for the speed arrow"
         }
         (Tool::Goal, true) => "Click where the ego shall be, or select another agent first",
         (Tool::Goal, false) => "Goal: press where the agent shall be, drag to aim; Esc ends",
         (Tool::Attack, _) => {
             "Attack: click the attacker to meet the ego, or draw from it to another agent; Esc ends"
         }
+        (Tool::Sketch, true) => {
+            "Sketch: draw the ego's way, or press on another agent and draw its; Esc ends"
+        }
+        (Tool::Sketch, false) => "Sketch: draw the way the agent shall take; Esc ends",
         (Tool::Add, _) => "Add: press on a lane; drag for another heading and speed; Esc ends",
         (Tool::Measure, _) => "Measure: drag between two points; Esc ends",
     }

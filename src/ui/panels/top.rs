@@ -17,10 +17,11 @@ use crate::ui::theme::tokens;
 use crate::ui::tools::Tool;
 use crate::ui::widgets;
 
-const TOOLS: [(Tool, Icon, Command); 5] = [
+const TOOLS: [(Tool, Icon, Command); 6] = [
     (Tool::Select, Icon::Select, Command::SelectTool),
     (Tool::Goal, Icon::Goal, Command::GoalTool),
     (Tool::Attack, Icon::Attack, Command::AttackTool),
+    (Tool::Sketch, Icon::Sketch, Command::SketchTool),
     (Tool::Add, Icon::Add, Command::AddTool),
     (Tool::Measure, Icon::Measure, Command::MeasureTool),
 ];

@@ -1,0 +1,275 @@
+//! The first minute: a result that is already there, one flag that asks to be dragged, three callouts.
+
+use egui::Align2;
+use egui::Color32;
+use egui::Pos2;
+use egui::Rect;
+use egui::Stroke;
+use egui::Ui;
+use egui::pos2;
+use egui::vec2;
+
+use super::icons::Icon;
+use super::lab::Lab;
+use super::panes::Screen;
+use super::theme;
+use super::theme::tokens;
+use super::widgets;
+use crate::generator::goals_from_log;
+use crate::geometry::dvec2;
+use crate::scene::Edit;
+use crate::scene::Scene;
+
+/// How long the flag pulses, s.
+const PULSE_S: f64 = 2.4;
+
+/// What is tried: drag a goal, look at a step, attack.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Try {
+    /// Drag the goal.
+    Goal,
+    /// Look at a denoising step.
+    Step,
+    /// Find attacks.
+    Attack,
+}
+
+/// The callouts on screen.
+#[derive(Debug, Clone, Default)]
+pub(super) struct FirstStart {
+    /// Those that were tried or dismissed: goal, step, attack.
+    pub done: [bool; 3],
+    /// The scene is yet to be opened with its result.
+    pub greeting: bool,
+    /// Its result is yet to be made.
+    pub result_due: bool,
+    pulse_from_s: Option<f64>,
+}
+
+impl FirstStart {
+    /// Callouts for a window that `remembers` having shown them all, or not.
+    pub(super) fn new(welcomed: bool) -> Self {
+        Self {
+            done: [welcomed; 3],
+            ..Self::default()
+        }
+    }
+
+    /// Begins again, with the scene to be opened next.
+    pub(super) fn again(&mut self) {
+        *self = Self {
+            greeting: true,
+            ..Self::default()
+        };
+    }
+
+    /// Whether all were tried or dismissed.
+    pub(super) fn over(&self) -> bool {
+        self.done.iter().all(|done| *done)
+    }
+
+    /// Notes that something was tried.
+    pub(super) fn tried(&mut self, what: Try) {
+        self.done[what as usize] = true;
+    }
+
+    /// Notes what the window shows to have been tried.
+    pub(super) fn watch(&mut self, lab: &Lab) {
+        if lab.step.is_some() {
+            self.tried(Try::Step);
+        }
+        if lab.searching || !lab.candidates.is_empty() {
+            self.tried(Try::Attack);
+        }
+    }
+}
+
+/// The bundled scene with the ego's goal where its log ends within the horizon: what the first result is made of.
+pub(super) fn with_goal(scene: &Scene) -> Scene {
+    let ego = scene.ego().map(|ego| ego.id.clone());
+    let goal = goals_from_log(scene, &[])
+        .into_iter()
+        .find(|goal| Some(&goal.agent) == ego.as_ref());
+    let asked = goal.and_then(|goal| scene.edited(&Edit::SetGoal { goal }).ok());
+    asked.unwrap_or_else(|| scene.clone())
+}
+
+/// Shows the callouts that are left over the canvas; `screen` is where the scene that is worked on lies.
+pub(super) fn callouts_ui(ui: &Ui, steps: &mut FirstStart, screen: Option<Screen>, scene: &Scene) {
+    let area = ui.max_rect();
+    if !steps.done[Try::Goal as usize]
+        && let Some(screen) = screen
+        && let Some(flag) = flag(&screen, scene)
+    {
+        pulse(ui, steps, &screen, flag);
+        let below = flag.y + 150.0 < screen.rect.bottom();
+        let y = if below { flag.y + 68.0 } else { flag.y - 68.0 };
+        let x = flag
+            .x
+            .clamp(screen.rect.left() + 122.0, screen.rect.right() - 122.0);
+        let pivot = if below {
+            Align2::CENTER_TOP
+        } else {
+            Align2::CENTER_BOTTOM
+        };
+        let card = Card {
+            name: "callout goal",
+            at: pos2(x, y),
+            pivot,
+            points_to: Some(flag),
+            title: "Drag this goal.",
+            key: None,
+            text: "The model answers under the mouse; everyone reacts.",
+        };
+        if card.show(ui) {
+            steps.tried(Try::Goal);
+        }
+    }
+    let rows: [(Try, Card); 2] = [
+        (
+            Try::Step,
+            Card {
+                name: "callout step",
+                at: area.left_bottom() + vec2(12.0, -12.0),
+                pivot: Align2::LEFT_BOTTOM,
+                points_to: None,
+                title: "See it being made",
+                key: Some("."),
+                text: "Each press shows one denoising step, from noise to the result.",
+            },
+        ),
+        (
+            Try::Attack,
+            Card {
+                name: "callout attack",
+                at: area.right_bottom() + vec2(-12.0, -12.0),
+                pivot: Align2::RIGHT_BOTTOM,
+                points_to: None,
+                title: "Make it a corner case",
+                key: Some("Shift T"),
+                text: "Click an attack in the list: Results tells the frame of the contact, who is at fault, and the way out.",
+            },
+        ),
+    ];
+    for (what, card) in rows {
+        if !steps.done[what as usize] && card.show(ui) {
+            steps.tried(what);
+        }
+    }
+}
+
+/// Where the first goal's flag stands, if it is in view.
+fn flag(screen: &Screen, scene: &Scene) -> Option<Pos2> {
+    let goal = scene.goals.first()?;
+    let at = screen.place(dvec2(goal.point[0], goal.point[1]));
+    screen.rect.shrink(10.0).contains(at).then_some(at)
+}
+
+/// Two rings that widen from the flag, once.
+fn pulse(ui: &Ui, steps: &mut FirstStart, screen: &Screen, flag: Pos2) {
+    let now_s = ui.input(|input| input.time);
+    let since = now_s - *steps.pulse_from_s.get_or_insert(now_s);
+    if since >= PULSE_S {
+        return;
+    }
+    ui.ctx().request_repaint();
+    let painter = ui.painter_at(screen.rect);
+    for delay in [0.0, 0.5] {
+        let share = ((since - delay) / (PULSE_S - 0.5)).clamp(0.0, 1.0) as f32;
+        if share > 0.0 && share < 1.0 {
+            let color = tokens(ui).goal.gamma_multiply(1.0 - share);
+            let radius = 14.0 + 46.0 * share;
+            painter.circle_stroke(flag, radius, Stroke::new(3.0, color));
+        }
+    }
+}
+
+/// A few words at a place.
+struct Card {
+    name: &'static str,
+    at: Pos2,
+    pivot: Align2,
+    points_to: Option<Pos2>,
+    title: &'static str,
+    key: Option<&'static str>,
+    text: &'static str,
+}
+
+impl Card {
+    /// True if it was dismissed.
+    fn show(&self, ui: &Ui) -> bool {
+        let tokens = tokens(ui);
+        let mut closed = false;
+        let shown = egui::Area::new(widgets::id(self.name))
+            .fixed_pos(self.at)
+            .pivot(self.pivot)
+            .order(egui::Order::Middle)
+            .constrain(true)
+            .show(ui.ctx(), |ui| {
+                egui::Frame::new()
+                    .fill(tokens.raised)
+                    .stroke(Stroke::new(1.0, tokens.accent))
+                    .corner_radius(8.0)
+                    .inner_margin(egui::Margin::symmetric(11, 8))
+                    .show(ui, |ui| {
+                        ui.set_width(212.0);
+                        ui.horizontal(|ui| {
+                            if let Some(key) = self.key {
+                                widgets::keycap(ui, key);
+                            }
+                            ui.label(theme::strong(self.title, 12.5));
+                            ui.with_layout(
+                                egui::Layout::right_to_left(egui::Align::Center),
+                                |ui| {
+                                    let name = format!("Dismiss: {}", self.title);
+                                    let tip = "Dismiss; the help sheet brings it back";
+                                    closed = widgets::row_icon(ui, Icon::Close, &name, tip, false)
+                                        .clicked();
+                                },
+                            );
+                        });
+                        let text = theme::small(self.text).color(tokens.dim);
+                        ui.add(egui::Label::new(text).wrap());
+                    });
+            });
+        if let Some(to) = self.points_to {
+            pointer(ui, shown.response.rect, to, tokens.accent);
+        }
+        closed
+    }
+}
+
+/// A line from a card to what it speaks of.
+fn pointer(ui: &Ui, card: Rect, to: Pos2, color: Color32) {
+    let from = pos2(
+        to.x.clamp(card.left() + 10.0, card.right() - 10.0),
+        if to.y < card.center().y {
+            card.top()
+        } else {
+            card.bottom()
+        },
+    );
+    let way = to - from;
+    let end = to - way.normalized() * 20.0;
+    if way.length() > 26.0 {
+        ui.painter()
+            .line_segment([from, end], Stroke::new(1.4, color));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn callouts_are_over_when_each_was_tried_or_dismissed() {
+        let mut steps = FirstStart::new(false);
+        steps.tried(Try::Step);
+        assert!(!steps.over());
+        steps.tried(Try::Goal);
+        steps.tried(Try::Attack);
+        assert!(steps.over());
+        steps.again();
+        assert!(steps.greeting && !steps.over());
+    }
+}

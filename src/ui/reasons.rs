@@ -1,0 +1,220 @@
+//! Whether goals can be met and were met, in words at the flag and in the inspector.
+
+use egui::Align2;
+use egui::Ui;
+use egui::vec2;
+
+use super::overlay;
+use super::panes::Screen;
+use super::theme;
+use super::theme::tokens;
+use crate::generator::doubts;
+use crate::geometry::dvec2;
+use crate::metrics::GoalMiss;
+use crate::metrics::goal_misses;
+use crate::scene::Goal;
+use crate::scene::Scene;
+
+/// What is to be said about a goal.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub(super) struct Finding {
+    /// Sentences, the gravest first; empty if there is nothing to say.
+    pub lines: Vec<String>,
+    /// A few words for the flag.
+    pub short: Option<String>,
+    /// Out of reach, missed, or met only by breaking a limit.
+    pub grave: bool,
+    /// A result has met it.
+    pub met: bool,
+}
+
+/// What stands against a goal before a run, and how the result of a run met it.
+pub(super) fn finding(scene: &Scene, goal: &Goal) -> Finding {
+    let doubts = doubts(scene, goal);
+    let mut found = Finding {
+        lines: doubts.iter().map(|doubt| doubt.sentence()).collect(),
+        short: doubts.first().map(|doubt| doubt.short()),
+        grave: doubts.iter().any(|doubt| doubt.certain()),
+        met: false,
+    };
+    let Some(made) = &scene.generated else {
+        return found;
+    };
+    let of_model =
+        made.recipe.agents.contains(&goal.agent) && !made.recipe.kept.contains(&goal.agent);
+    let miss = goal_misses(scene)
+        .into_iter()
+        .find(|miss| miss.goal.agent == goal.agent);
+    let (true, Some(miss)) = (of_model, miss) else {
+        return found;
+    };
+    if !miss.reached() {
+        found.grave = true;
+        found.lines.insert(0, missed(&miss));
+        found.short = Some(match miss.distance_m {
+            Some(distance) => format!("missed by {distance:.1} m"),
+            None => "missed: not there".to_owned(),
+        });
+        return found;
+    }
+    let broken = made
+        .gates
+        .iter()
+        .find(|gate| !gate.passed && gate.agent.as_ref() == Some(&goal.agent));
+    match broken {
+        Some(gate) if !found.lines.is_empty() => {
+            found.grave = true;
+            let text = format!("Met, but only by breaking a limit: {}", gate.reason);
+            found.lines.insert(0, text);
+            found.short = Some(format!("met by force: {}", gate.gate.replace('_', " ")));
+        }
+        _ => {
+            found.met = true;
+            if !found.grave {
+                (found.short, found.lines) = (None, Vec::new());
+            }
+        }
+    }
+    found
+}
+
+/// A miss in metres and seconds.
+fn missed(miss: &GoalMiss) -> String {
+    let apart_s = miss.nearest_s - miss.goal.time_s;
+    let when = match apart_s {
+        s if s.abs() < 0.05 => "at that time".to_owned(),
+        s if s < 0.0 => format!("{:.1} s before", -s),
+        s => format!("{s:.1} s after"),
+    };
+    match miss.distance_m {
+        Some(distance) => format!(
+            "Missed by {distance:.1} m; nearest {:.1} m, {when}.",
+            miss.nearest_m
+        ),
+        None => format!(
+            "Missed: the agent is not there at the goal's time; nearest {:.1} m, {when}.",
+            miss.nearest_m
+        ),
+    }
+}
+
+/// The words at the flags of the scene's goals.
+pub(super) fn flags_ui(ui: &Ui, screen: &Screen, scene: &Scene) {
+    let tokens = tokens(ui);
+    let painter = ui.painter_at(screen.rect);
+    for goal in &scene.goals {
+        let finding = finding(scene, goal);
+        let Some(short) = &finding.short else {
+            continue;
+        };
+        let radius = (goal.tolerance_m / screen.metre()).max(14.0) as f32;
+        let at = screen.place(dvec2(goal.point[0], goal.point[1]));
+        let color = if finding.grave {
+            tokens.bad
+        } else {
+            tokens.warn
+        };
+        let below = at + vec2(0.0, radius + 40.0);
+        overlay::label(&painter, below, Align2::CENTER_TOP, short, color, tokens);
+    }
+}
+
+/// The sentences about one goal.
+pub(super) fn finding_ui(ui: &mut Ui, scene: &Scene, goal: &Goal) {
+    let tokens = tokens(ui);
+    let finding = finding(scene, goal);
+    if finding.met && finding.lines.is_empty() {
+        ui.label(theme::small("Met within its tolerance, at its time.").color(tokens.good));
+    }
+    let color = if finding.grave {
+        tokens.bad
+    } else {
+        tokens.warn
+    };
+    for line in &finding.lines {
+        ui.add(egui::Label::new(theme::small(line.clone()).color(color)).wrap());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::geometry::Pose;
+    use crate::map::Extra;
+    use crate::scene::Agent;
+    use crate::scene::AgentId;
+    use crate::scene::AgentKind;
+    use crate::scene::Generated;
+    use crate::scene::Recipe;
+    use crate::scene::State;
+    use crate::scene::Track;
+    use std::sync::Arc;
+
+    /// A car along the x axis at 10 m/s, at the origin at the present (1 s), made by a model.
+    fn scene(point: [f64; 2], after_s: f64) -> (Scene, Goal) {
+        let states = (0..101).map(|frame| {
+            let pose = Pose::at(f64::from(frame) - 10.0, 0.0, 0.0);
+            Some(State::along(pose, 10.0))
+        });
+        let car = Agent::new("car", AgentKind::Vehicle, Track::new(states.collect()));
+        let goal = Goal {
+            agent: AgentId::new("car"),
+            point,
+            time_s: 1.0 + after_s,
+            heading: None,
+            speed: None,
+            tolerance_m: 1.0,
+            hard: true,
+            extra: Extra::new(),
+        };
+        let scene = Scene {
+            dt_s: 0.1,
+            frames: 101,
+            now: 10,
+            agents: vec![Arc::new(car)],
+            goals: vec![goal.clone()],
+            ..Scene::default()
+        };
+        (scene, goal)
+    }
+
+    fn made(mut scene: Scene) -> Scene {
+        let recipe: Recipe = serde_json::from_value(serde_json::json!({
+            "app_version": "0", "weights_hash": "", "seed": 1, "task": "goal",
+            "schedule": "full", "steps": 1, "temperature": 1.0, "agents": ["car"],
+        }))
+        .unwrap();
+        scene.generated = Some(Arc::new(Generated {
+            recipe,
+            from_frame: 11,
+            complete: true,
+            gates: Vec::new(),
+            fault: None,
+            avoidability: None,
+            metrics: Vec::new(),
+            extra: Extra::new(),
+        }));
+        scene
+    }
+
+    #[test]
+    fn a_missed_goal_is_told_in_metres_and_seconds() {
+        // at 4 s the car is at x = 40, 10 m past (30, 0), which it crossed 1 s before
+        let (scene, goal) = scene([30.0, 0.0], 4.0);
+        let found = finding(&made(scene), &goal);
+        assert_eq!(
+            found.lines,
+            ["Missed by 10.0 m; nearest 0.0 m, 1.0 s before."]
+        );
+        assert!(found.grave && !found.met);
+    }
+
+    #[test]
+    fn nothing_is_said_before_a_run_of_a_goal_within_reach() {
+        let (scene, goal) = scene([30.0, 0.0], 4.0);
+        assert_eq!(finding(&scene, &goal), Finding::default());
+        let (scene, goal) = self::scene([40.0, 0.0], 4.0);
+        let found = finding(&made(scene), &goal);
+        assert!(found.met && found.lines.is_empty());
+    }
+}
