@@ -21,11 +21,12 @@
 //! | render | geometry map scene | a scene at a time to a draw list, a draw list to pixels |
 //! | diffusion | rng geometry scene codec | noise levels, schedules, the sampler; the `Denoise` trait |
 //! | generator | rng geometry map scene codec metrics diffusion | a scene and a recipe to a new scene; attacks, guidance, gates |
+//! | corpus | rng geometry map scene codec generator | scenes to training windows and their shards |
 //! | planner | rng geometry map scene codec metrics sim | the ego's futures, their scores and the choice; the `Propose` trait |
 //! | model | rng geometry codec diffusion planner | the networks behind `Denoise` and `Propose`, and their weights |
 //! | engine | rng geometry map scene data codec metrics sim diffusion generator planner model | jobs, and the one thread that runs them |
 //! | ui | rng geometry map scene data codec metrics render diffusion generator planner engine | the window: panels, tools, canvas |
-//! | cli | rng geometry map scene data codec metrics sim render diffusion generator planner model engine ui | one file per subcommand |
+//! | cli | rng geometry map scene data codec metrics sim render diffusion generator corpus planner model engine ui | one file per subcommand |
 //!
 //! # Homes
 //!
@@ -56,6 +57,7 @@
 
 pub mod cli;
 pub mod codec;
+pub mod corpus;
 pub mod data;
 pub mod diffusion;
 pub mod engine;

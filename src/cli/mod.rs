@@ -23,6 +23,7 @@ mod render;
 mod schema;
 mod score;
 mod simulate;
+mod tensors;
 mod window;
 
 use std::path::PathBuf;
@@ -66,6 +67,8 @@ enum Command {
     Score(score::Arguments),
     /// Write scenes from the traffic world.
     Simulate(simulate::Arguments),
+    /// Cut scenes into shards of windows: the input of the training recipe.
+    Tensors(tensors::Arguments),
 }
 
 /// Parses the command line, runs it, and prints an error chain if it fails.
@@ -85,6 +88,7 @@ pub fn main() -> ExitCode {
         Some(Command::Schema(arguments)) => schema::run(&arguments),
         Some(Command::Score(arguments)) => score::run(&arguments),
         Some(Command::Simulate(arguments)) => simulate::run(&arguments),
+        Some(Command::Tensors(arguments)) => tensors::run(&arguments),
         None => window::run(arguments.scene),
     };
     match result {

@@ -1,8 +1,10 @@
 //! The map context of a window: lane pieces of at most 50 m, 20 points each, with limits and signals.
 
+use std::collections::BTreeMap;
+
 use super::{T, token_time_s};
 use crate::geometry::DVec2;
-use crate::map::{LaneId, LaneKind};
+use crate::map::LaneKind;
 use crate::scene::{Scene, Signal, SignalState, State};
 
 /// Points of a lane piece.
@@ -35,8 +37,9 @@ pub struct LanePiece {
     pub in_junction: bool,
     /// Speed limit, m/s, where known.
     pub speed_limit: Option<f64>,
-    /// What holds for traffic on it at each token; `Unknown` without a signal. Signals are on the lane before the
-    /// stop line, also where the file puts them on the connection behind it.
+    /// What holds for traffic onto it at each token; `Unknown` without a signal. Signals are on the lane behind the
+    /// stop line (the connection through the junction), also where the file puts them on the lane before it: so they
+    /// are in the training data.
     pub signals: [SignalState; T],
 }
 
@@ -86,9 +89,8 @@ pub(super) fn pieces_near(scene: &Scene, present: &[State], now_s: f64) -> Vec<L
         let length = lane.centreline.length();
         let count = (length / PIECE_M).ceil().max(1.0) as usize;
         let signals = governed
-            .iter()
-            .find(|(governed, _)| *governed == index)
-            .map(|(_, signal)| signal_tokens(scene, signal, now_s))
+            .get(&index)
+            .map(|signal| signal_tokens(scene, signal, now_s))
             .unwrap_or([SignalState::Unknown; T]);
         for part in 0..count {
             let at = |point: usize| {
@@ -124,49 +126,35 @@ pub(super) fn pieces_near(scene: &Scene, present: &[State], now_s: f64) -> Vec<L
     found.into_iter().map(|(_, piece)| piece).collect()
 }
 
-/// Which lane (by position in the map) each signal holds traffic back on. A signal on a lane whose stop point is near
-/// the lane's start, or on a connection through a junction, governs the lanes that lead into it.
-fn signals_by_lane(scene: &Scene) -> Vec<(usize, &Signal)> {
+/// Which lanes (by position in the map) each signal holds traffic back from. A signal on a junction lane, or with a
+/// stop point near its lane's start, governs that lane; any other governs the lanes its own leads into, if there are any.
+fn signals_by_lane(scene: &Scene) -> BTreeMap<usize, &Signal> {
     let map = &scene.map;
-    let mut governed: Vec<(usize, &Signal)> = Vec::new();
-    let mut passed_back: Vec<(usize, &Signal)> = Vec::new();
+    let mut governed: BTreeMap<usize, &Signal> = BTreeMap::new();
+    let mut passed_on: Vec<(usize, &Signal)> = Vec::new();
     for signal in scene.signals.iter() {
         let Some(index) = map.lane_index(&signal.lane) else {
             continue;
         };
         let lane = &map.lanes()[index];
         let behind = signal.stop_point.map_or(lane.in_junction, |point| {
-            lane.centreline.project(point).s < 0.3 * lane.centreline.length()
+            lane.in_junction || lane.centreline.project(point).s < 0.5 * lane.centreline.length()
         });
-        let before: Vec<usize> = predecessors(scene, &lane.id);
-        if behind && !before.is_empty() {
-            passed_back.extend(before.into_iter().map(|lane| (lane, signal)));
+        let mut next = lane
+            .successors
+            .iter()
+            .filter_map(|id| map.lane_index(id))
+            .peekable();
+        if behind || next.peek().is_none() {
+            governed.entry(index).or_insert(signal);
         } else {
-            governed.push((index, signal));
+            passed_on.extend(next.map(|lane| (lane, signal)));
         }
     }
-    for (lane, signal) in passed_back {
-        if !governed.iter().any(|(taken, _)| *taken == lane) {
-            governed.push((lane, signal));
-        }
+    for (lane, signal) in passed_on {
+        governed.entry(lane).or_insert(signal);
     }
     governed
-}
-
-/// Lanes that lead into `id`, by either end's word.
-fn predecessors(scene: &Scene, id: &LaneId) -> Vec<usize> {
-    let lanes = scene.map.lanes();
-    let named = scene.map.lane(id).map(|lane| lane.predecessors.as_slice());
-    let mut before: Vec<usize> = lanes
-        .iter()
-        .enumerate()
-        .filter(|(_, lane)| {
-            lane.successors.contains(id) || named.is_some_and(|named| named.contains(&lane.id))
-        })
-        .map(|(index, _)| index)
-        .collect();
-    before.dedup();
-    before
 }
 
 fn signal_tokens(scene: &Scene, signal: &Signal, now_s: f64) -> [SignalState; T] {
@@ -228,31 +216,33 @@ mod tests {
     }
 
     #[test]
-    fn a_signal_on_the_connection_holds_for_the_lane_before_it() {
+    fn a_signal_on_the_lane_before_the_stop_line_holds_for_the_connection_behind_it() {
         let mut approach = lane("approach", dvec2(0.0, 0.0), dvec2(30.0, 0.0));
         let mut turn = lane("turn", dvec2(30.0, 0.0), dvec2(50.0, 0.0));
         approach.successors.push(turn.id.clone());
         turn.in_junction = true;
         let mut states = vec![SignalState::Red; 40];
         states.push(SignalState::Green); // from 4.0 s: token NOW + (4.0 − 2.0) / 0.5 = NOW + 4
-        let signal = Signal {
-            lane: turn.id.clone(),
-            stop_point: None,
-            states,
-        };
-        let window = Window::new(
-            &scene(vec![approach, turn], vec![signal]),
-            &Options::default(),
-        );
-        let piece = |lane: usize| {
-            window
-                .lanes
-                .iter()
-                .find(|piece| piece.lane == lane)
-                .unwrap()
-        };
-        assert_eq!(piece(0).signals[NOW + 3], SignalState::Red);
-        assert_eq!(piece(0).signals[NOW + 4], SignalState::Green);
-        assert_eq!(piece(1).signals[NOW], SignalState::Unknown);
+        for (on, stop_point) in [
+            (&approach, None),
+            (&approach, Some(dvec2(29.0, 0.0))),
+            (&turn, None),
+            (&turn, Some(dvec2(29.0, 0.0))), // before its start
+        ] {
+            let signal = Signal {
+                lane: on.id.clone(),
+                stop_point,
+                states: states.clone(),
+            };
+            let lanes = vec![approach.clone(), turn.clone()];
+            let window = Window::new(&scene(lanes, vec![signal]), &Options::default());
+            let piece = |lane: usize| {
+                let found = window.lanes.iter().find(|piece| piece.lane == lane);
+                found.unwrap()
+            };
+            assert_eq!(piece(1).signals[NOW + 3], SignalState::Red);
+            assert_eq!(piece(1).signals[NOW + 4], SignalState::Green);
+            assert_eq!(piece(0).signals[NOW], SignalState::Unknown);
+        }
     }
 }

@@ -1,5 +1,5 @@
 //! The outside view, one binary: cases made and checked (`cases`), who may use whom (`layers`), real files (`importers`), shaders and pictures
-//! (`shaders`, `pictures`), the command line (`commands`), the planner (`plan`, `planner`), the window (`window` and its
+//! (`shaders`, `pictures`), the command line (`commands`), the planner (`plan`, `planner`), training shards (`shards`), the window (`window` and its
 //! neighbours, set up by `stage`) and what leaves it (`export`), runs in a world that changes (`reaction`).
 #![expect(
     clippy::unwrap_used,
@@ -23,6 +23,7 @@ mod reaction;
 mod reference;
 mod shaders;
 mod stage;
+mod shards;
 mod window;
 mod window_compare;
 mod window_first;
