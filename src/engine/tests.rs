@@ -149,6 +149,9 @@ fn a_run_takes_in_a_new_agent_and_goes_on_but_starts_again_for_a_moved_one() {
                 assert_eq!(log.agents.len(), rows + 1);
                 let last = log.records.last().unwrap();
                 assert_eq!(last.levels.len(), (rows + 1) * T);
+                // steps taken after the newer job was handed in come with the log
+                assert!(last.taken >= taken_before);
+                taken_before = last.taken;
                 assert!(
                     log.records
                         .iter()
