@@ -186,7 +186,7 @@ mod tests {
         let work = |count: u32, desk: &Desk<'_, u32, String>| {
             assert!(count != 13, "thirteen");
             for step in 0..count {
-                let odd = |order: u32| (order % 2 == 0).then_some(order);
+                let odd = |order: u32| order.is_multiple_of(2).then_some(order);
                 if !desk.wanted() && !desk.take_in(odd) {
                     desk.report(format!("stopped at {step}"));
                     return;

@@ -127,7 +127,11 @@ impl Plan {
                 spread.heading_rad,
                 spread.velocity_mps,
             ];
-            if let Some(value) = parts.into_iter().flatten().find(|value| !(*value > 0.0)) {
+            if let Some(value) = parts
+                .into_iter()
+                .flatten()
+                .find(|value| value.is_nan() || *value <= 0.0)
+            {
                 let what = "standard deviation of a given token";
                 return Err(GenerateError::BadRecipe { what, value });
             }

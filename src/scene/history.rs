@@ -176,7 +176,7 @@ impl History {
     fn remove(&mut self, goes: usize) {
         self.entries.remove(goes);
         let moved = |at: usize| at - usize::from(at > goes);
-        self.cursor = moved(self.cursor);
+        self.cursor -= usize::from(self.cursor > goes);
         for entry in &mut self.entries {
             entry.parent = entry.parent.filter(|at| *at != goes).map(moved);
             entry.next = entry.next.filter(|at| *at != goes).map(moved);

@@ -131,7 +131,6 @@ impl Frames {
     }
 }
 
-#[expect(clippy::disallowed_methods, reason = "this measures the clock's time")]
 fn clock() -> Instant {
     Instant::now()
 }

@@ -49,13 +49,16 @@ fn laid(start: &Spot, &[x, y, heading, speed]: &[f32; 4]) -> Spot {
     }
 }
 
+/// Sees the sequences so far with their weights, and may stop the decoding.
+pub(super) type OnToken<'a> = dyn FnMut(&[Sequence], &[f64]) -> ControlFlow<()> + 'a;
+
 /// Sequences with their weights (summing to 1), decoded one second at a time. Temperature 0 searches with beams, else
 /// sequences are drawn, each from its own stream. `on_token` sees them after every token.
 pub(super) fn decode(
     reading: &Reading<'_>,
     vocabulary: &[Segment],
     settings: &PlanSettings,
-    on_token: &mut dyn FnMut(&[Sequence], &[f64]) -> ControlFlow<()>,
+    on_token: &mut OnToken<'_>,
 ) -> Result<(Vec<Sequence>, Vec<f64>), ProposeError> {
     let failed = |error: candle_core::Error| ProposeError::Network(error.to_string());
     let count = settings.beams.max(settings.modes).max(1);
