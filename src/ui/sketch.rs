@@ -62,8 +62,8 @@ impl Sketch {
         }
     }
 
-    /// What the drawing asks for: the path, its hints and its goal. One step of the history.
-    pub(super) fn meaning(&self, scene: &Scene) -> Meaning {
+    /// What the drawing asks for, with the pointer at `at`: the path, its hints and its goal. One step of the history.
+    pub(super) fn meaning(&self, scene: &Scene, at: DVec2) -> Meaning {
         let Some(agent) = scene.agent(&self.agent) else {
             return Meaning::default();
         };
@@ -73,7 +73,7 @@ impl Sketch {
                 note: format!("{} is not there at the present", self.agent),
             };
         };
-        let Some(path) = smooth(present.position, &self.points) else {
+        let Some(path) = smooth(present.position, &self.points, at) else {
             return Meaning {
                 edits: Vec::new(),
                 note: "draw the way it shall take".to_owned(),
@@ -143,12 +143,16 @@ impl Sketch {
 
 /// The drawn line from `start` on, without the tremor of the hand: points a metre apart, averaged over 2 m to either
 /// side; the ends stay. `None` if it is shorter than 2 m.
-fn smooth(start: DVec2, points: &[DVec2]) -> Option<Polyline> {
+fn smooth(start: DVec2, points: &[DVec2], end: DVec2) -> Option<Polyline> {
     // what was drawn beside the agent before leaving it is not part of the way
     let away = points
         .iter()
         .skip_while(|point| point.distance(start) < 1.0);
-    let line = Polyline::new(std::iter::once(start).chain(away.copied()))?;
+    let line = Polyline::new(
+        std::iter::once(start)
+            .chain(away.copied())
+            .chain(std::iter::once(end)),
+    )?;
     if line.length() < LEAST_M {
         return None;
     }
@@ -203,7 +207,7 @@ mod tests {
     fn drawn(to: &[DVec2]) -> Meaning {
         let mut sketch = Sketch::new(AgentId::new("car"), dvec2(0.0, 0.0));
         to.iter().for_each(|point| sketch.extend(*point));
-        sketch.meaning(&scene())
+        sketch.meaning(&scene(), to[to.len() - 1])
     }
 
     #[test]
@@ -237,7 +241,7 @@ mod tests {
         let zigzag: Vec<DVec2> = (1..=20)
             .map(|at| dvec2(f64::from(at) * 2.0, if at % 2 == 0 { 0.4 } else { -0.4 }))
             .collect();
-        let path = smooth(dvec2(0.0, 0.0), &zigzag).unwrap();
+        let path = smooth(dvec2(0.0, 0.0), &zigzag, dvec2(40.0, 0.4)).unwrap();
         assert_eq!(
             (path.start(), path.end()),
             (dvec2(0.0, 0.0), dvec2(40.0, 0.4))

@@ -193,7 +193,7 @@ impl Gesture {
             Self::NewGoal { agent, at } => new_goal(scene, agent, *at, pointer),
             Self::Aim { attacker } => aimed(scene, attacker, pointer),
             Self::Add { at } => added(scene, *at, pointer),
-            Self::Sketch(sketch) => sketch.meaning(scene),
+            Self::Sketch(sketch) => sketch.meaning(scene, pointer.at),
             Self::Measure { from } => {
                 let apart = pointer.at - *from;
                 Meaning {

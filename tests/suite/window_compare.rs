@@ -130,9 +130,10 @@ fn each_metric_stands_beside_the_others_and_tells_its_arithmetic() {
         }
         std::thread::sleep(std::time::Duration::from_millis(20));
     }
+    // it may lie below the edge of the panel
     bench
         .get_by_label_contains("Agents that overlap in A")
-        .click();
+        .click_accesskit();
     bench.run_steps(3);
     assert!(
         bench

@@ -22,7 +22,7 @@ use crate::ui::theme::tokens;
 use crate::ui::widgets;
 
 /// Most rows of the table of changes.
-const MOST: usize = 40;
+const MOST: usize = 12;
 
 /// What the panel remembers: the number whose reasons are open, by metric and column.
 #[derive(Debug, Clone, Default)]
@@ -248,7 +248,11 @@ fn cells_ui(
                 let column = line * 2 + index;
                 let value = cell.map_or_else(
                     || "–".to_owned(),
-                    |row| format!("{:.2} {}", row.metric.value, row.metric.unit),
+                    |row| match row.metric.unit.as_str() {
+                        // the parts and their units are in the arithmetic
+                        "mixed" => format!("{:.2}", row.metric.value),
+                        unit => format!("{:.2} {unit}", row.metric.value),
+                    },
                 );
                 let change = match (column, first, cell) {
                     (1.., Some(from), Some(row)) => {
