@@ -274,10 +274,7 @@ fn what_cannot_be_made_is_said_in_a_sentence() {
     assert_eq!(error(&frozen, Task::Free), GenerateError::NothingFree);
     let mut empty = scene.clone();
     empty.agents.clear();
-    assert!(matches!(
-        error(&empty, Task::Free),
-        GenerateError::Nobody { .. }
-    ));
+    assert_eq!(error(&empty, Task::Free), GenerateError::NoAgents);
     let mut impossible = scene.clone();
     impossible.attacks.push(Attack {
         attacker: id("behind"),

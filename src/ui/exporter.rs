@@ -39,7 +39,7 @@ impl Steps {
         if step + 1 >= self.log.records.len() {
             return Arc::clone(&self.result);
         }
-        Arc::new(self.log.scene(&self.result, step, false))
+        Arc::new(self.log.scene(&self.result, step, false).quantised())
     }
 
     /// The steps at these positions, seen at one scene time.
@@ -88,6 +88,8 @@ impl Reel {
 /// What is to be made.
 #[derive(Debug, Clone)]
 pub(super) enum Order {
+    /// What follows a cancelled order.
+    Nothing,
     /// Scenes as JSON, each read again and compared.
     Cases {
         /// Where each goes.
@@ -168,6 +170,8 @@ pub(super) struct Exporter {
     pub running: Option<(usize, usize)>,
     estimating: bool,
     current: Option<JobId>,
+    /// What follows a cancelled order.
+    end: Option<JobId>,
 }
 
 impl Exporter {
@@ -187,6 +191,7 @@ impl Exporter {
             running: None,
             estimating: false,
             current: None,
+            end: None,
         }
     }
 
@@ -197,20 +202,20 @@ impl Exporter {
         };
         self.estimating = matches!(order, Order::Estimate { .. } | Order::Weigh(_));
         self.running = (!self.estimating).then_some((0, 0));
-        self.current = Some(worker.submit(order));
+        (self.current, self.end) = (Some(worker.submit(order)), None);
     }
 
-    /// Stops the running order at its next picture.
+    /// Stops the running order at its next picture; one that had not begun is told as cancelled too.
     pub(super) fn cancel(&mut self) {
         if let Some(worker) = &mut self.worker {
-            worker.cancel();
+            self.end = Some(worker.submit(Order::Nothing));
         }
     }
 
     /// What the thread says next; never waits.
     pub(super) fn poll(&mut self) -> Option<Told> {
         let (job, told) = self.worker.as_ref()?.poll()?;
-        if Some(job) != self.current {
+        if self.current.is_none() || (Some(job) != self.current && Some(job) != self.end) {
             return self.poll();
         }
         match &told {
@@ -221,7 +226,7 @@ impl Exporter {
             }
             Told::Estimate(..) => {}
             Told::Failed(_) if self.estimating => return self.poll(),
-            _ => self.running = None,
+            _ => (self.running, self.current, self.end) = (None, None, None),
         }
         Some(told)
     }
@@ -233,6 +238,7 @@ fn carry_out(
     desk: &Desk<'_, Order, Told>,
 ) -> Result<Told, String> {
     match order {
+        Order::Nothing => Ok(Told::Cancelled("Nothing was written.".to_owned())),
         Order::Cases { cases, steps } => write_cases(&cases, steps.as_ref(), desk),
         Order::Picture {
             parts,
