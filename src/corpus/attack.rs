@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::generator::{AttackCandidate, AttackQuery, attack_candidates, judge};
 use crate::rng::Stream;
-use crate::scene::{AgentId, Role, Scene, State};
+use crate::scene::{AgentId, Role, Scene, State, Track};
 
 /// Candidates held against the gates before giving up.
 const TRIES: usize = 4;
@@ -60,7 +60,7 @@ fn carried_out(scene: &Scene, candidate: &AttackCandidate) -> Scene {
     };
     let attacker = Arc::make_mut(&mut next.agents[index]);
     attacker.role = Role::Attacker;
-    attacker.track.states_mut().truncate(scene.now + 1);
+    end_after(&mut attacker.track, scene.now);
     for frame in scene.now + 1..scene.frames {
         let after_s = scene.time_of(frame) - scene.now_s();
         let Some(state) = on_path(&candidate.path, after_s / PATH_STEP_S) else {
@@ -91,6 +91,13 @@ fn on_path(path: &[State], at: f64) -> Option<State> {
     Some(from.lerp(path.get(below as usize + 1)?, fraction))
 }
 
+/// Forgets what comes after a frame; the track keeps its length.
+fn end_after(track: &mut Track, last: usize) {
+    for state in track.states_mut().iter_mut().skip(last + 1) {
+        *state = None;
+    }
+}
+
 /// The scene in which attacker and target end at the contact.
 fn ended(mut scene: Scene, candidate: &AttackCandidate) -> Scene {
     let attack = &candidate.attack;
@@ -98,7 +105,7 @@ fn ended(mut scene: Scene, candidate: &AttackCandidate) -> Scene {
     for id in [&attack.attacker, &attack.target] {
         if let Some(index) = scene.agent_index(id) {
             let agent = Arc::make_mut(&mut scene.agents[index]);
-            agent.track.states_mut().truncate(last + 1);
+            end_after(&mut agent.track, last);
         }
     }
     scene
@@ -110,7 +117,7 @@ mod tests {
     use crate::geometry::{DVec2, Polyline, Pose, dvec2};
     use crate::map::{Lane, LaneKind, Map, MapParts};
     use crate::rng::{Purpose, Seed};
-    use crate::scene::{Agent, AgentKind, Track};
+    use crate::scene::{Agent, AgentKind, scene_from_json, scene_to_json};
     use std::f64::consts::FRAC_PI_2;
 
     fn driver(id: &str, at_present: Pose, speed: f64) -> Agent {
@@ -167,6 +174,11 @@ mod tests {
             agent.footprint_at(last).unwrap()
         });
         assert!(boxes[0].overlaps(&boxes[1]));
+        // the file of it opens again
+        let text = scene_to_json(&attacked);
+        let again = scene_from_json(text.as_bytes(), "attacked").unwrap();
+        let known = |scene: &Scene| scene.agents[1].track.valid().count();
+        assert_eq!(known(&again), known(&attacked));
         // what was is remembered, and the past stays
         assert_eq!(attacked.log[&attack.attacker], scene.agents[1].track);
         assert_eq!(
