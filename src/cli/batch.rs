@@ -15,7 +15,7 @@ use crate::data;
 pub(super) fn scenes(paths: &[PathBuf]) -> anyhow::Result<Vec<data::Entry>> {
     let mut entries = Vec::new();
     for path in paths {
-        entries.extend(data::list(path).with_context(|| format!("could not list {path:?}"))?);
+        entries.extend(data::list(path)?);
     }
     anyhow::ensure!(!entries.is_empty(), "the paths hold no scene");
     Ok(entries)

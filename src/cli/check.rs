@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use anyhow::Context as _;
 use serde_json::json;
 
+use super::batch::scenes;
 use super::generate::case_json;
 use crate::data;
 use crate::generator::{CheckReport, Regeneration, check};
@@ -14,7 +15,7 @@ use crate::model::Network;
 /// Arguments of `nearmiss check`.
 #[derive(clap::Args)]
 pub(super) struct Arguments {
-    /// Case files.
+    /// Case files, folders of them, or several cases in one file.
     #[arg(required = true)]
     cases: Vec<PathBuf>,
     /// One JSON object per case.
@@ -25,19 +26,23 @@ pub(super) struct Arguments {
 pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let network = Network::load_default().context("could not load the weights")?;
     let mut broken = 0;
-    for path in &arguments.cases {
-        let scene = data::open(path, None)?.scene;
+    let entries = scenes(&arguments.cases)?;
+    for entry in &entries {
+        let scene = data::open(&entry.file, entry.pick.as_deref())?.scene;
         let report = check(&scene, &network, &mut |_| ControlFlow::Continue(()));
         let sentence = sentence(&report.regeneration);
         broken += usize::from(!report.holds());
         if arguments.json {
             let mut object = match &scene.generated {
-                Some(generated) => case_json(path, generated),
+                Some(generated) => case_json(&entry.file, generated),
                 None => {
-                    json!({"file": path.display().to_string(), "seed": null, "gates": [], "metrics": []})
+                    json!({"file": entry.file.display().to_string(), "seed": null, "gates": [], "metrics": []})
                 }
             };
             if let Some(object) = object.as_object_mut() {
+                if let Some(pick) = &entry.pick {
+                    object.insert("scene".to_owned(), pick.clone().into());
+                }
                 object.insert("schema".to_owned(), true.into());
                 object.insert("holds".to_owned(), report.holds().into());
                 object.insert("gates_now".to_owned(), json!(report.gates));
@@ -46,16 +51,19 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
             }
             println!("{object}");
         } else {
-            print(path, &report, &sentence);
+            print(entry, &report, &sentence);
         }
     }
-    let count = arguments.cases.len();
+    let count = entries.len();
     anyhow::ensure!(broken == 0, "{broken} of {count} cases do not hold");
     Ok(())
 }
 
-fn print(path: &std::path::Path, report: &CheckReport, sentence: &str) {
-    println!("{}", path.display());
+fn print(entry: &data::Entry, report: &CheckReport, sentence: &str) {
+    match &entry.pick {
+        Some(pick) => println!("{} [{pick}]", entry.file.display()),
+        None => println!("{}", entry.file.display()),
+    }
     println!("  schema        valid");
     for gate in &report.gates {
         let mark = if gate.passed { "passed" } else { "FAILED" };

@@ -20,6 +20,7 @@ pub(super) fn run(scene: Option<PathBuf>) -> anyhow::Result<()> {
         scene,
         bundled: &sim::BUNDLED,
         load: Some(Box::new(load)),
+        load_world: Some(Box::new(load)),
         load_planner: Some(Box::new(|| {
             super::planning::network().map_err(|error| format!("{error:#}"))
         })),

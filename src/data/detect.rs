@@ -11,12 +11,13 @@ use serde::de::{Deserializer as _, IgnoredAny, MapAccess, Visitor};
 
 use super::tfrecord::masked_crc32c;
 use super::{Format, HEAD_BYTES, OpenError};
-use crate::scene::FORMAT;
+use crate::scene::{CASES_FORMAT, FORMAT};
 
 /// What the reader for a file is chosen by: finer than [`Format`] where one format has two doors.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kind {
     Scene,
+    Cases,
     Pickle,
     GpuDrive,
     TfRecord,
@@ -32,6 +33,7 @@ impl Kind {
     pub(super) fn format(self) -> Format {
         match self {
             Self::Scene => Format::Scene,
+            Self::Cases => Format::Cases,
             Self::Pickle => Format::ScenarioNet,
             Self::GpuDrive => Format::GpuDrive,
             Self::TfRecord => Format::WaymoScenario,
@@ -167,11 +169,10 @@ fn is_tfrecord(bytes: &[u8]) -> bool {
 fn json_kind(path: &Path, head: &Head, text: &[u8]) -> Result<Kind, OpenError> {
     let mut keys = TopKeys::default();
     let outcome = serde_json::Deserializer::from_slice(text).deserialize_map(&mut keys);
-    if keys
-        .format
-        .is_some_and(|format| format.starts_with("nearmiss/"))
-    {
-        return Ok(Kind::Scene);
+    match keys.format.as_deref() {
+        Some(CASES_FORMAT) => return Ok(Kind::Cases),
+        Some(format) if format.starts_with("nearmiss/") => return Ok(Kind::Scene),
+        _ => {}
     }
     for key in &keys.names {
         match key.as_str() {

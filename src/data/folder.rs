@@ -7,7 +7,7 @@ use super::argoverse2;
 use super::detect;
 use super::sumo;
 use super::waymo;
-use super::{Entry, Format, OpenError, Opened, open as open_path};
+use super::{Entry, Format, OpenError, Opened, cases, open as open_path};
 
 /// How deep folders are searched, and how many files are looked at.
 const MAX_DEPTH: usize = 6;
@@ -116,6 +116,17 @@ pub(super) fn list_file(file: &Path) -> Result<Vec<Entry>, OpenError> {
     if kind == detect::Kind::SumoFcd {
         return Ok(sumo::list_fcd(file));
     }
+    if kind == detect::Kind::Cases {
+        let cases = cases(file, &head)?.into_iter();
+        return Ok(cases
+            .map(|(name, _)| Entry {
+                file: file.to_path_buf(),
+                pick: Some(name.clone()),
+                name,
+                format: Format::Cases,
+            })
+            .collect());
+    }
     Ok(vec![Entry {
         file: file.to_path_buf(),
         pick: None,
@@ -143,7 +154,7 @@ pub(super) fn examples<'a>(names: impl Iterator<Item = &'a str>) -> String {
     first.join(", ")
 }
 
-fn no_such_pick(path: &Path, pick: &str, names: &[String]) -> OpenError {
+pub(super) fn no_such_pick(path: &Path, pick: &str, names: &[String]) -> OpenError {
     OpenError::NoSuchPick {
         path: path.display().to_string(),
         pick: pick.to_owned(),

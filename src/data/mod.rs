@@ -34,8 +34,7 @@ use std::path::{Path, PathBuf};
 use flate2::read::MultiGzDecoder;
 
 use crate::scene::FileError;
-use crate::scene::Scene;
-use crate::scene::scene_from_json;
+use crate::scene::{Scene, cases_from_json, scene_from_json};
 use detect::Kind;
 pub use export::{ExportError, Exported, Target, export};
 pub use report::Report;
@@ -51,6 +50,8 @@ const HEAD_BYTES: u64 = 64 << 10;
 pub enum Format {
     /// Our own scene file.
     Scene,
+    /// Several of our own cases in one file.
+    Cases,
     /// ScenarioNet or MetaDrive pickle.
     ScenarioNet,
     /// GPUDrive JSON.
@@ -78,6 +79,7 @@ impl Format {
     pub fn word(self) -> &'static str {
         match self {
             Self::Scene => "nearmiss",
+            Self::Cases => "nearmiss-cases",
             Self::ScenarioNet => "scenarionet",
             Self::GpuDrive => "gpudrive",
             Self::Nocturne => "nocturne",
@@ -265,6 +267,9 @@ pub fn open(path: &Path, pick: Option<&str>) -> Result<Opened, OpenError> {
     if kind == Kind::TfRecord {
         return waymo::open(path, head.gzip, pick);
     }
+    if kind == Kind::Cases {
+        return open_case(path, &head, pick);
+    }
     let mut format = kind.format();
     let (scene, report) = match kind {
         Kind::Argoverse2Parquet => argoverse2::read_forecasting(path)?,
@@ -316,6 +321,35 @@ pub fn open(path: &Path, pick: Option<&str>) -> Result<Opened, OpenError> {
     })
 }
 
+/// The cases of a file of ours, with their names.
+fn cases(path: &Path, head: &detect::Head) -> Result<Vec<(String, Scene)>, OpenError> {
+    let bytes = read_whole(path, head)?;
+    Ok(cases_from_json(&bytes, &path.display().to_string())?)
+}
+
+fn open_case(path: &Path, head: &detect::Head, pick: Option<&str>) -> Result<Opened, OpenError> {
+    let cases = cases(path, head)?;
+    let names: Vec<String> = cases.iter().map(|(name, _)| name.clone()).collect();
+    let mut report = Report::default();
+    if pick.is_none() && names.len() > 1 {
+        report.note(format!("the first of {} cases in this file", names.len()));
+    }
+    let found = cases
+        .into_iter()
+        .find(|(name, _)| pick.is_none_or(|pick| pick == name));
+    let Some((_, scene)) = found else {
+        return Err(match pick {
+            Some(pick) => folder::no_such_pick(path, pick, &names),
+            None => OpenError::damaged(path, "cases", "there are none"),
+        });
+    };
+    Ok(Opened {
+        scene,
+        format: Format::Cases,
+        report,
+    })
+}
+
 /// The scenes a file or folder holds; folders are searched six levels deep, other files in them are passed over.
 ///
 /// # Errors
@@ -339,7 +373,9 @@ pub fn open_each(
     let entries = list(path)?;
     let mut rest = entries.as_slice();
     while let Some(first) = rest.first() {
-        let same = |entry: &&Entry| entry.file == first.file && entry.format != Format::SumoFcd;
+        let same = |entry: &&Entry| {
+            entry.file == first.file && !matches!(entry.format, Format::SumoFcd | Format::Cases)
+        };
         let count = rest.iter().take_while(same).count();
         let (of_file, others) = rest.split_at(count.max(1));
         rest = others;

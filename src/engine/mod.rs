@@ -18,7 +18,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 pub use generator_world::GeneratorWorld;
-pub use pilot::{DriveWorld, LoadPlanner, Pilot, PilotEvent, PilotJob, Planned};
+pub use pilot::{DriveWorld, LoadPlanner, LoadWorld, Pilot, PilotEvent, PilotJob, Planned};
 pub use steps::{StepLog, StepRecord};
 pub use worker::{Desk, JobId, Worker};
 

@@ -4,7 +4,10 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use super::Loaded;
+use super::generator_world::GeneratorWorld;
 use super::worker::{Desk, JobId, Worker};
+use crate::generator::Settings;
 use crate::planner::{
     DriveSettings, Driven, LogWorld, Plan, PlanSettings, Propose, ProposeError, ProposeStep,
     SCORED_S, Scores, TrafficWorld, World, drive, outcome, plan,
@@ -19,6 +22,8 @@ pub enum DriveWorld {
     Log,
     /// Traffic that reacts.
     Traffic,
+    /// The generator.
+    Generator,
 }
 
 /// What the planner's thread can be asked to do.
@@ -80,6 +85,9 @@ pub struct Planned {
 /// Loads the planner's network; `None` if the program holds no weights for it.
 pub type LoadPlanner = Box<dyn FnOnce() -> Result<Option<Box<dyn Propose>>, String> + Send>;
 
+/// Loads the generator's network for drives in its world; called when the first such drive begins.
+pub type LoadWorld = Box<dyn FnOnce() -> Result<Loaded, String> + Send>;
+
 /// The planner's thread as the window sees it.
 pub struct Pilot {
     worker: Worker<Option<PilotJob>, PilotEvent>,
@@ -87,13 +95,19 @@ pub struct Pilot {
 }
 
 impl Pilot {
-    /// Starts the thread, which loads the network first. `wake` is called after every event.
+    /// Starts the thread, which loads the network first. `wake` is called after every event. Without `load_world` no
+    /// drive can be made in the generator's world.
     ///
     /// # Errors
     ///
     /// If the operating system gives no thread.
-    pub fn start(wake: Box<dyn Fn() + Send>, load: LoadPlanner) -> std::io::Result<Self> {
+    pub fn start(
+        wake: Box<dyn Fn() + Send>,
+        load: LoadPlanner,
+        mut load_world: Option<LoadWorld>,
+    ) -> std::io::Result<Self> {
         let mut load = Some(load);
+        let mut generator: Option<Result<Loaded, String>> = None;
         let mut network: Option<Box<dyn Propose>> = None;
         let work = move |job: Option<PilotJob>, desk: &Desk<'_, Option<PilotJob>, PilotEvent>| {
             if let Some(load) = load.take() {
@@ -115,7 +129,38 @@ impl Pilot {
                     scene,
                     settings,
                     world,
-                }) => drive_once(&scene, &settings, world, network, desk),
+                }) => {
+                    if world == DriveWorld::Generator && generator.is_none() {
+                        generator = load_world.take().map(|load| load());
+                    }
+                    let mut log = LogWorld;
+                    let mut traffic = TrafficWorld::default();
+                    let mut generated;
+                    let world: &mut dyn World = match (world, &generator) {
+                        (DriveWorld::Log, _) => &mut log,
+                        (DriveWorld::Traffic, _) => &mut traffic,
+                        (DriveWorld::Generator, Some(Ok(loaded))) => {
+                            let seed = settings.plan.seed.0;
+                            let made = Settings {
+                                seed,
+                                ..Settings::default()
+                            };
+                            generated = GeneratorWorld::new(&*loaded.network, made);
+                            &mut generated
+                        }
+                        (DriveWorld::Generator, other) => {
+                            let why = match other {
+                                Some(Err(problem)) => problem.as_str(),
+                                _ => "this window runs without one",
+                            };
+                            desk.report(PilotEvent::Failed(format!(
+                                "the generator cannot move the others: {why}"
+                            )));
+                            return;
+                        }
+                    };
+                    drive_once(&scene, &settings, world, network, desk);
+                }
                 None => {}
             }
         };
@@ -195,15 +240,10 @@ fn plan_once(
 fn drive_once(
     scene: &Scene,
     settings: &DriveSettings,
-    world: DriveWorld,
+    world: &mut dyn World,
     network: Option<&dyn Propose>,
     desk: &Desk<'_, Option<PilotJob>, PilotEvent>,
 ) {
-    let mut traffic = TrafficWorld::default();
-    let world: &mut dyn World = match world {
-        DriveWorld::Log => &mut LogWorld,
-        DriveWorld::Traffic => &mut traffic,
-    };
     let start = scene.now_s();
     let driven = drive(scene, network, settings, world, &mut |step| {
         desk.report(PilotEvent::Driving {
@@ -234,7 +274,7 @@ mod tests {
     use crate::sim::BUNDLED;
 
     fn pilot() -> Pilot {
-        Pilot::start(Box::new(|| {}), Box::new(|| Ok(None))).unwrap()
+        Pilot::start(Box::new(|| {}), Box::new(|| Ok(None)), None).unwrap()
     }
 
     fn scene() -> Arc<Scene> {
@@ -285,6 +325,23 @@ mod tests {
             panic!("no failure");
         };
         assert!(message.contains("\"ar\""), "{message}");
+    }
+
+    #[test]
+    fn a_drive_in_the_generators_world_without_one_fails_with_a_sentence() {
+        let mut pilot = pilot();
+        pilot.submit(PilotJob::Drive {
+            scene: scene(),
+            settings: DriveSettings {
+                plan: settings(Decoder::Idm),
+                ..DriveSettings::default()
+            },
+            world: DriveWorld::Generator,
+        });
+        let PilotEvent::Failed(message) = last(&mut pilot) else {
+            panic!("no failure");
+        };
+        assert!(message.contains("without one"), "{message}");
     }
 
     #[test]

@@ -12,6 +12,7 @@ mod context;
 mod fast;
 mod features;
 mod kernels;
+mod layers;
 mod linalg;
 mod network;
 mod planner;

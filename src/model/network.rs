@@ -104,15 +104,15 @@ impl Network {
             .map_err(|error| config(&error))?;
         let shared = Shared {
             config: weights.config,
-            hash: weights.hash.clone(),
+            hash: weights.contents.hash.clone(),
             status: weights.status,
-            prior: Prior::new(weights.prior.clone()),
+            prior: Prior::new(weights.contents.prior.clone()),
             fast: Fast::new(weights)?,
             reference: Reference::new(weights, &Device::Cpu).map_err(|error| config(&error))?,
             pool,
         };
         Ok(Self {
-            identity: Arc::from(weights.hash.as_str()),
+            identity: Arc::from(weights.contents.hash.as_str()),
             shared: Arc::new(shared),
             method: Method::Fast,
             profile: None,

@@ -3,11 +3,10 @@
 //! Module names are tensor names of the weights file. Axes: S samples, A agents, N = S · A rows, T tokens, W width,
 //! H heads, K lane pieces, R = 32 relation numbers.
 
-use std::collections::HashMap;
-
 use candle_core::{D, DType, Device, IndexOp as _, Result, Tensor};
 use candle_nn::{LayerNorm, Linear, Module as _, VarBuilder, layer_norm, linear, ops::softmax};
 
+use super::layers::{Mlp, builder, normalised};
 use super::weights::{Config, Weights};
 use crate::codec::T;
 
@@ -22,25 +21,6 @@ pub(super) const RELATION_WIDTH: usize = 32;
 
 /// Relation values per head.
 pub(super) const RELATION_VALUES: usize = 8;
-
-/// Two linear layers with exact GELU between.
-struct Mlp {
-    first: Linear,
-    second: Linear,
-}
-
-impl Mlp {
-    fn new([inputs, hidden, outputs]: [usize; 3], vb: &VarBuilder<'_>) -> Result<Self> {
-        Ok(Self {
-            first: linear(inputs, hidden, vb.pp("0"))?,
-            second: linear(hidden, outputs, vb.pp("2"))?,
-        })
-    }
-
-    fn forward(&self, x: &Tensor) -> Result<Tensor> {
-        self.second.forward(&self.first.forward(x)?.gelu_erf()?)
-    }
-}
 
 /// What enters: as tensors on one device.
 pub(super) struct Inputs {
@@ -211,12 +191,7 @@ pub(super) struct Reference {
 
 impl Reference {
     pub(super) fn new(weights: &Weights, device: &Device) -> Result<Self> {
-        let mut tensors = HashMap::new();
-        for (name, (shape, numbers)) in &weights.tensors {
-            let tensor = Tensor::from_slice(numbers, shape.as_slice(), device)?;
-            tensors.insert(name.clone(), tensor);
-        }
-        let vb = VarBuilder::from_tensors(tensors, DType::F32, device);
+        let vb = builder(&weights.contents, device)?;
         let config = &weights.config;
         let width = config.width;
         Ok(Self {
@@ -271,13 +246,6 @@ impl Reference {
         }
         self.out.forward(&self.out_norm.forward(&h)?)
     }
-}
-
-/// LayerNorm without weights, eps 1e-5.
-fn normalised(x: &Tensor) -> Result<Tensor> {
-    let centred = x.broadcast_sub(&x.mean_keepdim(D::Minus1)?)?;
-    let variance = centred.sqr()?.mean_keepdim(D::Minus1)?;
-    centred.broadcast_div(&(variance + 1e-5)?.sqrt()?)
 }
 
 fn modulated(x: &Tensor, gain: &Tensor, offset: &Tensor) -> Result<Tensor> {

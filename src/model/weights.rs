@@ -113,6 +113,9 @@ struct ConfigText {
     layers: usize,
     #[serde(alias = "K")]
     nearest_lanes: usize,
+    /// What an ablation left out.
+    #[serde(default)]
+    without: Vec<String>,
 }
 
 /// The analytic prior's numbers.
@@ -129,67 +132,50 @@ pub(super) struct PriorTensors {
     pub(super) first_bin: Vec<usize>,
 }
 
-/// A weights file in memory.
+/// What a weights file holds, whichever network it is for.
 #[derive(Debug, Clone)]
-pub(super) struct Weights {
-    pub(super) config: Config,
+pub(super) struct Contents {
     pub(super) hash: String,
-    pub(super) status: Status,
     pub(super) prior: PriorTensors,
-    /// Network tensors by name: shape and numbers.
+    /// Network tensors by name: shape and numbers, all finite.
     pub(super) tensors: BTreeMap<String, (Vec<usize>, Vec<f32>)>,
 }
 
-impl Weights {
-    /// Reads a file.
-    pub(super) fn from_file(path: &Path) -> Result<Self, WeightsError> {
-        let bytes = std::fs::read(path).map_err(|source| WeightsError::Read {
-            path: path.to_owned(),
-            source,
-        })?;
-        Self::from_bytes(&bytes)
-    }
-
-    /// Reads a safetensors file's bytes.
-    pub(super) fn from_bytes(bytes: &[u8]) -> Result<Self, WeightsError> {
+impl Contents {
+    /// Reads a safetensors file's bytes; `config` turns the metadata's `config` into a configuration or refuses it.
+    pub(super) fn read<C>(
+        bytes: &[u8],
+        config: impl FnOnce(&str) -> Result<C, WeightsError>,
+    ) -> Result<(C, Self), WeightsError> {
         let format = |error: safetensors::SafeTensorError| WeightsError::Format(error.to_string());
         let file = SafeTensors::deserialize(bytes).map_err(format)?;
         let (_, metadata) = SafeTensors::read_metadata(bytes).map_err(format)?;
-        let config = read_config(
-            metadata
-                .metadata()
-                .as_ref()
-                .and_then(|map| map.get("config")),
-        )?;
+        let text = metadata
+            .metadata()
+            .as_ref()
+            .and_then(|map| map.get("config"));
+        let text =
+            text.ok_or_else(|| WeightsError::Config("metadata `config` is missing".to_owned()))?;
+        let config = config(text)?;
         let mut tensors = BTreeMap::new();
         for (name, view) in file.tensors() {
-            if !name.starts_with("prior.") {
-                let numbers = floats(&name, &view)?;
-                tensors.insert(name, (view.shape().to_vec(), numbers));
+            if name.starts_with("prior.") {
+                continue;
             }
+            let numbers = floats(&name, &view)?;
+            if let Some(at) = numbers.iter().position(|number| !number.is_finite()) {
+                let problem = format!("holds {} at {at}", numbers[at]);
+                return Err(WeightsError::Tensor { name, problem });
+            }
+            tensors.insert(name, (view.shape().to_vec(), numbers));
         }
-        let prior = read_prior(&file)?;
-        let hash: String = Sha256::digest(bytes)
-            .iter()
-            .map(|byte| format!("{byte:02x}"))
-            .collect();
-        let silent = tensors
-            .get("out.weight")
-            .is_some_and(|(_, numbers)| numbers.iter().all(|&number| number == 0.0));
-        let status = if silent {
-            Status::Untrained
-        } else if bytes == EMBEDDED {
-            Status::Embedded
-        } else {
-            Status::Foreign
-        };
-        Ok(Self {
-            config,
-            hash,
-            status,
-            prior,
+        let hash = Sha256::digest(bytes);
+        let contents = Self {
+            hash: hash.iter().map(|byte| format!("{byte:02x}")).collect(),
+            prior: read_prior(&file)?,
             tensors,
-        })
+        };
+        Ok((config, contents))
     }
 
     /// A tensor's numbers, its shape checked.
@@ -209,11 +195,58 @@ impl Weights {
     }
 }
 
-fn read_config(text: Option<&String>) -> Result<Config, WeightsError> {
-    let text =
-        text.ok_or_else(|| WeightsError::Config("metadata `config` is missing".to_owned()))?;
+/// The denoiser's weights file in memory.
+#[derive(Debug, Clone)]
+pub(super) struct Weights {
+    pub(super) config: Config,
+    pub(super) status: Status,
+    pub(super) contents: Contents,
+}
+
+impl Weights {
+    /// Reads a file.
+    pub(super) fn from_file(path: &Path) -> Result<Self, WeightsError> {
+        let bytes = std::fs::read(path).map_err(|source| WeightsError::Read {
+            path: path.to_owned(),
+            source,
+        })?;
+        Self::from_bytes(&bytes)
+    }
+
+    /// Reads a safetensors file's bytes.
+    pub(super) fn from_bytes(bytes: &[u8]) -> Result<Self, WeightsError> {
+        let (config, contents) = Contents::read(bytes, read_config)?;
+        let out = contents.tensors.get("out.weight");
+        let silent = out.is_some_and(|(_, numbers)| numbers.iter().all(|&number| number == 0.0));
+        let status = if silent {
+            Status::Untrained
+        } else if bytes == EMBEDDED {
+            Status::Embedded
+        } else {
+            Status::Foreign
+        };
+        Ok(Self {
+            config,
+            status,
+            contents,
+        })
+    }
+
+    /// A tensor's numbers, its shape checked.
+    pub(super) fn get(&self, name: &str, shape: &[usize]) -> Result<&[f32], WeightsError> {
+        self.contents.get(name, shape)
+    }
+}
+
+fn read_config(text: &str) -> Result<Config, WeightsError> {
     let read: ConfigText =
         serde_json::from_str(text).map_err(|error| WeightsError::Config(error.to_string()))?;
+    if !read.without.is_empty() {
+        return Err(WeightsError::Config(format!(
+            "they were trained without the {}, for an ablation; this program runs whole networks only",
+            read.without.join(" and the ")
+        )));
+    }
     let config = Config {
         feature_version: read.feature_version.unwrap_or(1),
         width: read.width,
@@ -240,7 +273,7 @@ fn read_config(text: Option<&String>) -> Result<Config, WeightsError> {
     Ok(config)
 }
 
-pub(super) fn read_prior(file: &SafeTensors<'_>) -> Result<PriorTensors, WeightsError> {
+fn read_prior(file: &SafeTensors<'_>) -> Result<PriorTensors, WeightsError> {
     let mean = doubles(file, "prior.mean")?;
     let bins = mean.len() / (2 * BLOCK);
     let covariance = doubles(file, "prior.covariance")?;
@@ -298,7 +331,7 @@ pub(super) fn read_prior(file: &SafeTensors<'_>) -> Result<PriorTensors, Weights
     })
 }
 
-pub(super) fn tensor<'a>(
+fn tensor<'a>(
     file: &SafeTensors<'a>,
     name: &str,
 ) -> Result<safetensors::tensor::TensorView<'a>, WeightsError> {
@@ -308,7 +341,7 @@ pub(super) fn tensor<'a>(
     })
 }
 
-pub(super) fn floats(
+fn floats(
     name: &str,
     view: &safetensors::tensor::TensorView<'_>,
 ) -> Result<Vec<f32>, WeightsError> {
@@ -348,7 +381,7 @@ mod tests {
     fn the_embedded_weights_load_and_say_what_they_are() {
         let weights = Weights::from_bytes(EMBEDDED).unwrap();
         assert_eq!(weights.status, Status::Embedded);
-        assert_eq!(weights.hash.len(), 64);
+        assert_eq!(weights.contents.hash.len(), 64);
         let width = weights.config.width;
         assert!(weights.get("te", &[T, width]).is_ok());
         assert!(weights.get("te", &[T, width + 1]).is_err());
@@ -368,9 +401,17 @@ mod tests {
     }
 
     #[test]
+    fn weights_of_an_ablation_are_refused_with_what_they_lack() {
+        let text = r#"{"feature_version": 2, "width": 128, "heads": 4, "hidden": 384, "layers": 3, "nearest_lanes": 20,
+            "without": ["map"]}"#;
+        let error = read_config(text).unwrap_err();
+        assert!(error.to_string().contains("without the map"), "{error}");
+    }
+
+    #[test]
     fn a_newer_layout_is_refused_with_its_number() {
         let text = r#"{"feature_version": 3, "width": 128, "heads": 4, "hidden": 384, "layers": 3, "nearest_lanes": 20}"#;
-        let error = read_config(Some(&text.to_owned())).unwrap_err();
+        let error = read_config(text).unwrap_err();
         assert!(error.to_string().contains("feature version 3"), "{error}");
     }
 }

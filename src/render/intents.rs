@@ -42,7 +42,8 @@ pub(super) fn draw_intents(
         {
             let color = agent_color(scene, agent, style);
             let at = agent.track.sample(scene.frame_at(time_s));
-            labels.push(draw_goal(goal, (agent, at), scene, (color, style), sheet));
+            let label = draw_goal(goal, (agent, at), scene, (color, style), sheet);
+            labels.extend((!options.dials).then_some(label));
         }
     }
     for attack in &scene.attacks {

@@ -22,6 +22,8 @@ pub struct ViewOptions {
     pub names: Names,
     /// Draw goals and attacks.
     pub intents: bool,
+    /// A dial that says when is put at each goal by whoever shows the picture.
+    pub dials: bool,
     /// Draw the recorded future of changed agents as ghosts.
     pub log_ghosts: bool,
     /// Mark overlaps of footprints.
@@ -45,6 +47,7 @@ impl Default for ViewOptions {
             trails: Trails::All,
             names: Names::Parts,
             intents: true,
+            dials: false,
             log_ghosts: false,
             contacts: true,
             grid: false,

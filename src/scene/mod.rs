@@ -3,6 +3,7 @@
 //! A [`Scene`] is a value. Edits return a new one; tracks and the map are shared, so a snapshot costs what changed.
 
 mod agent;
+mod bundle;
 mod drawn;
 mod edit;
 mod file;
@@ -16,6 +17,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 pub use agent::{Agent, AgentId, AgentKind, Control, Role};
+pub use bundle::{CASES_FORMAT, cases_from_json, cases_to_json};
 pub use edit::{Edit, EditError};
 pub use file::{
     FORMAT, FileError, Problem, VERSION, json_schema, read_scene, scene_from_json, scene_to_json,

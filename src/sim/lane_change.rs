@@ -7,6 +7,18 @@ use super::route::Route;
 use super::world::{Vehicle, World};
 use crate::geometry::Polyline;
 
+/// Below this speed a change goes on by the way covered, as if at this speed, instead of by time, m/s.
+pub(super) const SLOW_MPS: f64 = 6.0;
+
+/// Longest time a change takes, s.
+const LONGEST_S: f64 = 5.0;
+
+/// Share of a change's time after which a body has left its lane: three quarters of the quintic.
+const CLEAR: f64 = 0.65;
+
+/// Longer bodies swing wide, m.
+const LONG_M: f64 = 7.0;
+
 /// A change under way: the offset from the new lane goes from `from_m` to 0 along a quintic.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Change {
@@ -82,6 +94,17 @@ impl World {
             return false;
         };
         let speed = me.speed();
+        // a long body must leave its lane before it reaches the leader there
+        let way_m = CLEAR * LONGEST_S * speed.max(SLOW_MPS);
+        let ahead = match me.length > LONG_M {
+            true => self.neighbours(index, me.lane()).and_then(|own| own.leader),
+            false => None,
+        };
+        if let Some((gap, lead_speed)) = ahead
+            && gap < 1.0 + way_m * (1.0 - lead_speed / speed).max(0.0)
+        {
+            return false;
+        }
         let mut idm = me.driver.idm;
         idm.desired_speed = me.route.speed_at(me.s).max(1.0);
         let urgent = must && rest < 90.0;
@@ -206,7 +229,7 @@ impl World {
         };
         let centre = me.bicycle.centre().point;
         let (s, offset) = route.locate(centre, 0.0, route.line.length());
-        let duration_s = (3.4 + 0.5 * me.draw.unit() + 0.04 * me.length).min(5.0);
+        let duration_s = (3.4 + 0.5 * me.draw.unit() + 0.04 * me.length).min(LONGEST_S);
         me.change = Some(Change {
             from_m: offset - me.driver.bias_m - me.wander,
             progress_s: 0.0,

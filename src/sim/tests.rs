@@ -163,9 +163,24 @@ fn ordinary_traffic_does_not_collide() {
             for pair in world.overlaps() {
                 if !met.contains(&pair) {
                     met.push(pair);
-                    let place = world.vehicles.iter().find(|vehicle| vehicle.id == pair.1);
-                    let place = place.map(|vehicle| (vehicle.state().position, vehicle.body));
-                    collisions.push((kind, 900 + index, step, pair, place));
+                    let who = |id: u32| {
+                        let them = world.vehicles.iter().find(|vehicle| vehicle.id == id)?;
+                        let (state, lane) = (them.state(), them.lane());
+                        let lane = world.network.map.lanes()[lane].id.to_string();
+                        let changes = them.change.is_some();
+                        Some(format!(
+                            "{id}: {:?} {:.1} m long at {:.1}, {:.1} heading {:.2}, {:.1} m/s, lane {lane}, {:.2} m beside, changing {changes}",
+                            them.body,
+                            them.length,
+                            state.position.x,
+                            state.position.y,
+                            state.heading,
+                            them.speed(),
+                            them.offset
+                        ))
+                    };
+                    let both = [pair.0, pair.1].map(|id| who(id).unwrap_or_default());
+                    collisions.push((kind, 900 + index, step, both));
                 }
             }
             let at_rest = world

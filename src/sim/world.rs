@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::bicycle::Bicycle;
 use super::driver::{Body, Driver};
-use super::lane_change::Change;
+use super::lane_change::{Change, SLOW_MPS};
 use super::network::{Network, Turn};
 use super::route::{Manner, Route};
 use super::sight::Seen;
@@ -106,7 +106,7 @@ impl Vehicle {
 
     /// Where it wants to be beside the line at arc length `s`, m to the left.
     pub(super) fn planned_offset(&self, s: f64) -> f64 {
-        let ahead_s = (s - self.s).max(0.0) / self.speed().max(3.0);
+        let ahead_s = (s - self.s).max(0.0) / self.speed().max(SLOW_MPS);
         let change = self.change.map_or(0.0, |change| change.offset(ahead_s));
         let nudge = self.nudges.iter().map(|nudge| nudge.at(s)).sum::<f64>();
         self.driver.bias_m + self.wander + change + nudge
@@ -147,7 +147,7 @@ fn manner(body: Body, driver: &Driver, length: f64) -> Manner {
             Body::Car | Body::Van => f64::INFINITY,
         },
         least_radius: match body {
-            Body::Truck => 12.0,
+            Body::Truck => 14.0, // on less its front swings into the next lane
             Body::Bus => 16.0,
             _ => 3.5,
         },
@@ -539,7 +539,7 @@ impl Vehicle {
         let slow = STEP_S / 4.0 * (before / 6.0).min(1.0);
         self.wander +=
             -self.wander * slow + self.driver.wander_m * (2.0 * slow).sqrt() * self.draw.normal();
-        let pace = (self.speed() / 6.0).min(1.0);
+        let pace = (self.speed() / SLOW_MPS).min(1.0);
         if let Some(change) = &mut self.change {
             change.progress_s += STEP_S * pace;
             if change.progress_s >= change.duration_s {

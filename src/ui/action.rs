@@ -377,6 +377,7 @@ commands! {
     Theme, Window, "Light or dark", "Switch between the light and the dark theme", &[];
     Cancel, Window, "Cancel", "Cancel the drag, else the job, else the selection", &[key(Key::Escape)];
     LeftPanel, Window, "Left panel", "Show or hide scenes, agents and history", &[ctrl(Key::B)];
+    PlannerPanel, Window, "Planner panel", "The planner's modes, what each scores, and why one is taken", &[];
     RightPanel, Window, "Right panel", "Show or hide the inspector", &[ctrl(Key::I)];
     ZoomIn, Window, "Larger interface", "Make the interface larger", &[ctrl(Key::Plus), ctrl(Key::Equals)];
     ZoomOut, Window, "Smaller interface", "Make the interface smaller", &[ctrl(Key::Minus)];

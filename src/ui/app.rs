@@ -183,10 +183,11 @@ impl App {
             let wake = Box::new(move || context.request_repaint());
             Engine::start(wake, load).ok()
         });
+        let load_world = start.load_world;
         let pilot = start.load_planner.and_then(|load| {
             let context = context.clone();
             let wake = Box::new(move || context.request_repaint());
-            Pilot::start(wake, load).ok()
+            Pilot::start(wake, load, load_world).ok()
         });
         let export_wake = {
             let context = context.clone();
@@ -249,6 +250,7 @@ impl App {
         app.panes.sources = app.settings.sources;
         app.panes.variants = app.settings.variants.clone();
         app.panes.compare = app.settings.compare;
+        app.planning.on = app.settings.planning;
         if first {
             app.greet();
         }
@@ -336,6 +338,7 @@ impl App {
             Source::Generated,
         ];
         self.editor.looping = true;
+        self.planning.on = true;
         self.play_first = true;
         self.settings.welcomed = false;
     }
@@ -539,6 +542,10 @@ impl App {
                 self.settings.dark = !self.settings.dark;
                 context.set_theme(theme_of(self.settings.dark));
             }
+            Command::PlannerPanel => {
+                self.settings.right = true;
+                self.right_tab = RightTab::Planner;
+            }
             Command::LeftPanel => self.settings.left = !self.settings.left,
             Command::RightPanel => self.settings.right = !self.settings.right,
             Command::ZoomIn | Command::ZoomOut => {
@@ -590,11 +597,25 @@ impl App {
         let Some(open) = self.editor.document() else {
             return;
         };
-        let path = open.path.as_ref().map(|path| path.display().to_string());
-        let line = lab::command_line(path.as_deref(), open.history.scene(), &self.lab);
-        context.copy_text(line.clone());
-        let notice = Notice::new(Weight::Good, "The command line was copied.").with_detail(line);
-        self.editor.notices.push(notice);
+        // what a result was made of is what the command reads, as it lies on the disk or written for it
+        let present = open.history.scene();
+        let scene = match self.lab.variants.input_of(present) {
+            Some((input, _)) => input.clone(),
+            None => present.clone(),
+        };
+        let saved = open.path.as_ref().filter(|_| !open.modified());
+        if let Some(path) = saved {
+            let line = lab::command_line(path, &scene, &self.lab);
+            context.copy_text(line.clone());
+            let text = "The command line was copied.";
+            let notice = Notice::new(Weight::Good, text).with_detail(line);
+            self.editor.notices.push(notice);
+            return;
+        }
+        let name = format!("{}.json", file_stem(&scene.name));
+        let path = self.folder.join("commands").join(name);
+        let line = lab::command_line(&path, &scene, &self.lab);
+        self.exporting.copy(context, line, vec![(scene, path)]);
     }
 
     fn ask_path(&mut self, purpose: Purpose) {
@@ -848,6 +869,7 @@ impl App {
         let source = export::Source {
             editor: &self.editor,
             lab: &self.lab,
+            planning: &self.planning,
             panes: &self.panes,
             views: &self.views,
         };
@@ -859,6 +881,7 @@ impl App {
         let source = export::Source {
             editor: &self.editor,
             lab: &self.lab,
+            planning: &self.planning,
             panes: &self.panes,
             views: &self.views,
         };
@@ -914,6 +937,8 @@ impl App {
             scene,
             noise,
             paths: Arc::new(paths),
+            tokens: self.planning.token_marks(),
+            score: self.planning.score(),
         }
     }
 
@@ -1004,6 +1029,7 @@ impl App {
         self.settings.variants.clone_from(&self.panes.variants);
         self.settings.compare = self.panes.compare;
         self.settings.looping = self.editor.looping;
+        self.settings.planning = self.planning.on;
         if self.settings != self.stored {
             self.stored = self.settings.clone();
             let settings = Box::new(self.settings.clone());

@@ -358,11 +358,11 @@ pub(super) fn difference_ui(
     legend_ui(ui, screen.rect);
 }
 
-/// The scale of the colours, at the lower right.
+/// The scale of the colours, at the upper right: below are the callouts of the first start.
 fn legend_ui(ui: &Ui, rect: Rect) {
     let tokens = tokens(ui);
     let painter = ui.painter_at(rect);
-    let left = rect.right_bottom() + vec2(-190.0, -22.0);
+    let left = rect.right_top() + vec2(-190.0, 54.0);
     for step in 0..50 {
         let metres = FULL_M * f64::from(step) / 49.0;
         let at = Rect::from_min_size(left + vec2(30.0 + 2.0 * step as f32, 0.0), vec2(2.0, 6.0));

@@ -11,9 +11,11 @@ use super::exporter::Reel;
 use super::exporter::Steps;
 use super::lab::Lab;
 use super::panes::Panes;
+use super::pilot::Planning;
 use super::sources;
 use super::sources::View;
 use crate::geometry::dvec2;
+use crate::planner::plan_json;
 use crate::render::Camera;
 use crate::render::Look;
 use crate::render::Moment;
@@ -82,6 +84,10 @@ pub(super) struct Choices {
     pub window: bool,
     /// Write the denoising steps beside the case.
     pub steps: bool,
+    /// Write the planner's modes beside the case.
+    pub modes: bool,
+    /// Samples, or the tray, in one file instead of one each.
+    pub bundle: bool,
     /// What a picture shows.
     pub shown: Shown,
     /// Pictures in a strip.
@@ -119,6 +125,8 @@ impl Default for Choices {
             which: Which::Present,
             window: false,
             steps: false,
+            modes: false,
+            bundle: false,
             shown: Shown::Pane,
             count: 6,
             span_s: [0.0, 0.0],
@@ -143,6 +151,8 @@ pub(super) struct Source<'a> {
     pub editor: &'a Editor,
     /// Samples, tray, denoising steps.
     pub lab: &'a Lab,
+    /// The planner's modes.
+    pub planning: &'a Planning,
     /// Cameras and what is drawn.
     pub panes: &'a Panes,
     /// What the sources on screen hold.
@@ -174,7 +184,7 @@ impl Choices {
         };
         let many = self.which != Which::Present;
         match (self.kind, self.frames) {
-            (Kind::Case, _) if many => folder.join(stem),
+            (Kind::Case, _) if many && !self.bundle => folder.join(stem),
             (Kind::Case, _) => folder.join(format!("{stem}.json")),
             (Kind::Picture, _) => folder.join(format!("{stem}.png")),
             (Kind::Clip, true) => folder.join(format!("{stem}-frames")),
@@ -212,6 +222,9 @@ impl Choices {
             Order::Cases { cases, .. } => Some(Order::Weigh(
                 cases.into_iter().map(|(scene, _)| scene).collect(),
             )),
+            Order::Bundle { cases, .. } => Some(Order::Weigh(
+                cases.into_iter().map(|(_, scene)| scene).collect(),
+            )),
             _ => None,
         }
     }
@@ -241,12 +254,16 @@ impl Choices {
                 *scene = Arc::new(model_window(scene));
             }
         }
+        let bundle = (self.bundle && self.which != Which::Present).then(|| chosen.clone());
         let cases: Vec<(Arc<Scene>, PathBuf)> = match (self.which, chosen.as_slice()) {
             (Which::Present, [(_, scene)]) => vec![(scene.clone(), target.clone())],
             _ => numbered(&chosen, &target),
         };
         let steps = (self.steps && self.which == Which::Present)
             .then(|| steps(source, &cases[0].0, scene))
+            .transpose()?;
+        let modes = (self.modes && self.which == Which::Present)
+            .then(|| modes(source))
             .transpose()?;
         let made = cases.iter().all(|(scene, _)| scene.generated.is_some());
         // a case is made again by its own recipe
@@ -258,9 +275,23 @@ impl Choices {
                 quoted_path(&again)
             )
         });
+        if let Some(cases) = bundle {
+            return Ok(Plan {
+                order: Order::Bundle {
+                    cases,
+                    path: target,
+                },
+                command,
+                needs: Vec::new(),
+            });
+        }
         Ok(Plan {
             needs: cases.clone(),
-            order: Order::Cases { cases, steps },
+            order: Order::Cases {
+                cases,
+                steps,
+                modes,
+            },
             command,
         })
     }
@@ -483,6 +514,15 @@ fn steps(source: &Source<'_>, scene: &Arc<Scene>, asked: &Arc<Scene>) -> Result<
     })
 }
 
+/// The plan on screen as the text of a file.
+fn modes(source: &Source<'_>) -> Result<String, String> {
+    let planned = source.planning.planned.as_ref().ok_or(
+        "There are no modes of the planner: let it plan first (panel Planner, \"Plan along with what is shown\").",
+    )?;
+    let value = plan_json(&planned.plan, planned.outcome.as_deref());
+    Ok(format!("{value:#}\n"))
+}
+
 /// `01-name.json` and so on in a folder.
 fn numbered(cases: &[(String, Arc<Scene>)], folder: &Path) -> Vec<(Arc<Scene>, PathBuf)> {
     let path =
@@ -657,7 +697,8 @@ fn short(value: f64) -> String {
     text.trim_end_matches('0').trim_end_matches('.').to_owned()
 }
 
-fn quoted_path(path: &Path) -> String {
+/// A path for a shell.
+pub(super) fn quoted_path(path: &Path) -> String {
     quoted(&path.display().to_string())
 }
 

@@ -22,6 +22,8 @@ use crate::render::Moment;
 use crate::render::Studio;
 use crate::render::evenly;
 use crate::scene::Scene;
+use crate::scene::cases_from_json;
+use crate::scene::cases_to_json;
 use crate::scene::scene_to_json;
 
 /// A run's steps with the scene they are drawn over.
@@ -96,6 +98,15 @@ pub(super) enum Order {
         cases: Vec<(Arc<Scene>, PathBuf)>,
         /// The steps of the only case, one scene each, in a folder beside it.
         steps: Option<Steps>,
+        /// The planner's modes, in a file beside the only case.
+        modes: Option<String>,
+    },
+    /// Scenes in one file, read again and compared.
+    Bundle {
+        /// Names and scenes.
+        cases: Vec<(String, Arc<Scene>)>,
+        /// The file.
+        path: PathBuf,
     },
     /// One picture of all looks and reels, in rows.
     Picture {
@@ -239,7 +250,12 @@ fn carry_out(
 ) -> Result<Told, String> {
     match order {
         Order::Nothing => Ok(Told::Cancelled("Nothing was written.".to_owned())),
-        Order::Cases { cases, steps } => write_cases(&cases, steps.as_ref(), desk),
+        Order::Cases {
+            cases,
+            steps,
+            modes,
+        } => write_cases(&cases, steps.as_ref(), modes.as_deref(), desk),
+        Order::Bundle { cases, path } => write_bundle(&cases, &path),
         Order::Picture {
             parts,
             columns,
@@ -328,6 +344,7 @@ fn opened(studio: &mut Option<Studio>) -> Result<&mut Studio, String> {
 fn write_cases(
     cases: &[(Arc<Scene>, PathBuf)],
     steps: Option<&Steps>,
+    modes: Option<&str>,
     desk: &Desk<'_, Order, Told>,
 ) -> Result<Told, String> {
     let mut bytes = 0;
@@ -359,6 +376,11 @@ fn write_cases(
         }
         beside = format!(", {count} denoising steps in {}", folder.display());
     }
+    if let (Some(text), [(_, path)]) = (modes, cases) {
+        let path = path.with_extension("plan.json");
+        write_atomically(&path, text.as_bytes()).map_err(|error| at(&path, &error))?;
+        beside.push_str(&format!(", the planner's modes in {}", path.display()));
+    }
     let size = kilobytes(bytes);
     Ok(Told::Done(match cases {
         [(_, path)] => format!("Written and checked: {} ({size}{beside})", path.display()),
@@ -368,6 +390,29 @@ fn write_cases(
             format!("{done} cases written and checked: {folder} ({size})")
         }
     }))
+}
+
+fn write_bundle(cases: &[(String, Arc<Scene>)], path: &Path) -> Result<Told, String> {
+    let text = cases_to_json(cases);
+    write_atomically(path, text.as_bytes()).map_err(|error| at(path, &error))?;
+    let bytes = fs::read(path).map_err(|error| at(path, &error))?;
+    let shown = path.display().to_string();
+    let again = cases_from_json(&bytes, &shown)
+        .map_err(|error| format!("written, but not readable: {error}"))?;
+    let same = again.len() == cases.len()
+        && again
+            .iter()
+            .zip(cases)
+            .all(|((_, read), (_, scene))| read.hash() == scene.hash());
+    if !same {
+        return Err(format!(
+            "{shown}: written, but reading it again gives other scenes. Save to another place and report this"
+        ));
+    }
+    let (count, size) = (cases.len(), kilobytes(bytes.len() as u64));
+    Ok(Told::Done(format!(
+        "Written and checked: {shown} ({count} cases, {size})"
+    )))
 }
 
 fn write_gif(

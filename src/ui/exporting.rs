@@ -203,7 +203,14 @@ impl Exporting {
                 self.said = None;
                 self.exporter.submit(plan.order);
             }
-            (Wish::Copy, Ok(plan)) => self.copy(context, plan.command, plan.needs),
+            (Wish::Copy, Ok(plan)) => {
+                if let Some(line) = plan.command {
+                    match plan.order {
+                        order @ Order::Bundle { .. } => self.write_then_copy(line, order),
+                        _ => self.copy(context, line, plan.needs),
+                    }
+                }
+            }
             (Wish::Cancel, _) => self.exporter.cancel(),
             (Wish::Close, _) => self.open = false,
             (Wish::Browse, _) => {
@@ -218,23 +225,28 @@ impl Exporting {
     }
 
     /// Copies a line; first writes the scenes it reads.
-    fn copy(
+    pub(super) fn copy(
         &mut self,
         context: &egui::Context,
-        command: Option<String>,
+        line: String,
         needs: Vec<(Arc<Scene>, PathBuf)>,
     ) {
-        let Some(line) = command else { return };
         if needs.is_empty() {
             context.copy_text(line);
             self.said = Some((true, "The command was copied.".to_owned()));
             return;
         }
-        self.line = Some(line);
-        self.exporter.submit(Order::Cases {
+        let order = Order::Cases {
             cases: needs,
             steps: None,
-        });
+            modes: None,
+        };
+        self.write_then_copy(line, order);
+    }
+
+    fn write_then_copy(&mut self, line: String, order: Order) {
+        self.line = Some(line);
+        self.exporter.submit(order);
     }
 
     /// Asks for the size once the choices have stood still.

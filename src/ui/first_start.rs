@@ -102,7 +102,8 @@ pub(super) fn callouts_ui(ui: &Ui, steps: &mut FirstStart, screen: Option<Screen
         && let Some(flag) = flag(&screen, scene)
     {
         pulse(ui, steps, &screen, flag);
-        let below = flag.y + 150.0 < screen.rect.bottom();
+        // in a small pane it may cover what is below, never the bars above
+        let below = flag.y + 150.0 < screen.rect.bottom() || flag.y - 150.0 < screen.rect.top();
         let y = if below { flag.y + 68.0 } else { flag.y - 68.0 };
         let x = flag
             .x
@@ -147,7 +148,7 @@ pub(super) fn callouts_ui(ui: &Ui, steps: &mut FirstStart, screen: Option<Screen
                 points_to: None,
                 title: "Make it a corner case",
                 key: Some("Shift T"),
-                text: "Click an attack in the list: Results tells the frame of the contact, who is at fault, and the way out.",
+                text: "Click an attack in the list: the planner's score falls; click it to see why. Results tells who is at fault, and the way out.",
             },
         ),
     ];

@@ -1,5 +1,6 @@
 //! The window's side of generation: what is asked of the engine, what it answered, and which of it is shown.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 use std::time::Instant;
@@ -10,6 +11,7 @@ use super::action::Notice;
 use super::action::Weight;
 use super::editor::Editor;
 use super::export::quoted;
+use super::export::quoted_path;
 use super::sources::schedule_word;
 use super::thumbnail::Thumbnail;
 use super::tray::Refusal;
@@ -1105,7 +1107,7 @@ fn sentence(text: &str) -> String {
 }
 
 /// The command line that makes the same result.
-pub(super) fn command_line(path: Option<&str>, scene: &Scene, lab: &Lab) -> String {
+pub(super) fn command_line(path: &Path, scene: &Scene, lab: &Lab) -> String {
     let settings = &lab.settings;
     let task = match lab.task_of(scene) {
         Task::Free => "free",
@@ -1115,7 +1117,7 @@ pub(super) fn command_line(path: Option<&str>, scene: &Scene, lab: &Lab) -> Stri
     let schedule = schedule_word(settings.schedule);
     let mut line = format!(
         "nearmiss generate {} --out cases --task {task} --schedule {schedule} --steps {} --seed {} --samples {}",
-        path.map_or_else(|| "SCENE".to_owned(), quoted),
+        quoted_path(path),
         settings.steps,
         settings.seed,
         lab.samples
@@ -1156,7 +1158,7 @@ mod tests {
     #[test]
     fn the_command_line_quotes_what_a_shell_would_split() {
         let lab = Lab::new(None);
-        let line = command_line(Some("my scene.json"), &Scene::default(), &lab);
+        let line = command_line(Path::new("my scene.json"), &Scene::default(), &lab);
         assert!(line.starts_with("nearmiss generate 'my scene.json' --out cases --task free"));
     }
 

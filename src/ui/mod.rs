@@ -67,6 +67,8 @@ pub struct Start {
     pub load: Option<Load>,
     /// Loads the planner's network, on the planner's thread; without it nothing is planned.
     pub load_planner: Option<LoadPlanner>,
+    /// Loads the network once more, for drives in the generator's world.
+    pub load_world: Option<Load>,
     /// Folder for settings and autosaves; the system's place for them if absent.
     pub folder: Option<PathBuf>,
 }

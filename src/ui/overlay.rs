@@ -42,6 +42,25 @@ pub(super) fn no_map_ui(ui: &Ui, rect: Rect) {
     );
 }
 
+/// Where the tokens of a mode end, with their numbers in the vocabulary.
+pub(super) fn tokens_ui(ui: &Ui, screen: &Screen, marks: &[(DVec2, String)]) {
+    let tokens = tokens(ui);
+    let painter = ui.painter_at(screen.rect);
+    for (point, number) in marks {
+        let at = screen.place(*point);
+        painter.circle(at, 3.5, tokens.ground, Stroke::new(1.6, tokens.ego));
+        let above = at + vec2(0.0, -7.0);
+        label(
+            &painter,
+            above,
+            Align2::CENTER_BOTTOM,
+            number,
+            tokens.ego,
+            tokens,
+        );
+    }
+}
+
 /// What the handles are drawn with.
 #[derive(Clone, Copy)]
 struct Brush<'a> {

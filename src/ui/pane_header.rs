@@ -10,6 +10,7 @@ use super::compare::Distinction;
 use super::compare::Mode;
 use super::icons;
 use super::icons::Icon;
+use super::pilot::Score;
 use super::sources::Source;
 use super::sources::View;
 use super::sources::schedule_word;
@@ -92,6 +93,26 @@ pub(super) fn source_ui(
         if *source != Source::Generated && !view.title.is_empty() && place.width() > 250.0 {
             let text = theme::small(view.title.clone()).color(tokens(ui).dim);
             ui.add(egui::Label::new(text).truncate());
+        }
+    })
+}
+
+/// The planner's score on the scene; a click leads to the moment that decides it, and to why.
+pub(super) fn score_ui(ui: &mut Ui, place: Rect, score: &Score, actions: &mut Vec<Action>) -> Rect {
+    plate(ui, ("planner score", 0), place, |ui| {
+        let color = Score::color(score.total, tokens(ui));
+        let text = theme::small(format!("Planner {:.2}", score.total)).color(color);
+        let button = egui::Button::new(text).frame(false);
+        let name = format!("Planner score {:.2}", score.total);
+        let tip = format!("{}\nClick for all terms", score.reason);
+        if ui
+            .add(button)
+            .accessible_name(name)
+            .on_hover_text(tip)
+            .clicked()
+        {
+            actions.push(Action::Run(Command::PlannerPanel));
+            actions.extend(score.time_s.map(Action::Seek));
         }
     })
 }

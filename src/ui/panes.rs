@@ -29,6 +29,7 @@ use super::compare::Mode;
 use super::editor::Editor;
 use super::overlay;
 use super::pane_header;
+use super::pilot::Score;
 use super::reasons;
 use super::sketch::Sketch;
 use super::sources::Source;
@@ -104,6 +105,10 @@ pub(super) struct Made {
     pub noise: Option<Arc<NoiseView>>,
     /// Paths beyond those of the agents: a candidate's, the ego's escape.
     pub paths: Arc<Vec<Path>>,
+    /// Ends of trajectory tokens with their numbers.
+    pub tokens: Vec<(DVec2, String)>,
+    /// What the planner scores on the scene that is worked on.
+    pub score: Option<Score>,
 }
 
 /// Where a camera shall go at the next frame, when the size of its pane is known.
@@ -300,8 +305,17 @@ impl Panes {
         true
     }
 
-    /// Shows 1, 2 or 4 panes beside each other.
+    /// Shows 1, 2 or 4 panes beside each other. The scene that is worked on stays on screen: it moves to the first pane
+    /// if its own goes.
     pub(super) fn lay_out(&mut self, count: usize) {
+        let works = self.sources[..self.sources_shown()]
+            .iter()
+            .position(|source| *source == Source::Scene);
+        if let Some(pane) = works.filter(|pane| *pane >= count) {
+            self.sources.swap(0, pane);
+            self.variants.swap(0, pane);
+            self.cameras.swap(0, pane);
+        }
         self.count = count;
         self.compare = Mode::Side;
     }
@@ -389,6 +403,7 @@ impl Panes {
         }
         let mut options = self.options(editor, view.source);
         if editable {
+            options.dials = true;
             if made.scene.is_some() {
                 scene.clone_from(&made.scene);
             }
@@ -409,6 +424,7 @@ impl Panes {
             overlay::no_map_ui(ui, rect);
         }
         if editable {
+            overlay::tokens_ui(ui, &screen, &made.tokens);
             reasons::flags_ui(ui, &screen, &scene);
             overlay::handles_ui(
                 ui,
@@ -799,6 +815,10 @@ impl Panes {
             let of = (&mut self.sources[at], &mut self.variants[at]);
             let shown = pane_header::source_ui(ui, place, (at, view), of, found);
             left = shown.right() + 6.0;
+            if let (Source::Scene, Some(score)) = (view.source, &made.score) {
+                let place = Rect::from_min_max(egui::pos2(left, place.top()), place.max);
+                left = pane_header::score_ui(ui, place, score, actions).right() + 6.0;
+            }
         }
         if pane == 0 && self.sources_shown() > 1 {
             let place = Rect::from_min_max(

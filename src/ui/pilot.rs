@@ -6,11 +6,13 @@ use super::action::Action;
 use super::action::Notice;
 use super::action::Weight;
 use super::editor::Editor;
+use super::theme::Tokens;
 use crate::engine::DriveWorld;
 use crate::engine::Pilot;
 use crate::engine::PilotEvent;
 use crate::engine::PilotJob;
 use crate::engine::Planned;
+use crate::geometry::DVec2;
 use crate::planner::Decoder;
 use crate::planner::DriveSettings;
 use crate::planner::Driven;
@@ -40,6 +42,8 @@ pub enum PilotAction {
     Look(Option<usize>),
     /// Draws the modes as they were before refinement.
     Anchors(bool),
+    /// Marks where the tokens of the mode that is taken end.
+    Tokens(bool),
     /// Who moves everyone else during a drive.
     World(DriveWorld),
     /// How long a drive is, s.
@@ -56,6 +60,28 @@ struct Asked {
     shown: Arc<Scene>,
     frame: usize,
     settings: PlanSettings,
+}
+
+/// The planner's score on the scene that is worked on.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Score {
+    /// 0 to 1.
+    pub total: f64,
+    /// The term that costs most, in words.
+    pub reason: String,
+    /// The scene time that decides it, s.
+    pub time_s: Option<f64>,
+}
+
+impl Score {
+    /// Good from 0.8 on, bad below 0.3.
+    pub(super) fn color(total: f64, tokens: &Tokens) -> egui::Color32 {
+        match total {
+            bad if bad < 0.3 => tokens.bad,
+            some if some < 0.8 => tokens.warn,
+            _ => tokens.good,
+        }
+    }
 }
 
 /// Planning as the window sees it.
@@ -79,6 +105,8 @@ pub(super) struct Planning {
     pub step: Option<usize>,
     /// Modes are drawn as they were before refinement, too.
     pub anchors: bool,
+    /// The tokens of the mode that is taken are marked.
+    pub tokens: bool,
     /// Who moves everyone else during a drive.
     pub world: DriveWorld,
     /// How long a drive is, s.
@@ -107,6 +135,7 @@ impl Planning {
             pointed: None,
             step: None,
             anchors: false,
+            tokens: false,
             world: DriveWorld::default(),
             seconds: DriveSettings::default().seconds,
             driving: None,
@@ -163,6 +192,7 @@ impl Planning {
             PilotAction::Point(mode) => self.pointed = mode,
             PilotAction::Look(step) => self.step = step,
             PilotAction::Anchors(drawn) => self.anchors = drawn,
+            PilotAction::Tokens(marked) => self.tokens = marked,
             PilotAction::World(world) => self.world = world,
             PilotAction::Seconds(seconds) => self.seconds = seconds,
             PilotAction::Drive => self.drive(editor),
@@ -271,13 +301,53 @@ impl Planning {
         Some(self.by_hand.unwrap_or(planned.plan.chosen))
     }
 
+    /// What the mode that is taken scores: by what happens in the scene where that is known, else as foreseen.
+    pub(super) fn score(&self) -> Option<Score> {
+        let planned = self.planned.as_ref()?;
+        let taken = self.taken()?;
+        let outcome = planned.outcome.as_ref().and_then(|all| all.get(taken));
+        let scores = match outcome {
+            Some(scores) => scores,
+            None => &planned.plan.modes.get(taken)?.scores,
+        };
+        let worst = scores
+            .terms
+            .iter()
+            .min_by(|a, b| a.score.total_cmp(&b.score))?;
+        Some(Score {
+            total: scores.total,
+            reason: format!("{}: {}", worst.kind.label(), worst.reason),
+            time_s: worst.time_s.map(|time_s| planned.plan.now_s + time_s),
+        })
+    }
+
+    /// Where each token of the mode under the pointer, else of the one taken, ends, with its number in the vocabulary.
+    pub(super) fn token_marks(&self) -> Vec<(DVec2, String)> {
+        let (Some(planned), Some(taken), true) = (&self.planned, self.taken(), self.tokens) else {
+            return Vec::new();
+        };
+        let mode = planned.plan.modes.get(self.pointed.unwrap_or(taken));
+        let Some(mode) = mode.map(|planned| &planned.mode) else {
+            return Vec::new();
+        };
+        let each = mode.points.len() / mode.tokens.len().max(1);
+        let ends = mode
+            .points
+            .iter()
+            .skip(each.max(1) - 1)
+            .step_by(each.max(1));
+        ends.zip(&mode.tokens)
+            .map(|(point, token)| (point.position, token.to_string()))
+            .collect()
+    }
+
     /// Modes, the chosen one's tracked path, and what was before refinement, to be drawn over the scene.
     pub(super) fn paths(&self) -> Vec<Trace> {
         let (Some(planned), Some(taken)) = (&self.planned, self.taken()) else {
             return Vec::new();
         };
         let plan = &planned.plan;
-        let trace = |points: Vec<(crate::geometry::DVec2, f64)>, kind, weight| Trace {
+        let trace = |points: Vec<(DVec2, f64)>, kind, weight| Trace {
             points,
             agent: Some(plan.ego.clone()),
             kind,
@@ -339,12 +409,17 @@ impl Planning {
     }
 }
 
-/// The frame to plan at: where the cursor is, in half seconds from the present on, never before it.
+/// The frame to plan at: where the cursor is, in half seconds from the present on, never before it nor after the last
+/// one in which the ego is there.
 fn plan_frame(scene: &Scene, time_s: f64) -> usize {
     let ahead_s = (time_s - scene.now_s() + 1e-6).max(0.0);
     let ahead_s = (ahead_s / EVERY_S).floor() * EVERY_S;
     let frame = scene.frame_at(scene.now_s() + ahead_s).round() as usize;
-    frame.min(scene.frames.saturating_sub(1))
+    let last = scene
+        .ego()
+        .and_then(|ego| ego.track.valid().last())
+        .map_or(frame, |(last, _)| last.max(scene.now));
+    frame.min(last).min(scene.frames.saturating_sub(1))
 }
 
 /// The modes after the last token, or as they were when denoising began.
@@ -357,10 +432,7 @@ fn before_refinement(planned: &Planned) -> Option<&[Mode]> {
     Some(&first.modes)
 }
 
-fn timed(
-    points: impl Iterator<Item = crate::geometry::DVec2>,
-    from_s: f64,
-) -> Vec<(crate::geometry::DVec2, f64)> {
+fn timed(points: impl Iterator<Item = DVec2>, from_s: f64) -> Vec<(DVec2, f64)> {
     points
         .enumerate()
         .map(|(index, point)| (point, from_s + index as f64 * STEP_S))
@@ -375,6 +447,12 @@ pub(super) fn wish(actions: &mut Vec<Action>, wish: PilotAction) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::geometry::Pose;
+    use crate::scene::Agent;
+    use crate::scene::AgentKind;
+    use crate::scene::Role;
+    use crate::scene::State;
+    use crate::scene::Track;
 
     #[test]
     fn plans_are_made_at_half_seconds_from_the_present_on() {
@@ -389,5 +467,22 @@ mod tests {
         assert_eq!(plan_frame(&scene, 2.0), 20);
         assert_eq!(plan_frame(&scene, 0.3), 20);
         assert_eq!(plan_frame(&scene, 99.0), 100);
+    }
+
+    #[test]
+    fn after_the_ego_has_left_the_plan_is_of_its_last_moment() {
+        let states =
+            (0..101).map(|frame| (frame <= 60).then(|| State::along(Pose::at(0.0, 0.0, 0.0), 0.0)));
+        let mut ego = Agent::new("ego", AgentKind::Vehicle, Track::new(states.collect()));
+        ego.role = Role::Ego;
+        let scene = Scene {
+            dt_s: 0.1,
+            frames: 101,
+            now: 20,
+            agents: vec![Arc::new(ego)],
+            ..Scene::default()
+        };
+        assert_eq!(plan_frame(&scene, 9.9), 60);
+        assert_eq!(plan_frame(&scene, 4.0), 40);
     }
 }

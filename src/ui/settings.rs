@@ -38,6 +38,8 @@ pub(super) struct Settings {
     pub left: bool,
     /// The right panel is shown.
     pub right: bool,
+    /// The planner plans along with what is shown.
+    pub planning: bool,
     /// Playback starts again at the end.
     pub looping: bool,
     /// Files opened last, newest first.
@@ -71,6 +73,7 @@ impl Default for Settings {
             linked: true,
             left: true,
             right: true,
+            planning: true,
             looping: true,
             recents: Vec::new(),
             welcomed: false,

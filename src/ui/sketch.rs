@@ -141,6 +141,20 @@ impl Sketch {
     }
 }
 
+/// Takes back the hints of a drawing, which lead to where the goal was.
+pub(super) fn without_hints(scene: &Scene, agent: &AgentId) -> Vec<Edit> {
+    let hints = scene
+        .pins
+        .iter()
+        .filter(|pin| pin.agent == *agent && pin.level == HINT_LEVEL);
+    hints
+        .map(|pin| Edit::ClearPin {
+            agent: agent.clone(),
+            token: Some(pin.token),
+        })
+        .collect()
+}
+
 /// The drawn line from `start` on, without the tremor of the hand: points a metre apart, averaged over 2 m to either
 /// side; the ends stay. `None` if it is shorter than 2 m.
 fn smooth(start: DVec2, points: &[DVec2], end: DVec2) -> Option<Polyline> {

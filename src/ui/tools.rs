@@ -20,6 +20,7 @@ use crate::scene::Scene;
 
 use super::dial;
 use super::editor::free_id;
+use super::sketch;
 use super::sketch::Sketch;
 
 /// A goal lies at most this far after the present, s: the model's horizon.
@@ -393,11 +394,14 @@ fn change_goal(scene: &Scene, id: &AgentId, change: impl FnOnce(&mut Goal) -> St
     let Some(mut goal) = scene.goal_of(id).cloned() else {
         return Meaning::default();
     };
+    let place = goal.point;
     let note = change(&mut goal);
-    Meaning {
-        edits: vec![Edit::SetGoal { goal }],
-        note,
-    }
+    let mut edits = match goal.point == place {
+        true => Vec::new(),
+        false => sketch::without_hints(scene, id),
+    };
+    edits.push(Edit::SetGoal { goal });
+    Meaning { edits, note }
 }
 
 /// The latest scene time a goal may have, s.
@@ -440,14 +444,14 @@ fn new_goal(scene: &Scene, id: &AgentId, at: DVec2, pointer: &Pointer) -> Meanin
         hard: old.is_none_or(|goal| goal.hard),
         extra: old.map_or_else(Extra::new, |goal| goal.extra.clone()),
     };
-    Meaning {
-        note: format!(
-            "goal at {:.1} s{}",
-            goal.time_s,
-            snap_note(snapped.as_ref())
-        ),
-        edits: vec![Edit::SetGoal { goal }],
-    }
+    let note = format!(
+        "goal at {:.1} s{}",
+        goal.time_s,
+        snap_note(snapped.as_ref())
+    );
+    let mut edits = sketch::without_hints(scene, id);
+    edits.push(Edit::SetGoal { goal });
+    Meaning { edits, note }
 }
 
 /// The scene time and place of the target's future path that is nearest to `point`, on the model's grid.

@@ -49,14 +49,9 @@ fn write(bench: &mut Bench) {
     );
 }
 
-/// The line that "Copy as command" puts on the clipboard.
+/// The line that the dialog puts on the clipboard.
 fn copied(bench: &mut Bench) -> String {
-    // the panel behind the dialog has such a button too
-    bench
-        .query_all_by_label("Copy as command")
-        .last()
-        .expect("the dialog's button")
-        .click();
+    bench.get_by_label("Copy command line").click();
     let mut line = None;
     for _ in 0..400 {
         bench.step();
@@ -280,6 +275,50 @@ fn the_tray_groups_near_duplicates_and_exports_names_and_notes() {
     assert_eq!(files.len(), 3);
     let first = read_scene(&files[0]).unwrap();
     assert_eq!(first.extra["note"], "brakes late");
+}
+
+#[test]
+fn the_tray_in_one_file_opens_as_a_list_whose_cases_hold() {
+    if !may_draw() {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let mut bench = generated(&folder.path().join("settings"));
+    bench.key_press(Key::K);
+    bench.run_steps(3);
+    let result = |bench: &Bench| {
+        bench
+            .state()
+            .editor()
+            .committed()
+            .unwrap()
+            .generated
+            .clone()
+    };
+    let (first, before) = (result(&bench), hash(&bench));
+    bench.key_press_modifiers(Modifiers::SHIFT, Key::R);
+    bench.run_steps(2);
+    until(&mut bench, "another result", |app| {
+        app.editor().committed().unwrap().hash() != before
+    });
+    bench.key_press(Key::K);
+    bench.run_steps(3);
+    let second = result(&bench);
+    export(&mut bench, folder.path());
+    press(&mut bench, "Tray (2)");
+    press(&mut bench, "All cases in one file");
+    write(&mut bench);
+    let path = folder.path().join("unprotected-left-turn.json");
+    let entries = nearmiss::data::list(&path).unwrap();
+    let results: Vec<_> = entries
+        .iter()
+        .map(|entry| nearmiss::data::open(&path, entry.pick.as_deref()).unwrap())
+        .map(|opened| opened.scene.generated)
+        .collect();
+    assert_eq!(results, [first, second]);
+    let out = nearmiss(&["check", path.to_str().unwrap()]);
+    let text = String::from_utf8_lossy(&out.stdout);
+    assert_eq!(text.matches("schema        valid").count(), 2, "{text}");
 }
 
 #[test]

@@ -65,7 +65,7 @@ pub(crate) fn window(folder: &Path, scene: Option<&Path>, with_model: bool) -> B
     let remembered = folder.join("window.json");
     if !remembered.exists() {
         fs::create_dir_all(folder).unwrap();
-        fs::write(remembered, "{\"welcomed\": true}").unwrap();
+        fs::write(remembered, "{\"welcomed\": true, \"planning\": false}").unwrap();
     }
     first_window(folder, scene, with_model)
 }

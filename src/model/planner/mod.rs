@@ -24,6 +24,7 @@ pub use weights::{Config as PlannerConfig, PLANNER_CARD, Segment};
 
 use crate::codec::Window;
 use crate::geometry::{Pose, dvec2};
+use crate::model::layers::builder;
 use crate::model::prior::Prior;
 use crate::model::weights::{Status, WeightsError};
 use crate::planner::{
@@ -94,15 +95,14 @@ impl Planner {
     /// As [`Planner::load`].
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, WeightsError> {
         let weights = Weights::from_bytes(bytes)?;
-        let network = weights
-            .builder(&Device::Cpu)
+        let network = builder(&weights.contents, &Device::Cpu)
             .and_then(|vb| Network::new(&weights.config, &vb))
             .map_err(|error| WeightsError::Config(error.to_string()))?;
         Ok(Self {
             config: weights.config,
-            hash: weights.hash,
+            hash: weights.contents.hash,
             status: weights.status,
-            prior: Prior::new(weights.prior),
+            prior: Prior::new(weights.contents.prior),
             network,
             vocabulary: weights.vocabulary,
             anchors: weights.anchors,

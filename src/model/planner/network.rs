@@ -11,6 +11,7 @@ use candle_nn::{
 use super::surroundings::{AROUND, LANE, NEIGHBOUR, OWN, POSE, Surroundings};
 use super::weights::{Config, TOKENS};
 use crate::codec::CHANNELS;
+use crate::model::layers::{Mlp, normalised};
 use crate::planner::POINTS;
 
 /// Numbers a frame of a noisy plan enters with.
@@ -21,25 +22,6 @@ pub(super) const TOKEN: usize = POSE + AROUND;
 
 /// Frequencies of the noise level's phases.
 const FREQUENCIES: usize = 16;
-
-/// Two linear layers with exact GELU between.
-struct Mlp {
-    first: Linear,
-    second: Linear,
-}
-
-impl Mlp {
-    fn new([inputs, hidden, outputs]: [usize; 3], vb: &VarBuilder<'_>) -> Result<Self> {
-        Ok(Self {
-            first: linear(inputs, hidden, vb.pp("0"))?,
-            second: linear(hidden, outputs, vb.pp("2"))?,
-        })
-    }
-
-    fn forward(&self, x: &Tensor) -> Result<Tensor> {
-        self.second.forward(&self.first.forward(x)?.gelu_erf()?)
-    }
-}
 
 /// Keys and values of the scene for one layer: [H, S, d] each.
 struct Memory {
@@ -392,13 +374,6 @@ impl Network {
             .flatten_all()?
             .to_vec1()
     }
-}
-
-/// LayerNorm without weights, eps 1e-5.
-fn normalised(x: &Tensor) -> Result<Tensor> {
-    let centred = x.broadcast_sub(&x.mean_keepdim(D::Minus1)?)?;
-    let variance = centred.sqr()?.mean_keepdim(D::Minus1)?;
-    centred.broadcast_div(&(variance + 1e-5)?.sqrt()?)
 }
 
 /// Softmax attention over [.., H, t, d].

@@ -1,14 +1,8 @@
 //! The planner's weights file: the embedded one, its card, and reading.
 
-use std::collections::BTreeMap;
-
-use candle_core::{DType, Device, Tensor};
-use candle_nn::VarBuilder;
-use safetensors::SafeTensors;
 use serde::Deserialize;
-use sha2::{Digest as _, Sha256};
 
-use crate::model::weights::{PriorTensors, Status, WeightsError, floats, read_prior};
+use crate::model::weights::{Contents, Status, WeightsError};
 use crate::planner::POINTS;
 
 /// The weights the program carries.
@@ -59,50 +53,22 @@ pub struct Segment {
     pub points: [[f32; 4]; PER_TOKEN],
 }
 
-/// A weights file in memory.
+/// The planner's weights file in memory.
 pub(super) struct Weights {
     pub(super) config: Config,
-    pub(super) hash: String,
     pub(super) status: Status,
-    pub(super) prior: PriorTensors,
     /// [m]
     pub(super) vocabulary: Vec<Segment>,
     /// [anchors, 16] of x, y in the ego's frame, m.
     pub(super) anchors: Vec<[[f32; 2]; POINTS]>,
-    tensors: BTreeMap<String, (Vec<usize>, Vec<f32>)>,
+    pub(super) contents: Contents,
 }
 
 impl Weights {
     /// Reads a safetensors file's bytes.
     pub(super) fn from_bytes(bytes: &[u8]) -> Result<Self, WeightsError> {
-        let format = |error: safetensors::SafeTensorError| WeightsError::Format(error.to_string());
-        let file = SafeTensors::deserialize(bytes).map_err(format)?;
-        let (_, metadata) = SafeTensors::read_metadata(bytes).map_err(format)?;
-        let config = read_config(
-            metadata
-                .metadata()
-                .as_ref()
-                .and_then(|map| map.get("config")),
-        )?;
-        let mut tensors = BTreeMap::new();
-        for (name, view) in file.tensors() {
-            if !name.starts_with("prior.") {
-                let numbers = floats(&name, &view)?;
-                if let Some(at) = numbers.iter().position(|number| !number.is_finite()) {
-                    return Err(wrong(&name, format!("holds {} at {at}", numbers[at])));
-                }
-                tensors.insert(name, (view.shape().to_vec(), numbers));
-            }
-        }
-        let shaped = |name: &str, shape: &[usize]| match tensors.get(name) {
-            None => Err(wrong(name, "is missing".to_owned())),
-            Some((found, _)) if found != shape => Err(wrong(
-                name,
-                format!("has shape {found:?}, expected {shape:?}"),
-            )),
-            Some((_, numbers)) => Ok(numbers.clone()),
-        };
-        let segments = shaped("vocabulary.ego", &[config.vocabulary, PER_TOKEN + 1, 4])?;
+        let (config, contents) = Contents::read(bytes, read_config)?;
+        let segments = contents.get("vocabulary.ego", &[config.vocabulary, PER_TOKEN + 1, 4])?;
         let vocabulary = segments.chunks_exact(4 * (PER_TOKEN + 1)).map(|numbers| {
             let point = |at: usize| std::array::from_fn(|channel| numbers[4 * at + channel]);
             Segment {
@@ -110,49 +76,25 @@ impl Weights {
                 points: std::array::from_fn(|at| point(at + 1)),
             }
         });
-        let anchors = shaped("anchors", &[config.anchors, POINTS, 2])?;
+        let anchors = contents.get("anchors", &[config.anchors, POINTS, 2])?;
         let anchors = anchors
             .chunks_exact(2 * POINTS)
             .map(|numbers| std::array::from_fn(|at| [numbers[2 * at], numbers[2 * at + 1]]));
         Ok(Self {
             vocabulary: vocabulary.collect(),
             anchors: anchors.collect(),
-            prior: read_prior(&file)?,
-            hash: Sha256::digest(bytes)
-                .iter()
-                .map(|byte| format!("{byte:02x}"))
-                .collect(),
             status: if bytes == EMBEDDED {
                 Status::Embedded
             } else {
                 Status::Foreign
             },
             config,
-            tensors,
+            contents,
         })
     }
-
-    /// The network's tensors by name.
-    pub(super) fn builder(&self, device: &Device) -> candle_core::Result<VarBuilder<'static>> {
-        let mut all = std::collections::HashMap::new();
-        for (name, (shape, numbers)) in &self.tensors {
-            let tensor = Tensor::from_slice(numbers, shape.as_slice(), device)?;
-            all.insert(name.clone(), tensor);
-        }
-        Ok(VarBuilder::from_tensors(all, DType::F32, device))
-    }
 }
 
-fn wrong(name: &str, problem: String) -> WeightsError {
-    WeightsError::Tensor {
-        name: name.to_owned(),
-        problem,
-    }
-}
-
-fn read_config(text: Option<&String>) -> Result<Config, WeightsError> {
-    let text =
-        text.ok_or_else(|| WeightsError::Config("metadata `config` is missing".to_owned()))?;
+fn read_config(text: &str) -> Result<Config, WeightsError> {
     let config: Config =
         serde_json::from_str(text).map_err(|error| WeightsError::Config(error.to_string()))?;
     let refuse = |why: String| Err(WeightsError::Config(why));
@@ -213,7 +155,7 @@ mod tests {
     fn a_newer_layout_is_refused_with_its_number() {
         let text = r#"{"planner_version": 2, "width": 128, "heads": 4, "hidden": 256, "encoder_layers": 1,
             "token_layers": 2, "refiner_layers": 2, "neighbours": 15, "lanes": 32, "vocabulary": 512, "anchors": 20}"#;
-        let error = read_config(Some(&text.to_owned())).unwrap_err();
+        let error = read_config(text).unwrap_err();
         assert!(error.to_string().contains("planner version 2"), "{error}");
     }
 }

@@ -243,7 +243,7 @@ fn map_ui(ui: &mut Ui, editor: &Editor, lab: &Lab, log: &StepLog, actions: &mut 
         let x = rect.left() + names + width * (token as f32 + 0.5);
         painter.vline(
             x,
-            rect.y_range(),
+            rect.top()..=(rect.top() + height * rows.len() as f32).min(rect.bottom()),
             Stroke::new(1.0, tokens.text.gamma_multiply(0.6)),
         );
     }

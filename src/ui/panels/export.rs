@@ -129,6 +129,12 @@ fn case_ui(ui: &mut Ui, choices: &mut Choices, facts: &Facts<'_>) {
     ui.add_enabled_ui(possible, |ui| {
         let steps = ui.checkbox(&mut choices.steps, "Denoising steps, one scene each");
         steps.on_hover_text("In a folder beside the case; of the last run");
+        let modes = ui.checkbox(&mut choices.modes, "The planner's modes with their scores");
+        modes.on_hover_text("In NAME.plan.json beside the case; of the plan on screen");
+    });
+    ui.add_enabled_ui(!possible, |ui| {
+        let bundle = ui.checkbox(&mut choices.bundle, "All cases in one file");
+        bundle.on_hover_text("Instead of one file each in a folder; opens as a list of cases");
     });
     let always = "Always in it: map, agents, log, goals, attacks, edits, and of a generated case its recipe (program and \
                   weights, seed, schedule, guidance, noise set by hand), gates, fault, escape and metrics.";
@@ -364,6 +370,9 @@ fn state_ui(ui: &mut Ui, choices: &Choices, facts: &Facts<'_>) {
                 }
                 (Kind::Clip, None) => "  (measuring its size…)".to_owned(),
                 (Kind::Case, Some((bytes, 1))) => format!("  ({})", kilobytes(bytes)),
+                (Kind::Case, Some((bytes, count))) if choices.bundle => {
+                    format!("  ({count} cases, {})", kilobytes(bytes))
+                }
                 (Kind::Case, Some((bytes, count))) => {
                     format!("  ({count} files, {})", kilobytes(bytes))
                 }
@@ -395,7 +404,7 @@ fn buttons_ui(ui: &mut Ui, facts: &Facts<'_>, wish: &mut Option<Wish>) {
             .as_ref()
             .ok()
             .and_then(|plan| plan.command.as_deref());
-        let copy = ui.add_enabled(line.is_some(), egui::Button::new("Copy as command"));
+        let copy = ui.add_enabled(line.is_some(), egui::Button::new("Copy command line"));
         if copy.clicked() {
             *wish = Some(Wish::Copy);
         }

@@ -20,6 +20,7 @@ use crate::ui::editor::Editor;
 use crate::ui::icons::Icon;
 use crate::ui::pilot::PilotAction;
 use crate::ui::pilot::Planning;
+use crate::ui::pilot::Score;
 use crate::ui::pilot::wish;
 use crate::ui::theme;
 use crate::ui::theme::tokens;
@@ -215,6 +216,20 @@ fn steps_ui(ui: &mut Ui, planned: &Planned, planning: &Planning, actions: &mut V
     {
         wish(actions, PilotAction::Anchors(anchors));
     }
+    let made_of_tokens = planned
+        .plan
+        .modes
+        .iter()
+        .any(|mode| !mode.mode.tokens.is_empty());
+    let mut tokens = planning.tokens;
+    if made_of_tokens
+        && ui
+            .checkbox(&mut tokens, "Mark the tokens of the mode")
+            .on_hover_text("Where each second's token ends, with its number in the vocabulary")
+            .changed()
+    {
+        wish(actions, PilotAction::Tokens(tokens));
+    }
 }
 
 fn modes_ui(ui: &mut Ui, planned: &Planned, planning: &Planning, actions: &mut Vec<Action>) {
@@ -299,11 +314,7 @@ fn mode_ui(
         tokens.dim,
     );
     let score = &mode.scores;
-    let color = match score.total {
-        bad if bad < 0.3 => tokens.bad,
-        some if some < 0.8 => tokens.warn,
-        _ => tokens.good,
-    };
+    let color = Score::color(score.total, tokens);
     left(146.0, &format!("{:.2}", score.total), color);
     let failed: Vec<&str> = TermKind::ALL
         .into_iter()
@@ -408,13 +419,18 @@ fn drive_ui(ui: &mut Ui, planning: &Planning, actions: &mut Vec<Action>) {
     let choices = [
         (
             DriveWorld::Log,
-            "As recorded",
+            "Recorded",
             "Everyone else moves as their tracks say, whatever the ego does",
         ),
         (
             DriveWorld::Traffic,
-            "Traffic that reacts",
+            "Reactive traffic",
             "Everyone else follows their lanes and brakes for whoever is ahead, the ego too",
+        ),
+        (
+            DriveWorld::Generator,
+            "Generator",
+            "The model makes everyone else's future anew every half second, in sight of where the ego is then",
         ),
     ];
     if widgets::segments(ui, &choices, &mut world) {

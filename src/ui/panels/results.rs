@@ -208,7 +208,11 @@ fn recipe_ui(ui: &mut Ui, made: &Generated) {
     );
     widgets::row(ui, "Temperature", format!("{:.2}", recipe.temperature));
     let made_count = recipe.agents.len() - recipe.kept.len().min(recipe.agents.len());
-    let agents = format!("{made_count} made, {} kept", recipe.kept.len());
+    let late: usize = recipe.reactions.iter().map(|of| of.entered.len()).sum();
+    let mut agents = format!("{} made, {} kept", made_count + late, recipe.kept.len());
+    if late > 0 {
+        agents.push_str(&format!(", {late} came in later"));
+    }
     widgets::row(ui, "Agents", agents);
     let weights: String = recipe.weights_hash.chars().take(16).collect();
     widgets::row(ui, "Weights", weights).on_hover_text(&recipe.weights_hash);

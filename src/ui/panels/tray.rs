@@ -107,19 +107,18 @@ fn kept_ui(ui: &mut Ui, lab: &Lab, index: usize, writing: &mut Writing, actions:
     let builder = egui::UiBuilder::new()
         .id_salt(("kept", index))
         .max_rect(corner);
-    let (edit, close) = ui
-        .scope_builder(builder, |ui| {
-            ui.horizontal(|ui| {
-                ui.spacing_mut().item_spacing.x = 2.0;
-                let edit = format!("Name and note of {}", case.name);
-                let open = writing.0 == Some(index);
-                let edit = widgets::row_icon(ui, Icon::Down, &edit, "Name and note", open);
-                let close = format!("Remove {}", case.name);
-                let tip = "Remove from the tray";
-                let close = widgets::row_icon(ui, Icon::Close, &close, tip, false);
-                (edit.clicked(), close.clicked())
-            })
-            .inner
+    // over the row, without moving what comes below it
+    let mut over = ui.new_child(builder);
+    let (edit, close) = over
+        .horizontal(|ui| {
+            ui.spacing_mut().item_spacing.x = 2.0;
+            let edit = format!("Name and note of {}", case.name);
+            let open = writing.0 == Some(index);
+            let edit = widgets::row_icon(ui, Icon::Down, &edit, "Name and note", open);
+            let close = format!("Remove {}", case.name);
+            let tip = "Remove from the tray";
+            let close = widgets::row_icon(ui, Icon::Close, &close, tip, false);
+            (edit.clicked(), close.clicked())
         })
         .inner;
     if close {
