@@ -4,14 +4,13 @@
 """
 
 import argparse
-import json
 from pathlib import Path
 
 import numpy as np
 import torch
 from safetensors.torch import save_file
 
-from export import PRIOR
+import export
 from planner import POINTS, SEEN, Egos, Planner, forward_speed
 from prior import NOW, Prior, noise_scales
 from shards import Windows
@@ -21,13 +20,9 @@ from vocabulary import plans_of, tokenise
 
 def save_weights(path, state):
     """Writes network tensors, `vocabulary.*` and `anchors` (f32) and the prior, with the configuration as metadata."""
-    prior = Prior(**state["prior"])
-    out = {name: value.detach().clone().float().contiguous() for name, value in state["average"].items()}
-    out |= {f"vocabulary.{name}": value.contiguous() for name, value in state["words"].items()}
-    out |= {"anchors": state["anchors"].contiguous()}
-    out |= {f"prior.{name}": getattr(prior, name).contiguous() for name in PRIOR}
-    about = {key: str(value) for key, value in state["about"].items()}
-    save_file(out, path, {"config": json.dumps(state["config"]), **about})
+    tensors = state["average"] | {f"vocabulary.{name}": value for name, value in state["words"].items()}
+    tensors |= {"anchors": state["anchors"]}
+    export.save_weights(path, tensors, Prior(**state["prior"]), state["config"], state["about"])
 
 
 def load_planner(state):

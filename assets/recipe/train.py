@@ -10,8 +10,6 @@ input columns start at zero; with --keep-prior the prior comes along (fine-tunin
 --without and --noise scene are for ablations: no map, no analytic prior, one noise level per scene.
 """
 
-import argparse
-import json
 import math
 import time
 from dataclasses import asdict
@@ -23,11 +21,10 @@ import torch
 import export
 import prior as priors
 import shards
+import training
 from network import FRAMES, Denoiser, has_bf16, precision
 
 CONFIG = {"feature_version": 2, "width": 128, "heads": 4, "hidden": 384, "layers": 3, "nearest_lanes": 20}
-VALIDATE_EVERY_S = 300.0
-AVERAGING = 0.998
 FEW_AGENTS = 16  # most batches are cut to this many agents: the cost of relations grows with the square
 
 
@@ -81,36 +78,17 @@ class Validation:
         return out
 
 
-def learning_rate(options, batches, progress):
-    """Linear warm-up over 150 batches, then cosine to zero."""
-    return options.rate * min(1.0, (batches + 1) / 150) * 0.5 * (1 + math.cos(math.pi * min(progress, 1.0)))
-
-
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--shards", type=Path, required=True)
-    parser.add_argument("--valid", type=Path, required=True)
-    parser.add_argument("--run", type=Path, required=True)
+    parser = training.parser(__doc__.split("\n")[0], batch=24, rate=1e-3)
     parser.add_argument("--from", dest="source", type=Path)
     parser.add_argument("--keep-prior", action="store_true")
-    parser.add_argument("--minutes", type=float, default=math.inf)
-    parser.add_argument("--samples", type=float, default=math.inf)
-    parser.add_argument("--batch", type=int, default=24)
-    parser.add_argument("--rate", type=float, default=1e-3)
-    parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
     parser.add_argument("--bf16", choices=("auto", "on", "off"), default="auto", help="auto: where the device computes in it")
     parser.add_argument("--without", nargs="*", choices=("map", "prior"), default=[], help="ablation")
     parser.add_argument("--noise", choices=("token", "scene"), default="token", help="ablation: one level per scene")
-    options = parser.parse_args()
+    options = training.parse(parser)
     device, bf16 = options.device, options.bf16 == "on" or options.bf16 == "auto" and has_bf16(options.device)
-    if math.isinf(options.minutes) and math.isinf(options.samples):
-        parser.error("say how long: --minutes or --samples")
-    torch.set_num_threads(options.threads)
-    torch.manual_seed(options.seed)
     dice = np.random.default_rng(options.seed)
-    options.run.mkdir(parents=True, exist_ok=True)
     checkpoint = options.run / "checkpoint.pt"
     windows = shards.Windows(options.shards)
 
@@ -151,25 +129,19 @@ def main():
             total = sum(losses.values()) / len(losses)
             line = {"batches": batches, "samples": batches * options.batch, "minutes": round(now / 60, 2), "windows": len(windows)}
             line |= {"train": round(running / max(counted, 1), 4), "valid": losses}
-            with open(options.run / "metrics.jsonl", "a") as log:
-                log.write(json.dumps(line) + "\n")
-            print(json.dumps(line), flush=True)
-            running, counted, next_check = 0.0, 0, now + VALIDATE_EVERY_S
+            training.report(options.run, line)
+            running, counted, next_check = 0.0, 0, now + training.VALIDATE_EVERY_S
             about = {"samples": batches * options.batch, "windows": len(windows), "shards": " ".join(windows.names)}
             about |= {"seed": options.seed, "started_from": options.source.name if options.source else "nothing"}
             about |= {"noise": options.noise, "precision": "bf16" if bf16 else "f32"}
             state = {"network": network.state_dict(), "average": average, "optimiser": optimiser.state_dict()}
             state |= {"prior": asdict(prior), "config": config, "about": about, "batches": batches, "elapsed": now}
             state |= {"best": min(best, total), "torch_random": torch.get_rng_state(), "numpy_random": dice.bit_generator.state}
-            for name in ("checkpoint.pt",) + (("best.pt",) if total < best else ()):
-                torch.save(state, options.run / "part.pt")
-                (options.run / "part.pt").rename(options.run / name)
+            training.save(state, options.run, ("checkpoint.pt",) + (("best.pt",) if total < best else ()))
             best = min(best, total)
             windows.refresh()
         if progress >= 1:
             break
-        for group in optimiser.param_groups:
-            group["lr"] = learning_rate(options, batches, progress)
         rows = windows.rows(dice.integers(len(windows), size=options.batch))
         if dice.random() < 0.75:
             shards.trim(rows, FEW_AGENTS)
@@ -178,15 +150,9 @@ def main():
         level, noise = shards.noise_levels(scene, options.noise == "scene"), torch.randn(len(scene.valid), FRAMES, 6)
         with precision(device, bf16):
             loss = network.loss(scene.to(device), level.to(device), noise.to(device))
-        optimiser.zero_grad()
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)
-        optimiser.step()
+        training.step(network, optimiser, loss, training.learning_rate(options.rate, batches, progress))
         batches, running, counted = batches + 1, running + loss.item(), counted + 1
-        keep = min(AVERAGING, 1 - 1 / (batches / 10 + 1))
-        with torch.no_grad():
-            for name, value in network.state_dict().items():
-                average[name].lerp_(value, 1 - keep)
+        training.follow(average, network, batches)
 
 
 if __name__ == "__main__":

@@ -7,8 +7,6 @@ Four losses on one encoder: the next token (cross-entropy), F of the noised futu
 anchor. The prior is the scene denoiser's.
 """
 
-import argparse
-import json
 import math
 import time
 from dataclasses import asdict
@@ -20,13 +18,12 @@ from torch.nn import functional
 
 import export
 import shards
+import training
 import vocabulary as vocabularies
 from network import CHANNEL_WEIGHT
 from planner import CONFIG, POINTS, SEEN, Egos, Planner, forward_speed
 from prior import NOW, Prior, noise_scales
 
-VALIDATE_EVERY_S = 300.0
-AVERAGING = 0.998
 SIZES = {"ego": CONFIG["vocabulary"], "vehicle": 512, "pedestrian": 128, "cyclist": 256}
 LONGEST_EGO_M = 7.0
 EGOS_PER_WINDOW = 3
@@ -141,30 +138,11 @@ def to_states(plans):
     return torch.cat([plans[..., :2], heading * plans[..., 3:], heading], -1)
 
 
-def learning_rate(options, batches, progress):
-    """Linear warm-up over 150 batches, then cosine to zero."""
-    return options.rate * min(1.0, (batches + 1) / 150) * 0.5 * (1 + math.cos(math.pi * min(progress, 1.0)))
-
-
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--shards", type=Path, required=True)
-    parser.add_argument("--valid", type=Path, required=True)
-    parser.add_argument("--run", type=Path, required=True)
+    parser = training.parser(__doc__.split("\n")[0], batch=96, rate=8e-4)
     parser.add_argument("--prior", type=Path, required=True, help="weights whose prior is taken")
-    parser.add_argument("--minutes", type=float, default=math.inf)
-    parser.add_argument("--samples", type=float, default=math.inf)
-    parser.add_argument("--batch", type=int, default=96)
-    parser.add_argument("--rate", type=float, default=8e-4)
-    parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--seed", type=int, default=0)
-    options = parser.parse_args()
-    if math.isinf(options.minutes) and math.isinf(options.samples):
-        parser.error("say how long: --minutes or --samples")
-    torch.set_num_threads(options.threads)
-    torch.manual_seed(options.seed)
+    options = training.parse(parser)
     dice, draw = np.random.default_rng(options.seed), torch.Generator().manual_seed(options.seed)
-    options.run.mkdir(parents=True, exist_ok=True)
     checkpoint, windows = options.run / "checkpoint.pt", shards.Windows(options.shards)
     state = torch.load(checkpoint, weights_only=False) if checkpoint.exists() else None
     if state:
@@ -189,7 +167,7 @@ def main():
     validation = Validation(options.valid, config)
     print(f"{sum(p.numel() for p in network.parameters())} parameters, {len(windows)} windows, batch {options.batch}", flush=True)
 
-    since, running, counted, next_check = time.monotonic(), {}, 0, elapsed + VALIDATE_EVERY_S
+    since, running, counted, next_check = time.monotonic(), {}, 0, elapsed + training.VALIDATE_EVERY_S
     while True:
         now = elapsed + time.monotonic() - since
         progress = max(now / 60 / options.minutes, samples / options.samples)
@@ -197,39 +175,28 @@ def main():
             line = {"batches": batches, "samples": samples, "minutes": round(now / 60, 2), "windows": len(windows)}
             line |= {"train": {key: round(value / max(counted, 1), 4) for key, value in running.items()}}
             line |= {"valid": validation.measure(network, average)}
-            with open(options.run / "metrics.jsonl", "a") as log:
-                log.write(json.dumps(line) + "\n")
-            print(json.dumps(line), flush=True)
-            running, counted, next_check = {}, 0, now + VALIDATE_EVERY_S
+            training.report(options.run, line)
+            running, counted, next_check = {}, 0, now + training.VALIDATE_EVERY_S
             about = {"samples": samples, "windows": len(windows), "shards": " ".join(windows.names), "seed": options.seed}
             state = {"network": network.state_dict(), "average": average, "optimiser": optimiser.state_dict(), "about": about}
             state |= {"prior": asdict(prior), "config": config, "words": words, "anchors": anchors, "batches": batches}
             state |= {"samples": samples, "elapsed": now, "torch_random": torch.get_rng_state(), "draw": draw.get_state()}
             state |= {"numpy_random": dice.bit_generator.state}
-            torch.save(state, options.run / "part.pt")
-            (options.run / "part.pt").rename(checkpoint)
+            training.save(state, options.run, ("checkpoint.pt",))
             windows.refresh()
         if progress >= 1:
             break
-        for group in optimiser.param_groups:
-            group["lr"] = learning_rate(options, batches, progress)
         indices = dice.integers(len(windows), size=options.batch // EGOS_PER_WINDOW)
         egos, plan = batch_of(windows, indices, config, EGOS_PER_WINDOW, dice, draw)
         if not len(plan):
             continue
         parts = losses(network, egos, plan, draw, 0.3)
         loss = sum(WEIGHTS[key] * value for key, value in parts.items())
-        optimiser.zero_grad()
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)
-        optimiser.step()
+        training.step(network, optimiser, loss, training.learning_rate(options.rate, batches, progress))
         batches, samples, counted = batches + 1, samples + len(plan), counted + 1
         for key, value in parts.items():
             running[key] = running.get(key, 0.0) + value.item()
-        keep = min(AVERAGING, 1 - 1 / (batches / 10 + 1))
-        with torch.no_grad():
-            for name, value in network.state_dict().items():
-                average[name].lerp_(value, 1 - keep)
+        training.follow(average, network, batches)
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ use std::time::Instant;
 
 use serde::Serialize;
 
+use super::weights;
 use crate::codec::{Options, T, Window, decode};
 use crate::diffusion::{Denoise, NoiseMatrix, Prepare, Sampler, Schedule, Start};
 use crate::generator::{Run, Settings, draft};
@@ -67,7 +68,7 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     if arguments.window {
         return window(arguments);
     }
-    let network = Network::load_default_on(arguments.threads)?;
+    let network = weights::network(arguments.threads)?;
     let mut report = measure(&network, arguments.seconds.max(0.05))?;
     report
         .rows

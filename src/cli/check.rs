@@ -3,14 +3,13 @@
 use std::ops::ControlFlow;
 use std::path::PathBuf;
 
-use anyhow::Context as _;
 use serde_json::json;
 
 use super::batch::scenes;
 use super::generate::case_json;
+use super::weights;
 use crate::data;
 use crate::generator::{CheckReport, Regeneration, check};
-use crate::model::Network;
 
 /// Arguments of `nearmiss check`.
 #[derive(clap::Args)]
@@ -24,7 +23,7 @@ pub(super) struct Arguments {
 }
 
 pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
-    let network = Network::load_default().context("could not load the weights")?;
+    let network = weights::network(0)?;
     let mut broken = 0;
     let entries = scenes(&arguments.cases)?;
     for entry in &entries {

@@ -6,9 +6,9 @@ use std::path::Path;
 
 use anyhow::Context as _;
 
+use super::weights;
 use crate::generator::{AttackQuery, Settings, attack_candidates, generate, judge, made_agents};
 use crate::metrics::explain;
-use crate::model::Network;
 use crate::scene::{Avoidability, Edit, Scene, Task, scene_from_json, write_scene};
 use crate::sim;
 
@@ -25,7 +25,7 @@ pub(super) fn run(folder: &Path) -> anyhow::Result<()> {
         scene.agents.len(),
         scene.duration_s()
     );
-    let network = Network::load_default().context("could not load the weights")?;
+    let network = weights::network(0)?;
     println!("Weights: {}", network.status().sentence());
     let candidates = attack_candidates(&scene, &AttackQuery::default())?;
     println!("\nReachable attacks, best first:");

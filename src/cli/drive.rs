@@ -10,9 +10,10 @@ use anyhow::Context as _;
 use clap::ValueEnum;
 use serde_json::{Value, json};
 
-use super::batch::{Shard, Shown, scenes, stop_on_ctrl_c};
+use super::batch::{Shard, Shown, file_name, scenes, stop_on_ctrl_c};
 use super::plan::prepare;
 use super::planning::{PlannerArguments, network};
+use super::weights;
 use crate::data;
 use crate::engine::GeneratorWorld;
 use crate::generator::Settings;
@@ -72,9 +73,7 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
         crate::planner::ProposeError::NoWeights(settings.plan.decoder.key())
     );
     let generator = match arguments.world {
-        WorldChoice::Generator => {
-            Some(Network::load_default().context("could not load the weights")?)
-        }
+        WorldChoice::Generator => Some(weights::network(0)?),
         WorldChoice::Log | WorldChoice::Traffic => None,
     };
     let entries = scenes(&arguments.scenes)?;
@@ -201,17 +200,7 @@ impl Job<'_> {
         let mut scene = driven.scene.clone();
         let decoder = self.settings.plan.decoder;
         scene.name = format!("{}, driven by {}", scene.name, decoder.key());
-        let stem: String = entry
-            .name
-            .chars()
-            .map(|letter| {
-                if letter.is_alphanumeric() || "-_.".contains(letter) {
-                    letter
-                } else {
-                    '_'
-                }
-            })
-            .collect();
+        let stem = file_name(&entry.name);
         let path = folder.join(format!("{number:03}-{stem}-{}.json", decoder.key()));
         write_scene(&scene, &path)?;
         Ok(path)

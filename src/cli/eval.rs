@@ -8,12 +8,12 @@ use std::path::PathBuf;
 use std::sync::atomic::Ordering;
 use std::time::Instant;
 
-use anyhow::Context as _;
 use clap::ValueEnum;
 use serde_json::json;
 
 use super::batch::{Shown, scenes, stop_on_ctrl_c};
 use super::generate::guidance_of;
+use super::weights;
 use crate::codec::decode;
 use crate::data;
 use crate::diffusion::{Prepare, Schedule};
@@ -21,6 +21,7 @@ use crate::generator::{
     LoggedWindow, Run, constant_velocity, hermite_to_goal, inpaint, logged_windows,
 };
 use crate::model::Network;
+use crate::planner::PlanSettings;
 use crate::scene::{AgentKind, Guidance, Scene, ScheduleKind, Task};
 use crate::sim::idm_rollout;
 use table::{Label, Row};
@@ -43,9 +44,13 @@ pub(super) struct Arguments {
     /// Samples per window of the free task; modes of a plan.
     #[arg(long, default_value_t = 6)]
     samples: u64,
-    /// Standard deviation of the starting noise; 0.5 with goals and 0.7 free if absent.
+    /// Standard deviation of the starting noise; 0.5 with goals and 0.7 free if absent. Task plan: of the token
+    /// distribution.
     #[arg(long)]
     temperature: Option<f64>,
+    /// Task plan: ends nearer than this are one mode, m.
+    #[arg(long, default_value_t = PlanSettings::default().spread_m)]
+    spread: f64,
     /// Guidance weights: the network's methods run without and with them, and the difference is shown.
     #[arg(long, value_name = "collision=W,comfort=W,road=W")]
     guidance: Option<String>,
@@ -191,7 +196,7 @@ impl Method {
 }
 
 pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
-    let network = Network::load_default().context("could not load the weights")?;
+    let network = weights::network(0)?;
     let guidance = guidance_of(arguments.guidance.as_deref())?;
     let windows = load(arguments)?;
     anyhow::ensure!(

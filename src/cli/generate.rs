@@ -9,7 +9,8 @@ use anyhow::Context as _;
 use clap::ValueEnum;
 use serde_json::{Value, json};
 
-use super::batch::{Shard, Shown, scenes, stop_on_ctrl_c};
+use super::batch::{Shard, Shown, file_name, scenes, stop_on_ctrl_c};
+use super::weights;
 use crate::data;
 use crate::diffusion::{Prepare, Schedule};
 use crate::generator::{
@@ -112,7 +113,7 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let shard = Shard::from(arguments.shard.as_deref(), |name| std::env::var(name).ok())?;
     let guidance = guidance_of(arguments.guidance.as_deref())?;
     let entries = scenes(&arguments.scenes)?;
-    let network = Network::load_default().context("could not load the weights")?;
+    let network = weights::network(0)?;
     fs::create_dir_all(&arguments.out)
         .with_context(|| format!("could not make the folder {:?}", arguments.out))?;
     let samples = arguments.samples.max(1);
@@ -327,17 +328,7 @@ impl Job<'_> {
             Task::Goal => "goal",
             Task::Attack => "attack",
         };
-        let stem: String = entry
-            .name
-            .chars()
-            .map(|letter| {
-                if letter.is_alphanumeric() || "-_.".contains(letter) {
-                    letter
-                } else {
-                    '-'
-                }
-            })
-            .collect();
+        let stem = file_name(&entry.name);
         let stem = stem.trim_matches('.').trim_end_matches(".json");
         let (seed, sample) = (self.arguments.seed, self.sample);
         let scene_number = self.case / self.arguments.samples.max(1);

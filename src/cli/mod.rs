@@ -24,6 +24,7 @@ mod schema;
 mod score;
 mod simulate;
 mod tensors;
+mod weights;
 mod window;
 
 use std::path::PathBuf;
@@ -37,6 +38,8 @@ use clap::{Parser, Subcommand};
 struct Arguments {
     /// The scene to open in the window (a bundled one if none is given).
     scene: Option<PathBuf>,
+    #[command(flatten)]
+    weights: weights::Files,
     #[command(subcommand)]
     command: Option<Command>,
 }
@@ -75,6 +78,8 @@ enum Command {
 pub fn main() -> ExitCode {
     leave_quietly_when_nobody_reads();
     let arguments = Arguments::parse();
+    let variable = |name: &str| std::env::var_os(name).map(PathBuf::from);
+    arguments.weights.choose(variable);
     let result = match arguments.command {
         Some(Command::Bench(arguments)) => bench::run(&arguments),
         Some(Command::Check(arguments)) => check::run(&arguments),

@@ -1,8 +1,6 @@
 //! What commands with a planner share: its arguments, and where its network comes from.
 
-use anyhow::Context as _;
-
-use crate::model::Planner;
+use super::weights;
 use crate::planner::{Decoder, PlanSettings, Propose};
 use crate::rng::Seed;
 
@@ -23,12 +21,19 @@ pub(super) struct PlannerArguments {
     /// Of the token distribution: 1 leaves it, towards 0 the likeliest token wins.
     #[arg(long, default_value_t = PlanSettings::default().temperature)]
     temperature: f64,
+    /// Of the token distribution, the likeliest tokens that make up this much.
+    #[arg(long, default_value_t = PlanSettings::default().top_p)]
+    top_p: f64,
+    /// Ends nearer than this are one mode, m.
+    #[arg(long, default_value_t = PlanSettings::default().spread_m)]
+    spread: f64,
     /// Denoising steps of a refinement.
     #[arg(long, default_value_t = PlanSettings::default().refine_steps)]
     refine_steps: usize,
 }
 
-fn decoder(text: &str) -> Result<Decoder, String> {
+/// A decoder by its key.
+pub(super) fn decoder(text: &str) -> Result<Decoder, String> {
     let known = || Decoder::ALL.map(Decoder::key).join(", ");
     Decoder::from_key(text).ok_or_else(|| format!("there is {}", known()))
 }
@@ -40,17 +45,18 @@ impl PlannerArguments {
             modes: self.modes,
             seed: Seed(self.seed),
             temperature: self.temperature,
+            top_p: self.top_p,
+            spread_m: self.spread,
             refine_steps: self.refine_steps,
             ..PlanSettings::default()
         }
     }
 }
 
-/// The planner's network: the one place where it is made.
+/// The planner's network.
 ///
 /// # Errors
 /// If the weights cannot be read.
 pub(super) fn network() -> anyhow::Result<Option<Box<dyn Propose>>> {
-    let planner = Planner::load_default().context("could not load the planner's weights")?;
-    Ok(Some(Box::new(planner)))
+    weights::planner().map(Some)
 }

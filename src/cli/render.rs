@@ -3,6 +3,7 @@
 
 use std::fs;
 use std::io::{BufWriter, IsTerminal as _, Write};
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -11,16 +12,20 @@ use anyhow::{Context as _, bail};
 use clap::ValueEnum;
 use indicatif::{ProgressBar, ProgressStyle};
 
+use super::plan::prepare;
+use super::planning::{decoder, network};
+use super::weights;
 use crate::data;
 use crate::engine::StepLog;
 use crate::generator::Run;
 use crate::geometry::dvec2;
-use crate::model::Network;
+use crate::planner::{Decoder, PlanSettings, ProposeStep, plan};
 use crate::render::{
     FRAME_RATES, Framing, Look, Moment, Names, NoiseView, SCALES, Studio, Style, Trails,
     ViewOptions, evenly,
 };
 use crate::scene::{AgentId, Scene};
+use crate::ui::plan_paths;
 
 /// Pictures in a strip of denoising steps, if not said otherwise.
 const STEPS_SHOWN: usize = 6;
@@ -49,6 +54,10 @@ pub(super) struct Arguments {
     /// What goes on in a strip or clip: scene time, the denoising of a generated case, or first one, then the other.
     #[arg(long, value_enum, default_value = "scene")]
     along: Along,
+    /// The ego's plan at that moment, a picture for each decoder: its modes, the one taken, and how it is tracked.
+    #[arg(long, value_parser = decoder, value_delimiter = ',', conflicts_with_all = ["at", "along"],
+          value_name = "ar|diffusion|anchors|ar-diffusion|regression|idm|constant-velocity")]
+    plan: Vec<Decoder>,
     /// Denoising steps in a picture of them.
     #[arg(long, value_name = "N", default_value_t = STEPS_SHOWN)]
     count: usize,
@@ -216,7 +225,9 @@ fn moments_of_picture(arguments: &Arguments, scenes: &[Arc<Scene>]) -> anyhow::R
     let mut moments = Vec::new();
     for scene in scenes {
         let time_s = arguments.time.unwrap_or(scene.now_s());
-        if arguments.along != Along::Scene {
+        if !arguments.plan.is_empty() {
+            moments.extend(plans(scene, time_s, &arguments.plan)?);
+        } else if arguments.along != Along::Scene {
             let steps = denoising(scene, time_s)?;
             let shown = evenly(steps.len(), arguments.count);
             moments.extend(shown.into_iter().map(|at| steps[at].clone()));
@@ -253,6 +264,28 @@ fn moments_of_clip(arguments: &Arguments, scene: &Arc<Scene>) -> anyhow::Result<
     Ok(moments)
 }
 
+/// What each decoder proposes for the ego at a moment.
+fn plans(scene: &Arc<Scene>, time_s: f64, decoders: &[Decoder]) -> anyhow::Result<Vec<Moment>> {
+    let mut scene = Scene::clone(scene);
+    prepare(&mut scene, None, Some(time_s))?;
+    let network = network()?;
+    let scene = Arc::new(scene);
+    let moment = |decoder: &Decoder| {
+        let settings = PlanSettings {
+            decoder: *decoder,
+            ..PlanSettings::default()
+        };
+        let mut go = |_: &ProposeStep| ControlFlow::Continue(());
+        let plan = plan(&scene, None, network.as_deref(), &settings, &mut go)?;
+        Ok(Moment {
+            paths: Arc::new(plan_paths(&plan, plan.chosen, None)),
+            caption: decoder.label().to_owned(),
+            ..Moment::of(&scene, time_s)
+        })
+    };
+    decoders.iter().map(moment).collect()
+}
+
 /// Every denoising step of a generated case, from the starting noise to the result, seen at one scene time.
 pub(super) fn denoising(case: &Arc<Scene>, time_s: f64) -> anyhow::Result<Vec<Moment>> {
     let log = steps_of(case)?;
@@ -269,6 +302,7 @@ pub(super) fn denoising(case: &Arc<Scene>, time_s: f64) -> anyhow::Result<Vec<Mo
                 step_s: crate::codec::DT_S,
                 levels: log.levels(step),
             })),
+            paths: Arc::default(),
             caption: format!("step {step} of {last}"),
         })
         .collect())
@@ -280,7 +314,7 @@ pub(super) fn steps_of(case: &Scene) -> anyhow::Result<StepLog> {
         .generated
         .as_ref()
         .context("the scene was not generated, so it has no denoising steps")?;
-    let network = Network::load_default().context("could not load the weights")?;
+    let network = weights::network(0)?;
     let mut run = Run::new(case, made.recipe.clone(), &network)?;
     let mut log = StepLog::begin(&run, case);
     while !run.finished() {

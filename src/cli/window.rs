@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use std::thread;
 
 use super::demonstration;
+use super::weights;
 use crate::engine::Loaded;
-use crate::model::Network;
 use crate::model::Status;
 use crate::sim;
 use crate::ui;
@@ -33,7 +33,7 @@ pub(super) fn run(scene: Option<PathBuf>) -> anyhow::Result<()> {
 pub(super) fn load() -> Result<Loaded, String> {
     let cores = thread::available_parallelism().map_or(2, usize::from);
     let threads = cores.saturating_sub(1).max(cores.min(2));
-    let network = Network::load_default_on(threads).map_err(|error| error.to_string())?;
+    let network = weights::network(threads).map_err(|error| format!("{error:#}"))?;
     let status = network.status();
     let warning = (status != Status::Embedded).then(|| status.sentence().to_owned());
     Ok(Loaded {

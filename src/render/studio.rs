@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::draw_list::{Anchor, Label};
 use super::image::{Clip, Image, Palette};
 use super::offscreen::{Offscreen, RenderError, Shot};
-use super::options::{NoiseView, ViewOptions};
+use super::options::{NoiseView, Path, ViewOptions};
 use super::{Camera, Composer, Style, legend, opening_camera, spanning};
 use crate::geometry::{DVec2, dvec2};
 use crate::scene::Scene;
@@ -106,6 +106,8 @@ pub struct Moment {
     pub time_s: f64,
     /// Noise levels to show.
     pub noise: Option<Arc<NoiseView>>,
+    /// Paths to draw beyond those of the agents: a planner's modes.
+    pub paths: Arc<Vec<Path>>,
     /// Its caption.
     pub caption: String,
 }
@@ -117,6 +119,7 @@ impl Moment {
             scene: Arc::clone(scene),
             time_s,
             noise: None,
+            paths: Arc::default(),
             caption: format!("{:+.1} s", time_s - scene.now_s()),
         }
     }
@@ -191,6 +194,7 @@ impl Studio {
         let scene = &*moment.scene;
         let mut options = look.options.clone();
         options.noise.clone_from(&moment.noise);
+        options.paths.clone_from(&moment.paths);
         let list = self
             .composer
             .draw_list(scene, moment.time_s, &options, &look.style);

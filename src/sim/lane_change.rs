@@ -11,7 +11,7 @@ use crate::geometry::Polyline;
 pub(super) const SLOW_MPS: f64 = 6.0;
 
 /// Longest time a change takes, s.
-const LONGEST_S: f64 = 5.0;
+const LONGEST_S: f64 = 6.0;
 
 /// Share of a change's time after which a body has left its lane: three quarters of the quintic.
 const CLEAR: f64 = 0.65;
@@ -229,7 +229,9 @@ impl World {
         };
         let centre = me.bicycle.centre().point;
         let (s, offset) = route.locate(centre, 0.0, route.line.length());
-        let duration_s = (3.4 + 0.5 * me.draw.unit() + 0.04 * me.length).min(LONGEST_S);
+        // a long body on a steep way would swing its front beyond the new lane
+        let longer_s = 0.04 * me.length + 0.2 * (me.length - LONG_M).max(0.0);
+        let duration_s = (3.4 + 0.5 * me.draw.unit() + longer_s).min(LONGEST_S);
         me.change = Some(Change {
             from_m: offset - me.driver.bias_m - me.wander,
             progress_s: 0.0,

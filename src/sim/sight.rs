@@ -132,7 +132,7 @@ impl World {
             let sideways = body.velocity.dot(extent.pose.left());
             let along = body.velocity.dot(extent.pose.forward());
             let gap = extent.along[0] - me.front();
-            let margin = if walker { 0.5 } else { 0.15 + 0.012 * speed };
+            let margin = if walker { 0.5 } else { 0.25 + 0.012 * speed };
             let room = corridor.half_width + margin;
             let ahead_s = if walker { 0.5 } else { 0.8 };
             let crossing = sideways.abs() > 0.6 && along < 1.4 * sideways.abs();

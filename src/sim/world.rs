@@ -147,7 +147,7 @@ fn manner(body: Body, driver: &Driver, length: f64) -> Manner {
             Body::Car | Body::Van => f64::INFINITY,
         },
         least_radius: match body {
-            Body::Truck => 14.0, // on less its front swings into the next lane
+            Body::Truck => 15.0, // on less its front swings into the next lane
             Body::Bus => 16.0,
             _ => 3.5,
         },

@@ -51,6 +51,7 @@ impl Steps {
             scene: self.scene(*step),
             time_s,
             noise: Some(Arc::new(noise_view(&self.log, *step))),
+            paths: Arc::default(),
             caption: format!("step {step} of {last}"),
         };
         positions.iter().map(moment).collect()

@@ -45,6 +45,7 @@ pub use display::display_available;
 pub use editor::Document;
 pub use editor::Editor;
 pub use measure::{Figure, measure};
+pub use pilot::plan_paths;
 
 use std::path::PathBuf;
 

@@ -17,7 +17,9 @@ use crate::planner::Decoder;
 use crate::planner::DriveSettings;
 use crate::planner::Driven;
 use crate::planner::Mode;
+use crate::planner::Plan;
 use crate::planner::PlanSettings;
+use crate::planner::PlannedMode;
 use crate::planner::STEP_S;
 use crate::planner::Stage;
 use crate::render::Path as Trace;
@@ -347,12 +349,7 @@ impl Planning {
             return Vec::new();
         };
         let plan = &planned.plan;
-        let trace = |points: Vec<(DVec2, f64)>, kind, weight| Trace {
-            points,
-            agent: Some(plan.ego.clone()),
-            kind,
-            weight,
-        };
+        let trace = tracer(plan);
         let start = plan.modes.first().and_then(|mode| mode.path.first());
         let of_mode = |mode: &Mode| {
             let present = start.map(|state| (state.position, plan.now_s));
@@ -363,7 +360,6 @@ impl Planning {
                 .map(|(index, point)| (point.position, plan.now_s + 0.5 * (index + 1) as f64));
             present.into_iter().chain(points).collect::<Vec<_>>()
         };
-        let most = |modes: &mut dyn Iterator<Item = f64>| modes.fold(1e-9, f64::max);
         let mut traces = Vec::new();
         if self.anchors
             && let Some(before) = before_refinement(planned)
@@ -375,7 +371,7 @@ impl Planning {
             );
         }
         if let Some(step) = self.step.and_then(|step| planned.steps.get(step)) {
-            let top = most(&mut step.modes.iter().map(|mode| mode.probability));
+            let top = most(step.modes.iter().map(|mode| mode.probability));
             traces.extend(step.modes.iter().map(|mode| {
                 trace(
                     of_mode(mode),
@@ -385,28 +381,50 @@ impl Planning {
             }));
             return traces;
         }
-        let top = most(&mut plan.modes.iter().map(|mode| mode.mode.probability));
-        for (index, mode) in plan.modes.iter().enumerate() {
-            if index == taken {
-                continue;
-            }
-            let pointed = self.pointed == Some(index);
-            let share = 0.08 + 0.5 * mode.mode.probability / top;
-            let weight = if pointed { 1.0 } else { share };
-            let points = timed(mode.path.iter().map(|state| state.position), plan.now_s);
-            traces.push(trace(points, PathKind::Mode, weight));
-        }
-        if let Some(mode) = plan.modes.get(taken) {
-            let proposed = timed(mode.path.iter().map(|state| state.position), plan.now_s);
-            let tracked = timed(
-                mode.tracked.iter().map(|state| state.state.position),
-                plan.now_s,
-            );
-            traces.push(trace(proposed, PathKind::Mode, 1.0));
-            traces.push(trace(tracked, PathKind::Sketch, 0.9));
-        }
+        traces.extend(plan_paths(plan, taken, self.pointed));
         traces
     }
+}
+
+fn tracer(plan: &Plan) -> impl Fn(Vec<(DVec2, f64)>, PathKind, f64) -> Trace {
+    let ego = plan.ego.clone();
+    move |points, kind, weight| Trace {
+        points,
+        agent: Some(ego.clone()),
+        kind,
+        weight,
+    }
+}
+
+fn most(values: impl Iterator<Item = f64>) -> f64 {
+    values.fold(1e-9, f64::max)
+}
+
+/// A plan's modes, stronger the likelier, last the one taken with the path on which it is tracked. The one pointed at
+/// is drawn as strongly.
+pub fn plan_paths(plan: &Plan, taken: usize, pointed: Option<usize>) -> Vec<Trace> {
+    let trace = tracer(plan);
+    let top = most(plan.modes.iter().map(|mode| mode.mode.probability));
+    let proposed =
+        |mode: &PlannedMode| timed(mode.path.iter().map(|state| state.position), plan.now_s);
+    let others = plan
+        .modes
+        .iter()
+        .enumerate()
+        .filter(|(index, _)| *index != taken);
+    let mut traces: Vec<Trace> = others
+        .map(|(index, mode)| {
+            let share = 0.08 + 0.5 * mode.mode.probability / top;
+            let weight = if pointed == Some(index) { 1.0 } else { share };
+            trace(proposed(mode), PathKind::Mode, weight)
+        })
+        .collect();
+    if let Some(mode) = plan.modes.get(taken) {
+        let tracked = mode.tracked.iter().map(|state| state.state.position);
+        traces.push(trace(proposed(mode), PathKind::Mode, 1.0));
+        traces.push(trace(timed(tracked, plan.now_s), PathKind::Sketch, 0.9));
+    }
+    traces
 }
 
 /// The frame to plan at: where the cursor is, in half seconds from the present on, never before it nor after the last

@@ -146,7 +146,7 @@ pub(super) fn without_hints(scene: &Scene, agent: &AgentId) -> Vec<Edit> {
     let hints = scene
         .pins
         .iter()
-        .filter(|pin| pin.agent == *agent && pin.level == HINT_LEVEL);
+        .filter(|pin| pin.agent == *agent && (pin.level - HINT_LEVEL).abs() < 1e-9);
     hints
         .map(|pin| Edit::ClearPin {
             agent: agent.clone(),

@@ -22,6 +22,30 @@ fn wrong_usage_exits_with_two() {
 }
 
 #[test]
+fn weights_can_be_named_and_a_file_that_holds_none_is_refused_with_its_reason() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let path = |name: &str| root.join(name).display().to_string();
+    let scene = path("scenes/empty-road.json");
+    let own = path("assets/weights/planner.safetensors");
+    let plan = |weights: &str| nearmiss(&["plan", &scene, "--json", "--planner-weights", weights]);
+    let (named, carried) = (plan(&own), nearmiss(&["plan", &scene, "--json"]));
+    assert!(named.status.success());
+    assert_eq!(named.stdout, carried.stdout);
+    let refused = |output: &Output| {
+        assert_eq!(output.status.code(), Some(1));
+        String::from_utf8_lossy(&output.stderr).into_owned()
+    };
+    // the planner's weights are no generator's
+    let wrong = refused(&nearmiss(&["check", &scene, "--weights", &own]));
+    assert!(wrong.contains("configuration"), "{wrong}");
+    let absent = refused(&plan("no-such-file"));
+    assert!(
+        absent.contains("could not read weights") && absent.contains("no-such-file"),
+        "{absent}"
+    );
+}
+
+#[test]
 fn the_shipped_schema_is_the_one_the_types_give() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("assets/scene.schema.json");
     let output = nearmiss(&["schema"]);

@@ -8,6 +8,7 @@ use egui::Key;
 use egui::Modifiers;
 use egui::accesskit::Role;
 use egui_kittest::kittest::Queryable as _;
+use tempfile::TempDir;
 
 use nearmiss::scene::read_scene;
 use nearmiss::ui::App;
@@ -89,14 +90,22 @@ fn generated(folder: &Path) -> Bench {
     bench
 }
 
-#[test]
-fn an_exported_case_reopens_identically_with_its_steps_beside_it() {
+/// A generated scene with the dialog open on a folder of its own; `None` where nothing can be drawn.
+fn exporting() -> Option<(TempDir, Bench)> {
     if !may_draw() {
-        return;
+        return None;
     }
     let folder = tempfile::tempdir().unwrap();
     let mut bench = generated(&folder.path().join("settings"));
     export(&mut bench, folder.path());
+    Some((folder, bench))
+}
+
+#[test]
+fn an_exported_case_reopens_identically_with_its_steps_beside_it() {
+    let Some((folder, mut bench)) = exporting() else {
+        return;
+    };
     press(&mut bench, "Denoising steps, one scene each");
     write(&mut bench);
     let case = read_scene(&folder.path().join("unprotected-left-turn.json"));
@@ -116,12 +125,9 @@ fn an_exported_case_reopens_identically_with_its_steps_beside_it() {
 
 #[test]
 fn a_picture_and_the_copied_line_are_the_same_to_the_pixel() {
-    if !may_draw() {
+    let Some((folder, mut bench)) = exporting() else {
         return;
-    }
-    let folder = tempfile::tempdir().unwrap();
-    let mut bench = generated(&folder.path().join("settings"));
-    export(&mut bench, folder.path());
+    };
     for choice in ["Picture", "Film strip"] {
         press(&mut bench, choice);
         write(&mut bench);
@@ -136,12 +142,9 @@ fn a_picture_and_the_copied_line_are_the_same_to_the_pixel() {
 
 #[test]
 fn a_clip_of_denoising_and_scene_is_written_and_cancelled_without_a_trace() {
-    if !may_draw() {
+    let Some((folder, mut bench)) = exporting() else {
         return;
-    }
-    let folder = tempfile::tempdir().unwrap();
-    let mut bench = generated(&folder.path().join("settings"));
-    export(&mut bench, folder.path());
+    };
     press(&mut bench, "Clip");
     press(&mut bench, "Denoise time");
     write(&mut bench);
@@ -177,12 +180,9 @@ fn a_clip_of_denoising_and_scene_is_written_and_cancelled_without_a_trace() {
 
 #[test]
 fn the_table_of_the_scene_is_the_one_the_command_line_makes() {
-    if !may_draw() {
+    let Some((folder, mut bench)) = exporting() else {
         return;
-    }
-    let folder = tempfile::tempdir().unwrap();
-    let mut bench = generated(&folder.path().join("settings"));
-    export(&mut bench, folder.path());
+    };
     press(&mut bench, "Table");
     write(&mut bench);
     let csv = folder.path().join("unprotected-left-turn.csv");

@@ -171,6 +171,10 @@ impl PlanRow {
             decoder: self.method.decoder().unwrap_or(Decoder::ConstantVelocity),
             modes: arguments.samples.max(1) as usize,
             seed: Seed(arguments.seed),
+            spread_m: arguments.spread,
+            temperature: arguments
+                .temperature
+                .unwrap_or(PlanSettings::default().temperature),
             ..PlanSettings::default()
         };
         match self.method {
