@@ -389,6 +389,7 @@ mod tests {
         // shares 0.5, 0.25, 0.125, 0.125
         let logits = [4.0_f32, 2.0, 1.0, 1.0].map(f32::ln);
         let settings = |top_k: usize, top_p: f64| PlanSettings {
+            temperature: 1.0,
             top_k,
             top_p,
             ..PlanSettings::default()
