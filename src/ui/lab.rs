@@ -38,6 +38,9 @@ use crate::scene::Task;
 /// Denoising steps of a preview while something is dragged.
 const PREVIEW_STEPS: usize = 4;
 
+/// The network's time in a preview: on slow machines it has fewer steps, s.
+const PREVIEW_S: f64 = 0.1;
+
 /// Steps per second when the denoise timeline plays.
 const STEPS_PER_S: f64 = 8.0;
 
@@ -605,7 +608,7 @@ impl Lab {
             return;
         };
         let settings = Settings {
-            steps: PREVIEW_STEPS,
+            steps: preview_steps(self.step_s()),
             ..self.settings.answering(edit, &scene)
         };
         self.step = None;
@@ -619,6 +622,12 @@ impl Lab {
                 preview: true,
             });
         }
+    }
+
+    /// How long a step of the last run took, s.
+    fn step_s(&self) -> Option<f64> {
+        let steps = self.log.as_ref()?.records.len().checked_sub(1)?;
+        Some(self.took?.as_secs_f64() / steps.max(1) as f64)
     }
 
     /// The answer to the drag in progress, as far as there is one.
@@ -1063,6 +1072,13 @@ impl Lab {
     }
 }
 
+/// As many denoising steps as a preview has time for, by what a step took last.
+fn preview_steps(step_s: Option<f64>) -> usize {
+    step_s.map_or(PREVIEW_STEPS, |step_s| {
+        ((PREVIEW_S / step_s.max(1e-6)) as usize).clamp(1, PREVIEW_STEPS)
+    })
+}
+
 /// The noise levels of a step, to be drawn.
 pub(super) fn noise_view(log: &StepLog, step: usize) -> NoiseView {
     NoiseView {
@@ -1160,6 +1176,13 @@ mod tests {
         let lab = Lab::new(None);
         let line = command_line(Path::new("my scene.json"), &Scene::default(), &lab);
         assert!(line.starts_with("nearmiss generate 'my scene.json' --out cases --task free"));
+    }
+
+    #[test]
+    fn a_preview_has_the_steps_it_has_time_for() {
+        // 0.1 s: 10 of 10 ms are cut to 4, 2 of 40 ms, and one of 300 ms all the same
+        let steps = [None, Some(0.010), Some(0.040), Some(0.3), Some(0.0)].map(preview_steps);
+        assert_eq!(steps, [4, 4, 2, 1, 4]);
     }
 
     #[test]
