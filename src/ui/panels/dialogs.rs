@@ -208,8 +208,8 @@ pub(crate) fn recovery_ui(
 fn ago(seconds: u64) -> String {
     match seconds {
         0..90 => "just now".to_owned(),
-        90..5_400 => format!("{} minutes ago", seconds / 60),
-        5_400..172_800 => format!("{} hours ago", seconds / 3_600),
+        90..5_400 => format!("{} minutes ago", (seconds + 30) / 60),
+        5_400..172_800 => format!("{} hours ago", (seconds + 1_800) / 3_600),
         _ => format!("{} days ago", seconds / 86_400),
     }
 }
