@@ -906,6 +906,7 @@ impl App {
         let scene = self.lab.scene(&self.editor);
         let noise = self.lab.noise();
         let mut paths = self.planning.paths();
+        paths.extend(self.lab.onion_skins().iter().cloned());
         if let Some(present) = self.editor.scene() {
             let trace = |states: &[State], from_s: f64, dt_s: f64, agent: &AgentId, kind| Trace {
                 points: states

@@ -1,6 +1,5 @@
 //! The window's side of generation: what is asked of the engine, what it answered, and which of it is shown.
 
-use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 use std::time::Instant;
@@ -30,6 +29,8 @@ use crate::generator::AttackQuery;
 use crate::generator::Settings;
 use crate::generator::Verdict;
 use crate::render::NoiseView;
+use crate::render::Path;
+use crate::render::PathKind;
 use crate::scene::Edit;
 use crate::scene::Role;
 use crate::scene::Scene;
@@ -37,6 +38,9 @@ use crate::scene::Task;
 
 /// Denoising steps of a preview while something is dragged.
 const PREVIEW_STEPS: usize = 4;
+
+/// Steps before and after the one looked at that are drawn as onion skins.
+const SKINS: usize = 3;
 
 /// The network's time in a preview: on slow machines it has fewer steps, s.
 const PREVIEW_S: f64 = 0.1;
@@ -64,6 +68,8 @@ pub enum LabAction {
     Look(Option<usize>),
     /// Shows the noisy tokens instead of the predicted clean ones.
     Noisy(bool),
+    /// Draws the paths of the steps before and after the one looked at, too.
+    Onion(bool),
     /// Plays the denoise timeline.
     PlaySteps(bool),
     /// The candidate under the pointer.
@@ -200,6 +206,8 @@ pub(super) struct Lab {
     pub step: Option<usize>,
     /// Noisy tokens are shown instead of the predicted clean ones.
     pub noisy: bool,
+    /// The steps before and after the one looked at are drawn as onion skins.
+    pub onion: bool,
     /// The denoise timeline plays.
     pub playing: bool,
     /// How long the last run took.
@@ -231,6 +239,7 @@ pub(super) struct Lab {
     queue: Vec<(Arc<Scene>, Settings, usize)>,
     clock_s: f64,
     shown: Option<(usize, bool, Arc<Scene>)>,
+    skins: Option<(usize, bool, Arc<Vec<Path>>)>,
 }
 
 impl Lab {
@@ -252,6 +261,7 @@ impl Lab {
             log: None,
             step: None,
             noisy: false,
+            onion: false,
             playing: false,
             took: None,
             candidates: Vec::new(),
@@ -272,6 +282,7 @@ impl Lab {
             queue: Vec::new(),
             clock_s: 0.0,
             shown: None,
+            skins: None,
         }
     }
 
@@ -298,6 +309,7 @@ impl Lab {
         self.log = None;
         self.step = None;
         self.shown = None;
+        self.skins = None;
         self.playing = false;
         self.live_scene = None;
         self.base = None;
@@ -778,6 +790,7 @@ impl Lab {
         self.live_scene = None;
         self.took = Some(took);
         self.log = Some(log.clone());
+        self.skins = None;
         self.base = Some(running.input.clone());
         self.shown = None;
         self.made = Some(scene.clone());
@@ -891,6 +904,7 @@ impl Lab {
                 self.look(step);
             }
             LabAction::Noisy(noisy) => self.noisy = noisy,
+            LabAction::Onion(onion) => self.onion = onion,
             LabAction::PlaySteps(playing) => {
                 self.playing = playing && self.log.is_some();
                 if self.playing && self.step.is_none() {
@@ -1047,6 +1061,44 @@ impl Lab {
         answers.then(|| self.live_scene.clone()).flatten()
     }
 
+    /// The futures of everyone made in the steps around the one looked at, weaker the farther away the step.
+    pub(super) fn onion_skins(&mut self) -> Arc<Vec<Path>> {
+        let (Some(step), Some(log), Some(base), true) =
+            (self.step, &self.log, &self.base, self.onion)
+        else {
+            return Arc::default();
+        };
+        let known = self
+            .skins
+            .as_ref()
+            .filter(|(at, noisy, _)| (*at, *noisy) == (step, self.noisy));
+        if let Some((.., skins)) = known {
+            return skins.clone();
+        }
+        let last = log.records.len().saturating_sub(1);
+        let around = step.saturating_sub(SKINS)..=(step + SKINS).min(last);
+        let mut skins = Vec::new();
+        for other in around.filter(|other| *other != step) {
+            let scene = log.scene(base, other, self.noisy);
+            let weight = 1.0 / other.abs_diff(step) as f64;
+            let made = log.agents.iter().zip(&log.made).filter(|(_, made)| **made);
+            for agent in made.filter_map(|(id, _)| scene.agent(id)) {
+                let future = agent.track.valid().filter(|(frame, _)| *frame >= scene.now);
+                skins.push(Path {
+                    points: future
+                        .map(|(frame, state)| (state.position, scene.time_of(frame)))
+                        .collect(),
+                    agent: Some(agent.id.clone()),
+                    kind: PathKind::Anchor,
+                    weight,
+                });
+            }
+        }
+        let skins = Arc::new(skins);
+        self.skins = Some((step, self.noisy, skins.clone()));
+        skins
+    }
+
     /// Noise levels to draw: of the step looked at, or of the run in progress.
     pub(super) fn noise(&self) -> Option<Arc<NoiseView>> {
         let log = self.log.as_ref()?;
@@ -1123,7 +1175,7 @@ fn sentence(text: &str) -> String {
 }
 
 /// The command line that makes the same result.
-pub(super) fn command_line(path: &Path, scene: &Scene, lab: &Lab) -> String {
+pub(super) fn command_line(path: &std::path::Path, scene: &Scene, lab: &Lab) -> String {
     let settings = &lab.settings;
     let task = match lab.task_of(scene) {
         Task::Free => "free",
@@ -1174,7 +1226,11 @@ mod tests {
     #[test]
     fn the_command_line_quotes_what_a_shell_would_split() {
         let lab = Lab::new(None);
-        let line = command_line(Path::new("my scene.json"), &Scene::default(), &lab);
+        let line = command_line(
+            std::path::Path::new("my scene.json"),
+            &Scene::default(),
+            &lab,
+        );
         assert!(line.starts_with("nearmiss generate 'my scene.json' --out cases --task free"));
     }
 

@@ -91,6 +91,15 @@ fn steps_ui(ui: &mut Ui, lab: &Lab, log: &StepLog, actions: &mut Vec<Action>) {
             if widgets::segments(ui, &choices, &mut noisy) {
                 actions.push(Action::Lab(LabAction::Noisy(noisy)));
             }
+            let mut onion = lab.onion;
+            let tip = "Draw the paths of the three steps before and after, too";
+            if ui
+                .checkbox(&mut onion, "Onion skins")
+                .on_hover_text(tip)
+                .changed()
+            {
+                actions.push(Action::Lab(LabAction::Onion(onion)));
+            }
         }
     });
     ui.add_space(6.0);

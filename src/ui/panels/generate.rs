@@ -128,7 +128,7 @@ fn go_ui(ui: &mut Ui, lab: &Lab, actions: &mut Vec<Action>) {
             }
         });
         ui.label(theme::small(running.text()).color(tokens(ui).dim));
-    } else if let Some(took) = lab.took {
+    } else if let Some(took) = lab.took.filter(|_| lab.log.is_some() && !lab.world_runs()) {
         let steps = lab
             .log
             .as_ref()
