@@ -91,15 +91,6 @@ fn steps_ui(ui: &mut Ui, lab: &Lab, log: &StepLog, actions: &mut Vec<Action>) {
             if widgets::segments(ui, &choices, &mut noisy) {
                 actions.push(Action::Lab(LabAction::Noisy(noisy)));
             }
-            let mut onion = lab.onion;
-            let tip = "Draw the paths of the three steps before and after, too";
-            if ui
-                .checkbox(&mut onion, "Onion skins")
-                .on_hover_text(tip)
-                .changed()
-            {
-                actions.push(Action::Lab(LabAction::Onion(onion)));
-            }
         }
     });
     ui.add_space(6.0);
@@ -139,8 +130,18 @@ fn steps_ui(ui: &mut Ui, lab: &Lab, log: &StepLog, actions: &mut Vec<Action>) {
         actions.push(Action::Lab(LabAction::Look(step)));
     }
     response.on_hover_text("Noise left after each step; drag to look at a step");
-    let text = "noise on the left, the result on the right";
-    ui.label(theme::small(text).color(tokens.faint));
+    if lab.step.is_none() {
+        let text = "noise on the left, the result on the right";
+        ui.label(theme::small(text).color(tokens.faint));
+        return;
+    }
+    let mut onion = lab.onion;
+    let text = theme::small("Onion skins").color(tokens.dim);
+    let tip = "Draw the paths of the three steps before and after, too";
+    let shown = ui.checkbox(&mut onion, text).on_hover_text(tip);
+    if shown.changed() {
+        actions.push(Action::Lab(LabAction::Onion(onion)));
+    }
 }
 
 /// Mean level of the tokens that are made.
