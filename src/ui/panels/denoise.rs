@@ -35,7 +35,8 @@ pub(crate) fn denoise_ui(ui: &mut Ui, editor: &Editor, lab: &Lab, actions: &mut 
     ui.add_space(3.0);
     let width = ui.available_width();
     let height = ui.available_height() - 8.0;
-    let map_width = (width * 0.46).clamp(200.0, 560.0);
+    // the steps' buttons need their room
+    let map_width = (width * 0.46).min(width - 396.0).clamp(200.0, 560.0);
     ui.horizontal_top(|ui| {
         ui.allocate_ui(vec2(width - map_width - 12.0, height), |ui| {
             ui.vertical(|ui| {
