@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 use super::batch::{Shard, Shown, file_name, scenes, stop_on_ctrl_c};
 use super::plan::prepare;
-use super::planning::{PlannerArguments, network};
+use super::planning::PlannerArguments;
 use super::weights;
 use crate::data;
 use crate::engine::GeneratorWorld;
@@ -67,11 +67,7 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
         seconds: arguments.seconds,
         replan_hz: arguments.replan_hz,
     };
-    let planner = network()?;
-    anyhow::ensure!(
-        planner.is_some() || settings.plan.decoder.is_plain(),
-        crate::planner::ProposeError::NoWeights(settings.plan.decoder.key())
-    );
+    let planner = weights::planner()?;
     let generator = match arguments.world {
         WorldChoice::Generator => Some(weights::network(0)?),
         WorldChoice::Log | WorldChoice::Traffic => None,
@@ -98,7 +94,7 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
         let job = Job {
             arguments,
             settings: &settings,
-            planner: planner.as_deref(),
+            planner: Some(&*planner),
             generator: generator.as_ref(),
             stop: &stop,
         };

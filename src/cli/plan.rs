@@ -7,7 +7,8 @@ use std::path::PathBuf;
 use anyhow::Context as _;
 use serde_json::Value;
 
-use super::planning::{PlannerArguments, network};
+use super::planning::PlannerArguments;
+use super::weights;
 use crate::data;
 use crate::planner::{Plan, SCORED_S, Scores, TermKind, VARIANT, outcome, plan, plan_json};
 use crate::scene::{AgentId, Scene};
@@ -38,11 +39,11 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
         .with_context(|| format!("could not open {:?}", arguments.scene))?
         .scene;
     prepare(&mut scene, arguments.ego.as_deref(), arguments.time)?;
-    let network = network()?;
+    let planner = weights::planner()?;
     let plan = plan(
         &scene,
         None,
-        network.as_deref(),
+        Some(&*planner),
         &arguments.planner.settings(),
         &mut |_| ControlFlow::Continue(()),
     )?;

@@ -1,7 +1,6 @@
-//! What commands with a planner share: its arguments, and where its network comes from.
+//! What commands with a planner share: its arguments.
 
-use super::weights;
-use crate::planner::{Decoder, PlanSettings, Propose};
+use crate::planner::{Decoder, PlanSettings};
 use crate::rng::Seed;
 
 /// Which planner, and how it makes its modes.
@@ -51,12 +50,4 @@ impl PlannerArguments {
             ..PlanSettings::default()
         }
     }
-}
-
-/// The planner's network.
-///
-/// # Errors
-/// If the weights cannot be read.
-pub(super) fn network() -> anyhow::Result<Option<Box<dyn Propose>>> {
-    weights::planner().map(Some)
 }

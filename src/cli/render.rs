@@ -13,7 +13,7 @@ use clap::ValueEnum;
 use indicatif::{ProgressBar, ProgressStyle};
 
 use super::plan::prepare;
-use super::planning::{decoder, network};
+use super::planning::decoder;
 use super::weights;
 use crate::data;
 use crate::engine::StepLog;
@@ -131,6 +131,9 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
         bail!(
             "several moments or scenes side by side make a picture: give a .png, or one scene for a clip"
         );
+    }
+    if medium != Medium::Picture && !arguments.plan.is_empty() {
+        bail!("--plan shows one moment: give a .png");
     }
     let scenes = arguments
         .scenes
@@ -268,7 +271,7 @@ fn moments_of_clip(arguments: &Arguments, scene: &Arc<Scene>) -> anyhow::Result<
 fn plans(scene: &Arc<Scene>, time_s: f64, decoders: &[Decoder]) -> anyhow::Result<Vec<Moment>> {
     let mut scene = Scene::clone(scene);
     prepare(&mut scene, None, Some(time_s))?;
-    let network = network()?;
+    let planner = weights::planner()?;
     let scene = Arc::new(scene);
     let moment = |decoder: &Decoder| {
         let settings = PlanSettings {
@@ -276,7 +279,7 @@ fn plans(scene: &Arc<Scene>, time_s: f64, decoders: &[Decoder]) -> anyhow::Resul
             ..PlanSettings::default()
         };
         let mut go = |_: &ProposeStep| ControlFlow::Continue(());
-        let plan = plan(&scene, None, network.as_deref(), &settings, &mut go)?;
+        let plan = plan(&scene, None, Some(&*planner), &settings, &mut go)?;
         Ok(Moment {
             paths: Arc::new(plan_paths(&plan, plan.chosen, None)),
             caption: decoder.label().to_owned(),

@@ -39,13 +39,17 @@ fn chosen(of: impl Fn(&Files) -> Option<&PathBuf>) -> Option<&'static Path> {
     of(files).map(PathBuf::as_path)
 }
 
+fn unusable(path: &Path) -> String {
+    format!("{} cannot be used as weights", path.display())
+}
+
 /// The scene generator's network on `threads` threads; 0 means all cores.
 ///
 /// # Errors
 /// If the weights cannot be read.
 pub(super) fn network(threads: usize) -> anyhow::Result<Network> {
     match chosen(|files| files.weights.as_ref()) {
-        Some(path) => Ok(Network::load(path, threads)?),
+        Some(path) => Network::load(path, threads).with_context(|| unusable(path)),
         None => Network::load_default_on(threads).context("could not load the weights"),
     }
 }
@@ -56,7 +60,7 @@ pub(super) fn network(threads: usize) -> anyhow::Result<Network> {
 /// If the weights cannot be read.
 pub(super) fn planner() -> anyhow::Result<Box<dyn Propose>> {
     let planner = match chosen(|files| files.planner_weights.as_ref()) {
-        Some(path) => Planner::load(path)?,
+        Some(path) => Planner::load(path).with_context(|| unusable(path))?,
         None => Planner::load_default().context("could not load the planner's weights")?,
     };
     Ok(Box::new(planner))

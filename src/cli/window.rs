@@ -22,7 +22,8 @@ pub(super) fn run(scene: Option<PathBuf>) -> anyhow::Result<()> {
         load: Some(Box::new(load)),
         load_world: Some(Box::new(load)),
         load_planner: Some(Box::new(|| {
-            super::planning::network().map_err(|error| format!("{error:#}"))
+            let planner = weights::planner().map_err(|error| format!("{error:#}"))?;
+            Ok(Some(planner))
         })),
         ..ui::Start::default()
     };

@@ -324,7 +324,11 @@ pub fn open(path: &Path, pick: Option<&str>) -> Result<Opened, OpenError> {
 /// The cases of a file of ours, with their names.
 fn cases(path: &Path, head: &detect::Head) -> Result<Vec<(String, Scene)>, OpenError> {
     let bytes = read_whole(path, head)?;
-    Ok(cases_from_json(&bytes, &path.display().to_string())?)
+    let cases = cases_from_json(&bytes, &path.display().to_string())?;
+    if cases.is_empty() {
+        return Err(OpenError::damaged(path, "cases", "there are none"));
+    }
+    Ok(cases)
 }
 
 fn open_case(path: &Path, head: &detect::Head, pick: Option<&str>) -> Result<Opened, OpenError> {

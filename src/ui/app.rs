@@ -118,7 +118,7 @@ struct Failure {
 pub struct App {
     pub(super) editor: Editor,
     pub(super) panes: Panes,
-    library: Library,
+    scenes: Library,
     pub(super) settings: Settings,
     stored: Settings,
     folder: PathBuf,
@@ -205,7 +205,7 @@ impl App {
         let mut app = Self {
             editor: Editor::default(),
             panes: Panes::default(),
-            library: Library::default(),
+            scenes: Library::default(),
             stored: settings.clone(),
             settings,
             folder,
@@ -370,7 +370,7 @@ impl App {
         let shown = path.file_name().unwrap_or(path.as_os_str());
         self.opening = Some(shown.to_string_lossy().into_owned());
         let listed =
-            self.library.listing.as_ref().is_some_and(|(_, entries)| {
+            self.scenes.listing.as_ref().is_some_and(|(_, entries)| {
                 entries.iter().any(|e| e.file == path && e.pick == pick)
             });
         if pick.is_some() || listed {
@@ -419,7 +419,7 @@ impl App {
         self.lab.reset();
         self.planning.reset();
         self.failure = None;
-        self.library.open = Some(place);
+        self.scenes.open = Some(place);
     }
 
     /// Carries out what would lose unsaved changes, or asks first.
@@ -436,7 +436,7 @@ impl App {
         match action {
             Action::Open { path, pick } => self.open(path, pick),
             Action::OpenBundled(index) => {
-                if let Some(bundled) = self.library.bundled.get(index) {
+                if let Some(bundled) = self.scenes.bundled.get(index) {
                     let (mut scene, name) = (Scene::clone(&bundled.scene), bundled.name.clone());
                     let greeting = std::mem::take(&mut self.first_start.greeting);
                     if greeting {
@@ -528,7 +528,7 @@ impl App {
             },
             Command::PreviousScene | Command::NextScene => {
                 let by = if command == Command::NextScene { 1 } else { -1 };
-                if let Some(action) = self.library.neighbour(by) {
+                if let Some(action) = self.scenes.neighbour(by) {
                     self.guarded(action);
                 }
             }
@@ -732,13 +732,13 @@ impl App {
                     path,
                     pick,
                     picture,
-                } => self.library.keep(path, pick, picture),
+                } => self.scenes.keep(path, pick, picture),
             }
         }
     }
 
     fn bundled(&mut self, bundled: Vec<Bundled>) {
-        self.library.bundled = bundled;
+        self.scenes.bundled = bundled;
         let waiting = self.editor.document().is_none() && self.ticket == 0;
         if waiting {
             self.opening = None;
@@ -782,7 +782,7 @@ impl App {
                 if several {
                     self.left_tab = LeftTab::Scenes;
                     self.settings.left = true;
-                    self.library.listing = Some((path, entries));
+                    self.scenes.listing = Some((path, entries));
                 }
                 self.files.ask(Request::Open {
                     ticket: self.ticket,
@@ -1138,7 +1138,7 @@ impl App {
         ];
         widgets::tabs(ui, &choices, &mut self.left_tab);
         match self.left_tab {
-            LeftTab::Scenes => self.library.show(ui, &self.settings.recents, actions),
+            LeftTab::Scenes => self.scenes.show(ui, &self.settings.recents, actions),
             LeftTab::Agents => {
                 agents::agents_ui(ui, &self.editor, &mut self.agent_filter, actions);
             }
@@ -1146,7 +1146,7 @@ impl App {
                 history::history_ui(ui, &self.editor, &mut self.naming, actions);
             }
         }
-        for (path, pick) in self.library.take_wanted() {
+        for (path, pick) in self.scenes.take_wanted() {
             self.files.ask_picture(path, pick);
         }
     }

@@ -3,13 +3,13 @@
 use std::ops::ControlFlow;
 
 use super::{Row, spend};
-use crate::cli::planning::network;
+use crate::cli::weights;
 use crate::geometry::dvec2;
 use crate::planner::{Decoder, Mode, PlanSettings, foreseen, plan, plan_of};
 use crate::scene::scene_from_json;
 use crate::sim::BUNDLED;
 
-/// Six modes: tracked and scored, and, where the program holds weights, made.
+/// Six modes: made, tracked and scored.
 pub(super) fn rows(seconds: f64) -> anyhow::Result<Vec<Row>> {
     let (name, text) = BUNDLED[0];
     let scene = scene_from_json(text.as_bytes(), name)?;
@@ -48,16 +48,15 @@ pub(super) fn rows(seconds: f64) -> anyhow::Result<Vec<Row>> {
         ),
         row("  of this what can be foreseen", sight.median_s()),
     ];
-    if let Some(network) = network()? {
-        let settings = PlanSettings::default();
-        let made = spend(seconds, || {
-            let going_on = &mut |_: &_| ControlFlow::Continue(());
-            let _plan = plan(&scene, None, Some(&*network), &settings, going_on);
-        });
-        rows.push(row(
-            "plan: K = 6 with refinement, scored and chosen",
-            made.median_s(),
-        ));
-    }
+    let planner = weights::planner()?;
+    let settings = PlanSettings::default();
+    let made = spend(seconds, || {
+        let going_on = &mut |_: &_| ControlFlow::Continue(());
+        let _plan = plan(&scene, None, Some(&*planner), &settings, going_on);
+    });
+    rows.push(row(
+        "plan: K = 6 with refinement, scored and chosen",
+        made.median_s(),
+    ));
     Ok(rows)
 }

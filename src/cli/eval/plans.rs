@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use super::{Arguments, Method};
 use crate::cli::batch::Shown;
-use crate::cli::planning::network;
+use crate::cli::weights;
 use crate::codec::{NOW, T};
 use crate::generator::LoggedWindow;
 use crate::metrics::{Instability, Ratio, bootstrap};
@@ -78,12 +78,10 @@ pub(super) fn run(
     windows: &[LoggedWindow],
     stop: &AtomicBool,
 ) -> anyhow::Result<Vec<PlanRow>> {
-    let network = network()?;
-    let network = network.as_deref();
+    let planner = weights::planner()?;
+    let network = Some(&*planner);
     let methods: Vec<Method> = if arguments.methods.is_empty() {
-        let able =
-            |method: &Method| network.is_some() || method.decoder().is_none_or(Decoder::is_plain);
-        METHODS.into_iter().filter(able).collect()
+        METHODS.to_vec()
     } else {
         arguments.methods.clone()
     };
