@@ -721,6 +721,7 @@ impl Lab {
                     self.base = self.running.as_ref().map(|running| running.input.clone());
                     self.log = Some(StepLog::clone(&log));
                     self.shown = None;
+                    self.skins = None;
                 }
                 Event::Step {
                     taken,
