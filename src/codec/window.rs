@@ -120,14 +120,24 @@ impl Window {
     }
 
     /// This window in a world that changed: `newcomers` who are there at the present come in as last rows (with whole
-    /// futures), in their order; lanes and signals are those of `scene`. Rows that were there keep place and tokens.
-    /// Everyone in this window must still be in `scene`, with the same present.
-    pub fn joined(&self, scene: &Scene, newcomers: &[AgentId]) -> Self {
+    /// futures), in their order; tokens and size of `moved` rows, lanes and signals are those of `scene`. All other rows
+    /// keep their tokens, and every row its place. Everyone in this window must still be in `scene`, with the same
+    /// present.
+    pub fn joined(&self, scene: &Scene, newcomers: &[AgentId], moved: &[AgentId]) -> Self {
         let mut window = self.clone();
         for row in &mut window.rows {
             row.index = scene.agent_index(&row.id).unwrap_or(row.index);
         }
         let options = Options::default();
+        for row in moved.iter().filter_map(|id| self.row_of(id)) {
+            let agent = &scene.agents[window.rows[row].index];
+            (window.rows[row].length, window.rows[row].width) = (agent.length, agent.width);
+            let read = window.read(scene, row, &options);
+            for (token, (state, known, valid)) in read.into_iter().enumerate() {
+                let at = row * T + token;
+                (window.tokens[at], window.known[at], window.valid[at]) = (state, known, valid);
+            }
+        }
         for id in newcomers {
             let Some(index) = scene.agent_index(id) else {
                 continue;
@@ -137,7 +147,8 @@ impl Window {
                 continue;
             }
             window.rows.push(Row::of(agent, index));
-            window.push_tokens(scene, window.rows.len() - 1, &options);
+            let row = window.rows.len() - 1;
+            window.push_tokens(scene, row, &options);
         }
         window.lanes = pieces_near(scene, &window.present(), window.now_s);
         window
@@ -150,6 +161,15 @@ impl Window {
     }
 
     fn push_tokens(&mut self, scene: &Scene, row: usize, options: &Options) {
+        for (state, known, valid) in self.read(scene, row, options) {
+            self.tokens.push(state);
+            self.known.push(known);
+            self.valid.push(valid);
+        }
+    }
+
+    /// A row's tokens in `scene`, each with whether it is known and whether it takes part.
+    fn read(&self, scene: &Scene, row: usize, options: &Options) -> [(State, bool, bool); T] {
         let agent = &scene.agents[self.rows[row].index];
         let mut states: Vec<Option<State>> = (0..T)
             .map(|token| at_time(&agent.track, self.now_s + token_time_s(token), scene.dt_s))
@@ -167,7 +187,7 @@ impl Window {
         let whole = options.whole_future && self.rows[row].generated;
         let first = states.iter().position(Option::is_some).unwrap_or(NOW);
         let last = states.iter().rposition(Option::is_some).unwrap_or(NOW);
-        for token in 0..T {
+        std::array::from_fn(|token| {
             let nearest = token.clamp(first, last);
             let stand_in = states[nearest].map(|state| State {
                 position: state.position
@@ -175,14 +195,13 @@ impl Window {
                 ..state
             });
             let known = states[token].is_some();
-            self.tokens.push(stand_in.unwrap_or(State {
+            let state = stand_in.unwrap_or(State {
                 position: DVec2::ZERO,
                 heading: 0.0,
                 velocity: DVec2::ZERO,
-            }));
-            self.known.push(known);
-            self.valid.push(known || (whole && token > NOW));
-        }
+            });
+            (state, known, known || (whole && token > NOW))
+        })
     }
 
     /// Number of agents, A.
@@ -320,6 +339,7 @@ mod tests {
         let joined = before.joined(
             &scene(agents),
             &[AgentId::new("new"), AgentId::new("nobody")],
+            &[],
         );
         let ids: Vec<&str> = joined.rows.iter().map(|row| row.id.as_str()).collect();
         assert_eq!(ids, ["ego", "far", "new"]);
@@ -331,6 +351,30 @@ mod tests {
             .collect();
         assert_eq!(known, (2..T).collect::<Vec<_>>());
         assert_eq!(joined.valid.len(), 3 * T);
+    }
+
+    #[test]
+    fn only_those_who_moved_are_read_anew() {
+        let before = Window::new(
+            &scene(vec![
+                straight("a", 0.0, 0..101),
+                straight("b", 40.0, 0..101),
+            ]),
+            &Options::default(),
+        );
+        let world = scene(vec![
+            straight("a", 7.0, 0..101),
+            straight("b", 47.0, 0..101),
+        ]);
+        let moved = before.joined(&world, &[], &[AgentId::new("b")]);
+        let a = moved.row_of(&AgentId::new("a")).unwrap();
+        let b = moved.row_of(&AgentId::new("b")).unwrap();
+        assert_eq!(
+            moved.tokens[a * T..(a + 1) * T],
+            before.tokens[a * T..(a + 1) * T]
+        );
+        // 0.5 m a frame, five frames a token, from 47 m
+        assert_eq!(moved.state(b, 6).position.x, 47.0 + 15.0);
     }
 
     #[test]

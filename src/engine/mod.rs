@@ -1,9 +1,10 @@
 //! Jobs, and the one thread that runs them.
 //!
 //! The thread owns the network. Jobs are numbered; a newer one supersedes the running one between two steps, unless the
-//! running one can take in what it asks for (an agent, a signal or a goal that changed): then the next step answers. While
-//! something is dragged, previews do not cut each other off (nothing would ever be seen): one runs to its end and the
-//! newest waiting one follows.
+//! running one can take in what it asks for (an agent that came or moved, a signal or a goal that changed): then the next
+//! step answers. While something is dragged, previews do not cut each other off (nothing would ever be seen): one runs
+//! to its end and the newest waiting one follows. What is let go is made from the whole of the noise, so that a result
+//! does not depend on the way the pointer took.
 
 mod generator_world;
 mod pilot;

@@ -106,7 +106,7 @@ fn cancelling_stops_within_a_step_and_labels_what_there_is() {
 }
 
 #[test]
-fn a_run_takes_in_a_new_agent_and_goes_on_but_starts_again_for_a_moved_one() {
+fn a_run_takes_in_new_and_moved_agents_and_goes_on_but_starts_again_without_one() {
     let mut engine = engine(50);
     let Job::Generate {
         scene, settings, ..
@@ -181,6 +181,23 @@ fn a_run_takes_in_a_new_agent_and_goes_on_but_starts_again_for_a_moved_one() {
     engine.submit(first());
     while !matches!(next(&mut engine), Event::Step { taken: 2, .. }) {}
     engine.submit(after(&aside, &scene));
+    let case = loop {
+        match next(&mut engine) {
+            Event::Done { scene, .. } => break scene,
+            Event::Begun { .. } | Event::Step { .. } => {}
+            _ => panic!("stopped, failed or something else"),
+        }
+    };
+    let recipe = &case.generated.as_ref().unwrap().recipe;
+    assert_eq!(recipe.reactions[0].moved[0].agent, ego.id);
+
+    let other = scene.agents.iter().find(|agent| agent.id != ego.id);
+    let without = Edit::Remove {
+        agent: other.unwrap().id.clone(),
+    };
+    engine.submit(first());
+    while !matches!(next(&mut engine), Event::Step { taken: 2, .. }) {}
+    engine.submit(after(&without, &scene));
     while !matches!(next(&mut engine), Event::Stopped { .. }) {}
     while !matches!(next(&mut engine), Event::Done { .. }) {}
 }

@@ -113,12 +113,7 @@ impl Plan {
                 found: listed(self.window.rows.iter().map(|row| &row.id)),
             });
         };
-        let [x, y, heading, vx, vy] = given.state.map(quantise);
-        let state = State {
-            position: dvec2(x, y),
-            heading: wrap_angle(heading),
-            velocity: dvec2(vx, vy),
-        };
+        let state = state_of(given.state);
         self.soft_tokens
             .retain(|soft| (soft.row, soft.token) != (row, token));
         if let Some(spread) = given.spread {
@@ -148,16 +143,18 @@ impl Plan {
         Ok(row)
     }
 
-    /// The plan in a world where `newcomers` came in; see [`Window::joined`]. Their futures are to be made.
+    /// The plan in a world where `newcomers` came in and others `moved`; see [`Window::joined`]. The newcomers' futures
+    /// are to be made. What was given to those who moved stays where it is in the scene.
     ///
     /// # Errors
-    /// If one of them is not there at the present.
+    /// If one of the newcomers is not there at the present.
     pub(super) fn joined(
         &self,
         scene: &Scene,
         newcomers: &[AgentId],
+        moved: &[AgentId],
     ) -> Result<Self, GenerateError> {
-        let mut window = self.window.joined(scene, newcomers);
+        let mut window = self.window.joined(scene, newcomers, moved);
         let before = self.window.agents();
         if window.agents() != before + newcomers.len() {
             return Err(GenerateError::OtherAgents {
@@ -172,6 +169,18 @@ impl Plan {
             window.valid[at] |= at % T > NOW;
         }
         let mut states = self.states.clone();
+        for row in moved.iter().filter_map(|id| self.window.row_of(id)) {
+            let made = window.rows[row].generated;
+            for token in 0..T {
+                let at = row * T + token;
+                if token > NOW {
+                    window.valid[at] = made || window.known[at];
+                }
+                if token <= NOW || !made {
+                    states[at] = window.tokens[at];
+                }
+            }
+        }
         states.extend_from_slice(&window.tokens[before * T..]);
         Ok(Self {
             matrix: self.matrix.joined(&NoiseMatrix::futures(newcomers.len())),
@@ -225,6 +234,16 @@ impl Plan {
             }
         }
         out
+    }
+}
+
+/// A state that is stored in a recipe.
+pub(super) fn state_of(stored: [f64; 5]) -> State {
+    let [x, y, heading, vx, vy] = stored.map(quantise);
+    State {
+        position: dvec2(x, y),
+        heading: wrap_angle(heading),
+        velocity: dvec2(vx, vy),
     }
 }
 

@@ -1,29 +1,30 @@
 //! Reaction: the world changes while a run is under way, and the very next step answers (Nexus, Sec. 3.2).
 //!
-//! Agents may come in, signals may change, goals may be set or moved. What was final stays so; what is still noisy sees
-//! the change at once. The recipe notes each change with the step it came at and what held before, so that the
-//! result regenerates.
+//! Agents may come in or be moved, signals may change, goals may be set or moved. What was final stays so; what is still
+//! noisy sees the change at once. The recipe notes each change with the step it came at and what held before, so that
+//! the result regenerates.
 
 use std::sync::Arc;
 
 use super::draft::goal_given;
 use super::guidance::Guided;
-use super::plan::stored;
+use super::plan::{Plan, state_of, stored};
 use super::run::Run;
 use super::settings::GenerateError;
 use crate::codec::T;
 use crate::diffusion::{Prepare, Schedule, Start};
 use crate::rng::Seed;
 use crate::scene::{
-    Agent, AgentId, AgentKind, Control, GivenToken, Reaction, Recipe, Role, Scene, SignalBefore,
-    SignalState, State,
+    Agent, AgentBefore, AgentId, AgentKind, Control, GivenToken, Reaction, Recipe, Role, Scene,
+    SignalBefore, SignalState, State, Track,
 };
 
 impl Run {
     /// Takes over from `scene` what may change between two steps, if nothing else differs from the run's own: agents
-    /// that came in, what signals show, goals of agents the run makes (set, moved at their time, softened or not at
-    /// another). The next step answers. False if the run is finished, nothing of this kind differs, or something else
-    /// does (an agent moved or removed, a goal taken back, another attack or map): the run is then as it was, and a new
+    /// that came in, agents moved or resized (what has been made of their future so far moves along with them), what
+    /// signals show, goals of agents the run makes (set, moved at their time, softened or not at another). The next step
+    /// answers. False if the run is finished, nothing of this kind differs, or something else does (an agent removed, a
+    /// goal taken back, another attack or map; anybody moved in a run with attacks): the run is then as it was, and a new
     /// one is needed.
     ///
     /// # Errors
@@ -73,12 +74,13 @@ impl Run {
         let own = &self.scene;
         let same_frame = own.dt_s == scene.dt_s && own.now == scene.now;
         let same_wishes = own.attacks == scene.attacks && own.pins == scene.pins;
-        let mut there = own.agents.iter();
-        let all_there =
-            there.all(|agent| scene.agent(&agent.id).is_some_and(|now| same(agent, now)));
-        if !(same_frame && same_wishes && all_there && Arc::ptr_eq(&own.map, &scene.map)) {
+        if !(same_frame && same_wishes && Arc::ptr_eq(&own.map, &scene.map)) {
             return Ok(None);
         }
+        let Some(moved) = self.moved(scene) else {
+            return Ok(None);
+        };
+        let movers: Vec<AgentId> = moved.iter().map(|before| before.agent.clone()).collect();
         let arrived: Vec<&Arc<Agent>> = scene
             .agents
             .iter()
@@ -97,41 +99,84 @@ impl Run {
             return Ok(None);
         };
         let entered: Vec<AgentId> = arrived.iter().map(|agent| agent.id.clone()).collect();
-        let Some(given) = self.goals_given(scene, &entered)? else {
+        let plan = self.plan.joined(scene, &entered, &movers)?;
+        let before = &self.plan.window.valid;
+        if plan.window.valid[..before.len()] != before[..] {
+            return Ok(None);
+        }
+        let Some(given) = self.goals_given(scene, &plan, &movers) else {
             return Ok(None);
         };
-        let nothing = entered.is_empty() && given.is_empty() && signals_before.is_empty();
+        let unmoved = moved.is_empty() && entered.is_empty();
+        let nothing = unmoved && given.is_empty() && signals_before.is_empty();
         Ok((!nothing).then(|| Reaction {
             step: self.sampler.event().taken,
             entered,
             given,
             signals_before,
+            moved,
         }))
     }
 
-    /// Tokens of the goals that `scene` has and the run has not; `None` if one cannot be taken in.
+    /// The agents that are elsewhere in `scene`, as they are in the run; `None` if one of the run's is gone or is
+    /// otherwise not what it was, or cannot be moved: it has no row, or there are attacks, whose aims lie on others' ways.
+    fn moved(&self, scene: &Scene) -> Option<Vec<AgentBefore>> {
+        let mut moved = Vec::new();
+        for agent in &self.scene.agents {
+            let now = scene.agent(&agent.id)?;
+            if Arc::ptr_eq(agent, now) || agent == now {
+                continue;
+            }
+            let mut as_before = Agent::clone(now);
+            (as_before.length, as_before.width) = (agent.length, agent.width);
+            as_before.track = agent.track.clone();
+            let row = self.plan.window.row_of(&agent.id)?;
+            let there = now.track.get(scene.now).is_some();
+            if as_before != **agent || !there || !scene.attacks.is_empty() {
+                return None;
+            }
+            // futures that are made are not read
+            let read = match self.plan.window.rows[row].generated {
+                true => scene.now + 1,
+                false => scene.frames,
+            };
+            let states = agent.track.states();
+            moved.push(AgentBefore {
+                agent: agent.id.clone(),
+                length: agent.length,
+                width: agent.width,
+                states: states
+                    .iter()
+                    .take(read)
+                    .map(|state| state.as_ref().map(stored))
+                    .collect(),
+            });
+        }
+        Some(moved)
+    }
+
+    /// Tokens of the goals that `scene` has and the run has not, and of those of agents that moved; `None` if one cannot
+    /// be taken in. `plan` is the run's in that scene.
     fn goals_given(
         &self,
         scene: &Scene,
-        entered: &[AgentId],
-    ) -> Result<Option<Vec<GivenToken>>, GenerateError> {
+        plan: &Plan,
+        moved: &[AgentId],
+    ) -> Option<Vec<GivenToken>> {
         let own = &self.scene;
-        let plan = self.plan.joined(scene, entered)?;
         let window = &plan.window;
         let made = |id: &AgentId| window.row_of(id).filter(|&row| window.rows[row].generated);
         let taken_back = |id: &AgentId| scene.goal_of(id).is_none() && made(id).is_some();
         if own.goals.iter().any(|goal| taken_back(&goal.agent)) {
-            return Ok(None);
+            return None;
         }
         let mut given = Vec::new();
         for goal in &scene.goals {
             let before = own.goal_of(&goal.agent);
-            if before == Some(goal) {
+            if before == Some(goal) && !moved.contains(&goal.agent) {
                 continue;
             }
-            let Some(row) = made(&goal.agent) else {
-                return Ok(None);
-            };
+            let row = made(&goal.agent)?;
             let (token, wish) = goal_given(scene, window, row, goal);
             let wish = wish.token_of(&goal.agent, token);
             // a known token cannot become unknown again
@@ -146,16 +191,17 @@ impl Run {
                 held != token && (is_known(held) || (is_seen(held) && wish.spread.is_none()))
             });
             if lets_go || (wish.spread.is_some() && is_known(token)) {
-                return Ok(None);
+                return None;
             }
             given.push(wish);
         }
-        Ok(Some(given))
+        Some(given)
     }
 
     /// Makes a change; `scene` is the world after it.
     fn take(&mut self, scene: &Scene, change: Reaction) -> Result<(), GenerateError> {
-        let mut plan = self.plan.joined(scene, &change.entered)?;
+        let movers: Vec<AgentId> = change.moved.iter().map(|m| m.agent.clone()).collect();
+        let mut plan = self.plan.joined(scene, &change.entered, &movers)?;
         let mut known = Vec::new();
         for given in &change.given {
             let row = plan.give(given)?;
@@ -167,6 +213,10 @@ impl Run {
             if given.spread.is_none() && row < self.plan.window.agents() {
                 known.push((row, given.token));
             }
+        }
+        for row in movers.iter().filter_map(|id| plan.window.row_of(id)) {
+            let given = (0..T).filter(|&token| plan.matrix.get(row, token) <= 0.0);
+            known.extend(given.map(|token| (row, token)));
         }
         let mut sampler = self.sampler.clone();
         if !change.entered.is_empty() {
@@ -194,7 +244,7 @@ impl Run {
         let levels = sampler.levels();
         plan.soft_tokens
             .retain(|soft| levels[soft.row * T + soft.token] > 0.0);
-        if !(change.entered.is_empty() && change.signals_before.is_empty()) {
+        if !(movers.is_empty() && change.entered.is_empty() && change.signals_before.is_empty()) {
             self.network.revise(&plan.window)?;
             let (window, guidance) = (&plan.window, &self.recipe.guidance);
             self.guidance = Guided::new(window, &self.scale, &scene.map, guidance);
@@ -205,11 +255,6 @@ impl Run {
         self.recipe.reactions.push(change);
         Ok(())
     }
-}
-
-/// The same agent as far as a run reads it: who decides it, what it was up to the present, and (kept ones) will be.
-fn same(one: &Arc<Agent>, two: &Arc<Agent>) -> bool {
-    Arc::ptr_eq(one, two) || one == two
 }
 
 /// What the signals that changed had shown; `None` if there are others than before.
@@ -274,6 +319,24 @@ fn undo(world: &mut Scene, change: &Reaction) -> Result<(), GenerateError> {
     world
         .agents
         .retain(|agent| !change.entered.contains(&agent.id));
+    for before in &change.moved {
+        let Some(index) = world.agent_index(&before.agent) else {
+            return Err(GenerateError::OtherAgents {
+                expected: before.agent.to_string(),
+                found: "no such agent".to_owned(),
+            });
+        };
+        let sizes = [before.length, before.width];
+        if let Some(value) = sizes.into_iter().find(|size| size.is_nan() || *size <= 0.0) {
+            let what = "size of an agent before it moved";
+            return Err(GenerateError::BadRecipe { what, value });
+        }
+        let agent = Arc::make_mut(&mut world.agents[index]);
+        (agent.length, agent.width) = (before.length, before.width);
+        let states = before.states.iter().map(|state| state.map(state_of));
+        let later = agent.track.states().iter().skip(before.states.len());
+        agent.track = Track::new(states.chain(later.copied()).take(world.frames).collect());
+    }
     for before in &change.signals_before {
         let frames = world.frames;
         let signals = Arc::make_mut(&mut world.signals);

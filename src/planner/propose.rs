@@ -2,6 +2,8 @@
 
 use std::ops::ControlFlow;
 
+use serde::{Deserialize, Serialize};
+
 use super::POINTS;
 use crate::codec::Window;
 use crate::geometry::{DVec2, Pose};
@@ -37,7 +39,8 @@ pub struct Mode {
 }
 
 /// How futures are made.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Decoder {
     /// Trajectory tokens one after the other.
     Ar,

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde::Deserialize;
 
 use super::Scene;
-use super::file::{FileError, scene_from_json, scene_to_json};
+use super::file::{FileError, scene_from_json, scene_to_json, told};
 
 /// What a file of cases says it is.
 pub const CASES_FORMAT: &str = "nearmiss/cases";
@@ -62,7 +62,7 @@ pub fn cases_from_json(bytes: &[u8], path: &str) -> Result<Vec<(String, Scene)>,
         serde_path_to_error::deserialize(&mut reader).map_err(|error| FileError::Json {
             path: path.to_owned(),
             element: error.path().to_string(),
-            message: error.into_inner().to_string(),
+            message: told(&error.into_inner()),
         })?;
     if text.format != CASES_FORMAT {
         return Err(FileError::Format {
@@ -122,6 +122,15 @@ mod tests {
             .unwrap_err()
             .to_string();
         assert!(error.starts_with("x.json: cases[1]: frames"), "{error}");
+    }
+
+    #[test]
+    fn a_file_cut_off_says_so_and_what_to_do() {
+        let text = cases_to_json(&[("one".to_owned(), scene("a"))]);
+        let error = cases_from_json(&text.as_bytes()[..text.len() / 2], "x.json")
+            .unwrap_err()
+            .to_string();
+        assert!(error.ends_with("copy or export it again"), "{error}");
     }
 
     #[test]

@@ -195,7 +195,7 @@ pub fn scene_from_json(bytes: &[u8], path: &str) -> Result<Scene, FileError> {
         message,
     };
     let head: Head = serde_json::from_slice(bytes)
-        .map_err(|error| json("the file's head".to_owned(), error.to_string()))?;
+        .map_err(|error| json("the file's head".to_owned(), told(&error)))?;
     if head.format != FORMAT {
         let found = head.format;
         let path = path.to_owned();
@@ -208,7 +208,7 @@ pub fn scene_from_json(bytes: &[u8], path: &str) -> Result<Scene, FileError> {
     }
     let mut reader = serde_json::Deserializer::from_slice(bytes);
     let file: SceneFile = serde_path_to_error::deserialize(&mut reader)
-        .map_err(|error| json(error.path().to_string(), error.into_inner().to_string()))?;
+        .map_err(|error| json(error.path().to_string(), told(&error.into_inner())))?;
     let mut problems = Vec::new();
     let scene = file.into_scene(&mut problems);
     if problems.is_empty() {
@@ -216,6 +216,15 @@ pub fn scene_from_json(bytes: &[u8], path: &str) -> Result<Scene, FileError> {
     } else {
         let path = path.to_owned();
         Err(FileError::Invalid { path, problems })
+    }
+}
+
+/// What is wrong with a text, and what to do where that is plain.
+pub(super) fn told(error: &serde_json::Error) -> String {
+    if error.is_eof() {
+        format!("{error}: the file is cut off; copy or export it again")
+    } else {
+        error.to_string()
     }
 }
 

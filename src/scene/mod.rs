@@ -26,8 +26,8 @@ pub use file::{
 pub use history::{Entry, History};
 pub use intent::{Attack, Goal, Pin};
 pub use recipe::{
-    Avoidability, Fault, GateResult, Generated, GivenToken, Guidance, Guide, Metric, PartialNoise,
-    Reaction, Recipe, ScheduleKind, SignalBefore, Spread, Task,
+    AgentBefore, Avoidability, Fault, GateResult, Generated, GivenToken, Guidance, Guide, Metric,
+    PartialNoise, Reaction, Recipe, ScheduleKind, SignalBefore, Spread, Task,
 };
 pub use signal::{Signal, SignalState};
 pub use track::{State, Track};

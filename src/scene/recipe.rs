@@ -120,6 +120,23 @@ pub struct Reaction {
     /// What the signals that changed had shown until then.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub signals_before: Vec<SignalBefore>,
+    /// The agents that were moved, as they had been until then.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub moved: Vec<AgentBefore>,
+}
+
+/// An agent before a reaction that moved it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct AgentBefore {
+    /// Who.
+    pub agent: AgentId,
+    /// Length, m.
+    pub length: f64,
+    /// Width, m.
+    pub width: f64,
+    /// x, y, heading, vx, vy in the scene frame, from the scene's first frame on: up to the present where the future is
+    /// made, to the end where it is kept; null where invalid.
+    pub states: Vec<Option<[f64; 5]>>,
 }
 
 /// What a signal showed before a reaction.

@@ -60,7 +60,9 @@ use super::panels::tray;
 use super::panes::Made;
 use super::panes::Panes;
 use super::panes::Screen;
+use super::pilot::PaneAnswer;
 use super::pilot::Planning;
+use super::pilot::Score;
 use super::settings::Recent;
 use super::settings::Settings;
 use super::sources;
@@ -131,6 +133,8 @@ pub struct App {
     compare: compare::Opened,
     first_start: FirstStart,
     views: Vec<View>,
+    /// What the ego's planner scores in each pane.
+    scores: [Option<Score>; 4],
     left_tab: LeftTab,
     right_tab: RightTab,
     agent_filter: String,
@@ -218,6 +222,7 @@ impl App {
             compare: compare::Opened::default(),
             first_start: FirstStart::new(welcomed),
             views: Vec::new(),
+            scores: Default::default(),
             left_tab: LeftTab::Scenes,
             right_tab: RightTab::Generate,
             agent_filter: String::new(),
@@ -249,6 +254,7 @@ impl App {
         app.panes.linked = app.settings.linked;
         app.panes.sources = app.settings.sources;
         app.panes.variants = app.settings.variants.clone();
+        app.panes.planners = app.settings.planners;
         app.panes.compare = app.settings.compare;
         app.planning.on = app.settings.planning;
         if first {
@@ -337,6 +343,7 @@ impl App {
             Source::Edited,
             Source::Generated,
         ];
+        self.panes.planners = [None; 4];
         self.editor.looping = true;
         self.planning.on = true;
         self.play_first = true;
@@ -905,8 +912,7 @@ impl App {
             .collect();
         let scene = self.lab.scene(&self.editor);
         let noise = self.lab.noise();
-        let mut paths = self.planning.paths();
-        paths.extend(self.lab.onion_skins().iter().cloned());
+        let mut paths = self.lab.onion_skins().to_vec();
         if let Some(present) = self.editor.scene() {
             let trace = |states: &[State], from_s: f64, dt_s: f64, agent: &AgentId, kind| Trace {
                 points: states
@@ -939,7 +945,15 @@ impl App {
             noise,
             paths: Arc::new(paths),
             tokens: self.planning.token_marks(),
-            score: self.planning.score(),
+            answer: PaneAnswer {
+                paths: self.planning.paths(),
+                score: self.planning.score(),
+                problem: None,
+            },
+            answers: std::array::from_fn(|pane| {
+                let own = self.planning.on && self.panes.planners[pane].is_some();
+                own.then(|| self.planning.answer_in(pane))
+            }),
         }
     }
 
@@ -1028,6 +1042,7 @@ impl App {
         self.settings.linked = self.panes.linked;
         self.settings.sources = self.panes.sources;
         self.settings.variants.clone_from(&self.panes.variants);
+        self.settings.planners = self.panes.planners;
         self.settings.compare = self.panes.compare;
         self.settings.looping = self.editor.looping;
         self.settings.planning = self.planning.on;
@@ -1190,20 +1205,37 @@ impl App {
             }
         }
         let worked_out = (&mut self.measures, &mut self.changes);
-        compare::compare_ui(ui, &views, worked_out, &mut self.compare, actions);
+        let views = (&*views, &self.scores);
+        compare::compare_ui(ui, views, worked_out, &mut self.compare, actions);
     }
 
     fn centre(&mut self, ui: &mut Ui, actions: &mut Vec<Action>) {
         if self.editor.document().is_some() {
+            let area = ui.max_rect();
             let made = self.made();
             let shown = made.scene.as_ref().or(self.editor.scene());
-            self.planning.follow(shown, self.editor.time_s);
+            let own = std::array::from_fn(|pane| {
+                let view = made.views.get(pane)?;
+                let scene = match view.source {
+                    Source::Scene => shown,
+                    _ => view.scene.as_ref(),
+                };
+                self.panes.planners[pane].zip(scene.cloned())
+            });
+            self.planning.follow(shown, own, self.editor.time_s);
             self.panes.show(ui, &self.editor, &made, actions);
+            self.scores = std::array::from_fn(|pane| match &made.answers[pane] {
+                Some(answer) => answer.score.clone(),
+                None => {
+                    let works = made.views.get(pane).map(|view| view.source) == Some(Source::Scene);
+                    made.answer.score.clone().filter(|_| works)
+                }
+            });
             self.views = made.views;
             if let Some(running) = &self.lab.running {
                 denoise::progress_ui(ui, running, actions);
             }
-            self.callouts(ui);
+            self.callouts(ui, area);
             return;
         }
         ui.painter()
@@ -1226,14 +1258,14 @@ impl App {
     }
 
     /// The callouts of the first start, and the result with which its scene is opened.
-    fn callouts(&mut self, ui: &Ui) {
+    fn callouts(&mut self, ui: &Ui, area: egui::Rect) {
         if self.first_start.result_due && self.lab.open_generated(&self.editor) {
             self.first_start.result_due = false;
         }
         self.first_start.watch(&self.lab);
         if let (false, Some(scene)) = (self.first_start.over(), self.editor.committed()) {
             let screen = self.panes.working_screen();
-            first_start::callouts_ui(ui, &mut self.first_start, screen, scene);
+            first_start::callouts_ui(ui, area, &mut self.first_start, screen, scene);
         }
         self.settings.welcomed = self.first_start.over();
     }

@@ -20,6 +20,7 @@ use crate::render::Camera;
 use crate::render::Look;
 use crate::render::Moment;
 use crate::render::Names;
+use crate::render::Path as Trace;
 use crate::render::Style;
 use crate::render::Trails;
 use crate::render::ViewOptions;
@@ -102,6 +103,8 @@ pub(super) struct Choices {
     pub legend: bool,
     /// The time stands in a corner.
     pub caption: bool,
+    /// The planner's modes are drawn in a picture of panes, as on screen.
+    pub plan: bool,
     /// What goes on in a clip.
     pub along: Along,
     /// Numbered pictures instead of a GIF.
@@ -134,6 +137,7 @@ impl Default for Choices {
             scale: 2.0,
             legend: true,
             caption: true,
+            plan: true,
             along: Along::Scene,
             frames: false,
             fps: 10.0,
@@ -315,6 +319,7 @@ impl Choices {
                     let look = self.look(source, pane, self.scale, None);
                     let mut moment = Moment::of(&scene, time_s);
                     moment.caption = format!("{title}  {}", moment.caption);
+                    moment.paths = self.modes(source, pane);
                     (look, Reel::Moments(vec![moment]))
                 });
                 (parts.collect(), Some(2))
@@ -322,10 +327,9 @@ impl Choices {
             Shown::Pane | Shown::Panes => {
                 let (scene, _) = source.shown(0);
                 let look = self.look(source, 0, self.scale, None);
-                (
-                    vec![(look, Reel::Moments(vec![Moment::of(&scene, time_s)]))],
-                    None,
-                )
+                let mut moment = Moment::of(&scene, time_s);
+                moment.paths = self.modes(source, 0);
+                (vec![(look, Reel::Moments(vec![moment]))], None)
             }
             Shown::Film => {
                 let [from_s, to_s] = self.span_s;
@@ -340,6 +344,7 @@ impl Choices {
                 (vec![(look, reel)], None)
             }
         };
+        let planned = (0..source.panes.count).any(|pane| !self.modes(source, pane).is_empty());
         let mut line = Line::new(source, scene, &path);
         match self.shown {
             Shown::Panes if source.panes.count > 1 => {
@@ -349,11 +354,20 @@ impl Choices {
                         .collect(),
                 );
                 line.word("--columns 2");
+                line.inexact = planned;
                 line.number("--time", time_s);
             }
             Shown::Pane | Shown::Panes => {
                 line.scenes(vec![source.shown(0).0]);
                 line.number("--time", time_s);
+                if !self.modes(source, 0).is_empty() {
+                    match source.planning.plain_plan_at(time_s) {
+                        Some(decoder) if source.panes.planners[0].is_none() => {
+                            line.word(&format!("--plan {}", decoder.key()));
+                        }
+                        _ => line.inexact = true,
+                    }
+                }
             }
             Shown::Film => {
                 let [from_s, to_s] = self.span_s;
@@ -439,6 +453,18 @@ impl Choices {
             cases: chosen,
             path,
         }))
+    }
+
+    /// The planner's modes in a pane, if they are to be drawn.
+    fn modes(&self, source: &Source<'_>, pane: usize) -> Arc<Vec<Trace>> {
+        let (plan, panes) = (source.planning, source.panes);
+        let paths = match (self.plan && plan.on, panes.planners[pane.min(3)]) {
+            (false, _) => Vec::new(),
+            (true, Some(_)) => plan.answer_in(pane).paths,
+            (true, None) if panes.sources[pane.min(3)] == sources::Source::Scene => plan.paths(),
+            (true, None) => Vec::new(),
+        };
+        Arc::new(paths)
     }
 
     /// How a pane is drawn; `points` are the picture's, the pane's own if absent.
@@ -565,6 +591,8 @@ struct Line {
     /// Where the document lies, if that file holds exactly this scene.
     on_disk: Option<(Arc<Scene>, PathBuf)>,
     target: PathBuf,
+    /// The command line has no words for a part of it.
+    inexact: bool,
 }
 
 impl Line {
@@ -581,6 +609,7 @@ impl Line {
             needs: Vec::new(),
             on_disk,
             target: target.to_owned(),
+            inexact: false,
         };
         line.scenes(vec![scene.clone()]);
         line
@@ -685,7 +714,7 @@ impl Line {
         );
         Plan {
             order,
-            command: Some(line),
+            command: (!self.inexact).then_some(line),
             needs: self.needs,
         }
     }

@@ -94,9 +94,15 @@ pub(super) fn with_goal(scene: &Scene) -> Scene {
     asked.unwrap_or_else(|| scene.clone())
 }
 
-/// Shows the callouts that are left over the canvas; `screen` is where the scene that is worked on lies.
-pub(super) fn callouts_ui(ui: &Ui, steps: &mut FirstStart, screen: Option<Screen>, scene: &Scene) {
-    let area = ui.max_rect();
+/// Shows the callouts that are left over the canvas, which fills `area`; `screen` is where the scene that is worked on
+/// lies.
+pub(super) fn callouts_ui(
+    ui: &Ui,
+    area: Rect,
+    steps: &mut FirstStart,
+    screen: Option<Screen>,
+    scene: &Scene,
+) {
     if !steps.done[Try::Goal as usize]
         && let Some(screen) = screen
         && let Some(flag) = flag(&screen, scene)

@@ -10,6 +10,8 @@ use super::compare::Distinction;
 use super::compare::Mode;
 use super::icons;
 use super::icons::Icon;
+use super::pilot::PaneAnswer;
+use super::pilot::PilotAction;
 use super::pilot::Score;
 use super::sources::Source;
 use super::sources::View;
@@ -19,6 +21,7 @@ use super::theme::tokens;
 use super::variants::Variant;
 use super::widgets;
 use crate::diffusion::Schedule;
+use crate::planner::Decoder;
 use crate::scene::ScheduleKind;
 
 /// A plate of controls in `place`; the part of it that is used.
@@ -48,15 +51,31 @@ fn plate(
     shown.inner
 }
 
+/// What a pane shows, to be chosen.
+pub(super) struct Shown<'a> {
+    /// The scene.
+    pub source: &'a mut Source,
+    /// Seed and schedule of a run of its own.
+    pub variant: &'a mut Variant,
+    /// A planner of its own.
+    pub planner: &'a mut Option<Decoder>,
+}
+
 /// The source of a pane as a menu, with what it holds; for runs of the pane's own their seed and schedule.
 pub(super) fn source_ui(
     ui: &mut Ui,
     place: Rect,
     (pane, view): (usize, &View),
-    (source, variant): (&mut Source, &mut Variant),
+    of: Shown<'_>,
     distinction: Option<Distinction>,
+    actions: &mut Vec<Action>,
 ) -> Rect {
     let number = pane + 1;
+    let Shown {
+        source,
+        variant,
+        planner,
+    } = of;
     plate(ui, ("pane header", pane), place, |ui| {
         let text = theme::strong(source.word(), 12.0);
         let button = egui::Button::new(text).frame(false);
@@ -70,6 +89,8 @@ pub(super) fn source_ui(
                     ui.close();
                 }
             }
+            ui.separator();
+            planner_ui(ui, number, (*source, planner), actions);
         });
         shown
             .accessible_name(format!("Source of pane {number}"))
@@ -97,24 +118,115 @@ pub(super) fn source_ui(
     })
 }
 
-/// The planner's score on the scene; a click leads to the moment that decides it, and to why.
-pub(super) fn score_ui(ui: &mut Ui, place: Rect, score: &Score, actions: &mut Vec<Action>) -> Rect {
-    plate(ui, ("planner score", 0), place, |ui| {
-        let color = Score::color(score.total, tokens(ui));
-        let text = theme::small(format!("Planner {:.2}", score.total)).color(color);
-        let button = egui::Button::new(text).frame(false);
-        let name = format!("Planner score {:.2}", score.total);
-        let tip = format!("{}\nClick for all terms", score.reason);
+/// The planner of a pane's own as entries of its menu. To choose one lets the planners plan along.
+fn planner_ui(
+    ui: &mut Ui,
+    number: usize,
+    (source, planner): (Source, &mut Option<Decoder>),
+    actions: &mut Vec<Action>,
+) {
+    let none = match source {
+        Source::Scene => "Planner as in the panel",
+        _ => "No planner",
+    };
+    let choices = Decoder::ALL.map(|decoder| (Some(decoder), decoder.label()));
+    for (choice, word) in std::iter::once((None, none)).chain(choices) {
+        let button = egui::Button::selectable(*planner == choice, word);
+        let name = format!("{word} in pane {number}");
+        let tip = match choice {
+            Some(_) => {
+                "This pane's ego is planned by this planner, beside those of the other panes"
+            }
+            None => "No planner of this pane's own",
+        };
         if ui
             .add(button)
             .accessible_name(name)
             .on_hover_text(tip)
             .clicked()
         {
-            actions.push(Action::Run(Command::PlannerPanel));
-            actions.extend(score.time_s.map(Action::Seek));
+            *planner = choice;
+            if choice.is_some() {
+                actions.push(Action::Pilot(PilotAction::On(true)));
+            }
+            ui.close();
         }
-    })
+    }
+}
+
+/// What a planner scores in a pane.
+pub(super) struct Chip {
+    /// The pane.
+    pane: usize,
+    text: String,
+    color: egui::Color32,
+    tip: String,
+    /// Scene time that decides the score, s.
+    time_s: Option<f64>,
+    /// It is the planner of the panel, which tells all terms.
+    of_panel: bool,
+}
+
+impl Chip {
+    /// Of the planner of the pane's own, `decoder`, or of the panel's; `None` while that has no score.
+    pub(super) fn of(
+        ui: &Ui,
+        pane: usize,
+        decoder: Option<Decoder>,
+        answer: &PaneAnswer,
+    ) -> Option<Self> {
+        let tokens = tokens(ui);
+        let name = decoder.map_or("Planner", Decoder::label);
+        let (text, color, tip) = match (&answer.problem, &answer.score) {
+            (Some(problem), _) => (format!("{name}: no plan"), tokens.bad, problem.clone()),
+            (None, Some(score)) => (
+                format!("{name} {:.2}", score.total),
+                Score::color(score.total, tokens),
+                score.reason.clone(),
+            ),
+            (None, None) if decoder.is_none() => return None,
+            (None, None) => (format!("{name} …"), tokens.dim, "Planning".to_owned()),
+        };
+        Some(Self {
+            pane,
+            text,
+            color,
+            tip,
+            time_s: answer.score.as_ref().and_then(|score| score.time_s),
+            of_panel: decoder.is_none(),
+        })
+    }
+
+    /// The width it takes, points.
+    pub(super) fn width(&self, ui: &Ui) -> f32 {
+        let font = egui::TextStyle::Small.resolve(ui.style());
+        let text = ui
+            .painter()
+            .layout_no_wrap(self.text.clone(), font, self.color);
+        text.size().x + 24.0
+    }
+
+    /// Shows it; a click leads to the moment that decides the score, and for the panel's planner to all terms.
+    pub(super) fn show(self, ui: &mut Ui, place: Rect, actions: &mut Vec<Action>) -> Rect {
+        plate(ui, ("planner score", self.pane), place, |ui| {
+            let text = theme::small(self.text.clone()).color(self.color);
+            let button = egui::Button::new(text).frame(false);
+            let (name, tip) = match self.of_panel {
+                true => (
+                    self.text.replacen("Planner", "Planner score", 1),
+                    format!("{}\nClick for all terms", self.tip),
+                ),
+                false => (format!("{} in pane {}", self.text, self.pane + 1), self.tip),
+            };
+            let shown = ui.add(button).accessible_name(name).on_hover_text(tip);
+            if shown.clicked() {
+                if self.of_panel {
+                    actions.push(Action::Run(Command::PlannerPanel));
+                }
+                actions.extend(self.time_s.map(Action::Seek));
+            }
+        })
+    }
 }
 
 fn distinction_ui(ui: &mut Ui, found: &Distinction) {

@@ -29,7 +29,7 @@ use super::compare::Mode;
 use super::editor::Editor;
 use super::overlay;
 use super::pane_header;
-use super::pilot::Score;
+use super::pilot::PaneAnswer;
 use super::reasons;
 use super::sketch::Sketch;
 use super::sources::Source;
@@ -46,6 +46,7 @@ use super::variants::Variant;
 use super::wipe;
 use crate::geometry::DVec2;
 use crate::geometry::dvec2;
+use crate::planner::Decoder;
 use crate::render::Camera;
 use crate::render::Ghosts;
 use crate::render::Names;
@@ -103,12 +104,14 @@ pub(super) struct Made {
     pub scene: Option<Arc<Scene>>,
     /// Noise levels.
     pub noise: Option<Arc<NoiseView>>,
-    /// Paths beyond those of the agents: a candidate's, the ego's escape.
+    /// Paths beyond those of the agents and planners: a candidate's, the ego's escape, earlier steps.
     pub paths: Arc<Vec<Path>>,
     /// Ends of trajectory tokens with their numbers.
     pub tokens: Vec<(DVec2, String)>,
-    /// What the planner scores on the scene that is worked on.
-    pub score: Option<Score>,
+    /// The planner of the panel on the scene that is worked on.
+    pub answer: PaneAnswer,
+    /// The planners of the panes' own, of those that have one.
+    pub answers: [Option<PaneAnswer>; 4],
 }
 
 /// Where a camera shall go at the next frame, when the size of its pane is known.
@@ -132,6 +135,9 @@ pub(super) struct Panes {
     pub sources: [Source; 4],
     /// Seed and schedule of each pane that shows a run of its own.
     pub variants: [Variant; 4],
+    /// The planner of each pane that has one of its own; the scene that is worked on else has the panel's, other sources
+    /// none.
+    pub planners: [Option<Decoder>; 4],
     /// How the first two sources are shown.
     pub compare: Mode,
     /// Where the wipe handle stands, a share of the width.
@@ -172,6 +178,7 @@ impl Default for Panes {
             linked: true,
             sources: Self::SOURCES,
             variants: std::array::from_fn(Variant::of_pane),
+            planners: [None; 4],
             compare: Mode::Side,
             wipe: 0.5,
             trails: Trails::Parts,
@@ -314,6 +321,7 @@ impl Panes {
         if let Some(pane) = works.filter(|pane| *pane >= count) {
             self.sources.swap(0, pane);
             self.variants.swap(0, pane);
+            self.planners.swap(0, pane);
             self.cameras.swap(0, pane);
         }
         self.count = count;
@@ -410,6 +418,13 @@ impl Panes {
             options.noise.clone_from(&made.noise);
             options.paths = made.paths.clone();
         }
+        let base = self.base(pane);
+        let own = made.answers[base].as_ref();
+        if let Some(answer) = own.or(editable.then_some(&made.answer))
+            && !blink
+        {
+            Arc::make_mut(&mut options.paths).extend_from_slice(&answer.paths);
+        }
         let scene = scene.unwrap_or_else(|| edited.clone());
         let style = canvas_style(ui);
         let at = (&screen, editor.time_s);
@@ -424,7 +439,9 @@ impl Panes {
             overlay::no_map_ui(ui, rect);
         }
         if editable {
-            overlay::tokens_ui(ui, &screen, &made.tokens);
+            if own.is_none() {
+                overlay::tokens_ui(ui, &screen, &made.tokens);
+            }
             reasons::flags_ui(ui, &screen, &scene);
             overlay::handles_ui(
                 ui,
@@ -495,9 +512,10 @@ impl Panes {
         let shown = |canvas: usize| (canvas, screen.rect, &screen.camera);
         if self.compare == Mode::Wipe {
             let (left, right) = wipe::parts(screen.rect, self.wipe);
+            let own = made.answers[1 - base].as_ref();
             let plain = ViewOptions {
                 noise: None,
-                paths: Arc::default(),
+                paths: Arc::new(own.map_or_else(Vec::new, |answer| answer.paths.clone())),
                 ..options.clone()
             };
             for (canvas, part, of) in [(0, left, a), (1, right, b)] {
@@ -808,16 +826,28 @@ impl Panes {
                 continue;
             };
             let found = distinction(self, at);
+            let answer = match &made.answers[at] {
+                Some(answer) => self.planners[at].map(|own| (Some(own), answer)),
+                None => (view.source == Source::Scene).then_some((None, &made.answer)),
+            };
+            let chip = answer.and_then(|(own, answer)| pane_header::Chip::of(ui, at, own, answer));
+            let room = chip.as_ref().map_or(0.0, |chip| chip.width(ui) + 6.0);
+            let (top, bottom) = (rect.top() + 10.0, rect.top() + 38.0);
+            let right = rect.right() - 10.0;
             let place = Rect::from_min_max(
-                egui::pos2(left, rect.top() + 10.0),
-                egui::pos2(rect.right() - 10.0, rect.top() + 38.0),
+                egui::pos2(left, top),
+                egui::pos2((right - room).max(left + 80.0), bottom),
             );
-            let of = (&mut self.sources[at], &mut self.variants[at]);
-            let shown = pane_header::source_ui(ui, place, (at, view), of, found);
+            let of = pane_header::Shown {
+                source: &mut self.sources[at],
+                variant: &mut self.variants[at],
+                planner: &mut self.planners[at],
+            };
+            let shown = pane_header::source_ui(ui, place, (at, view), of, found, actions);
             left = shown.right() + 6.0;
-            if let (Source::Scene, Some(score)) = (view.source, &made.score) {
-                let place = Rect::from_min_max(egui::pos2(left, place.top()), place.max);
-                left = pane_header::score_ui(ui, place, score, actions).right() + 6.0;
+            if let Some(chip) = chip {
+                let place = Rect::from_min_max(egui::pos2(left, top), egui::pos2(right, bottom));
+                left = chip.show(ui, place, actions).right() + 6.0;
             }
         }
         if pane == 0 && self.sources_shown() > 1 {

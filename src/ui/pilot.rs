@@ -1,4 +1,5 @@
-//! The window's side of planning: what is asked of the planner, what it answered, and which of it is drawn.
+//! The window's side of planning: what is asked of the planner, what it answered, and which of it is drawn. Panes may
+//! have planners of their own beside the one of the panel; all take turns on one thread.
 
 use std::sync::Arc;
 
@@ -13,6 +14,8 @@ use crate::engine::PilotEvent;
 use crate::engine::PilotJob;
 use crate::engine::Planned;
 use crate::geometry::DVec2;
+use crate::metrics::Evidence;
+use crate::metrics::Explained;
 use crate::planner::Decoder;
 use crate::planner::DriveSettings;
 use crate::planner::Driven;
@@ -21,10 +24,15 @@ use crate::planner::Plan;
 use crate::planner::PlanSettings;
 use crate::planner::PlannedMode;
 use crate::planner::STEP_S;
+use crate::planner::Scores;
 use crate::planner::Stage;
 use crate::render::Path as Trace;
 use crate::render::PathKind;
+use crate::scene::Metric;
 use crate::scene::Scene;
+
+/// The planner's score among the metrics of panes.
+pub(super) const PLANNER_SCORE: &str = "planner_score";
 
 /// While time moves on, a plan is made every so many seconds of the scene.
 const EVERY_S: f64 = 0.5;
@@ -64,7 +72,31 @@ struct Asked {
     settings: PlanSettings,
 }
 
-/// The planner's score on the scene that is worked on.
+impl Asked {
+    fn is(&self, shown: &Arc<Scene>, frame: usize, settings: &PlanSettings) -> bool {
+        Arc::ptr_eq(&self.shown, shown) && self.frame == frame && self.settings == *settings
+    }
+}
+
+/// The planner of a pane's own, on what the pane shows.
+struct PanePlanner {
+    asked: Asked,
+    /// What it answered last; absent before its first answer.
+    answer: Option<Result<Box<Planned>, String>>,
+}
+
+/// What a planner answers, as a pane shows it.
+#[derive(Debug, Clone, Default)]
+pub(super) struct PaneAnswer {
+    /// Modes, strongest the one taken, and the path on which that is tracked.
+    pub paths: Vec<Trace>,
+    /// What the mode that is taken scores; absent while nothing was answered.
+    pub score: Option<Score>,
+    /// Why there is no answer.
+    pub problem: Option<String>,
+}
+
+/// A planner's score on a scene.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Score {
     /// 0 to 1.
@@ -73,9 +105,57 @@ pub(super) struct Score {
     pub reason: String,
     /// The scene time that decides it, s.
     pub time_s: Option<f64>,
+    /// Scene time of the plan's present, s.
+    now_s: f64,
+    /// All terms, and how the total is made of them.
+    scores: Scores,
 }
 
 impl Score {
+    /// The score of a plan's mode: by what happens in the scene where that is known, else as foreseen.
+    fn of(planned: &Planned, taken: usize) -> Option<Self> {
+        let outcome = planned.outcome.as_ref().and_then(|all| all.get(taken));
+        let scores = match outcome {
+            Some(scores) => scores,
+            None => &planned.plan.modes.get(taken)?.scores,
+        };
+        let worst = scores
+            .terms
+            .iter()
+            .min_by(|a, b| a.score.total_cmp(&b.score))?;
+        Some(Self {
+            total: scores.total,
+            reason: format!("{}: {}", worst.kind.label(), worst.reason),
+            time_s: worst.time_s.map(|time_s| planned.plan.now_s + time_s),
+            now_s: planned.plan.now_s,
+            scores: scores.clone(),
+        })
+    }
+
+    /// As a row of the table of panes.
+    pub(super) fn explained(&self, scene: &Scene) -> Option<Explained> {
+        let ego = scene.ego()?;
+        let evidence = self.scores.terms.iter().map(|term| Evidence {
+            agent: ego.id.clone(),
+            other: None,
+            frame: term
+                .time_s
+                .map(|time_s| scene.frame_at(self.now_s + time_s).round() as usize),
+            value: term.score,
+            sentence: format!("{} {:.2}: {}", term.kind.label(), term.score, term.reason),
+        });
+        Some(Explained {
+            metric: Metric {
+                name: PLANNER_SCORE.to_owned(),
+                value: self.total,
+                unit: String::new(),
+                count: 1,
+            },
+            arithmetic: self.scores.arithmetic.clone(),
+            evidence: evidence.collect(),
+        })
+    }
+
     /// Good from 0.8 on, bad below 0.3.
     pub(super) fn color(total: f64, tokens: &Tokens) -> egui::Color32 {
         match total {
@@ -118,6 +198,9 @@ pub(super) struct Planning {
     /// The last drive.
     pub driven: Option<Box<Driven>>,
     asked: Option<Asked>,
+    panes: [Option<PanePlanner>; 4],
+    /// Whose plan was asked for last: 0 the panel's, else the pane's from 1.
+    turn: usize,
 }
 
 impl Planning {
@@ -143,6 +226,8 @@ impl Planning {
             driving: None,
             driven: None,
             asked: None,
+            panes: Default::default(),
+            turn: 0,
         }
     }
 
@@ -160,6 +245,7 @@ impl Planning {
         self.pointed = None;
         self.step = None;
         self.asked = None;
+        self.panes = Default::default();
     }
 
     /// Whether a decoder can answer.
@@ -209,6 +295,7 @@ impl Planning {
             return;
         };
         self.asked = None;
+        self.panes = Default::default();
         engine.submit(PilotJob::Drive {
             scene: Arc::clone(scene),
             settings: DriveSettings {
@@ -221,34 +308,90 @@ impl Planning {
         self.driving = Some((0.0, self.seconds));
     }
 
-    /// Asks for a plan on what is shown, if the last one was made of something else. One plan is made at a time, and
-    /// the next is of what is shown then: while something is dragged none is cut off.
-    pub(super) fn follow(&mut self, shown: Option<&Arc<Scene>>, time_s: f64) {
+    /// Asks for a plan on what is shown, if the last one was made of something else, and for those of panes with a
+    /// planner of their own, in turn. One plan is made at a time, and the next is of what is shown then: while something
+    /// is dragged none is cut off.
+    pub(super) fn follow(
+        &mut self,
+        shown: Option<&Arc<Scene>>,
+        panes: [Option<(Decoder, Arc<Scene>)>; 4],
+        time_s: f64,
+    ) {
         let (Some(engine), Some(shown), true) = (&mut self.engine, shown, self.on) else {
             return;
         };
+        for (own, wanted) in self.panes.iter_mut().zip(&panes) {
+            if wanted.is_none() {
+                *own = None;
+            }
+        }
         if engine.busy() || self.driving.is_some() {
             return;
         }
-        let frame = plan_frame(shown, time_s);
-        let settings = &self.settings;
-        let same = self.asked.as_ref().is_some_and(|asked| {
-            Arc::ptr_eq(&asked.shown, shown) && asked.frame == frame && asked.settings == *settings
-        });
-        if same {
+        let turns = 1 + panes.len();
+        for turn in (1..=turns).map(|later| (self.turn + later) % turns) {
+            let (decoder, shown) = match turn.checked_sub(1) {
+                None => (self.settings.decoder, shown),
+                Some(pane) => match &panes[pane] {
+                    Some((decoder, shown)) => (*decoder, shown),
+                    None => continue,
+                },
+            };
+            let settings = PlanSettings {
+                decoder,
+                ..self.settings.clone()
+            };
+            let frame = plan_frame(shown, time_s);
+            let last = match turn.checked_sub(1) {
+                None => self.asked.as_ref(),
+                Some(pane) => self.panes[pane].as_ref().map(|own| &own.asked),
+            };
+            if last.is_some_and(|asked| asked.is(shown, frame, &settings)) {
+                continue;
+            }
+            let mut scene = Scene::clone(shown);
+            scene.now = frame;
+            engine.submit(PilotJob::Plan {
+                scene: Arc::new(scene),
+                settings: settings.clone(),
+            });
+            let asked = Asked {
+                shown: Arc::clone(shown),
+                frame,
+                settings,
+            };
+            self.turn = turn;
+            match turn.checked_sub(1) {
+                None => self.asked = Some(asked),
+                Some(pane) => {
+                    // another planner's modes must not stand under this one's name
+                    let old = self.panes[pane].take();
+                    let same = old.filter(|old| old.asked.settings.decoder == decoder);
+                    let answer = same.and_then(|old| old.answer);
+                    self.panes[pane] = Some(PanePlanner { asked, answer });
+                }
+            }
             return;
         }
-        let mut scene = Scene::clone(shown);
-        scene.now = frame;
-        engine.submit(PilotJob::Plan {
-            scene: Arc::new(scene),
-            settings: settings.clone(),
-        });
-        self.asked = Some(Asked {
-            shown: Arc::clone(shown),
-            frame,
-            settings: settings.clone(),
-        });
+    }
+
+    /// What the planner of a pane's own answers.
+    pub(super) fn answer_in(&self, pane: usize) -> PaneAnswer {
+        match self.panes[pane]
+            .as_ref()
+            .and_then(|own| own.answer.as_ref())
+        {
+            None => PaneAnswer::default(),
+            Some(Err(problem)) => PaneAnswer {
+                problem: Some(problem.clone()),
+                ..PaneAnswer::default()
+            },
+            Some(Ok(planned)) => PaneAnswer {
+                paths: plan_paths(&planned.plan, planned.plan.chosen, None),
+                score: Score::of(planned, planned.plan.chosen),
+                problem: None,
+            },
+        }
     }
 
     /// Takes in what the planner reports.
@@ -260,6 +403,11 @@ impl Planning {
                         self.settings.decoder = PlanSettings::default().decoder;
                     }
                     self.weights = Some(weights);
+                }
+                PilotEvent::Planned(planned) if self.turn > 0 => {
+                    if let Some(own) = &mut self.panes[self.turn - 1] {
+                        own.answer = Some(Ok(planned));
+                    }
                 }
                 PilotEvent::Planned(planned) => {
                     let count = planned.plan.modes.len();
@@ -275,6 +423,10 @@ impl Planning {
                     if self.driving.take().is_some() {
                         let notice = Notice::new(Weight::Error, "The drive failed.");
                         editor.notices.push(notice.with_detail(message));
+                    } else if self.turn > 0 {
+                        if let Some(own) = &mut self.panes[self.turn - 1] {
+                            own.answer = Some(Err(message));
+                        }
                     } else {
                         self.planned = None;
                         self.problem = Some(message);
@@ -303,24 +455,23 @@ impl Planning {
         Some(self.by_hand.unwrap_or(planned.plan.chosen))
     }
 
-    /// What the mode that is taken scores: by what happens in the scene where that is known, else as foreseen.
-    pub(super) fn score(&self) -> Option<Score> {
+    /// The decoder, if the plan on screen is one that the command line makes at `time_s`: with nothing set or taken by
+    /// hand.
+    pub(super) fn plain_plan_at(&self, time_s: f64) -> Option<Decoder> {
         let planned = self.planned.as_ref()?;
-        let taken = self.taken()?;
-        let outcome = planned.outcome.as_ref().and_then(|all| all.get(taken));
-        let scores = match outcome {
-            Some(scores) => scores,
-            None => &planned.plan.modes.get(taken)?.scores,
+        let decoder = self.settings.decoder;
+        let plain = PlanSettings {
+            decoder,
+            ..PlanSettings::default()
         };
-        let worst = scores
-            .terms
-            .iter()
-            .min_by(|a, b| a.score.total_cmp(&b.score))?;
-        Some(Score {
-            total: scores.total,
-            reason: format!("{}: {}", worst.kind.label(), worst.reason),
-            time_s: worst.time_s.map(|time_s| planned.plan.now_s + time_s),
-        })
+        let untouched = self.by_hand.is_none() && self.step.is_none() && !self.anchors;
+        let there = (planned.plan.now_s - time_s).abs() < 1e-6;
+        (untouched && there && self.settings == plain).then_some(decoder)
+    }
+
+    /// What the mode that is taken scores.
+    pub(super) fn score(&self) -> Option<Score> {
+        Score::of(self.planned.as_ref()?, self.taken()?)
     }
 
     /// Where each token of the mode under the pointer, else of the one taken, ends, with its number in the vocabulary.
@@ -471,6 +622,55 @@ mod tests {
     use crate::scene::Role;
     use crate::scene::State;
     use crate::scene::Track;
+
+    /// A planner's thread without a network: the plain planners answer.
+    fn planning() -> Planning {
+        let pilot = Pilot::start(Box::new(|| {}), Box::new(|| Ok(None)), None).unwrap();
+        let mut planning = Planning::new(Some(pilot));
+        planning.on = true;
+        planning
+    }
+
+    fn standing() -> Arc<Scene> {
+        let states = (0..101).map(|_| Some(State::along(Pose::at(0.0, 0.0, 0.0), 3.0)));
+        let mut ego = Agent::new("ego", AgentKind::Vehicle, Track::new(states.collect()));
+        ego.role = Role::Ego;
+        Arc::new(Scene {
+            dt_s: 0.1,
+            frames: 101,
+            now: 20,
+            agents: vec![Arc::new(ego)],
+            ..Scene::default()
+        })
+    }
+
+    #[test]
+    fn planners_of_panes_take_turns_with_the_panels_even_while_a_scene_changes() {
+        let mut planning = planning();
+        let mut editor = Editor::default();
+        let other = standing();
+        let own = |decoder| [None, Some((decoder, Arc::clone(&other))), None, None];
+        let began = std::time::Instant::now();
+        // the scene that is worked on changes in every frame, as in a drag
+        while planning.answer_in(1).score.is_none() || planning.planned.is_none() {
+            assert!(began.elapsed().as_secs() < 60, "a planner waits forever");
+            planning.follow(Some(&standing()), own(Decoder::ConstantVelocity), 2.0);
+            planning.hear(&mut editor);
+        }
+        // another planner's modes are not shown under this one's name
+        while planning.answer_in(1).score.is_some() {
+            assert!(began.elapsed().as_secs() < 60);
+            planning.follow(Some(&standing()), own(Decoder::Ar), 2.0);
+        }
+        while planning.answer_in(1).problem.is_none() {
+            assert!(began.elapsed().as_secs() < 60);
+            planning.follow(Some(&standing()), own(Decoder::Ar), 2.0);
+            planning.hear(&mut editor);
+        }
+        let wanted = [None, None, None, None];
+        planning.follow(Some(&standing()), wanted, 2.0);
+        assert!(planning.answer_in(1).problem.is_none());
+    }
 
     #[test]
     fn plans_are_made_at_half_seconds_from_the_present_on() {

@@ -12,6 +12,7 @@ use super::compare::Mode;
 use super::panes::Panes;
 use super::sources::Source;
 use super::variants::Variant;
+use crate::planner::Decoder;
 
 /// Most recent files remembered.
 const RECENTS: usize = 12;
@@ -30,6 +31,8 @@ pub(super) struct Settings {
     pub sources: [Source; 4],
     /// Seed and schedule of each pane that shows a run of its own.
     pub variants: [Variant; 4],
+    /// The planner of each pane that has one of its own.
+    pub planners: [Option<Decoder>; 4],
     /// How the first two sources are shown.
     pub compare: Mode,
     /// Panes share one camera.
@@ -69,6 +72,7 @@ impl Default for Settings {
             panes: 1,
             sources: Panes::SOURCES,
             variants: std::array::from_fn(Variant::of_pane),
+            planners: [None; 4],
             compare: Mode::Side,
             linked: true,
             left: true,

@@ -49,7 +49,7 @@ fn begun(scene: &Scene, settings: &Settings, network: &Network) -> Run {
 }
 
 /// Steps after which a run that reacts to `edits` predicts another future than one that does not, for agents that were
-/// there before, and the most it then moves any of them, m.
+/// there before and are not edited themselves, and the most it then moves any of them, m.
 fn first_step_that_shows(edits: &[Edit]) -> (usize, f64) {
     let network = Network::load_default_on(1).unwrap();
     let scene = scene();
@@ -73,10 +73,13 @@ fn first_step_that_shows(edits: &[Edit]) -> (usize, f64) {
             plain.states(&before),
             reacting.states(&reacting.event().clean[..before.len()]),
         );
-        let moved = one
-            .iter()
-            .zip(&two)
-            .map(|(a, b)| a.position.distance(b.position));
+        let edited = |at: usize| {
+            let id = &plain.plan().window.rows[at / T].id;
+            edits.iter().any(|edit| edit.agent() == Some(id))
+        };
+        let moved = (0..one.len())
+            .filter(|at| !edited(*at))
+            .map(|at| one[at].position.distance(two[at].position));
         let most = moved.fold(0.0, f64::max);
         if most > 0.0 {
             return (step, most);
@@ -97,6 +100,24 @@ fn the_next_step_answers_an_agent_that_comes_in() {
         heading: ego.heading,
         speed: 0.0,
         size: None,
+    }]);
+    assert!(step == 1 && moved > 0.01, "{step} {moved}");
+}
+
+#[test]
+fn the_next_step_answers_an_agent_that_is_moved() {
+    let scene = scene();
+    let ego = scene.ego().unwrap().track.get(scene.now).unwrap();
+    let other = scene.agents.iter().find(|agent| {
+        let here = agent.track.get(scene.now);
+        here.is_some_and(|state| (8.0..60.0).contains(&state.position.distance(ego.position)))
+    });
+    let ahead = ego.position + ego.pose().forward() * 12.0;
+    let (step, moved) = first_step_that_shows(&[Edit::Move {
+        agent: other.unwrap().id.clone(),
+        point: ahead.into(),
+        heading: ego.heading,
+        speed: Some(0.0),
     }]);
     assert!(step == 1 && moved > 0.01, "{step} {moved}");
 }
@@ -141,7 +162,7 @@ fn a_job_that_is_revised_says_what_one_prepared_anew_says_to_the_bit() {
         size: None,
     };
     let changed = changed.edited(&add).unwrap();
-    let joined = window.joined(&changed, &[AgentId::new("newcomer")]);
+    let joined = window.joined(&changed, &[AgentId::new("newcomer")], &[]);
     assert_eq!(joined.agents(), window.agents() + 1);
     let mut revised = network.prepare(&window).unwrap();
     revised.revise(&joined).unwrap();

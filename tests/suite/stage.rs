@@ -16,6 +16,7 @@ use egui_kittest::kittest::Queryable as _;
 
 use nearmiss::engine::Loaded;
 use nearmiss::model::Network;
+use nearmiss::model::Planner;
 use nearmiss::scene::AgentId;
 use nearmiss::scene::Scene;
 use nearmiss::sim::BUNDLED;
@@ -43,16 +44,38 @@ pub(crate) fn may_draw() -> bool {
 /// A window in a test.
 pub(crate) type Bench = Harness<'static, App>;
 
-/// A window as it is at the very first start: nothing is remembered in `folder`.
+/// A window as it is at the very first start: nothing is remembered in `folder`. Only the plain planners are there.
 pub(crate) fn first_window(folder: &Path, scene: Option<&Path>, with_model: bool) -> Bench {
-    let start = Start {
+    built(Start {
         scene: scene.map(Path::to_owned),
         bundled: &BUNDLED,
         folder: Some(folder.to_owned()),
         load: with_model.then(|| Box::new(load) as nearmiss::ui::Load),
         load_planner: Some(Box::new(|| Ok(None))),
         ..Start::default()
-    };
+    })
+}
+
+/// A window that was started before, with the planner's network, and the prior as the world of drives.
+pub(crate) fn opened_with_planner(folder: &Path) -> Bench {
+    remember(folder);
+    let mut bench = built(Start {
+        bundled: &BUNDLED,
+        folder: Some(folder.to_owned()),
+        load_planner: Some(Box::new(|| match Planner::load_default() {
+            Ok(network) => Ok(Some(Box::new(network) as _)),
+            Err(error) => Err(error.to_string()),
+        })),
+        load_world: Some(Box::new(load)),
+        ..Start::default()
+    });
+    until(&mut bench, "scene", |app| app.editor().document().is_some());
+    bench.run_steps(3);
+    press(&mut bench, Key::J);
+    bench
+}
+
+fn built(start: Start) -> Bench {
     Harness::builder()
         .with_size(vec2(1280.0, 800.0))
         .with_step_dt(0.05)
@@ -62,12 +85,17 @@ pub(crate) fn first_window(folder: &Path, scene: Option<&Path>, with_model: bool
 
 /// A window that was started before: one pane, no callouts.
 pub(crate) fn window(folder: &Path, scene: Option<&Path>, with_model: bool) -> Bench {
+    remember(folder);
+    first_window(folder, scene, with_model)
+}
+
+/// Settings of an earlier start, unless there are some.
+fn remember(folder: &Path) {
     let remembered = folder.join("window.json");
     if !remembered.exists() {
         fs::create_dir_all(folder).unwrap();
         fs::write(remembered, "{\"welcomed\": true, \"planning\": false}").unwrap();
     }
-    first_window(folder, scene, with_model)
 }
 
 /// Steps until `met`, at most half a minute.
@@ -108,6 +136,18 @@ pub(crate) fn opened_on(folder: &Path, scene: &Scene, with_model: bool) -> Bench
     bench.run_steps(3);
     press(&mut bench, Key::J);
     bench
+}
+
+/// Chooses something of a pane's menu: its source, or its planner.
+pub(crate) fn choose(bench: &mut Bench, pane: usize, entry: &str) {
+    bench
+        .get_by_label(&format!("Source of pane {pane}"))
+        .click();
+    bench.run_steps(3);
+    bench
+        .get_by_label(&format!("{entry} in pane {pane}"))
+        .click();
+    bench.run_steps(3);
 }
 
 /// Presses a key and lets it take effect.

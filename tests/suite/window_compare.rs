@@ -4,8 +4,8 @@ use egui::Key;
 use egui::vec2;
 use egui_kittest::kittest::Queryable as _;
 
-use super::stage::Bench;
 use super::stage::canvas;
+use super::stage::choose;
 use super::stage::drag;
 use super::stage::entries;
 use super::stage::generate;
@@ -16,18 +16,6 @@ use super::stage::press;
 use super::stage::undo;
 use super::stage::until;
 use nearmiss::ui::App;
-
-/// Chooses what a pane shows.
-fn choose(bench: &mut Bench, pane: usize, source: &str) {
-    bench
-        .get_by_label(&format!("Source of pane {pane}"))
-        .click();
-    bench.run_steps(3);
-    bench
-        .get_by_label(&format!("{source} in pane {pane}"))
-        .click();
-    bench.run_steps(3);
-}
 
 /// Seed of what a pane shows.
 fn seed(app: &App, pane: usize) -> Option<u64> {
@@ -106,6 +94,33 @@ fn a_pane_makes_the_scene_again_with_a_seed_of_its_own() {
     choose(&mut bench, 2, "Attacked");
     assert!(bench.state().shown()[1].is_none());
     assert!(bench.query_all_by_label("Find attacks").count() > 1); // offered in the pane too
+}
+
+#[test]
+fn the_steps_beside_the_one_looked_at_are_drawn_as_onion_skins() {
+    if !may_draw() {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let mut bench = opened_with_model(folder.path());
+    generate(&mut bench);
+    for _ in 0..4 {
+        press(&mut bench, Key::Comma);
+    }
+    bench.remove_cursor();
+    bench.get_by_label("Onion skins").click_accesskit();
+    bench.run_steps(3);
+    let with = bench.render().unwrap();
+    bench.get_by_label("Onion skins").click_accesskit();
+    bench.run_steps(3);
+    let without = bench.render().unwrap();
+    // on the canvas, away from the panels: their strokes are many pixels
+    let place = canvas(&bench);
+    let differ = (place.left() as u32..place.right() as u32)
+        .flat_map(|x| (place.top() as u32..place.bottom() as u32).map(move |y| (x, y)))
+        .filter(|&(x, y)| with.get_pixel(x, y) != without.get_pixel(x, y))
+        .count();
+    assert!(differ > 200, "{differ}");
 }
 
 #[test]

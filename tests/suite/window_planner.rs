@@ -2,7 +2,7 @@
 
 use egui_kittest::kittest::Queryable as _;
 
-use crate::stage::{Bench, may_draw, opened, until};
+use crate::stage::{Bench, choose, may_draw, opened, opened_with_planner, press, until};
 
 fn planning(bench: &mut Bench) {
     bench.get_by_label("Planner").click();
@@ -56,4 +56,101 @@ fn a_drive_is_a_step_of_the_history() {
     let before = entries(bench.state());
     bench.get_by_label("Drive from the present").click();
     until(&mut bench, "drive", |app| entries(app) == before + 1);
+}
+
+/// Steps until something with a label that contains `text` is there.
+fn appears(bench: &mut Bench, text: &str) {
+    for _ in 0..400 {
+        bench.run_steps(2);
+        if bench.query_all_by_label_contains(text).count() > 0 {
+            return;
+        }
+        std::thread::sleep(std::time::Duration::from_millis(20));
+    }
+    panic!("no {text}");
+}
+
+#[test]
+fn a_pane_has_a_planner_of_its_own_and_its_score_stands_beside_the_panels() {
+    if !may_draw() {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let mut bench = opened(folder.path(), false);
+    planning(&mut bench);
+    press(&mut bench, egui::Key::Num2);
+    choose(&mut bench, 2, "Constant velocity");
+    appears(&mut bench, "Constant velocity 0."); // with its score
+    choose(&mut bench, 1, "Planner as in the panel");
+    bench.get_by_label("Results").click();
+    bench.run_steps(3);
+    bench.get_by_label("Compare panes").click();
+    appears(&mut bench, "Score of the ego's planner in B: 0.");
+    assert!(
+        bench
+            .query_all_by_label_contains("Score of the ego's planner in A")
+            .count()
+            > 0
+    );
+    choose(&mut bench, 2, "No planner");
+    assert_eq!(
+        bench
+            .query_all_by_label_contains("Constant velocity 0.")
+            .count(),
+        0
+    );
+    // without weights a network's planner says so
+    choose(&mut bench, 2, "Regression");
+    appears(&mut bench, "Regression: no plan");
+}
+
+#[test]
+fn a_click_on_the_score_leads_to_the_terms_and_to_the_moment_that_decides() {
+    if !may_draw() {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let mut bench = opened(folder.path(), false);
+    planning(&mut bench);
+    bench.get_by_label("Results").click();
+    bench.run_steps(3);
+    assert_eq!(bench.query_all_by_label("Decoder").count(), 0);
+    appears(&mut bench, "Planner score 0.");
+    bench.get_by_label_contains("Planner score 0.").click();
+    bench.run_steps(3);
+    assert!(bench.query_all_by_label("Decoder").count() > 0);
+}
+
+#[test]
+fn the_tokens_of_a_mode_can_be_marked_and_the_generator_can_be_the_world_of_a_drive() {
+    if !may_draw() {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let mut bench = opened_with_planner(folder.path());
+    planning(&mut bench);
+    appears(&mut bench, "Mark the tokens of the mode");
+    bench.remove_cursor();
+    let without = bench.render().unwrap();
+    bench
+        .get_by_label("Mark the tokens of the mode")
+        .click_accesskit();
+    bench.run_steps(3);
+    let with = bench.render().unwrap();
+    let canvas = crate::stage::canvas(&bench);
+    let differ = (canvas.left() as u32..canvas.right() as u32)
+        .flat_map(|x| (canvas.top() as u32..canvas.bottom() as u32).map(move |y| (x, y)))
+        .filter(|&(x, y)| with.get_pixel(x, y) != without.get_pixel(x, y))
+        .count();
+    assert!(differ > 50, "{differ}");
+    let before = crate::stage::entries(&bench);
+    bench.get_by_label_contains("Generator").click_accesskit();
+    bench.run_steps(3);
+    bench
+        .get_by_label("Drive from the present")
+        .click_accesskit();
+    until(&mut bench, "drive", |app| {
+        let document = app.editor().document().unwrap();
+        document.history.entries().0.len() > before
+    });
 }

@@ -1,7 +1,7 @@
 //! What a run under way makes of a world that changes.
 
 use super::*;
-use crate::scene::{Signal, SignalState};
+use crate::scene::{ScheduleKind, Signal, SignalState};
 
 fn begun(scene: &Scene, settings: &Settings, steps: usize) -> Run {
     let recipe = draft(scene, settings, "<stand-in>").unwrap();
@@ -127,6 +127,87 @@ fn several_changes_of_one_run_regenerate_in_their_order() {
 }
 
 #[test]
+fn an_agent_that_is_moved_takes_along_what_is_made_and_leaves_its_goal_where_it_is() {
+    let scene = scene()
+        .edited(&Edit::SetGoal {
+            goal: goal("ahead", [150.0, 0.0]),
+        })
+        .unwrap();
+    let settings = Settings {
+        task: Task::Goal,
+        schedule: ScheduleKind::Pyramidal,
+        steps: 24,
+        ..Settings::default()
+    };
+    // the first future frame is final after two thirds of the steps
+    let mut run = begun(&scene, &settings, 17);
+    let row = run.plan().window.row_of(&id("ahead")).unwrap();
+    let first = row * T + NOW + 1;
+    assert_eq!(run.event().levels[first], 0.0); // final by now, the last ones still noisy
+    let before = run.states(run.event().tokens);
+    let present = scene.agent(&id("ahead")).unwrap().track.get(scene.now);
+    let place = present.unwrap().position + dvec2(3.0, 1.0);
+    let moved = scene
+        .edited(&Edit::Move {
+            agent: id("ahead"),
+            point: place.into(),
+            heading: present.unwrap().heading,
+            speed: None,
+        })
+        .unwrap();
+    assert!(run.react(&moved).unwrap());
+    let after = run.states(run.event().tokens);
+    for (at, (one, two)) in before.iter().zip(&after).enumerate() {
+        let there = run.plan().window.valid[at];
+        let shift = match (at / T == row, at % T) {
+            (true, token) if token == T - 1 => dvec2(0.0, 0.0), // the goal
+            (true, _) => dvec2(3.0, 1.0),
+            (false, _) => dvec2(0.0, 0.0),
+        };
+        let off = two.position - one.position - shift;
+        assert!(!there || off.length() < 1e-3, "{} {} {off}", at / T, at % T);
+    }
+    let made = finished(run);
+    let track = &made.agent(&id("ahead")).unwrap().track;
+    assert_eq!(track.get(made.now).unwrap().position, place);
+    let end = track.get(100).unwrap().position;
+    assert!(end.distance(dvec2(150.0, 0.0)) < 1e-3);
+    let reactions = &made.generated.as_ref().unwrap().recipe.reactions;
+    assert_eq!(reactions[0].moved[0].agent, id("ahead"));
+    assert_eq!(reactions[0].moved[0].states.len(), made.now + 1);
+    let report = holds(&made);
+    assert!(report.holds(), "{report:#?}");
+}
+
+#[test]
+fn one_who_keeps_to_the_log_is_moved_with_its_whole_way() {
+    let scene = scene()
+        .edited(&Edit::SetControl {
+            agent: id("south"),
+            control: Control::Log,
+        })
+        .unwrap();
+    let mut run = begun(&scene, &Settings::default(), 5);
+    let track = |scene: &Scene| scene.agent(&id("south")).unwrap().track.clone();
+    let present = *track(&scene).get(scene.now).unwrap();
+    let moved = scene
+        .edited(&Edit::Move {
+            agent: id("south"),
+            point: (present.position + dvec2(0.0, -6.0)).into(),
+            heading: present.heading,
+            speed: None,
+        })
+        .unwrap();
+    assert!(run.react(&moved).unwrap());
+    let made = finished(run);
+    assert_eq!(track(&made), track(&moved));
+    let reactions = &made.generated.as_ref().unwrap().recipe.reactions;
+    assert_eq!(reactions[0].moved[0].states.len(), made.frames);
+    let report = holds(&made);
+    assert!(report.holds(), "{report:#?}");
+}
+
+#[test]
 fn an_overwritten_token_is_final_and_the_case_regenerates() {
     let mut run = begun(&scene(), &Settings::default(), 1);
     let state = State::along(Pose::at(120.0, 3.0, 0.0), 8.0);
@@ -155,12 +236,6 @@ fn what_a_run_cannot_take_in_leaves_it_as_it_was() {
         ..goal("ahead", [130.0, 0.0])
     };
     let refused = [
-        Edit::Move {
-            agent: id("south"),
-            point: [40.0, -20.0],
-            heading: 1.5,
-            speed: None,
-        },
         Edit::Remove {
             agent: id("behind"),
         },

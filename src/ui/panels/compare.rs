@@ -15,6 +15,8 @@ use crate::ui::compare;
 use crate::ui::compare::Changes;
 use crate::ui::icons::Icon;
 use crate::ui::measures::Measures;
+use crate::ui::pilot::PLANNER_SCORE;
+use crate::ui::pilot::Score;
 use crate::ui::sources::View;
 use crate::ui::theme;
 use crate::ui::theme::Tokens;
@@ -31,14 +33,18 @@ pub(crate) struct Opened(Option<(String, usize)>);
 /// Shows the panel for the panes on screen.
 pub(crate) fn compare_ui(
     ui: &mut Ui,
-    views: &[View],
+    (views, scores): (&[View], &[Option<Score>; 4]),
     (measures, changes): (&mut Measures, &mut Changes),
     opened: &mut Opened,
     actions: &mut Vec<Action>,
 ) {
-    let held: Vec<(&View, &Arc<Scene>)> = views
+    let held: Vec<Held<'_>> = views
         .iter()
-        .filter_map(|view| Some((view, view.scene.as_ref()?)))
+        .zip(scores)
+        .filter_map(|(view, score)| {
+            let scene = view.scene.as_ref()?;
+            Some((view, scene, score.as_ref()))
+        })
         .collect();
     if held.len() < 2 {
         let text = "Show two panes, and each number stands beside the other's.";
@@ -59,18 +65,21 @@ pub(crate) fn compare_ui(
         });
 }
 
+/// What a pane shows: its view, the scene, and what the ego's planner scores there.
+type Held<'a> = (&'a View, &'a Arc<Scene>, Option<&'a Score>);
+
 /// A letter per pane, as in the header of the table.
 fn letter(column: usize) -> char {
     char::from(b'A' + column.min(3) as u8)
 }
 
-fn panes_ui(ui: &mut Ui, held: &[(&View, &Arc<Scene>)]) {
+fn panes_ui(ui: &mut Ui, held: &[Held<'_>]) {
     let tokens = tokens(ui);
-    for (column, (view, _)) in held.iter().enumerate() {
+    for (column, (view, ..)) in held.iter().enumerate() {
         let name = format!("{}  {}", letter(column), view.source.word());
         widgets::row(ui, &name, view.title.clone());
     }
-    for (column, (view, _)) in held.iter().enumerate().skip(1) {
+    for (column, (view, ..)) in held.iter().enumerate().skip(1) {
         let found = compare::distinction(held[0].0, view);
         ui.horizontal_wrapped(|ui| {
             if found.same_noise {
@@ -181,6 +190,7 @@ fn words_of(name: &str) -> (&'static str, (&'static str, &'static str)) {
         "off_road_pct" => ("Agents that leave the road", judged),
         "instability" => ("Instability M_k", judged),
         "goal_miss_m" => ("Distance from the goals", judged),
+        PLANNER_SCORE => ("Score of the ego's planner", ("worse", "better")),
         "standing_moving_pct" => ("Standing cars that move", judged),
         _ => ("", judged),
     }
@@ -188,14 +198,20 @@ fn words_of(name: &str) -> (&'static str, (&'static str, &'static str)) {
 
 fn metrics_ui(
     ui: &mut Ui,
-    held: &[(&View, &Arc<Scene>)],
+    held: &[Held<'_>],
     measures: &mut Measures,
     opened: &mut Opened,
     actions: &mut Vec<Action>,
 ) {
     widgets::section(ui, "Metrics by pane; click a number for its reasons");
-    let columns: Vec<Option<Arc<Vec<Explained>>>> =
-        held.iter().map(|(_, scene)| measures.of(scene)).collect();
+    let columns: Vec<Option<Arc<Vec<Explained>>>> = held
+        .iter()
+        .map(|(_, scene, _)| measures.of(scene))
+        .collect();
+    let planned: Vec<Option<Explained>> = held
+        .iter()
+        .map(|(_, scene, score)| score.and_then(|score| score.explained(scene)))
+        .collect();
     let mut names: Vec<&str> = Vec::new();
     for row in columns.iter().flatten().flat_map(|rows| rows.iter()) {
         if !names.contains(&row.metric.name.as_str()) {
@@ -204,6 +220,9 @@ fn metrics_ui(
     }
     if names.is_empty() {
         ui.add(egui::Spinner::new().size(12.0));
+    }
+    if planned.iter().any(Option::is_some) {
+        names.push(PLANNER_SCORE);
     }
     for name in names {
         let title = match words_of(name).0 {
@@ -214,7 +233,11 @@ fn metrics_ui(
         ui.label(theme::small(title).color(tokens(ui).dim));
         let cells: Vec<Option<&Explained>> = columns
             .iter()
-            .map(|rows| rows.as_ref()?.iter().find(|row| row.metric.name == name))
+            .zip(&planned)
+            .map(|(rows, planned)| match name {
+                PLANNER_SCORE => planned.as_ref(),
+                _ => rows.as_ref()?.iter().find(|row| row.metric.name == name),
+            })
             .collect();
         cells_ui(ui, (name, title), &cells, opened);
         let open = opened
@@ -278,17 +301,15 @@ fn cells_ui(
 /// A signed difference with an arrow and a word, and its colour.
 fn difference(name: &str, by: f64, tokens: &Tokens) -> (String, Color32) {
     let (lower, higher) = words_of(name).1;
-    let judged = lower == "better";
+    let color = |word: &str| match word {
+        "better" => tokens.good,
+        "worse" => tokens.bad,
+        _ => tokens.dim,
+    };
     match by {
         by if by.abs() < 0.005 => ("same".to_owned(), tokens.faint),
-        by if by < 0.0 => {
-            let color = if judged { tokens.good } else { tokens.dim };
-            (format!("↓ −{:.2} {lower}", -by), color)
-        }
-        by => {
-            let color = if judged { tokens.bad } else { tokens.dim };
-            (format!("↑ +{by:.2} {higher}"), color)
-        }
+        by if by < 0.0 => (format!("↓ −{:.2} {lower}", -by), color(lower)),
+        by => (format!("↑ +{by:.2} {higher}"), color(higher)),
     }
 }
 
@@ -383,5 +404,7 @@ mod tests {
         let nearer = difference("ade_m", -0.5, tokens);
         assert_eq!(nearer, ("↓ −0.50 nearer".to_owned(), tokens.dim));
         assert_eq!(difference("instability", 0.004, tokens).0, "same");
+        let safer = difference(PLANNER_SCORE, 0.25, tokens);
+        assert_eq!(safer, ("↑ +0.25 better".to_owned(), tokens.good));
     }
 }

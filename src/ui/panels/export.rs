@@ -312,6 +312,11 @@ fn look_ui(ui: &mut Ui, choices: &mut Choices) {
     ui.horizontal(|ui| {
         ui.checkbox(&mut choices.legend, "Legend");
         ui.checkbox(&mut choices.caption, "Time or step");
+        if choices.kind == Kind::Picture && matches!(choices.shown, Shown::Pane | Shown::Panes) {
+            let tip = "As on screen, while the planner plans along";
+            ui.checkbox(&mut choices.plan, "Planner's modes")
+                .on_hover_text(tip);
+        }
     });
     ui.end_row();
 }
@@ -411,7 +416,7 @@ fn buttons_ui(ui: &mut Ui, facts: &Facts<'_>, wish: &mut Option<Wish>) {
         match line {
             Some(line) => copy.on_hover_text(line),
             None => copy
-                .on_disabled_hover_text("Only what a model made has a command that makes it again"),
+                .on_disabled_hover_text("No command makes this again: only what a model made has one, and planner's modes of one pane with nothing set by hand"),
         };
         if ui.button("Close").clicked() {
             *wish = Some(Wish::Close);

@@ -400,8 +400,11 @@ fn attacks_ui(ui: &mut Ui, editor: &Editor, lab: &Lab, actions: &mut Vec<Action>
         }
         if lab.searching {
             ui.add(egui::Spinner::new().size(12.0));
-        } else if lab.candidates.is_empty() {
-            let text = "who can meet the ego, and when";
+        } else {
+            let text = match lab.candidates.is_empty() {
+                true => "who can meet the ego, and when",
+                false => "click one; 1 is likely, full on and soon",
+            };
             ui.label(theme::small(text).color(tokens(ui).faint));
         }
     });
