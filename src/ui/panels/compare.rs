@@ -273,8 +273,8 @@ fn cells_ui(
                     || "–".to_owned(),
                     |row| match row.metric.unit.as_str() {
                         // the parts and their units are in the arithmetic
-                        "mixed" => format!("{:.2}", row.metric.value),
-                        unit => format!("{:.2} {unit}", row.metric.value),
+                        "mixed" => figure(row.metric.value),
+                        unit => format!("{} {unit}", figure(row.metric.value)),
                     },
                 );
                 let change = match (column, first, cell) {
@@ -298,6 +298,14 @@ fn cells_ui(
     }
 }
 
+/// Three or four figures: a value and its difference must fit into a cell.
+fn figure(value: f64) -> String {
+    match value.abs() {
+        large if large >= 9.995 => format!("{value:.1}"),
+        _ => format!("{value:.2}"),
+    }
+}
+
 /// A signed difference with an arrow and a word, and its colour.
 fn difference(name: &str, by: f64, tokens: &Tokens) -> (String, Color32) {
     let (lower, higher) = words_of(name).1;
@@ -308,8 +316,8 @@ fn difference(name: &str, by: f64, tokens: &Tokens) -> (String, Color32) {
     };
     match by {
         by if by.abs() < 0.005 => ("same".to_owned(), tokens.faint),
-        by if by < 0.0 => (format!("↓ −{:.2} {lower}", -by), color(lower)),
-        by => (format!("↑ +{by:.2} {higher}"), color(higher)),
+        by if by < 0.0 => (format!("↓ −{} {lower}", figure(-by)), color(lower)),
+        by => (format!("↑ +{} {higher}", figure(by)), color(higher)),
     }
 }
 
@@ -400,7 +408,7 @@ mod tests {
     fn lower_is_better_where_a_metric_judges_and_only_nearer_where_it_does_not() {
         let tokens = &theme::DARK;
         let fewer = difference("collision_pct", -12.5, tokens);
-        assert_eq!(fewer, ("↓ −12.50 better".to_owned(), tokens.good));
+        assert_eq!(fewer, ("↓ −12.5 better".to_owned(), tokens.good));
         let nearer = difference("ade_m", -0.5, tokens);
         assert_eq!(nearer, ("↓ −0.50 nearer".to_owned(), tokens.dim));
         assert_eq!(difference("instability", 0.004, tokens).0, "same");
