@@ -1,8 +1,8 @@
 //! The legend of a picture: what the shapes and colours in it stand for, only what occurs.
 
 use super::agents::agent_color;
-use super::draw_list::{Anchor, Body, BodyShape, Label, Layer, Mark, MarkShape};
-use super::{Color, Style};
+use super::draw_list::{Anchor, Body, BodyShape, Label, Layer, Line, Mark, MarkShape};
+use super::{Color, Path, PathKind, Style};
 use crate::geometry::DVec2;
 use crate::scene::{Agent, AgentKind, Role, Scene};
 
@@ -12,16 +12,24 @@ const ROW: f64 = 19.0;
 const MARGIN: f64 = 16.0;
 
 /// Rows in the lower left corner of a viewport of `size` points; coordinates as in [`super::furniture`].
-pub fn legend(scene: &Scene, size: DVec2, style: &Style) -> (Layer, Vec<Label>) {
+/// `paths` are drawn beyond those of the agents.
+pub fn legend(scene: &Scene, paths: &[Path], size: DVec2, style: &Style) -> (Layer, Vec<Label>) {
     let mut layer = Layer::default();
     let mut labels = Vec::new();
-    let rows = rows(scene, style);
+    let rows = rows(scene, paths, style);
     for (index, (text, symbol)) in rows.iter().enumerate() {
         let y = -size.y / 2.0 + MARGIN + ROW * ((rows.len() - 1 - index) as f64 + 0.5);
         let at = [(-size.x / 2.0 + MARGIN + 12.0) as f32, y as f32];
         match *symbol {
             Symbol::Body(shape, color) => layer.bodies.push(body(shape, color, at, style)),
             Symbol::Mark(shape, color) => layer.marks.push(mark(shape, color, at, style)),
+            Symbol::Stroke(color) => layer.lines.push(Line {
+                from: [at[0] - 9.0, at[1]],
+                to: [at[0] + 9.0, at[1]],
+                width: [3.0, 0.0],
+                color,
+                ..bytemuck::Zeroable::zeroed()
+            }),
         }
         labels.push(Label {
             text: (*text).to_owned(),
@@ -40,9 +48,10 @@ pub fn legend(scene: &Scene, size: DVec2, style: &Style) -> (Layer, Vec<Label>) 
 enum Symbol {
     Body(BodyShape, Color),
     Mark(MarkShape, Color),
+    Stroke(Color),
 }
 
-fn rows(scene: &Scene, style: &Style) -> Vec<(&'static str, Symbol)> {
+fn rows(scene: &Scene, paths: &[Path], style: &Style) -> Vec<(&'static str, Symbol)> {
     let is_fixed = |agent: &Agent| agent_color(scene, agent, style) == style.fixed;
     let has = |wanted: &dyn Fn(&Agent) -> bool| scene.agents.iter().any(|agent| wanted(agent));
     let mut rows = Vec::new();
@@ -90,6 +99,11 @@ fn rows(scene: &Scene, style: &Style) -> Vec<(&'static str, Symbol)> {
         "intended contact",
         !scene.attacks.is_empty(),
         Symbol::Mark(MarkShape::Target, style.attacker),
+    );
+    row(
+        "planner's mode",
+        paths.iter().any(|path| path.kind == PathKind::Mode),
+        Symbol::Stroke(style.ego),
     );
     rows
 }
@@ -146,9 +160,18 @@ mod tests {
             agents: vec![Arc::new(ego), Arc::new(walker)],
             ..Scene::default()
         };
-        let (layer, labels) = legend(&scene, dvec2(800.0, 600.0), &Style::print());
+        let (layer, labels) = legend(&scene, &[], dvec2(800.0, 600.0), &Style::print());
         let texts: Vec<&str> = labels.iter().map(|label| label.text.as_str()).collect();
         assert_eq!(texts, ["ego", "as recorded", "pedestrian"]);
-        assert_eq!(layer.bodies.len(), 3);
+        assert_eq!((layer.bodies.len(), layer.lines.len()), (3, 0));
+        let mode = Path {
+            points: Vec::new(),
+            agent: None,
+            kind: PathKind::Mode,
+            weight: 1.0,
+        };
+        let (layer, labels) = legend(&scene, &[mode], dvec2(800.0, 600.0), &Style::print());
+        assert_eq!(labels[3].text, "planner's mode");
+        assert_eq!(layer.lines.len(), 1);
     }
 }

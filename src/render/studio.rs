@@ -216,7 +216,7 @@ impl Studio {
             shot.captions.push(caption(&moment.caption, &look.style));
         }
         if look.legend {
-            let (symbols, words) = legend(scene, points, &look.style);
+            let (symbols, words) = legend(scene, &moment.paths, points, &look.style);
             shot.symbols = symbols;
             shot.captions.extend(words);
         }

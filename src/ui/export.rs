@@ -318,8 +318,16 @@ impl Choices {
                     let (scene, title) = source.shown(pane);
                     let look = self.look(source, pane, self.scale, None);
                     let mut moment = Moment::of(&scene, time_s);
-                    moment.caption = format!("{title}  {}", moment.caption);
                     moment.paths = self.modes(source, pane);
+                    let decoder = match source.panes.planners[pane.min(3)] {
+                        Some(own) => own,
+                        None => source.planning.settings.decoder,
+                    };
+                    let planner = match moment.paths.is_empty() {
+                        true => String::new(),
+                        false => format!(", {}", decoder.label()),
+                    };
+                    moment.caption = format!("{title}{planner}  {}", moment.caption);
                     (look, Reel::Moments(vec![moment]))
                 });
                 (parts.collect(), Some(2))
