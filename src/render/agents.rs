@@ -240,11 +240,11 @@ fn name(agent: &Agent, state: &State, options: &ViewOptions, style: &Style) -> O
     } else {
         0.0
     };
-    let id = agent.id.as_str();
+    let id = agent.id.short();
     let text = match agent.role {
         Role::Ego => "ego".to_owned(),
         Role::Attacker => format!("attacker {id}"),
-        Role::Other => id.to_owned(),
+        Role::Other => id,
     };
     Some(Label {
         text,

@@ -17,6 +17,9 @@ use crate::map::Extra;
 #[serde(transparent)]
 pub struct AgentId(#[schemars(with = "String")] Arc<str>);
 
+/// Characters kept of a long id.
+const SHORT_ID: usize = 8;
+
 impl AgentId {
     /// An id from text.
     pub fn new(id: impl AsRef<str>) -> Self {
@@ -26,6 +29,17 @@ impl AgentId {
     /// The id as text.
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+
+    /// The id where room is scarce: long ones (recordings name agents by 32 digits) by their beginning.
+    pub fn short(&self) -> String {
+        match self.0.char_indices().nth(SHORT_ID + 12) {
+            Some(_) => {
+                let begin: String = self.0.chars().take(SHORT_ID).collect();
+                format!("{begin}…")
+            }
+            None => self.0.to_string(),
+        }
     }
 }
 
@@ -148,5 +162,17 @@ impl Agent {
     /// The footprint at a frame where the agent is valid.
     pub fn footprint_at(&self, frame: usize) -> Option<OrientedBox> {
         self.track.get(frame).map(|state| self.footprint(state))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_long_ids_are_shortened() {
+        assert_eq!(AgentId::new("pedestrian-12").short(), "pedestrian-12");
+        let digits = AgentId::new("f3995943006145ca8a7bc375527f0aba");
+        assert_eq!(digits.short(), "f3995943…");
     }
 }

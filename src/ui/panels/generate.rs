@@ -432,7 +432,7 @@ fn candidate_ui(ui: &mut Ui, editor: &Editor, candidate: &AttackCandidate) -> eg
         .is_some_and(|set| set.time_s == attack.time_s && set.offset == attack.offset);
     let (rect, response) =
         ui.allocate_exact_size(vec2(ui.available_width(), 28.0), egui::Sense::click());
-    let name = format!("{} at {:.1} s", attack.attacker, attack.time_s);
+    let name = format!("{} at {:.1} s", attack.attacker.short(), attack.time_s);
     response.widget_info(|| {
         egui::WidgetInfo::selected(
             egui::Role::ListBoxOption,
