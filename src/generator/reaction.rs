@@ -141,6 +141,15 @@ impl Run {
                 false => scene.frames,
             };
             let states = agent.track.states();
+            let same_size = (agent.length, agent.width) == (now.length, now.width);
+            if same_size
+                && states
+                    .iter()
+                    .take(read)
+                    .eq(now.track.states().iter().take(read))
+            {
+                continue;
+            }
             moved.push(AgentBefore {
                 agent: agent.id.clone(),
                 length: agent.length,

@@ -62,7 +62,6 @@ use super::panes::Panes;
 use super::panes::Screen;
 use super::pilot::PaneAnswer;
 use super::pilot::Planning;
-use super::pilot::Score;
 use super::settings::Recent;
 use super::settings::Settings;
 use super::sources;
@@ -133,8 +132,6 @@ pub struct App {
     compare: compare::Opened,
     first_start: FirstStart,
     views: Vec<View>,
-    /// What the ego's planner scores in each pane.
-    scores: [Option<Score>; 4],
     left_tab: LeftTab,
     right_tab: RightTab,
     agent_filter: String,
@@ -222,7 +219,6 @@ impl App {
             compare: compare::Opened::default(),
             first_start: FirstStart::new(welcomed),
             views: Vec::new(),
-            scores: Default::default(),
             left_tab: LeftTab::Scenes,
             right_tab: RightTab::Generate,
             agent_filter: String::new(),
@@ -587,6 +583,8 @@ impl App {
     /// Brings the panel to the front where the command's answer appears.
     fn turn_to(&mut self, command: Command) {
         match command {
+            // whoever sets an agent's numbers sees the run over the pane, and keeps them in sight
+            Command::Generate | Command::NewSeed if self.right_tab == RightTab::Selection => {}
             Command::Generate | Command::NewSeed | Command::FindAttacks => {
                 self.settings.right = true;
                 self.right_tab = RightTab::Generate;
@@ -1205,7 +1203,16 @@ impl App {
             }
         }
         let worked_out = (&mut self.measures, &mut self.changes);
-        let views = (&*views, &self.scores);
+        let planned: Vec<_> = views
+            .iter()
+            .enumerate()
+            .map(|(pane, view)| match self.panes.planners[pane] {
+                Some(_) => self.planning.explained(Some(pane)),
+                None if view.source == Source::Scene => self.planning.explained(None),
+                None => None,
+            })
+            .collect();
+        let views = (&*views, &*planned);
         compare::compare_ui(ui, views, worked_out, &mut self.compare, actions);
     }
 
@@ -1224,13 +1231,6 @@ impl App {
             });
             self.planning.follow(shown, own, self.editor.time_s);
             self.panes.show(ui, &self.editor, &made, actions);
-            self.scores = std::array::from_fn(|pane| match &made.answers[pane] {
-                Some(answer) => answer.score.clone(),
-                None => {
-                    let works = made.views.get(pane).map(|view| view.source) == Some(Source::Scene);
-                    made.answer.score.clone().filter(|_| works)
-                }
-            });
             self.views = made.views;
             if let Some(running) = &self.lab.running {
                 denoise::progress_ui(ui, running, actions);

@@ -78,12 +78,8 @@ impl Asked {
     }
 }
 
-/// The planner of a pane's own, on what the pane shows.
-struct PanePlanner {
-    asked: Asked,
-    /// What it answered last; absent before its first answer.
-    answer: Option<Result<Box<Planned>, String>>,
-}
+/// Planners that take turns: the panel's, and one a pane.
+const PLANNERS: usize = 5;
 
 /// What a planner answers, as a pane shows it.
 #[derive(Debug, Clone, Default)]
@@ -105,20 +101,11 @@ pub(super) struct Score {
     pub reason: String,
     /// The scene time that decides it, s.
     pub time_s: Option<f64>,
-    /// Scene time of the plan's present, s.
-    now_s: f64,
-    /// All terms, and how the total is made of them.
-    scores: Scores,
 }
 
 impl Score {
-    /// The score of a plan's mode: by what happens in the scene where that is known, else as foreseen.
     fn of(planned: &Planned, taken: usize) -> Option<Self> {
-        let outcome = planned.outcome.as_ref().and_then(|all| all.get(taken));
-        let scores = match outcome {
-            Some(scores) => scores,
-            None => &planned.plan.modes.get(taken)?.scores,
-        };
+        let scores = scores_of(planned, taken)?;
         let worst = scores
             .terms
             .iter()
@@ -127,32 +114,6 @@ impl Score {
             total: scores.total,
             reason: format!("{}: {}", worst.kind.label(), worst.reason),
             time_s: worst.time_s.map(|time_s| planned.plan.now_s + time_s),
-            now_s: planned.plan.now_s,
-            scores: scores.clone(),
-        })
-    }
-
-    /// As a row of the table of panes.
-    pub(super) fn explained(&self, scene: &Scene) -> Option<Explained> {
-        let ego = scene.ego()?;
-        let evidence = self.scores.terms.iter().map(|term| Evidence {
-            agent: ego.id.clone(),
-            other: None,
-            frame: term
-                .time_s
-                .map(|time_s| scene.frame_at(self.now_s + time_s).round() as usize),
-            value: term.score,
-            sentence: format!("{} {:.2}: {}", term.kind.label(), term.score, term.reason),
-        });
-        Some(Explained {
-            metric: Metric {
-                name: PLANNER_SCORE.to_owned(),
-                value: self.total,
-                unit: String::new(),
-                count: 1,
-            },
-            arithmetic: self.scores.arithmetic.clone(),
-            evidence: evidence.collect(),
         })
     }
 
@@ -164,6 +125,12 @@ impl Score {
             _ => tokens.good,
         }
     }
+}
+
+/// What a plan's mode scores: by what happens in the scene where that is known, else as foreseen.
+fn scores_of(planned: &Planned, taken: usize) -> Option<&Scores> {
+    let outcome = planned.outcome.as_ref().and_then(|all| all.get(taken));
+    outcome.or(planned.plan.modes.get(taken).map(|mode| &mode.scores))
 }
 
 /// Planning as the window sees it.
@@ -197,9 +164,11 @@ pub(super) struct Planning {
     pub driving: Option<(f64, f64)>,
     /// The last drive.
     pub driven: Option<Box<Driven>>,
-    asked: Option<Asked>,
-    panes: [Option<PanePlanner>; 4],
-    /// Whose plan was asked for last: 0 the panel's, else the pane's from 1.
+    /// What each planner was asked last: the panel's, then those of the panes.
+    asked: [Option<Asked>; PLANNERS],
+    /// What the planners of the panes answered last.
+    answers: [Option<Result<Box<Planned>, String>>; 4],
+    /// Who was asked last, as in `asked`.
     turn: usize,
 }
 
@@ -225,8 +194,8 @@ impl Planning {
             seconds: DriveSettings::default().seconds,
             driving: None,
             driven: None,
-            asked: None,
-            panes: Default::default(),
+            asked: Default::default(),
+            answers: Default::default(),
             turn: 0,
         }
     }
@@ -244,8 +213,8 @@ impl Planning {
         self.by_hand = None;
         self.pointed = None;
         self.step = None;
-        self.asked = None;
-        self.panes = Default::default();
+        self.asked = Default::default();
+        self.answers = Default::default();
     }
 
     /// Whether a decoder can answer.
@@ -294,8 +263,7 @@ impl Planning {
         let (Some(engine), Some(scene)) = (&mut self.engine, editor.committed()) else {
             return;
         };
-        self.asked = None;
-        self.panes = Default::default();
+        self.asked = Default::default();
         engine.submit(PilotJob::Drive {
             scene: Arc::clone(scene),
             settings: DriveSettings {
@@ -320,32 +288,30 @@ impl Planning {
         let (Some(engine), Some(shown), true) = (&mut self.engine, shown, self.on) else {
             return;
         };
-        for (own, wanted) in self.panes.iter_mut().zip(&panes) {
-            if wanted.is_none() {
-                *own = None;
+        let mut wanted = vec![Some((self.settings.decoder, Arc::clone(shown)))];
+        wanted.extend(panes);
+        for (pane, wanted) in wanted[1..].iter().enumerate() {
+            // another planner's modes must not stand under this one's name
+            let asked = &mut self.asked[1 + pane];
+            let before = asked.as_ref().map(|asked| asked.settings.decoder);
+            if before != wanted.as_ref().map(|(decoder, _)| *decoder) {
+                *asked = None;
+                self.answers[pane] = None;
             }
         }
         if engine.busy() || self.driving.is_some() {
             return;
         }
-        let turns = 1 + panes.len();
-        for turn in (1..=turns).map(|later| (self.turn + later) % turns) {
-            let (decoder, shown) = match turn.checked_sub(1) {
-                None => (self.settings.decoder, shown),
-                Some(pane) => match &panes[pane] {
-                    Some((decoder, shown)) => (*decoder, shown),
-                    None => continue,
-                },
-            };
-            let settings = PlanSettings {
-                decoder,
-                ..self.settings.clone()
+        for turn in (1..=PLANNERS).map(|later| (self.turn + later) % PLANNERS) {
+            let Some((decoder, shown)) = &wanted[turn] else {
+                continue;
             };
             let frame = plan_frame(shown, time_s);
-            let last = match turn.checked_sub(1) {
-                None => self.asked.as_ref(),
-                Some(pane) => self.panes[pane].as_ref().map(|own| &own.asked),
+            let settings = PlanSettings {
+                decoder: *decoder,
+                ..self.settings.clone()
             };
+            let last = self.asked[turn].as_ref();
             if last.is_some_and(|asked| asked.is(shown, frame, &settings)) {
                 continue;
             }
@@ -355,32 +321,19 @@ impl Planning {
                 scene: Arc::new(scene),
                 settings: settings.clone(),
             });
-            let asked = Asked {
+            self.asked[turn] = Some(Asked {
                 shown: Arc::clone(shown),
                 frame,
                 settings,
-            };
+            });
             self.turn = turn;
-            match turn.checked_sub(1) {
-                None => self.asked = Some(asked),
-                Some(pane) => {
-                    // another planner's modes must not stand under this one's name
-                    let old = self.panes[pane].take();
-                    let same = old.filter(|old| old.asked.settings.decoder == decoder);
-                    let answer = same.and_then(|old| old.answer);
-                    self.panes[pane] = Some(PanePlanner { asked, answer });
-                }
-            }
             return;
         }
     }
 
     /// What the planner of a pane's own answers.
     pub(super) fn answer_in(&self, pane: usize) -> PaneAnswer {
-        match self.panes[pane]
-            .as_ref()
-            .and_then(|own| own.answer.as_ref())
-        {
+        match &self.answers[pane] {
             None => PaneAnswer::default(),
             Some(Err(problem)) => PaneAnswer {
                 problem: Some(problem.clone()),
@@ -405,9 +358,7 @@ impl Planning {
                     self.weights = Some(weights);
                 }
                 PilotEvent::Planned(planned) if self.turn > 0 => {
-                    if let Some(own) = &mut self.panes[self.turn - 1] {
-                        own.answer = Some(Ok(planned));
-                    }
+                    self.answer(Ok(planned));
                 }
                 PilotEvent::Planned(planned) => {
                     let count = planned.plan.modes.len();
@@ -424,15 +375,20 @@ impl Planning {
                         let notice = Notice::new(Weight::Error, "The drive failed.");
                         editor.notices.push(notice.with_detail(message));
                     } else if self.turn > 0 {
-                        if let Some(own) = &mut self.panes[self.turn - 1] {
-                            own.answer = Some(Err(message));
-                        }
+                        self.answer(Err(message));
                     } else {
                         self.planned = None;
                         self.problem = Some(message);
                     }
                 }
             }
+        }
+    }
+
+    /// Takes in the answer of the pane's planner that was asked, unless it was given up meanwhile.
+    fn answer(&mut self, answer: Result<Box<Planned>, String>) {
+        if self.asked[self.turn].is_some() {
+            self.answers[self.turn - 1] = Some(answer);
         }
     }
 
@@ -472,6 +428,38 @@ impl Planning {
     /// What the mode that is taken scores.
     pub(super) fn score(&self) -> Option<Score> {
         Score::of(self.planned.as_ref()?, self.taken()?)
+    }
+
+    /// The score of a pane's own planner, or of the panel's, as a row of the table of panes.
+    pub(super) fn explained(&self, pane: Option<usize>) -> Option<Explained> {
+        let (planned, taken) = match pane {
+            None => (self.planned.as_ref()?, self.taken()?),
+            Some(pane) => {
+                let planned = self.answers[pane].as_ref()?.as_ref().ok()?;
+                (planned, planned.plan.chosen)
+            }
+        };
+        let (scene, plan) = (&planned.scene, &planned.plan);
+        let scores = scores_of(planned, taken)?;
+        let evidence = scores.terms.iter().map(|term| Evidence {
+            agent: plan.ego.clone(),
+            other: None,
+            frame: term
+                .time_s
+                .map(|time_s| scene.frame_at(plan.now_s + time_s).round() as usize),
+            value: term.score,
+            sentence: format!("{} {:.2}: {}", term.kind.label(), term.score, term.reason),
+        });
+        Some(Explained {
+            metric: Metric {
+                name: PLANNER_SCORE.to_owned(),
+                value: scores.total,
+                unit: String::new(),
+                count: 1,
+            },
+            arithmetic: scores.arithmetic.clone(),
+            evidence: evidence.collect(),
+        })
     }
 
     /// Where each token of the mode under the pointer, else of the one taken, ends, with its number in the vocabulary.

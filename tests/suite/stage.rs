@@ -237,3 +237,18 @@ pub(crate) fn drag_along(bench: &mut Bench, places: &[Pos2]) {
 pub(crate) fn drag(bench: &mut Bench, from: Pos2, to: Pos2) {
     drag_along(bench, &[from, to]);
 }
+
+/// Draws before and after `change` and counts the pixels of the first pane that differ; the pointer is out of the way.
+pub(crate) fn pixels_changed(bench: &mut Bench, change: impl FnOnce(&mut Bench)) -> usize {
+    bench.remove_cursor();
+    bench.run_steps(3);
+    let before = bench.render().unwrap();
+    change(bench);
+    bench.run_steps(3);
+    let after = bench.render().unwrap();
+    let place = canvas(bench);
+    (place.left() as u32..place.right() as u32)
+        .flat_map(|x| (place.top() as u32..place.bottom() as u32).map(move |y| (x, y)))
+        .filter(|&(x, y)| before.get_pixel(x, y) != after.get_pixel(x, y))
+        .count()
+}

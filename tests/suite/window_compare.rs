@@ -12,6 +12,7 @@ use super::stage::generate;
 use super::stage::hash;
 use super::stage::may_draw;
 use super::stage::opened_with_model;
+use super::stage::pixels_changed;
 use super::stage::press;
 use super::stage::undo;
 use super::stage::until;
@@ -107,19 +108,9 @@ fn the_steps_beside_the_one_looked_at_are_drawn_as_onion_skins() {
     for _ in 0..4 {
         press(&mut bench, Key::Comma);
     }
-    bench.remove_cursor();
-    bench.get_by_label("Onion skins").click_accesskit();
-    bench.run_steps(3);
-    let with = bench.render().unwrap();
-    bench.get_by_label("Onion skins").click_accesskit();
-    bench.run_steps(3);
-    let without = bench.render().unwrap();
-    // on the canvas, away from the panels: their strokes are many pixels
-    let place = canvas(&bench);
-    let differ = (place.left() as u32..place.right() as u32)
-        .flat_map(|x| (place.top() as u32..place.bottom() as u32).map(move |y| (x, y)))
-        .filter(|&(x, y)| with.get_pixel(x, y) != without.get_pixel(x, y))
-        .count();
+    let differ = pixels_changed(&mut bench, |bench| {
+        bench.get_by_label("Onion skins").click_accesskit();
+    });
     assert!(differ > 200, "{differ}");
 }
 

@@ -3,7 +3,9 @@
 use egui_kittest::kittest::NodeT as _;
 use egui_kittest::kittest::Queryable as _;
 
-use crate::stage::{Bench, choose, may_draw, opened, opened_with_planner, press, until};
+use crate::stage::{
+    Bench, choose, entries, may_draw, opened, opened_with_planner, pixels_changed, press, until,
+};
 
 fn planning(bench: &mut Bench) {
     bench.get_by_label("Planner").click();
@@ -130,20 +132,13 @@ fn the_tokens_of_a_mode_can_be_marked_and_the_generator_can_be_the_world_of_a_dr
     let mut bench = opened_with_planner(folder.path());
     planning(&mut bench);
     appears(&mut bench, &["Mark the tokens of the mode"]);
-    bench.remove_cursor();
-    let without = bench.render().unwrap();
-    bench
-        .get_by_label("Mark the tokens of the mode")
-        .click_accesskit();
-    bench.run_steps(3);
-    let with = bench.render().unwrap();
-    let canvas = crate::stage::canvas(&bench);
-    let differ = (canvas.left() as u32..canvas.right() as u32)
-        .flat_map(|x| (canvas.top() as u32..canvas.bottom() as u32).map(move |y| (x, y)))
-        .filter(|&(x, y)| with.get_pixel(x, y) != without.get_pixel(x, y))
-        .count();
+    let differ = pixels_changed(&mut bench, |bench| {
+        bench
+            .get_by_label("Mark the tokens of the mode")
+            .click_accesskit();
+    });
     assert!(differ > 50, "{differ}");
-    let before = crate::stage::entries(&bench);
+    let before = entries(&bench);
     bench.get_by_label_contains("Generator").click_accesskit();
     bench.run_steps(3);
     bench

@@ -23,6 +23,12 @@ fn holds(case: &Scene) -> CheckReport {
     check(&read, &shrink(), &mut |_| ControlFlow::Continue(()))
 }
 
+/// The scene with a goal for the agent ahead.
+fn towards_150() -> Scene {
+    let goal = goal("ahead", [150.0, 0.0]);
+    scene().edited(&Edit::SetGoal { goal }).unwrap()
+}
+
 fn newcomer() -> Edit {
     Edit::Add {
         agent: id("new"),
@@ -128,11 +134,7 @@ fn several_changes_of_one_run_regenerate_in_their_order() {
 
 #[test]
 fn an_agent_that_is_moved_takes_along_what_is_made_and_leaves_its_goal_where_it_is() {
-    let scene = scene()
-        .edited(&Edit::SetGoal {
-            goal: goal("ahead", [150.0, 0.0]),
-        })
-        .unwrap();
+    let scene = towards_150();
     let settings = Settings {
         task: Task::Goal,
         schedule: ScheduleKind::Pyramidal,
@@ -222,11 +224,7 @@ fn an_overwritten_token_is_final_and_the_case_regenerates() {
 
 #[test]
 fn what_a_run_cannot_take_in_leaves_it_as_it_was() {
-    let scene = scene()
-        .edited(&Edit::SetGoal {
-            goal: goal("ahead", [150.0, 0.0]),
-        })
-        .unwrap();
+    let scene = towards_150();
     let settings = Settings {
         task: Task::Goal,
         ..Settings::default()

@@ -16,7 +16,6 @@ use crate::ui::compare::Changes;
 use crate::ui::icons::Icon;
 use crate::ui::measures::Measures;
 use crate::ui::pilot::PLANNER_SCORE;
-use crate::ui::pilot::Score;
 use crate::ui::sources::View;
 use crate::ui::theme;
 use crate::ui::theme::Tokens;
@@ -33,18 +32,15 @@ pub(crate) struct Opened(Option<(String, usize)>);
 /// Shows the panel for the panes on screen.
 pub(crate) fn compare_ui(
     ui: &mut Ui,
-    (views, scores): (&[View], &[Option<Score>; 4]),
+    (views, planned): (&[View], &[Option<Explained>]),
     (measures, changes): (&mut Measures, &mut Changes),
     opened: &mut Opened,
     actions: &mut Vec<Action>,
 ) {
     let held: Vec<Held<'_>> = views
         .iter()
-        .zip(scores)
-        .filter_map(|(view, score)| {
-            let scene = view.scene.as_ref()?;
-            Some((view, scene, score.as_ref()))
-        })
+        .zip(planned)
+        .filter_map(|(view, planned)| Some((view, view.scene.as_ref()?, planned.as_ref())))
         .collect();
     if held.len() < 2 {
         let text = "Show two panes, and each number stands beside the other's.";
@@ -66,7 +62,7 @@ pub(crate) fn compare_ui(
 }
 
 /// What a pane shows: its view, the scene, and what the ego's planner scores there.
-type Held<'a> = (&'a View, &'a Arc<Scene>, Option<&'a Score>);
+type Held<'a> = (&'a View, &'a Arc<Scene>, Option<&'a Explained>);
 
 /// A letter per pane, as in the header of the table.
 fn letter(column: usize) -> char {
@@ -208,10 +204,6 @@ fn metrics_ui(
         .iter()
         .map(|(_, scene, _)| measures.of(scene))
         .collect();
-    let planned: Vec<Option<Explained>> = held
-        .iter()
-        .map(|(_, scene, score)| score.and_then(|score| score.explained(scene)))
-        .collect();
     let mut names: Vec<&str> = Vec::new();
     for row in columns.iter().flatten().flat_map(|rows| rows.iter()) {
         if !names.contains(&row.metric.name.as_str()) {
@@ -221,7 +213,7 @@ fn metrics_ui(
     if names.is_empty() {
         ui.add(egui::Spinner::new().size(12.0));
     }
-    if planned.iter().any(Option::is_some) {
+    if held.iter().any(|(.., planned)| planned.is_some()) {
         names.push(PLANNER_SCORE);
     }
     for name in names {
@@ -233,9 +225,9 @@ fn metrics_ui(
         ui.label(theme::small(title).color(tokens(ui).dim));
         let cells: Vec<Option<&Explained>> = columns
             .iter()
-            .zip(&planned)
-            .map(|(rows, planned)| match name {
-                PLANNER_SCORE => planned.as_ref(),
+            .zip(held)
+            .map(|(rows, (.., planned))| match name {
+                PLANNER_SCORE => *planned,
                 _ => rows.as_ref()?.iter().find(|row| row.metric.name == name),
             })
             .collect();
