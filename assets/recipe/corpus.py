@@ -32,7 +32,7 @@ class Network:
     """One network and how it is used.
 
     file          path below the networks folder, which holds the repositories named below; None: a generated motorway
-    period_s      mean time between two departing cars
+    period_s      mean time between two departing cars; a seed makes it 0.8 to 1.5 times as long
     end_s         simulated time
     radius_m      trips stay inside a random district of this radius; None: the whole network
     speed_mps     replaces every speed limit of 13.89 m/s; None: as in the file
@@ -198,21 +198,21 @@ def vehicle_types(dice, fast_road):
         size = dice.random()
         if size < (0.78 if fast_road else 0.85):
             length, width, kind = dice.uniform(3.6, 5.1), dice.uniform(1.65, 2.05), "passenger"
-            acceleration, braking = dice.uniform(1.6, 3.2), dice.uniform(3.2, 5.0)
+            acceleration, braking = dice.uniform(1.2, 3.2), dice.uniform(1.6, 4.5)
         elif size < (0.87 if fast_road else 0.95):
             length, width, kind = dice.uniform(5.3, 7.5), dice.uniform(2.0, 2.3), "delivery"
-            acceleration, braking = dice.uniform(1.2, 2.2), dice.uniform(3.0, 4.2)
+            acceleration, braking = dice.uniform(1.0, 2.2), dice.uniform(1.6, 4.0)
         else:
             length, width, kind = dice.uniform(8.0, 16.0 if fast_road else 12.5), dice.uniform(2.4, 2.6), "delivery"
-            acceleration, braking = dice.uniform(0.9, 1.5), dice.uniform(2.8, 3.8)
-        follows = "IDM" if dice.random() < 0.45 else "Krauss"
-        sigma = "" if follows == "IDM" else f' sigma="{dice.uniform(0.05, 0.6):.2f}"'
+            acceleration, braking = dice.uniform(0.7, 1.5), dice.uniform(1.5, 3.5)
+        follows = dice.choices(["IDM", "EIDM", "Krauss"], [0.35, 0.25, 0.4])[0]
+        sigma = f' sigma="{dice.uniform(0.05, 0.8):.2f}"' if follows == "Krauss" else ""
         eagerness = 0.8 if fast_road and length > 8 else dice.uniform(0.85, 1.15)
         rows.append(
             f'<vType id="v{index}_{length:.2f}_{width:.2f}" vClass="{kind}" length="{length:.2f}" width="{width:.2f}" '
             f'accel="{acceleration:.2f}" decel="{braking:.2f}" emergencyDecel="7" tau="{dice.uniform(0.8, 1.9):.2f}" '
             f'minGap="{dice.uniform(1.0, 2.8):.2f}" carFollowModel="{follows}"{sigma} '
-            f'speedFactor="normc({eagerness:.2f},0.08,0.6,1.4)" maxSpeedLat="{dice.uniform(0.6, 1.6):.2f}" '
+            f'speedFactor="normc({eagerness:.2f},0.1,0.6,1.4)" maxSpeedLat="{dice.uniform(0.6, 1.6):.2f}" '
             f'latAlignment="{dice.choice(["center", "center", "compact", "right", "left", "arbitrary"])}" '
             f'lcSigma="{dice.uniform(0, 0.12):.2f}" lcSpeedGain="{dice.uniform(0.5, 6):.1f}" '
             f'lcKeepRight="{dice.uniform(0, 0.6):.2f}" lcAssertive="{dice.uniform(0.8, 2):.2f}" '
@@ -243,6 +243,7 @@ def vehicle_types(dice, fast_road):
 def write_demand(path, street, network, seed):
     """Random trips of cars, bicycles and walkers, inside one district, sorted by departure."""
     dice = random.Random(seed * 7919 + 13)
+    period_s = network.period_s * dice.uniform(0.8, 1.5)
     fast_road = network.file is None or network.speed_mps is not None
     everywhere = list(street.edges.items())
     centre = dice.choice([e for e in everywhere if "passenger" in e[1][2]])[1][0]
@@ -271,11 +272,11 @@ def write_demand(path, street, network, seed):
 
     trips = []
     reach = (120, 1e9) if network.radius_m is None else (250, 1e9)
-    for time, start, end in pairs("passenger", network.period_s, reach):
+    for time, start, end in pairs("passenger", period_s, reach):
         trips.append((time, "car", start, end))
     if not fast_road:
-        trips += [(t, "bike", a, b) for t, a, b in pairs("bicycle", network.period_s * 3, (120, 900))]
-        trips += [(t, "walker", a, b) for t, a, b in pairs("pedestrian", network.period_s * 1.5, (60, 450))]
+        trips += [(t, "bike", a, b) for t, a, b in pairs("bicycle", period_s * 3, (120, 900))]
+        trips += [(t, "walker", a, b) for t, a, b in pairs("pedestrian", period_s * 1.5, (60, 450))]
     rows = ["<routes>"] + vehicle_types(dice, fast_road)
     for index, (time, kind, start, end) in enumerate(sorted(trips)):
         if kind == "walker":
@@ -318,18 +319,14 @@ def simulate(net_path, street, network, seed, stem):
 # ------------------------------------------------------------------ tracks
 
 
-def read_tracks(record):
-    """The movement record as arrays over (frame, agent): see `windows.Tracks`.
-
-    SUMO records the front bumper, and a heading that jumps with the lane. The body is rebuilt by a tractrix: a rear
-    point 0.78 lengths behind is dragged along by the smoothed front point; heading and centre follow from the two.
-    """
+def read_record(path):
+    """The movement record as arrays over (frame, agent): front bumper [T, V, 2] m and heading [T, V] rad, nan where an
+    agent is not there, size [V, 2] m, kind [V], and when it begins, s."""
     import pyarrow.parquet as parquet
 
-    table = parquet.read_table(record)
+    table = parquet.read_table(path)
     names = {c.lower().split("_")[-1]: c for c in table.column_names}
-    vehicle_rows = {c: table[c] for c in table.column_names}
-    column = lambda *options: next(vehicle_rows[names[o]] for o in options if o in names)
+    column = lambda *options: next(table[names[o]] for o in options if o in names)
     time = np.asarray(column("time"), float)
     ids = column("id").to_numpy(zero_copy_only=False).astype(str)
     kinds = column("type").to_numpy(zero_copy_only=False).astype(str)
@@ -347,7 +344,15 @@ def read_tracks(record):
     of_kind = {k: (np.float64(k.split("_")[1]), np.float64(k.split("_")[2].split("@")[0])) for k in np.unique(kinds)}
     size[agent] = np.array([of_kind[k] for k in kinds])
     kind[agent] = np.array(["vpc".index(k[0]) + 1 for k in kinds])
+    return front, facing, size, kind, time.min()
 
+
+def tracks_of(front, facing, size, kind, start_s):
+    """Box centres and headings of a movement record (see `read_record`) as `windows.Tracks`.
+
+    SUMO records the front bumper, and a heading that jumps with the lane. The body is rebuilt by a tractrix: a rear
+    point 0.78 lengths behind is dragged along by the smoothed front point; heading and centre follow from the two.
+    """
     present = np.isfinite(front[..., 0])
     inner = present[:-2] & present[1:-1] & present[2:]
     for _ in range(2):
@@ -355,9 +360,9 @@ def read_tracks(record):
         smooth[1:-1][inner] = (0.25 * front[:-2] + 0.5 * front[1:-1] + 0.25 * front[2:])[inner]
         front = smooth
     reach = np.maximum(0.78 * size[:, 0], 0.5)
-    rear = np.full((len(agents), 2), np.nan)
+    rear = np.full((len(size), 2), np.nan)
     centre, heading = np.full_like(front, np.nan), np.full_like(facing, np.nan)
-    for t in range(shape[0]):
+    for t in range(len(front)):
         here = present[t]
         ahead = np.stack([np.cos(facing[t]), np.sin(facing[t])], -1)
         lost = here & ~(np.hypot(*(front[t] - rear).T) < reach + 15)
@@ -373,7 +378,7 @@ def read_tracks(record):
     jump = np.zeros_like(speed)
     jump[1:] = np.abs(speed[1:] - speed[:-1]) / STEP_S
     usable = present & (speed < 50) & ~(jump > 12)
-    return windows.Tracks(centre, heading, velocity, size, kind, usable, time.min())
+    return windows.Tracks(centre, heading, velocity, size, kind, usable, start_s)
 
 
 def read_signals(path, frames, start_s):
@@ -406,7 +411,7 @@ def make_shard(name, seed, networks, out, scratch, count):
         net_path.write_text(text)
     street = read_street(net_path)
     record, lights = simulate(net_path, street, network, seed, stem)
-    tracks = read_tracks(record)
+    tracks = tracks_of(*read_record(record))
     lanes = windows.chunk_lanes(street.lanes.values(), list(street.lanes), street.signal_of)
     signals = read_signals(lights, len(tracks.usable), tracks.start_s)
     arrays = windows.cut(tracks, lanes, signals, count, np.random.default_rng([seed, len(name)]))

@@ -30,7 +30,7 @@ def load_weights(path):
     with safe_open(path, "pt") as file:
         tensors = {name: file.get_tensor(name) for name in file.keys()}
         config = json.loads(file.metadata()["config"])
-    if "feature_version" not in config:  # version 1 was written before the name existed
+    if "d" in config:  # version 1 had other names
         config = {"feature_version": 1, "width": config["d"], "heads": config["H"], "hidden": config["ff"]}
         config |= {"layers": len({n.split(".")[1] for n in tensors if n.startswith("layers.")}), "nearest_lanes": 20}
         tensors |= {"prior.edges": EDGES[:1, :3].clone(), "prior.first_bin": FIRST_BIN[:1].clone()}

@@ -68,7 +68,7 @@ def main():
     run("export.py", training / "checkpoint.pt", final, "--fixture", weights / "fixture.safetensors", "--shards", shards / "valid")
     planning, planner = work / "planner-run", weights / "planner.safetensors"
     plan = ["--shards", shards / "train", "--valid", shards / "valid", "--run", planning, "--minutes", options.minutes]
-    run("train_planner.py", *plan, "--threads", options.threads, "--prior", final)
+    run("train_planner.py", *plan, "--threads", options.threads, "--device", options.device, "--prior", final)
     run("export_planner.py", planning / "checkpoint.pt", planner, "--fixture", weights / "planner-fixture.safetensors", "--shards", shards / "valid")
     run("evaluate.py", shards / "valid", "--weights", final, "--limit", 96, "--steps", 8, "--json", weights / "evaluation.json")
 

@@ -10,7 +10,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from prior import FRAMES, NOW, noise_scales
+from prior import FRAMES, NOW, OBSERVATION_NOISE, noise_scales
 
 FRAME_S = 0.5
 LEVELS = 64  # noise levels are looked up on a grid of 1/64
@@ -64,7 +64,7 @@ class Scene:
         self.travel = past.amax(1)  # farthest past displacement, m
         coasting = velocity[:, NOW][:, None]
         ahead = torch.tensor([1.0, 0.0]).expand(len(own), FRAMES, 2)
-        self.base = torch.cat([coasting * SECONDS[:, None], coasting.expand(-1, FRAMES, -1), ahead], -1)  # [N, T, 6]
+        self.base = torch.cat([coasting * SECONDS.to(coasting)[:, None], coasting.expand(-1, FRAMES, -1), ahead], -1)  # [N, T, 6]
         state = torch.cat([position, velocity, heading], -1)
         self.residual = (state - self.base) * self.valid[..., None]
         self._read_lanes(lanes, lane_valid, lane_junction, lane_signal, lane_speed, nearest_lanes)
@@ -94,13 +94,6 @@ class Scene:
         signal = lane_signal[row, near][..., list(SIGNAL_FRAMES)]
         extra = torch.stack([lane_speed[row, near] / 30, lane_junction[row, near].float()], -1)
         self.near_lane_extra = torch.cat([extra, signal], -1)  # [N, K, 5]
-
-    def to(self, device):
-        """Moves everything to a device, in place."""
-        for name, value in vars(self).items():
-            if isinstance(value, torch.Tensor):
-                setattr(self, name, value.to(device))
-        return self
 
     def pad(self, packed):
         """[N, ...] -> [B, A, ...], zeros where no agent is."""
@@ -311,7 +304,9 @@ class Denoiser(nn.Module):
         """Weighted squared error of F over valid noisy tokens: scalar, and that of positions in scaled units."""
         clean = scene.residual / self.prior.scale
         keep, add = (q[..., None] for q in noise_scales(level))
-        noisy = (keep * clean + add * noise) * scene.valid[..., None]
+        # What is given is known only so well, as the prior assumes.
+        blur = scene.residual.new_tensor(OBSERVATION_NOISE) / self.prior.scale * ((level == 0) & (torch.arange(FRAMES) > NOW))[..., None]
+        noisy = (keep * clean + (add + blur) * noise) * scene.valid[..., None]
         predicted, mean, spread = self(noisy, level, scene)
         target = ((clean - mean) / spread).clamp(-6, 6)
         weight = (scene.valid & (level > 0)).float()[..., None] * clean.new_tensor(CHANNEL_WEIGHT)

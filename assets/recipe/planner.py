@@ -50,7 +50,7 @@ class Egos:
         self.travel = (self.own[:, :SEEN, :2].norm(dim=-1) * self.own_valid[:, :SEEN]).amax(1)
         coasting = self.own[:, NOW : NOW + 1, 2:4]
         ahead = torch.tensor([1.0, 0.0]).expand(len(pick), FRAMES, 2)
-        self.base = torch.cat([coasting * SECONDS[:, None], coasting.expand(-1, FRAMES, -1), ahead], -1)
+        self.base = torch.cat([coasting * SECONDS.to(coasting)[:, None], coasting.expand(-1, FRAMES, -1), ahead], -1)
         self._read_neighbours(rows, state, valid, batch, pick, config["neighbours"])
         self._read_lanes(rows, cos[..., 0], sin[..., 0], config["lanes"])
 
@@ -277,7 +277,7 @@ class Refiner(nn.Module):
             state = egos.base[:, SEEN:] + mean.clamp(-8, 8) * prior.scale[SEEN:]
             place, heading = state[..., :2], functional.normalize(state[..., 4:6] + 1e-8, dim=-1)
             speed = (state[..., 2:4] * heading).sum(-1)
-            around = egos.around(place, heading, speed, SECONDS[SEEN:])
+            around = egos.around(place, heading, speed, SECONDS.to(place)[SEEN:])
             own = torch.stack([egos.speed / 10, torch.tanh(egos.speed)], -1)[:, None].expand(-1, POINTS, -1)
             parts = [surprise.clamp(-5, 5), 0.4 * torch.log(spread), pose_inputs(place, heading, speed), own, around]
         phase = level[:, None] * self.frequency * math.pi / 2

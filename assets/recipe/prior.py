@@ -105,7 +105,7 @@ def fit(residual, valid, agent_type, speed, travel, scale=None):
         weight = (valid & moves[:, None]).float()[..., None]
         scale = torch.sqrt((residual**2 * weight).sum(0) / weight.sum(0).clamp(min=1))
         scale = torch.maximum(scale, torch.tensor(SMALLEST_SCALE))
-    prior = Prior(scale, torch.zeros(BINS, 2, 63).double(), torch.zeros(BINS, 2, 63, 63).double(), EDGES, FIRST_BIN)
+    prior = Prior(scale, torch.zeros(BINS, 2, 63).double(), torch.zeros(BINS, 2, 63, 63).double(), EDGES, FIRST_BIN).to(scale.device)
     scaled, complete = (residual / scale).clamp(-8, 8), valid.all(1)
     bins = prior.bins(agent_type, speed, travel)
     for index in range(BINS):

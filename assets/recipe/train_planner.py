@@ -1,10 +1,11 @@
 """Trains the planner on a folder of shards; stops and resumes exactly. Same conventions as train.py.
 
     python train_planner.py --shards SHARDS/train --valid SHARDS/valid --run RUN --prior ../weights/denoiser.safetensors
-                            [--minutes 60 | --samples 300000] [--batch 96] [--rate 8e-4] [--threads 1] [--device cpu]
+                            [--from planner.safetensors] [--minutes 60 | --samples 300000] [--batch 96] [--rate 8e-4]
+                            [--threads 1] [--device cpu|cuda] [--every 5]
 
 Four losses on one encoder: the next token (cross-entropy), F of the noised future, the mean future, the nearest
-anchor. The prior is the scene denoiser's.
+anchor. The prior is the scene denoiser's. --from goes on from a planner's weights, with its vocabularies and anchors.
 """
 
 import math
@@ -44,15 +45,12 @@ def choose_egos(rows, each, draw):
     return window[real], picked[real]
 
 
-def batch_of(windows, indices, config, each, dice, draw):
-    """Egos, augmented unless `dice` is None, and their future plans [B, 16, 4]."""
+def batch_of(windows, indices, config, each, augmented, draw):
+    """Egos, if wanted `augmented`, and their future plans [B, 16, 4]."""
     rows = windows.rows(indices)
     window, pick = choose_egos(rows, each, draw)
-    if dice is not None:
-        end = rows["agents"][window, pick, -1, 0].clone()
-        shards.augment(rows, dice)
-        kept = (rows["agents"][window, pick, -1, 0] - end).abs() < 1e-4  # else a parked car has taken the ego's row
-        window, pick = window[kept], pick[kept]
+    if augmented:
+        shards.augment(rows)
     egos = Egos(rows, window, pick, config)
     return egos, vocabularies.plans_of(rows["agents"][window, pick])[:, SEEN:]
 
@@ -97,13 +95,13 @@ def fit_anchors(plans, count, seed):
 class Validation:
     """Fixed egos of held-out networks: losses, and distances of the decoders."""
 
-    def __init__(self, folder, config, per_shard=256):
-        windows = shards.Windows(folder)
+    def __init__(self, folder, config, device, per_shard=256):
+        windows = shards.Windows(folder, device)
         self.parts = {}
         for name, end in zip(windows.names, windows.ends):
             count = windows.shards[name].count
             indices = np.random.default_rng(5).permutation(count)[:per_shard] + end - count
-            self.parts[name.split("-")[0]] = batch_of(windows, indices, config, 1, None, torch.Generator().manual_seed(3))
+            self.parts[name.split("-")[0]] = batch_of(windows, indices, config, 1, False, torch.Generator(device).manual_seed(3))
 
     @torch.no_grad()
     def measure(self, network, average):
@@ -112,7 +110,7 @@ class Validation:
         network.load_state_dict(average)
         out = {}
         for name, (egos, plan) in self.parts.items():
-            draw = torch.Generator().manual_seed(9)
+            draw = torch.Generator(plan.device).manual_seed(9)
             row = {key: value.item() for key, value in losses(network, egos, plan, draw, 0.0).items()}
             scene, bias = network.encoder(egos)
             gap = lambda states: (states[..., :2] - plan[:, None, :, :2]).norm(dim=-1).mean(-1)  # [B, K]
@@ -139,21 +137,35 @@ def to_states(plans):
 
 
 def main():
-    parser = training.parser(__doc__.split("\n")[0], batch=96, rate=8e-4)
+    parser = training.parser(__doc__.split("\n")[0], batch=(96, 1536), rate=(8e-4, 1e-3))
     parser.add_argument("--prior", type=Path, required=True, help="weights whose prior is taken")
+    parser.add_argument("--from", dest="source", type=Path, help="planner weights to start from")
     options = training.parse(parser)
-    dice, draw = np.random.default_rng(options.seed), torch.Generator().manual_seed(options.seed)
-    checkpoint, windows = options.run / "checkpoint.pt", shards.Windows(options.shards)
-    state = torch.load(checkpoint, weights_only=False) if checkpoint.exists() else None
+    device = options.device
+    dice, draw = np.random.default_rng(options.seed), torch.Generator(device).manual_seed(options.seed)
+    checkpoint, windows = options.run / "checkpoint.pt", shards.Windows(options.shards, device)
+    state = torch.load(checkpoint, map_location=device, weights_only=False) if checkpoint.exists() else None
+    tensors = {}
     if state:
         config, prior, words, anchors = state["config"], Prior(**state["prior"]), state["words"], state["anchors"]
     else:
-        _, prior, source = export.load_weights(options.prior)
-        config, words = dict(CONFIG), vocabularies.build(windows, options.seed, SIZES)
-        plans, cars = vocabularies.complete_plans(windows, 1, dice, 6000)
-        anchors = fit_anchors(plans[cars], config["anchors"], options.seed)
+        _, prior, _ = export.load_weights(options.prior)
+        config = dict(CONFIG)
+        if options.source:
+            tensors, _, config = export.load_weights(options.source)
+            words = {name.removeprefix("vocabulary."): tensors.pop(name) for name in list(tensors) if name.startswith("vocabulary.")}
+            anchors = tensors.pop("anchors")
+        else:
+            with torch.device("cpu"):
+                few = shards.Windows(options.shards)
+                words = vocabularies.build(few, options.seed, SIZES)
+                plans, cars = vocabularies.complete_plans(few, 1, dice, 6000)
+                anchors = fit_anchors(plans[cars], config["anchors"], options.seed)
         print({name: tuple(value.shape) for name, value in words.items()}, flush=True)
+    prior, anchors, words = prior.to(device), anchors.to(device), {name: value.to(device) for name, value in words.items()}
     network = Planner(config, prior, words["ego"], anchors)
+    if tensors:
+        network.load_state_dict(tensors)
     optimiser = torch.optim.AdamW(network.parameters(), lr=options.rate, weight_decay=0.01, betas=(0.9, 0.98))
     average = {name: value.clone() for name, value in network.state_dict().items()}
     batches, samples, elapsed = 0, 0, 0.0
@@ -161,33 +173,34 @@ def main():
         network.load_state_dict(state["network"])
         optimiser.load_state_dict(state["optimiser"])
         average, batches, samples, elapsed = state["average"], state["batches"], state["samples"], state["elapsed"]
-        torch.set_rng_state(state["torch_random"])
-        draw.set_state(state["draw"])
+        training.set_random_state(device, state["torch_random"])
+        draw.set_state(state["draw"].cpu())
         dice.bit_generator.state = state["numpy_random"]
-    validation = Validation(options.valid, config)
+    validation = Validation(options.valid, config, device)
     print(f"{sum(p.numel() for p in network.parameters())} parameters, {len(windows)} windows, batch {options.batch}", flush=True)
 
-    since, running, counted, next_check = time.monotonic(), {}, 0, elapsed + training.VALIDATE_EVERY_S
+    since, running, counted, next_check = time.monotonic(), {}, 0, elapsed + options.every * 60
     while True:
         now = elapsed + time.monotonic() - since
         progress = max(now / 60 / options.minutes, samples / options.samples)
         if now >= next_check or progress >= 1:
             line = {"batches": batches, "samples": samples, "minutes": round(now / 60, 2), "windows": len(windows)}
-            line |= {"train": {key: round(value / max(counted, 1), 4) for key, value in running.items()}}
+            line |= {"train": {key: round(float(value) / max(counted, 1), 4) for key, value in running.items()}}
             line |= {"valid": validation.measure(network, average)}
             training.report(options.run, line)
-            running, counted, next_check = {}, 0, now + training.VALIDATE_EVERY_S
+            running, counted, next_check = {}, 0, now + options.every * 60
             about = {"samples": samples, "windows": len(windows), "shards": " ".join(windows.names), "seed": options.seed}
+            about |= {"started_from": options.source.name if options.source else "nothing"}
             state = {"network": network.state_dict(), "average": average, "optimiser": optimiser.state_dict(), "about": about}
             state |= {"prior": asdict(prior), "config": config, "words": words, "anchors": anchors, "batches": batches}
-            state |= {"samples": samples, "elapsed": now, "torch_random": torch.get_rng_state(), "draw": draw.get_state()}
+            state |= {"samples": samples, "elapsed": now, "torch_random": training.random_state(device), "draw": draw.get_state()}
             state |= {"numpy_random": dice.bit_generator.state}
             training.save(state, options.run, ("checkpoint.pt",))
             windows.refresh()
         if progress >= 1:
             break
         indices = dice.integers(len(windows), size=options.batch // EGOS_PER_WINDOW)
-        egos, plan = batch_of(windows, indices, config, EGOS_PER_WINDOW, dice, draw)
+        egos, plan = batch_of(windows, indices, config, EGOS_PER_WINDOW, True, draw)
         if not len(plan):
             continue
         parts = losses(network, egos, plan, draw, 0.3)
@@ -195,7 +208,7 @@ def main():
         training.step(network, optimiser, loss, training.learning_rate(options.rate, batches, progress))
         batches, samples, counted = batches + 1, samples + len(plan), counted + 1
         for key, value in parts.items():
-            running[key] = running.get(key, 0.0) + value.item()
+            running[key] = running.get(key, 0.0) + value.detach()
         training.follow(average, network, batches)
 
 

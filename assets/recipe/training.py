@@ -8,33 +8,49 @@ from pathlib import Path
 import torch
 
 AVERAGING = 0.998
-VALIDATE_EVERY_S = 300.0
 
 
 def parser(description, batch, rate):
-    """The options both scripts have."""
+    """The options both scripts have; `batch` and `rate` are those of a CPU and of a GPU."""
     options = argparse.ArgumentParser(description=description)
     options.add_argument("--shards", type=Path, required=True)
     options.add_argument("--valid", type=Path, required=True)
     options.add_argument("--run", type=Path, required=True)
     options.add_argument("--minutes", type=float, default=math.inf)
     options.add_argument("--samples", type=float, default=math.inf)
-    options.add_argument("--batch", type=int, default=batch)
-    options.add_argument("--rate", type=float, default=rate)
+    options.add_argument("--batch", type=int, help=f"{batch[0]}, on a GPU {batch[1]}")
+    options.add_argument("--rate", type=float, help=f"{rate[0]}, on a GPU {rate[1]}")
+    options.set_defaults(usual={"batch": batch, "rate": rate})
     options.add_argument("--threads", type=int, default=1)
     options.add_argument("--seed", type=int, default=0)
+    options.add_argument("--device", choices=("cpu", "cuda"), default="cpu", help="cuda: all windows lie in its memory")
+    options.add_argument("--every", type=float, default=5.0, help="minutes between validations, checkpoints and new shards")
     return options
 
 
 def parse(options):
-    """The parsed options; says so if there is no end."""
+    """The parsed options; says so if there is no end. From here on, what is made is made on the chosen device."""
     parsed = options.parse_args()
     if math.isinf(parsed.minutes) and math.isinf(parsed.samples):
         options.error("say how long: --minutes or --samples")
+    for name, usual in parsed.usual.items():
+        if getattr(parsed, name) is None:
+            setattr(parsed, name, usual[parsed.device == "cuda"])
     torch.set_num_threads(parsed.threads)
+    torch.set_default_device(parsed.device)
     torch.manual_seed(parsed.seed)
     parsed.run.mkdir(parents=True, exist_ok=True)
     return parsed
+
+
+def random_state(device):
+    """State of the generator that draws on `device`."""
+    return torch.cuda.get_rng_state() if device == "cuda" else torch.get_rng_state()
+
+
+def set_random_state(device, state):
+    """Goes on from a state of `random_state`."""
+    torch.cuda.set_rng_state(state.cpu()) if device == "cuda" else torch.set_rng_state(state.cpu())
 
 
 def learning_rate(rate, batches, progress):
@@ -56,8 +72,7 @@ def step(network, optimiser, loss, rate):
 def follow(average, network, batches):
     """Moves the averaged weights towards the present ones; early ones are forgotten sooner."""
     keep = min(AVERAGING, 1 - 1 / (batches / 10 + 1))
-    for name, value in network.state_dict().items():
-        average[name].lerp_(value, 1 - keep)
+    torch._foreach_lerp_(list(average.values()), list(network.state_dict().values()), 1 - keep)
 
 
 def report(folder, line):

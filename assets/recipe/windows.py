@@ -16,6 +16,7 @@ STREET, FREEWAY, BIKE, JUNCTION = 1, 2, 3, 4
 RED, YELLOW, GREEN = 1, 2, 3
 STATE_OF_SIGNAL = {"r": RED, "u": RED, "y": YELLOW, "g": GREEN, "G": GREEN}
 FREEWAY_MPS = 19.0
+PARKED_SHARE = 0.8
 
 
 @dataclass
@@ -144,6 +145,9 @@ def cut(tracks, lanes, signals, count, dice, redirect_share=0.1):
             rows.append(row)
             if dice.random() < 1.6 * redirect_share and (attack := redirect(row, dice)) is not None:
                 rows.append(attack)
+    for row in rows:
+        if dice.random() < PARKED_SHARE:
+            park(row, dice)
     return {key: np.stack([row[key] for row in rows]) for key in rows[0]}
 
 
@@ -284,6 +288,52 @@ def redirected_path(target, attacker, steps, dice):
     if np.abs(across / np.maximum(speed, 1.0) ** 2).max() > 0.18 or attacker[NOW, 2:4] @ facing[0] < 0.9:
         return None
     return position[4::5], velocity[4::5], facing[4::5]
+
+
+# ------------------------------------------------------------------ parked cars
+
+
+def park(row, dice):
+    """Parks up to nine cars in a window, in place, in free agent slots and then in those of the farthest agents.
+
+    Most stand in rows along the side of a lane, some at an angle away from the road. Simulated traffic has no parked
+    cars, and without them a network believes that whoever stands will soon drive.
+    """
+    streets = np.flatnonzero((row["lane_valid"] > 0) & (row["lane_kind"] != JUNCTION) & (row["lane_kind"] != BIKE))
+    if not len(streets):
+        return
+    agents, valid = row["agents"], row["valid"]
+    count = min(int(dice.integers(1, 10)), AGENTS - 2)
+    slots = np.argsort(valid.any(1) * 1000 - np.arange(AGENTS), kind="stable")[:count].tolist()
+    valid[slots], agents[slots], row["type"][slots] = 0, 0.0, 0
+    taken = agents[valid > 0][:, :2]
+    for x, y, yaw in parking_spots(row["lanes"].astype(np.float32), streets, 4 * count, dice):
+        if not slots:
+            break
+        if np.hypot(x, y) > 90 or np.hypot(taken[:, 0] - x, taken[:, 1] - y).min() < 2.6:
+            continue
+        size = dice.uniform(3.8, 5.1), dice.uniform(1.7, 2.05)
+        slot = slots.pop()
+        agents[slot], valid[slot], row["type"][slot] = [x, y, np.cos(yaw), np.sin(yaw), 0, 0, *size], 1, 1
+        taken = np.concatenate([taken, [[x, y]]])
+
+
+def parking_spots(lanes, streets, count, dice):
+    """`count` candidate poses (x, y, yaw): rows of one to five cars beside lanes or, one row in five, off the road."""
+    spots = []
+    while len(spots) < count:
+        line, start = lanes[dice.choice(streets)], dice.integers(LANE_POINTS - 1)
+        along = line[start + 1] - line[start]
+        length = max(np.hypot(*along), 1e-3)
+        along = along / length
+        right = np.array([along[1], -along[0]]) * (1 if dice.random() < 0.85 else -1)
+        lot = dice.random() < 0.2
+        aside, gap = (dice.uniform(5, 18), dice.uniform(2.7, 3.5)) if lot else (dice.uniform(2.2, 4.2), dice.uniform(5.5, 8))
+        lean = dice.choice([np.pi / 2, -np.pi / 2, dice.uniform(-np.pi, np.pi)]) if lot else np.pi * (dice.random() < 0.1)
+        for k in range(dice.integers(1, 6)):
+            x, y = line[start] + right * (aside + dice.normal(0, 0.12)) + along * gap * k
+            spots.append((x, y, np.arctan2(along[1], along[0]) + lean + dice.normal(0, 0.05)))
+    return spots[:count]
 
 
 # ------------------------------------------------------------------ shards

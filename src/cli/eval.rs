@@ -197,7 +197,7 @@ impl Method {
 
 pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let network = weights::network(0)?;
-    let guidance = guidance_of(arguments.guidance.as_deref())?;
+    let guidance = guidance_of(arguments.guidance.as_deref().unwrap_or(""))?;
     let windows = load(arguments)?;
     anyhow::ensure!(
         !windows.is_empty(),

@@ -62,7 +62,7 @@ pub(super) struct Arguments {
     /// Scene time of the contact, s; searched if absent.
     #[arg(long, value_name = "SECONDS")]
     at: Option<f64>,
-    /// Guidance weights, each a share of the full correction per step.
+    /// Guidance weights, each a share of the full correction per step; collision=0.2 if absent, collision=0 for none.
     #[arg(long, value_name = "collision=W,comfort=W,road=W")]
     guidance: Option<String>,
     /// In an attack, make everyone's future anew instead of the attacker's and those it meets.
@@ -111,7 +111,10 @@ impl ScheduleChoice {
 
 pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let shard = Shard::from(arguments.shard.as_deref(), |name| std::env::var(name).ok())?;
-    let guidance = guidance_of(arguments.guidance.as_deref())?;
+    let guidance = match arguments.guidance.as_deref() {
+        Some(text) => guidance_of(text)?,
+        None => Settings::default().guidance,
+    };
     let entries = scenes(&arguments.scenes)?;
     let network = weights::network(0)?;
     fs::create_dir_all(&arguments.out)
@@ -363,14 +366,10 @@ fn goal_of(text: &str, scene: &Scene) -> anyhow::Result<Goal> {
     })
 }
 
-/// `collision=W,comfort=W,road=W`, each optional.
-pub(super) fn guidance_of(text: Option<&str>) -> anyhow::Result<Guidance> {
+/// `collision=W,comfort=W,road=W`, each optional: 0 if left out.
+pub(super) fn guidance_of(text: &str) -> anyhow::Result<Guidance> {
     let mut guidance = Guidance::default();
-    for part in text
-        .unwrap_or("")
-        .split(',')
-        .filter(|part| !part.is_empty())
-    {
+    for part in text.split(',').filter(|part| !part.is_empty()) {
         let (name, weight) = part
             .split_once('=')
             .with_context(|| format!("--guidance {part}: write it as collision=0.1"))?;
@@ -452,10 +451,10 @@ mod tests {
 
     #[test]
     fn guidance_names_its_terms() {
-        let guidance = guidance_of(Some("collision=0.1,road=0.05")).unwrap();
+        let guidance = guidance_of("collision=0.1,road=0.05").unwrap();
         assert_eq!(guidance.collision.weight, 0.1);
         assert_eq!(guidance.comfort.weight, 0.0);
-        assert!(guidance_of(Some("speed=1")).is_err());
-        assert!(guidance_of(Some("road=2")).is_err());
+        assert!(guidance_of("speed=1").is_err());
+        assert!(guidance_of("road=2").is_err());
     }
 }

@@ -1,8 +1,9 @@
 //! Guidance: wishes imposed on the predicted clean scene (Nexus, App. C.3, Eqs. 5 to 12).
 //!
 //! Eqs. (8) and (9) as printed roughen; the sign here smooths. Corrections are metres in the scene, moved by `weight`
-//! of the full way at each step.
+//! of the full way at each step. Whom an attack wants to touch is not kept off its attacker.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use crate::codec::{CHANNELS, NOW, Scale, T, Window};
@@ -10,7 +11,7 @@ use crate::diffusion::Guide;
 use crate::geometry::{DVec2, OrientedBox, dvec2};
 use crate::map::Map;
 use crate::metrics::lane_distance;
-use crate::scene::{AgentKind, Guidance, State};
+use crate::scene::{AgentKind, Guidance, Scene, State};
 
 /// Space wanted between boxes, m.
 const MARGIN_M: f64 = 0.3;
@@ -18,6 +19,8 @@ const MARGIN_M: f64 = 0.3;
 const STRAY_M: f64 = 2.5;
 /// Beyond this it is left alone: the map is likely to lack its place, m.
 const LOST_M: f64 = 8.0;
+/// Centres farther apart are not looked at, m.
+const FARTHEST_M: f64 = 30.0;
 /// Share of a push handed on to the tokens before and after: three on each side.
 const SPREAD: [f64; 4] = [1.0, 0.75, 0.5, 0.25];
 
@@ -30,6 +33,9 @@ pub(super) struct Guided {
     guidance: Guidance,
     /// Rows that move and start on the road: who the road term acts on.
     on_road: Vec<bool>,
+    /// Rows that are not pushed apart: attackers and their targets, and who overlaps at the present already (a rider
+    /// and a bicycle, bad labels).
+    meant: BTreeSet<[usize; 2]>,
 }
 
 impl Guided {
@@ -37,7 +43,7 @@ impl Guided {
     pub(super) fn new(
         window: &Window,
         scale: &Scale,
-        map: &Arc<Map>,
+        scene: &Scene,
         guidance: &Guidance,
     ) -> Option<Self> {
         let terms = [guidance.collision, guidance.comfort, guidance.road];
@@ -48,14 +54,28 @@ impl Guided {
             let present = window.state(row, NOW);
             window.rows[row].kind == AgentKind::Vehicle
                 && present.speed() > 0.5
-                && lane_distance(map, present.position)
+                && lane_distance(&scene.map, present.position)
                     .is_some_and(|hit| hit.offset.abs() <= STRAY_M)
         });
+        let attacks = scene.attacks.iter().filter_map(|attack| {
+            let row = window.row_of(&attack.attacker)?;
+            let other = window.row_of(&attack.target)?;
+            Some([row.min(other), row.max(other)])
+        });
+        let mut meant: BTreeSet<[usize; 2]> = attacks.collect();
+        for row in 0..window.agents() {
+            for other in row + 1..window.agents() {
+                if present_box(window, row).overlaps(&present_box(window, other)) {
+                    meant.insert([row, other]);
+                }
+            }
+        }
         Some(Self {
             on_road: on_road.collect(),
+            meant,
             window: window.clone(),
             scale: scale.clone(),
-            map: map.clone(),
+            map: scene.map.clone(),
             guidance: *guidance,
         })
     }
@@ -81,11 +101,13 @@ impl Guided {
                         continue;
                     }
                     let between = states[at].position - states[there].position;
-                    if between.length_squared() > 900.0 {
+                    if between.length_squared() > FARTHEST_M * FARTHEST_M
+                        || self.meant.contains(&[row, other])
+                    {
                         continue;
                     }
                     let depth = footprint(row, token).penetration(&footprint(other, token));
-                    if depth <= 0.0 || self.overlapped_before(row, other) {
+                    if depth <= 0.0 {
                         continue;
                     }
                     let away = between.normalize_or(states[at].pose().left());
@@ -99,19 +121,6 @@ impl Guided {
                 }
             }
         }
-    }
-
-    /// Boxes that overlap at the present already (a rider and a bicycle, bad labels) are not pushed.
-    fn overlapped_before(&self, row: usize, other: usize) -> bool {
-        let footprint = |row: usize| {
-            let agent = &self.window.rows[row];
-            OrientedBox::new(
-                self.window.state(row, NOW).pose(),
-                agent.length,
-                agent.width,
-            )
-        };
-        footprint(row).overlaps(&footprint(other))
     }
 
     fn spread(&self, moves: &mut [DVec2], row: usize, token: usize, push: DVec2) {
@@ -157,6 +166,12 @@ impl Guided {
             }
         }
     }
+}
+
+/// The footprint at the present.
+fn present_box(window: &Window, row: usize) -> OrientedBox {
+    let agent = &window.rows[row];
+    OrientedBox::new(window.state(row, NOW).pose(), agent.length, agent.width)
 }
 
 fn within(range: [f64; 2], level: f32) -> bool {
@@ -242,7 +257,7 @@ mod tests {
         let levels: Vec<f32> = (0..window.tokens.len())
             .map(|at| if at % T > NOW { 0.5 } else { 0.0 })
             .collect();
-        let mut guide = Guided::new(&window, &scale, &scene.map, &guidance).unwrap();
+        let mut guide = Guided::new(&window, &scale, scene, &guidance).unwrap();
         guide.guide(&mut clean, &levels);
         window.states(&clean, &scale)
     }
@@ -270,6 +285,26 @@ mod tests {
         // three tokens on, a quarter of it
         assert!((states[15].position.y + 0.25 * 0.325).abs() < 1e-3);
         assert!(states[16].position.y.abs() < 1e-6);
+    }
+
+    #[test]
+    fn an_attacker_is_not_kept_off_its_target_but_off_the_others() {
+        // the middle one, row 0, comes within 1 m of its target and then of the third
+        let mut scene = scene_with(&[0.0, 5.0, 10.0]);
+        scene.attacks.push(scene::Attack {
+            attacker: scene::AgentId::new("1"),
+            target: scene::AgentId::new("0"),
+            time_s: 6.0,
+            offset: [0.0, 0.0],
+            extra: crate::map::Extra::default(),
+        });
+        let towards = |y: f64| {
+            guided(&scene, only(|g| &mut g.collision), move |row, token| {
+                dvec2(0.0, if row == 0 && token == 12 { y } else { 0.0 })
+            })
+        };
+        assert!((towards(-4.0)[12].position.y - 1.0).abs() < 1e-3);
+        assert!((towards(4.0)[12].position.y - 8.675).abs() < 1e-3);
     }
 
     #[test]

@@ -256,7 +256,7 @@ impl Run {
         if !(movers.is_empty() && change.entered.is_empty() && change.signals_before.is_empty()) {
             self.network.revise(&plan.window)?;
             let (window, guidance) = (&plan.window, &self.recipe.guidance);
-            self.guidance = Guided::new(window, &self.scale, &scene.map, guidance);
+            self.guidance = Guided::new(window, &self.scale, scene, guidance);
         }
         self.network.observe(&plan.observations(&self.scale));
         (self.plan, self.sampler) = (plan, sampler);

@@ -86,7 +86,7 @@ impl Run {
         network.observe(&plan.observations(&scale));
         Ok(Self {
             network,
-            guidance: Guided::new(&plan.window, &scale, &scene.map, &recipe.guidance),
+            guidance: Guided::new(&plan.window, &scale, scene, &recipe.guidance),
             scene: scene.clone(),
             recipe,
             plan,

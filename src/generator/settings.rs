@@ -4,7 +4,11 @@ use std::collections::BTreeSet;
 
 use super::attack::AttackError;
 use crate::diffusion::{DenoiseError, Schedule};
-use crate::scene::{AgentId, Edit, Guidance, Scene, ScheduleKind, Task};
+use crate::scene::{AgentId, Edit, Guidance, Guide, Scene, ScheduleKind, Task};
+
+/// Guidance against collisions unless the user says otherwise: with it fewer of the free agents collide and the
+/// displacement stays as it is (the model card has both).
+const APART: f64 = 0.2;
 
 /// Whose future is made.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -33,7 +37,7 @@ pub struct Settings {
     pub sample: u64,
     /// Standard deviation of the starting noise; by task if unset: 0.5 with goals or attacks, 0.7 free.
     pub temperature: Option<f64>,
-    /// Guidance terms.
+    /// Guidance terms; against collisions alone unless set.
     pub guidance: Guidance,
     /// Whose future is made.
     pub scope: Scope,
@@ -48,7 +52,13 @@ impl Default for Settings {
             seed: 1,
             sample: 0,
             temperature: None,
-            guidance: Guidance::default(),
+            guidance: Guidance {
+                collision: Guide {
+                    weight: APART,
+                    ..Guide::default()
+                },
+                ..Guidance::default()
+            },
             scope: Scope::Auto,
         }
     }

@@ -1214,7 +1214,9 @@ pub(super) fn command_line(path: &std::path::Path, scene: &Scene, lab: &Lab) -> 
         .filter(|(_, guide)| guide.weight > 0.0)
         .map(|(name, guide)| format!("{name}={}", guide.weight))
         .collect();
-    if !active.is_empty() {
+    if active.is_empty() {
+        line.push_str(" --guidance collision=0");
+    } else if settings.guidance != Settings::default().guidance {
         line.push_str(&format!(" --guidance {}", active.join(",")));
     }
     line

@@ -163,10 +163,10 @@ fn a_knob_acts_at_once_with_the_same_noise_and_is_one_undo() {
         scene.generated.as_ref().unwrap().recipe.clone()
     };
     let first = of(bench.state());
-    bench.get_by_label("Apart").click();
+    bench.get_by_label("Smooth").click();
     bench.run_steps(2);
-    until(&mut bench, "guided result", |app| {
-        of(app).guidance.collision.weight > 0.0
+    until(&mut bench, "smoother result", |app| {
+        of(app).guidance.comfort.weight > 0.0
     });
     let second = of(bench.state());
     assert_eq!((first.seed, first.agents), (second.seed, second.agents));

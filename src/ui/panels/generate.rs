@@ -331,7 +331,7 @@ fn guidance_ui(ui: &mut Ui, lab: &Lab, actions: &mut Vec<Action>) {
     let rows = [
         (
             "Apart",
-            "Pushes overlapping boxes apart",
+            "Pushes overlapping boxes apart, but not an attacker and its target",
             guidance.collision,
         ),
         (
@@ -363,7 +363,7 @@ fn guide_ui(ui: &mut Ui, name: &str, tip: &str, guide: &mut Guide) {
         ui.allocate_ui(vec2(76.0, 22.0), |ui| {
             ui.set_min_width(76.0);
             if ui.checkbox(&mut on, name).on_hover_text(tip).changed() {
-                guide.weight = if on { 0.1 } else { 0.0 };
+                guide.weight = if on { 0.2 } else { 0.0 };
             }
         });
         if !on {
