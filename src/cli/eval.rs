@@ -48,6 +48,9 @@ pub(super) struct Arguments {
     /// distribution.
     #[arg(long)]
     temperature: Option<f64>,
+    /// Noise level at which the network's methods are shown known histories.
+    #[arg(long, default_value_t = 0.0)]
+    history_level: f64,
     /// Task plan: ends nearer than this are one mode, m.
     #[arg(long, default_value_t = PlanSettings::default().spread_m)]
     spread: f64,
@@ -431,6 +434,7 @@ impl Bench<'_> {
         let mut recipe = window.recipe(self.task, kind, steps, self.arguments.seed);
         recipe.sample = sample;
         recipe.temperature = self.temperature();
+        recipe.history_level = self.arguments.history_level;
         recipe.guidance = self.guidance;
         let prior;
         let prepare: &dyn Prepare = if self.method == Method::Prior {

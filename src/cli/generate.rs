@@ -49,6 +49,10 @@ pub(super) struct Arguments {
     /// Standard deviation of the starting noise; 0.5 with goals or attacks and 0.7 free if absent.
     #[arg(long)]
     temperature: Option<f64>,
+    /// Noise level at which the network is shown known histories: 0 takes them as exact, 0.2 to 0.3 suits recordings
+    /// whose speeds jitter.
+    #[arg(long, default_value_t = 0.0)]
+    history_level: f64,
     /// A goal: agent, point in metres, and seconds (the scene's time; 8 s after the present if absent). Without any,
     /// the task `goal` takes the ends of the log.
     #[arg(long = "goal", value_name = "ID=X,Y[,T]")]
@@ -221,6 +225,7 @@ impl Job<'_> {
             seed: arguments.seed,
             sample: self.sample,
             temperature: arguments.temperature,
+            history_level: arguments.history_level,
             guidance: self.guidance,
             scope: if arguments.everyone {
                 Scope::Everyone

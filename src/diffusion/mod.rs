@@ -5,6 +5,7 @@
 //! [`Schedule`] lowers the levels step by step, a [`Sampler`] takes the steps. Source: Nexus, arXiv 2504.10485.
 
 mod denoise;
+mod history;
 mod noise;
 mod sampler;
 mod schedule;
@@ -12,6 +13,7 @@ mod schedule;
 mod stand_in;
 
 pub use denoise::{Denoise, DenoiseError, Guide, Observation, Prepare};
+pub use history::NoisyHistory;
 pub use noise::{NoiseMatrix, agent_stream, noise_share, signal_share};
 pub use sampler::{Sampler, Start, StepEvent};
 pub use schedule::Schedule;

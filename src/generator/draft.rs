@@ -96,6 +96,7 @@ pub fn draft(scene: &Scene, settings: &Settings, identity: &str) -> Result<Recip
         schedule: settings.schedule,
         steps: settings.steps.max(1),
         temperature: quantise(settings.temperature_used()),
+        history_level: quantise(settings.history_level),
         guidance: quantised(settings.guidance),
         agents: window.rows.iter().map(|row| row.id.clone()).collect(),
         kept: of_part(Part::Kept).map(|(_, row)| row.id.clone()).collect(),

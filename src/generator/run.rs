@@ -11,7 +11,9 @@ use super::plan::Plan;
 use super::reaction::Replay;
 use super::settings::{GenerateError, Settings};
 use crate::codec::{NOW, Scale, T, decode};
-use crate::diffusion::{Denoise, Guide, Prepare, Sampler, Schedule, Start, StepEvent};
+use crate::diffusion::{
+    Denoise, Guide, NoisyHistory, Prepare, Sampler, Schedule, Start, StepEvent,
+};
 use crate::geometry::quantise;
 use crate::metrics::explain;
 use crate::rng::Seed;
@@ -70,6 +72,12 @@ impl Run {
                 value: recipe.steps as f64,
             });
         }
+        if !(0.0..1.0).contains(&recipe.history_level) {
+            return Err(GenerateError::BadRecipe {
+                what: "noise level of the history",
+                value: recipe.history_level,
+            });
+        }
         let scale = prepare.scale().clone();
         let schedule = Schedule::new(recipe.schedule, recipe.steps, &plan.matrix);
         let sampler = Sampler::new(Start {
@@ -83,6 +91,9 @@ impl Run {
             temperature: recipe.temperature,
         })?;
         let mut network = prepare.prepare(&plan.window)?;
+        if recipe.history_level > 0.0 {
+            network = Box::new(NoisyHistory::new(network, recipe.history_level));
+        }
         network.observe(&plan.observations(&scale));
         Ok(Self {
             network,

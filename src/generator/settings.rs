@@ -37,6 +37,9 @@ pub struct Settings {
     pub sample: u64,
     /// Standard deviation of the starting noise; by task if unset: 0.5 with goals or attacks, 0.7 free.
     pub temperature: Option<f64>,
+    /// Noise level at which the network is shown known histories: 0 takes them as exact, 0.2 to 0.3 suits recordings
+    /// whose speeds jitter.
+    pub history_level: f64,
     /// Guidance terms; against collisions alone unless set.
     pub guidance: Guidance,
     /// Whose future is made.
@@ -52,6 +55,7 @@ impl Default for Settings {
             seed: 1,
             sample: 0,
             temperature: None,
+            history_level: 0.0,
             guidance: Guidance {
                 collision: Guide {
                     weight: APART,

@@ -110,6 +110,7 @@ fn a_case_read_back_from_its_file_regenerates_to_the_bit() {
     for task in [Task::Free, Task::Goal] {
         let settings = Settings {
             task,
+            history_level: 0.2 / 3.0,
             guidance: crate::scene::Guidance {
                 collision: crate::scene::Guide {
                     weight: 0.2 / 3.0,
@@ -155,6 +156,17 @@ fn a_case_changed_by_hand_or_made_by_other_weights_is_found_out() {
         report.regeneration,
         Regeneration::OtherWeights { .. }
     ));
+}
+
+#[test]
+fn a_history_level_of_one_would_leave_nothing_of_the_history_and_is_refused() {
+    let settings = Settings {
+        history_level: 1.0,
+        ..Settings::default()
+    };
+    let recipe = draft(&scene(), &settings, "test").unwrap();
+    let refused = Run::new(&scene(), recipe, &shrink()).err().unwrap();
+    assert!(refused.to_string().contains("noise level of the history of 1"));
 }
 
 #[test]

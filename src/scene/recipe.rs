@@ -168,6 +168,9 @@ pub struct Recipe {
     pub steps: usize,
     /// Standard deviation of the starting noise; 1 is the model's own, below 1 keeps nearer to the mode.
     pub temperature: f64,
+    /// Noise level at which the network is shown known histories: 0 takes them as exact.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub history_level: f64,
     /// Guidance terms.
     #[serde(default)]
     pub guidance: Guidance,
@@ -191,6 +194,10 @@ pub struct Recipe {
     /// Fields of the scene file we do not know.
     #[serde(flatten)]
     pub extra: Extra,
+}
+
+fn is_zero(value: &f64) -> bool {
+    *value == 0.0
 }
 
 impl Recipe {

@@ -213,6 +213,12 @@ fn made(a: &Recipe, b: &Recipe) -> Vec<String> {
             a.temperature, b.temperature
         ));
     }
+    if a.history_level != b.history_level {
+        items.push(format!(
+            "noise level of the history {:.2} and {:.2}",
+            a.history_level, b.history_level
+        ));
+    }
     if a.guidance != b.guidance {
         items.push("guidance".to_owned());
     }

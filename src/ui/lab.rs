@@ -188,7 +188,7 @@ pub(super) struct Lab {
     engine: Option<Engine>,
     /// The network.
     pub model: Model,
-    /// Seed, schedule, steps, temperature, guidance.
+    /// Seed, schedule, steps, temperature, trust in histories, guidance.
     pub settings: Settings,
     /// What is given; by what the scene holds if absent.
     pub task: Option<Task>,
@@ -1191,6 +1191,9 @@ pub(super) fn command_line(path: &std::path::Path, scene: &Scene, lab: &Lab) -> 
         settings.seed,
         lab.samples
     );
+    if settings.history_level > 0.0 {
+        line.push_str(&format!(" --history-level {}", settings.history_level));
+    }
     for goal in &scene.goals {
         let [x, y] = goal.point;
         let goal = format!("{}={x:.2},{y:.2},{:.1}", goal.agent, goal.time_s);

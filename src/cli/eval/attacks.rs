@@ -82,6 +82,7 @@ pub(super) fn run(
                 steps,
                 seed: arguments.seed,
                 temperature: arguments.temperature,
+                history_level: arguments.history_level,
                 ..Settings::default()
             };
             table.try_one(window, candidate, &settings, network, |made| {

@@ -234,6 +234,9 @@ fn sampling_ui(ui: &mut Ui, lab: &Lab, actions: &mut Vec<Action>) {
         label(ui, "Temperature");
         temperature_ui(ui, lab, actions);
         ui.end_row();
+        label(ui, "History level");
+        history_ui(ui, lab, actions);
+        ui.end_row();
     });
 }
 
@@ -322,6 +325,20 @@ fn temperature_ui(ui: &mut Ui, lab: &Lab, actions: &mut Vec<Action>) {
         set(actions, lab, |settings| {
             settings.temperature = own.then_some((value * 100.0).round() / 100.0);
         });
+    });
+}
+
+fn history_ui(ui: &mut Ui, lab: &Lab, actions: &mut Vec<Action>) {
+    let mut level = lab.settings.history_level;
+    ui.spacing_mut().slider_width = 80.0;
+    let slider = egui::Slider::new(&mut level, 0.0..=0.5).fixed_decimals(2);
+    ui.add(slider)
+        .accessible_name("Noise level of the history")
+        .on_hover_text(
+            "Noise level at which the network is shown recorded histories: 0 takes them as exact, 0.2 to 0.3 suits recordings whose speeds jitter",
+        );
+    set(actions, lab, |settings| {
+        settings.history_level = (level * 100.0).round() / 100.0;
     });
 }
 

@@ -207,6 +207,13 @@ fn recipe_ui(ui: &mut Ui, made: &Generated) {
         format!("{}, sample {}", recipe.seed, recipe.sample),
     );
     widgets::row(ui, "Temperature", format!("{:.2}", recipe.temperature));
+    if recipe.history_level > 0.0 {
+        widgets::row(
+            ui,
+            "History at",
+            format!("level {:.2}", recipe.history_level),
+        );
+    }
     let made_count = recipe.agents.len() - recipe.kept.len().min(recipe.agents.len());
     let late: usize = recipe.reactions.iter().map(|of| of.entered.len()).sum();
     let mut agents = format!("{} made, {} kept", made_count + late, recipe.kept.len());
