@@ -111,7 +111,7 @@ pub(super) fn source_ui(
         if let Some(found) = distinction {
             distinction_ui(ui, &found);
         }
-        if *source != Source::Generated && !view.title.is_empty() && place.width() > 250.0 {
+        if *source != Source::Generated && !view.title.is_empty() && place.width() > 200.0 {
             let text = theme::small(view.title.clone()).color(tokens(ui).dim);
             ui.add(egui::Label::new(text).truncate());
         }
