@@ -166,7 +166,11 @@ fn a_history_level_of_one_would_leave_nothing_of_the_history_and_is_refused() {
     };
     let recipe = draft(&scene(), &settings, "test").unwrap();
     let refused = Run::new(&scene(), recipe, &shrink()).err().unwrap();
-    assert!(refused.to_string().contains("noise level of the history of 1"));
+    assert!(
+        refused
+            .to_string()
+            .contains("noise level of the history of 1")
+    );
 }
 
 #[test]
