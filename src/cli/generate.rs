@@ -66,7 +66,7 @@ pub(super) struct Arguments {
     /// Scene time of the contact, s; searched if absent.
     #[arg(long, value_name = "SECONDS")]
     at: Option<f64>,
-    /// Guidance weights, each a share of the full correction per step; collision=0.2 if absent, collision=0 for none.
+    /// Guidance weights, each a share of the full correction per step; collision=1 if absent, collision=0 for none.
     #[arg(long, value_name = "collision=W,comfort=W,road=W")]
     guidance: Option<String>,
     /// In an attack, make everyone's future anew instead of the attacker's and those it meets.

@@ -69,7 +69,7 @@ pub(super) fn heading_between(
 
 /// A track's state at a scene time: exact on a frame, else [`between`] its valid neighbours, which must not jump
 /// (more than a quarter turn, or 60 m/s on average). `None` where a neighbour is missing.
-pub(super) fn at_time(track: &Track, time_s: f64, dt_s: f64) -> Option<State> {
+pub fn at_time(track: &Track, time_s: f64, dt_s: f64) -> Option<State> {
     let frame = time_s / dt_s;
     if frame.is_nan() || frame < -1e-4 {
         return None;

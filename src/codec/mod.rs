@@ -11,7 +11,7 @@ mod normal;
 mod window;
 
 pub use decode::{between_tokens, decode, resampled};
-pub use interpolate::between;
+pub use interpolate::{at_time, between};
 pub use lanes::{LanePiece, PIECE_POINTS};
 pub use normal::{CHANNELS, Scale};
 pub use window::{Options, Row, Window};

@@ -6,7 +6,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use crate::codec::{CHANNELS, NOW, Scale, T, Window};
+use crate::codec::{CHANNELS, NOW, Scale, T, Window, at_time, token_time_s};
 use crate::diffusion::Guide;
 use crate::geometry::{DVec2, OrientedBox, dvec2};
 use crate::map::Map;
@@ -24,6 +24,17 @@ const FARTHEST_M: f64 = 30.0;
 /// Share of a push handed on to the tokens before and after: three on each side.
 const SPREAD: [f64; 4] = [1.0, 0.75, 0.5, 0.25];
 
+/// Who gets no farther than this in the whole future stands, m.
+const GOES_M: f64 = 2.0;
+/// Who never comes this near to a row's present place is left out, m.
+const REACH_M: f64 = 150.0;
+
+/// Somebody without a row, on the track the scene has.
+#[derive(Debug, Clone)]
+struct Outsider {
+    boxes: [Option<OrientedBox>; T],
+}
+
 /// The guidance of a recipe for one window.
 #[derive(Debug, Clone)]
 pub(super) struct Guided {
@@ -36,6 +47,7 @@ pub(super) struct Guided {
     /// Rows that are not pushed apart: attackers and their targets, and who overlaps at the present already (a rider
     /// and a bicycle, bad labels).
     meant: BTreeSet<[usize; 2]>,
+    outsiders: Vec<Outsider>,
 }
 
 impl Guided {
@@ -73,6 +85,7 @@ impl Guided {
         Some(Self {
             on_road: on_road.collect(),
             meant,
+            outsiders: outsiders(window, scene),
             window: window.clone(),
             scale: scale.clone(),
             map: scene.map.clone(),
@@ -117,6 +130,45 @@ impl Guided {
                             let push = away * (sign * share * term.weight * depth);
                             self.spread(moves, row, token, push);
                         }
+                    }
+                }
+            }
+        }
+    }
+
+    /// Those without a row go their way: who is made and goes anywhere gives way alone. What stands is not moved: parked
+    /// cars are often nearer to each other than the margin.
+    fn keep_off_outsiders(&self, states: &[State], levels: &[f32], moves: &mut [DVec2]) {
+        let term = self.guidance.collision;
+        for row in 0..self.window.agents() {
+            let agent = &self.window.rows[row];
+            let present = present_box(&self.window, row);
+            let [start, end] = [NOW, T - 1].map(|token| states[row * T + token].position);
+            if start.distance(end) < GOES_M {
+                continue;
+            }
+            for outsider in &self.outsiders {
+                if outsider.boxes[NOW].is_some_and(|there| there.overlaps(&present)) {
+                    continue;
+                }
+                for token in NOW + 1..T {
+                    let at = row * T + token;
+                    let Some(there) = &outsider.boxes[token] else {
+                        continue;
+                    };
+                    if !self.made(at) || !within(term.levels, levels[at]) {
+                        continue;
+                    }
+                    let between = states[at].position - there.pose.point;
+                    if between.length_squared() > FARTHEST_M * FARTHEST_M {
+                        continue;
+                    }
+                    let depth = OrientedBox::new(states[at].pose(), agent.length, agent.width)
+                        .grown(MARGIN_M / 2.0)
+                        .penetration(there);
+                    if depth > 0.0 {
+                        let away = between.normalize_or(states[at].pose().left());
+                        self.spread(moves, row, token, away * (term.weight * depth));
                     }
                 }
             }
@@ -174,6 +226,33 @@ fn present_box(window: &Window, row: usize) -> OrientedBox {
     OrientedBox::new(window.state(row, NOW).pose(), agent.length, agent.width)
 }
 
+/// Those of `scene` who have no row and come near one, as far as their tracks are known.
+fn outsiders(window: &Window, scene: &Scene) -> Vec<Outsider> {
+    let present: Vec<DVec2> = (0..window.agents())
+        .map(|row| window.state(row, NOW).position)
+        .collect();
+    let others = scene
+        .agents
+        .iter()
+        .filter(|agent| agent.kind != AgentKind::Other && window.row_of(&agent.id).is_none());
+    others
+        .filter_map(|agent| {
+            let boxes = std::array::from_fn(|token| {
+                let time_s = window.now_s + token_time_s(token);
+                let state = at_time(&agent.track, time_s, scene.dt_s)?;
+                Some(
+                    OrientedBox::new(state.pose(), agent.length, agent.width).grown(MARGIN_M / 2.0),
+                )
+            });
+            let near = boxes[NOW + 1..].iter().flatten().any(|there| {
+                let gap = |place: &DVec2| place.distance_squared(there.pose.point);
+                present.iter().any(|place| gap(place) < REACH_M * REACH_M)
+            });
+            near.then_some(Outsider { boxes })
+        })
+        .collect()
+}
+
 fn within(range: [f64; 2], level: f32) -> bool {
     let level = f64::from(level);
     level > 0.0 && (range[0]..=range[1]).contains(&level)
@@ -185,6 +264,7 @@ impl Guide for Guided {
         let mut moves = vec![DVec2::ZERO; states.len()];
         if self.guidance.collision.weight > 0.0 {
             self.push_apart(&states, levels, &mut moves);
+            self.keep_off_outsiders(&states, levels, &mut moves);
         }
         if self.guidance.comfort.weight > 0.0 {
             self.smooth(&states, levels, &mut moves);
@@ -305,6 +385,33 @@ mod tests {
         };
         assert!((towards(-4.0)[12].position.y - 1.0).abs() < 1e-3);
         assert!((towards(4.0)[12].position.y - 8.675).abs() < 1e-3);
+    }
+
+    #[test]
+    fn who_has_no_row_is_kept_clear_of_and_stays() {
+        // the second has no row; the first is moved to within 1 m of it and goes all of half of 1.3 m back alone
+        let scene = scene_with(&[0.0, 5.0]);
+        let options = Options {
+            max_agents: 1,
+            include: BTreeSet::from([scene::AgentId::new("0")]),
+            ..Options::default()
+        };
+        let window = Window::new(&scene, &options);
+        assert_eq!(window.agents(), 1);
+        let scale = Scale::default();
+        let mut clean = window.normalised(&scale);
+        clean[12 * CHANNELS + 1] += 4.0;
+        let levels: Vec<f32> = (0..T)
+            .map(|token| if token > NOW { 0.5 } else { 0.0 })
+            .collect();
+        let mut guide = Guided::new(&window, &scale, &scene, &only(|g| &mut g.collision)).unwrap();
+        guide.guide(&mut clean, &levels);
+        let states = window.states(&clean, &scale);
+        assert!(
+            (states[12].position.y - 3.35).abs() < 1e-3,
+            "{:?}",
+            states[12]
+        );
     }
 
     #[test]

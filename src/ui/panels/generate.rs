@@ -349,22 +349,25 @@ fn guidance_ui(ui: &mut Ui, lab: &Lab, actions: &mut Vec<Action>) {
         (
             "Apart",
             "Pushes overlapping boxes apart, but not an attacker and its target",
+            Settings::default().guidance.collision.weight,
             guidance.collision,
         ),
         (
             "Smooth",
             "Averages neighbouring points against acceleration",
+            0.2,
             guidance.comfort,
         ),
         (
             "On road",
             "Pulls strays to the nearest centreline",
+            0.2,
             guidance.road,
         ),
     ];
     let mut changed = rows.map(|(.., guide)| guide);
-    for ((name, tip, _), guide) in rows.iter().zip(&mut changed) {
-        guide_ui(ui, name, tip, guide);
+    for ((name, tip, usual, _), guide) in rows.iter().zip(&mut changed) {
+        guide_ui(ui, (name, tip, *usual), guide);
     }
     let [collision, comfort, road] = changed;
     set(actions, lab, |settings| {
@@ -374,13 +377,13 @@ fn guidance_ui(ui: &mut Ui, lab: &Lab, actions: &mut Vec<Action>) {
     });
 }
 
-fn guide_ui(ui: &mut Ui, name: &str, tip: &str, guide: &mut Guide) {
+fn guide_ui(ui: &mut Ui, (name, tip, usual): (&str, &str, f64), guide: &mut Guide) {
     ui.horizontal(|ui| {
         let mut on = guide.weight > 0.0;
         ui.allocate_ui(vec2(76.0, 22.0), |ui| {
             ui.set_min_width(76.0);
             if ui.checkbox(&mut on, name).on_hover_text(tip).changed() {
-                guide.weight = if on { 0.2 } else { 0.0 };
+                guide.weight = if on { usual } else { 0.0 };
             }
         });
         if !on {
