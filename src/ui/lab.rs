@@ -210,8 +210,8 @@ pub(super) struct Lab {
     pub onion: bool,
     /// The denoise timeline plays.
     pub playing: bool,
-    /// How long the last run took.
-    pub took: Option<Duration>,
+    /// Steps of the last run that came to its end, and how long they took.
+    pub took: Option<(usize, Duration)>,
     /// Reachable attacks, best first.
     pub candidates: Vec<AttackCandidate>,
     /// The candidate under the pointer.
@@ -638,8 +638,8 @@ impl Lab {
 
     /// How long a step of the last run took, s.
     fn step_s(&self) -> Option<f64> {
-        let steps = self.log.as_ref()?.records.len().checked_sub(1)?;
-        Some(self.took?.as_secs_f64() / steps.max(1) as f64)
+        let (steps, took) = self.took?;
+        Some(took.as_secs_f64() / steps.max(1) as f64)
     }
 
     /// The answer to the drag in progress, as far as there is one.
@@ -789,7 +789,7 @@ impl Lab {
             return;
         };
         self.live_scene = None;
-        self.took = Some(took);
+        self.took = Some((log.records.len().saturating_sub(1), took));
         self.log = Some(log.clone());
         self.skins = None;
         self.base = Some(running.input.clone());

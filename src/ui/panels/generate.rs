@@ -128,8 +128,7 @@ fn go_ui(ui: &mut Ui, lab: &Lab, actions: &mut Vec<Action>) {
             }
         });
         ui.label(theme::small(running.text()).color(tokens(ui).dim));
-    } else if let (Some(took), Some(log), false) = (lab.took, &lab.log, lab.world_runs()) {
-        let steps = log.records.len().saturating_sub(1);
+    } else if let (Some((steps, took)), false) = (lab.took, lab.world_runs()) {
         let text = format!("Last run: {steps} steps in {:.2} s", took.as_secs_f64());
         ui.label(theme::small(text).color(tokens(ui).faint));
     }
