@@ -138,8 +138,8 @@ def wander(agents):
 
     Simulated drivers hold their speed and their line better than people do, and a network takes the difference for
     information. Timing moves by up to 0.1 s (r.m.s.), less above 12 m/s, and place across by up to 0.15 m, in waves of 3
-    to 12 s; what stands goes on standing. The sizes were chosen on recorded NGSIM I-80 tracks: with them the prior alone
-    comes as close to those as with a covariance of their own.
+    to 12 s; what stands goes on standing. The sizes were chosen on 200 recorded NGSIM I-80 tracks: given their
+    ends, a prior fitted with wander misses them by 0.64 m, without by 0.72 m, a cubic Hermite by 0.62 m.
     """
     shape, time = agents.shape[:2], SECONDS.to(agents)
     speed = agents[..., 4:6].norm(dim=-1)
