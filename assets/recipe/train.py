@@ -100,7 +100,7 @@ def main():
     if options.without and not state:
         config["without"] = options.without
     if not state and not (options.keep_prior and prior):
-        prior = fit_prior(windows, dice, config, scale=prior.scale if prior else None)
+        prior = fit_prior(windows, dice, config, scale=prior.to(device).scale if prior else None)
     network = Denoiser(config, prior.to(device))
     start_from(network, tensors)
     optimiser = torch.optim.AdamW(network.parameters(), lr=options.rate, weight_decay=0.01, betas=(0.9, 0.98))
