@@ -32,7 +32,9 @@ const REACH_M: f64 = 150.0;
 /// Somebody without a row, on the track the scene has.
 #[derive(Debug, Clone)]
 struct Outsider {
-    boxes: [Option<OrientedBox>; T],
+    footprints: [Option<OrientedBox>; T],
+    /// Rows it overlaps at the present already.
+    meant: BTreeSet<usize>,
 }
 
 /// The guidance of a recipe for one window.
@@ -69,23 +71,19 @@ impl Guided {
                 && lane_distance(&scene.map, present.position)
                     .is_some_and(|hit| hit.offset.abs() <= STRAY_M)
         });
-        let attacks = scene.attacks.iter().filter_map(|attack| {
-            let row = window.row_of(&attack.attacker)?;
-            let other = window.row_of(&attack.target)?;
-            Some([row.min(other), row.max(other)])
-        });
-        let mut meant: BTreeSet<[usize; 2]> = attacks.collect();
-        for row in 0..window.agents() {
-            for other in row + 1..window.agents() {
-                if present_box(window, row).overlaps(&present_box(window, other)) {
-                    meant.insert([row, other]);
-                }
-            }
-        }
+        let apart = guidance.collision.weight > 0.0;
         Some(Self {
             on_road: on_road.collect(),
-            meant,
-            outsiders: outsiders(window, scene),
+            meant: if apart {
+                meant(window, scene)
+            } else {
+                BTreeSet::new()
+            },
+            outsiders: if apart {
+                outsiders(window, scene)
+            } else {
+                Vec::new()
+            },
             window: window.clone(),
             scale: scale.clone(),
             map: scene.map.clone(),
@@ -97,38 +95,35 @@ impl Guided {
         self.window.valid[at] && self.window.rows[at / T].generated
     }
 
+    fn footprint(&self, states: &[State], at: usize) -> OrientedBox {
+        let agent = &self.window.rows[at / T];
+        footprint(&states[at], agent.length, agent.width)
+    }
+
     fn push_apart(&self, states: &[State], levels: &[f32], moves: &mut [DVec2]) {
         let term = self.guidance.collision;
         let agents = self.window.agents();
-        let footprint = |row: usize, token: usize| {
-            let agent = &self.window.rows[row];
-            OrientedBox::new(states[row * T + token].pose(), agent.length, agent.width)
-                .grown(MARGIN_M / 2.0)
-        };
         for token in NOW + 1..T {
+            let footprints: Vec<OrientedBox> = (0..agents)
+                .map(|row| self.footprint(states, row * T + token))
+                .collect();
             for row in 0..agents {
                 for other in row + 1..agents {
                     let (at, there) = (row * T + token, other * T + token);
                     let (mine, theirs) = (self.made(at), self.made(there));
-                    if !(self.window.valid[at] && self.window.valid[there]) || !(mine || theirs) {
-                        continue;
-                    }
-                    let between = states[at].position - states[there].position;
-                    if between.length_squared() > FARTHEST_M * FARTHEST_M
+                    if !(self.window.valid[at] && self.window.valid[there])
+                        || !(mine || theirs)
                         || self.meant.contains(&[row, other])
                     {
                         continue;
                     }
-                    let depth = footprint(row, token).penetration(&footprint(other, token));
-                    if depth <= 0.0 {
+                    let Some(out) = way_out(&footprints[row], &footprints[other]) else {
                         continue;
-                    }
-                    let away = between.normalize_or(states[at].pose().left());
+                    };
                     let share = if mine && theirs { 0.5 } else { 1.0 };
                     for (row, sign, acts) in [(row, 1.0, mine), (other, -1.0, theirs)] {
                         if acts && within(term.levels, levels[row * T + token]) {
-                            let push = away * (sign * share * term.weight * depth);
-                            self.spread(moves, row, token, push);
+                            self.spread(moves, row, token, out * (sign * share * term.weight));
                         }
                     }
                 }
@@ -141,34 +136,23 @@ impl Guided {
     fn keep_off_outsiders(&self, states: &[State], levels: &[f32], moves: &mut [DVec2]) {
         let term = self.guidance.collision;
         for row in 0..self.window.agents() {
-            let agent = &self.window.rows[row];
-            let present = present_box(&self.window, row);
             let [start, end] = [NOW, T - 1].map(|token| states[row * T + token].position);
             if start.distance(end) < GOES_M {
                 continue;
             }
-            for outsider in &self.outsiders {
-                if outsider.boxes[NOW].is_some_and(|there| there.overlaps(&present)) {
+            for token in NOW + 1..T {
+                let at = row * T + token;
+                if !self.made(at) || !within(term.levels, levels[at]) {
                     continue;
                 }
-                for token in NOW + 1..T {
-                    let at = row * T + token;
-                    let Some(there) = &outsider.boxes[token] else {
-                        continue;
-                    };
-                    if !self.made(at) || !within(term.levels, levels[at]) {
-                        continue;
-                    }
-                    let between = states[at].position - there.pose.point;
-                    if between.length_squared() > FARTHEST_M * FARTHEST_M {
-                        continue;
-                    }
-                    let depth = OrientedBox::new(states[at].pose(), agent.length, agent.width)
-                        .grown(MARGIN_M / 2.0)
-                        .penetration(there);
-                    if depth > 0.0 {
-                        let away = between.normalize_or(states[at].pose().left());
-                        self.spread(moves, row, token, away * (term.weight * depth));
+                let mine = self.footprint(states, at);
+                let others = self
+                    .outsiders
+                    .iter()
+                    .filter(|other| !other.meant.contains(&row));
+                for theirs in others.filter_map(|other| other.footprints[token].as_ref()) {
+                    if let Some(out) = way_out(&mine, theirs) {
+                        self.spread(moves, row, token, out * term.weight);
                     }
                 }
             }
@@ -226,10 +210,39 @@ fn present_box(window: &Window, row: usize) -> OrientedBox {
     OrientedBox::new(window.state(row, NOW).pose(), agent.length, agent.width)
 }
 
+/// The box of a body at a state, half the margin larger on every side.
+fn footprint(state: &State, length: f64, width: f64) -> OrientedBox {
+    OrientedBox::new(state.pose(), length, width).grown(MARGIN_M / 2.0)
+}
+
+/// How `mine` gets out of `theirs`, m: from centre to centre, as far as they overlap. `None` if they do not.
+fn way_out(mine: &OrientedBox, theirs: &OrientedBox) -> Option<DVec2> {
+    let between = mine.pose.point - theirs.pose.point;
+    if between.length_squared() > FARTHEST_M * FARTHEST_M {
+        return None;
+    }
+    let depth = mine.penetration(theirs);
+    (depth > 0.0).then(|| between.normalize_or(mine.pose.left()) * depth)
+}
+
+/// Pairs of rows that are not pushed apart, the lower first.
+fn meant(window: &Window, scene: &Scene) -> BTreeSet<[usize; 2]> {
+    let attacks = scene.attacks.iter().filter_map(|attack| {
+        let row = window.row_of(&attack.attacker)?;
+        let other = window.row_of(&attack.target)?;
+        Some([row.min(other), row.max(other)])
+    });
+    let pairs = (0..window.agents())
+        .flat_map(|row| (row + 1..window.agents()).map(move |other| [row, other]));
+    let overlapping = pairs
+        .filter(|[row, other]| present_box(window, *row).overlaps(&present_box(window, *other)));
+    attacks.chain(overlapping).collect()
+}
+
 /// Those of `scene` who have no row and come near one, as far as their tracks are known.
 fn outsiders(window: &Window, scene: &Scene) -> Vec<Outsider> {
-    let present: Vec<DVec2> = (0..window.agents())
-        .map(|row| window.state(row, NOW).position)
+    let present: Vec<OrientedBox> = (0..window.agents())
+        .map(|row| present_box(window, row))
         .collect();
     let others = scene
         .agents
@@ -237,18 +250,22 @@ fn outsiders(window: &Window, scene: &Scene) -> Vec<Outsider> {
         .filter(|agent| agent.kind != AgentKind::Other && window.row_of(&agent.id).is_none());
     others
         .filter_map(|agent| {
-            let boxes = std::array::from_fn(|token| {
+            let footprints = std::array::from_fn(|token| {
                 let time_s = window.now_s + token_time_s(token);
                 let state = at_time(&agent.track, time_s, scene.dt_s)?;
-                Some(
-                    OrientedBox::new(state.pose(), agent.length, agent.width).grown(MARGIN_M / 2.0),
-                )
+                Some(footprint(&state, agent.length, agent.width))
             });
-            let near = boxes[NOW + 1..].iter().flatten().any(|there| {
-                let gap = |place: &DVec2| place.distance_squared(there.pose.point);
-                present.iter().any(|place| gap(place) < REACH_M * REACH_M)
-            });
-            near.then_some(Outsider { boxes })
+            let near = footprints[NOW + 1..]
+                .iter()
+                .flatten()
+                .any(|there: &OrientedBox| {
+                    let gap = |own: &OrientedBox| own.pose.point.distance_squared(there.pose.point);
+                    present.iter().any(|own| gap(own) < REACH_M * REACH_M)
+                });
+            let meets =
+                |row: &usize| footprints[NOW].is_some_and(|there| there.overlaps(&present[*row]));
+            let meant = (0..present.len()).filter(meets).collect();
+            near.then_some(Outsider { footprints, meant })
         })
         .collect()
 }
