@@ -432,6 +432,7 @@ def main():
     parser.add_argument("--seeds", default="1")
     parser.add_argument("--windows", type=int, default=9000)
     options = parser.parse_args()
+    options.scratch = options.scratch.resolve()  # paths in the files written for SUMO are relative to those files
     options.scratch.mkdir(parents=True, exist_ok=True)
     for seed in map(int, options.seeds.split(",")):
         for name in options.only.split(","):

@@ -54,6 +54,9 @@ pub(super) struct Arguments {
     /// Task plan: ends nearer than this are one mode, m.
     #[arg(long, default_value_t = PlanSettings::default().spread_m)]
     spread: f64,
+    /// Task plan: never brake by rule where every mode fails NC or TTC.
+    #[arg(long)]
+    no_brake: bool,
     /// Guidance weights: the network's methods run without and with them, and the difference is shown.
     #[arg(long, value_name = "collision=W,comfort=W,road=W")]
     guidance: Option<String>,

@@ -124,12 +124,11 @@ fn text(plan: &Plan, happens: Option<&[Scores]>) -> String {
     out += "  score  worth  end x    end y    gap m  happens\n";
     for (index, mode) in plan.modes.iter().enumerate() {
         let mark = if index == plan.chosen { '>' } else { ' ' };
-        let _infallible = write!(
-            out,
-            "{mark} {:>4}  {:>5.3}",
-            index + 1,
-            mode.mode.probability
-        );
+        let share = match mode.braked {
+            Some(_) => "brake".to_owned(),
+            None => format!("{:>5.3}", mode.mode.probability),
+        };
+        let _infallible = write!(out, "{mark} {:>4}  {share}", index + 1);
         for term in &mode.scores.terms {
             let _infallible = write!(out, " {:>5.2}", term.score);
         }

@@ -29,6 +29,9 @@ pub(super) struct PlannerArguments {
     /// Denoising steps of a refinement.
     #[arg(long, default_value_t = PlanSettings::default().refine_steps)]
     refine_steps: usize,
+    /// Never brake by rule: without it, where every mode fails NC or TTC, the best of their ways braked joins them.
+    #[arg(long)]
+    no_brake: bool,
 }
 
 /// A decoder by its key.
@@ -47,6 +50,7 @@ impl PlannerArguments {
             top_p: self.top_p,
             spread_m: self.spread,
             refine_steps: self.refine_steps,
+            brake: !self.no_brake,
             ..PlanSettings::default()
         }
     }

@@ -13,7 +13,8 @@ use serde_json::json;
 use super::batch::{Shown, scenes, stop_on_ctrl_c};
 use crate::codec::{Options, Window};
 use crate::corpus::{
-    Candidate, Choice, Egos, Example, LeftOut, Shard, Size, candidates, resample_attacker,
+    Candidate, Choice, Egos, Example, LeftOut, Shard, Size, candidates, rebuild_bodies,
+    resample_attacker,
 };
 use crate::data;
 use crate::rng::{Purpose, Seed};
@@ -207,8 +208,7 @@ fn survey(
             if stop.load(Ordering::Relaxed) {
                 return Vec::new();
             }
-            let opened = data::open(&entry.file, entry.pick.as_deref());
-            let keyed = opened.map(|opened| keyed(arguments, index, &opened.scene));
+            let keyed = scene_of(entry).map(|scene| keyed(arguments, index, &scene));
             shown.done(&format!("surveyed {}", entry.name));
             let keyed = keyed.unwrap_or_default(); // what cannot be opened is reported when it is cut
             keyed.into_iter().map(|(key, _)| key).collect()
@@ -222,6 +222,15 @@ fn survey(
         Some(last) => keys.get(last).copied().unwrap_or(f64::INFINITY),
         None => 0.0,
     })
+}
+
+/// The scene of an entry; vehicles of SUMO's FCD output get bodies that turn.
+fn scene_of(entry: &data::Entry) -> Result<Scene, data::OpenError> {
+    let mut opened = data::open(&entry.file, entry.pick.as_deref())?;
+    if opened.format == data::Format::SumoFcd {
+        rebuild_bodies(&mut opened.scene);
+    }
+    Ok(opened.scene)
 }
 
 /// The candidates of scene number `index`, smallest keys first, at most `--per-scene`.
@@ -290,8 +299,8 @@ impl Part {
 impl Cut<'_> {
     fn part(&self, index: usize, entry: &data::Entry) -> Part {
         let mut part = Part::default();
-        let mut scene = match data::open(&entry.file, entry.pick.as_deref()) {
-            Ok(opened) => opened.scene,
+        let mut scene = match scene_of(entry) {
+            Ok(scene) => scene,
             Err(error) => {
                 part.error = Some(error.to_string());
                 return part;

@@ -153,7 +153,9 @@ pub fn drive(
                 time_s: driven.time_of(frame),
                 source,
             })?;
-            tracker = Some(Tracker::new(&found.chosen().path, &body));
+            let chosen = found.chosen();
+            let braking = chosen.braked.map(|braked| braked.mps2);
+            tracker = Some(Tracker::new(&chosen.path, &body).braking(braking));
             plans.push((frame, found));
         }
         let (Some(tracker), Some((since, plan))) = (&tracker, plans.last()) else {

@@ -28,7 +28,7 @@ pub fn plan_json(plan: &Plan, outcome: Option<&[Scores]>) -> Value {
     })
 }
 
-/// One mode: points every half second (x, y, heading, speed), the tracked path at 10 Hz (x, y, heading, speed),
+/// One mode: what it was braked from, if it was; points every half second (x, y, heading, speed), the tracked path at 10 Hz (x, y, heading, speed),
 /// scores as foreseen and, where known, by what happens.
 pub fn mode_json(mode: &PlannedMode, outcome: Option<&Scores>) -> Value {
     let points: Vec<[f64; 4]> = mode
@@ -47,6 +47,7 @@ pub fn mode_json(mode: &PlannedMode, outcome: Option<&Scores>) -> Value {
         .collect();
     json!({
         "probability": quantise(mode.mode.probability),
+        "braked": mode.braked,
         "tokens": mode.mode.tokens,
         "points": points,
         "tracked": mode.tracked.iter().map(row).collect::<Vec<_>>(),
@@ -83,6 +84,7 @@ fn scores_json(scores: &Scores) -> Value {
         "total": quantise(scores.total),
         "arithmetic": scores.arithmetic,
         "clear_s": quantise(scores.clear_s),
+        "untouched_s": quantise(scores.untouched_s),
         "terms": terms,
     })
 }

@@ -96,18 +96,20 @@ pub fn open_loop(scene: &Scene, window: &Window, plan: &Plan) -> OpenLoop {
         let known = gaps[mode].iter().flatten();
         Ratio::new(known.clone().sum(), known.count() as f64)
     };
+    let proposed = plan.proposed().len();
     let (likeliest, chosen) = (mean(0), mean(plan.chosen));
     let last_known = truth.iter().flatten().last();
     let moves = last_known
         .is_some_and(|state| state.position.distance(window.state(0, NOW).position) > 2.0);
-    let ends: Vec<f64> = gaps.iter().filter_map(|gaps| gaps[POINTS - 1]).collect();
+    let proposals = gaps[..proposed].iter();
+    let ends: Vec<f64> = proposals.filter_map(|gaps| gaps[POINTS - 1]).collect();
     let end = |value: Option<f64>| value.map_or(Ratio::default(), |value| Ratio::new(value, 1.0));
     let least_end = ends.iter().copied().min_by(f64::total_cmp);
     let mut found = OpenLoop {
         ade: likeliest,
         ade_moving: if moves { likeliest } else { Ratio::default() },
         chosen_ade: chosen,
-        min_ade: (0..gaps.len())
+        min_ade: (0..proposed)
             .map(mean)
             .min_by(|a, b| (a.sum / a.count.max(1.0)).total_cmp(&(b.sum / b.count.max(1.0))))
             .unwrap_or_default(),
@@ -117,7 +119,7 @@ pub fn open_loop(scene: &Scene, window: &Window, plan: &Plan) -> OpenLoop {
         spread: spread(plan),
         ..OpenLoop::default()
     };
-    for mode in &plan.modes {
+    for mode in plan.proposed() {
         found.gap += Ratio::new(mode.gap_m, 1.0);
     }
     judge_chosen(scene, plan, &mut found);
@@ -186,7 +188,7 @@ fn with_ego(scene: &Scene, plan: &Plan, states: &[State]) -> Scene {
 /// Distances between the ends of all pairs of modes, m.
 fn spread(plan: &Plan) -> Ratio {
     let ends: Vec<_> = plan
-        .modes
+        .proposed()
         .iter()
         .map(|mode| mode.mode.points[POINTS - 1].position)
         .collect();

@@ -2,10 +2,11 @@
 
 use std::ops::ControlFlow;
 
+use super::brake::{Braked, DECELERATIONS, braked};
 use super::foresee::{foreseen, others};
 use super::plain::{ConstantVelocity, ego_of, lane_follower};
 use super::score::{SCORED_S, Scores, Stage, TermKind};
-use super::track::{TrackedState, body_at_present, path_of, track};
+use super::track::{TrackedState, Tracker, body_at_present, driven, path_of, track};
 use super::{Decoder, Mode, PlanSettings, Propose, ProposeError, ProposeStep};
 use crate::codec::{Options, Window};
 use crate::scene::{Agent, AgentId, Scene, State};
@@ -22,6 +23,8 @@ const CLEAR_WEIGHT: f64 = 1e-3;
 pub struct PlannedMode {
     /// As proposed.
     pub mode: Mode,
+    /// Where it was not proposed but made of another mode: how.
+    pub braked: Option<Braked>,
     /// The proposal at 10 Hz from the present on, 81 states.
     pub path: Vec<State>,
     /// As the ego would drive it, 81 states.
@@ -45,7 +48,7 @@ pub struct Plan {
     pub settings: PlanSettings,
     /// SHA-256 of the weights, or a name in angle brackets.
     pub identity: String,
-    /// Likeliest first; at least one.
+    /// As proposed, likeliest first, at least one; where all of them fail NC or TTC, perhaps a braked one.
     pub modes: Vec<PlannedMode>,
     /// Position of the chosen mode.
     pub chosen: usize,
@@ -59,6 +62,12 @@ impl Plan {
     /// The chosen mode.
     pub fn chosen(&self) -> &PlannedMode {
         &self.modes[self.chosen]
+    }
+
+    /// The modes that were proposed, likeliest first.
+    pub fn proposed(&self) -> &[PlannedMode] {
+        let braked = self.modes.iter().position(|mode| mode.braked.is_some());
+        &self.modes[..braked.unwrap_or(self.modes.len())]
     }
 }
 
@@ -90,10 +99,11 @@ pub fn plan(
             (network.identity().to_owned(), modes)
         }
     };
-    asked.answered(identity, modes, settings)
+    let may_brake = settings.brake && !settings.decoder.is_plain();
+    asked.answered(identity, modes, settings, may_brake)
 }
 
-/// The plan that given modes make: tracked, scored, one chosen. For baselines that know the log.
+/// The plan that given modes make: tracked, scored, one chosen, none braked. For baselines that know the log.
 ///
 /// # Errors
 /// If there is no ego or it is no vehicle, or a number of the modes is not finite.
@@ -103,7 +113,7 @@ pub fn plan_of(
     identity: &str,
     settings: &PlanSettings,
 ) -> Result<Plan, ProposeError> {
-    Asked::new(scene, None)?.answered(identity.to_owned(), modes, settings)
+    Asked::new(scene, None)?.answered(identity.to_owned(), modes, settings, false)
 }
 
 /// What a plan starts from.
@@ -143,34 +153,21 @@ impl<'a> Asked<'a> {
         identity: String,
         modes: Vec<Mode>,
         settings: &PlanSettings,
+        may_brake: bool,
     ) -> Result<Plan, ProposeError> {
         check(&modes)?;
         let others = others(&self.seen, &self.ego.id);
         let stage = Stage::new(&self.scene.map, self.ego, &others, SCORED_S);
         let reference = track(&path_of(&self.present, &self.reference), self.body);
-        let driven: Vec<(Vec<State>, Vec<TrackedState>)> = modes
-            .iter()
-            .map(|mode| {
-                let path = path_of(&self.present, mode);
-                let tracked = track(&path, self.body);
-                (path, tracked)
-            })
-            .collect();
-        let paths: Vec<&[TrackedState]> = driven.iter().map(|(_, tracked)| &**tracked).collect();
-        let scores = stage.scores(&paths, &reference);
-        let modes: Vec<PlannedMode> = modes
-            .into_iter()
-            .zip(driven)
-            .zip(scores)
-            .map(|((mode, (path, tracked)), scores)| PlannedMode {
-                gap_m: gap(&path, &tracked),
-                worth: worth(&scores, mode.probability),
-                mode,
-                path,
-                tracked,
-                scores,
-            })
-            .collect();
+        let proposed = modes.into_iter().map(|mode| (mode, None)).collect();
+        let mut modes = self.judged(proposed, &stage, &reference);
+        let harmful = |mode: &PlannedMode| {
+            let fails = |kind| mode.scores.term(kind).score < 1.0;
+            fails(TermKind::NoCollision) || fails(TermKind::TimeToCollision)
+        };
+        if may_brake && modes.iter().all(harmful) {
+            modes = self.with_brake(modes, &stage, &reference);
+        }
         let chosen = best(&modes);
         Ok(Plan {
             ego: self.ego.id.clone(),
@@ -182,6 +179,73 @@ impl<'a> Asked<'a> {
             modes,
             reference,
         })
+    }
+
+    /// Modes tracked and scored.
+    fn judged(
+        &self,
+        modes: Vec<(Mode, Option<Braked>)>,
+        stage: &Stage<'_>,
+        reference: &[TrackedState],
+    ) -> Vec<PlannedMode> {
+        let pairs: Vec<(Vec<State>, Vec<TrackedState>)> = modes
+            .iter()
+            .map(|(mode, braked)| {
+                let path = path_of(&self.present, mode);
+                let tracker = Tracker::new(&path, &self.body);
+                let tracker = tracker.braking(braked.map(|braked| braked.mps2));
+                let tracked = driven(&tracker, path.len(), self.body);
+                (path, tracked)
+            })
+            .collect();
+        let paths: Vec<&[TrackedState]> = pairs.iter().map(|(_, tracked)| &**tracked).collect();
+        let scores = stage.scores(&paths, reference);
+        modes
+            .into_iter()
+            .zip(pairs)
+            .zip(scores)
+            .map(|(((mode, braked), (path, tracked)), scores)| PlannedMode {
+                gap_m: gap(&path, &tracked),
+                worth: worth(&scores, mode.probability),
+                mode,
+                braked,
+                path,
+                tracked,
+                scores,
+            })
+            .collect()
+    }
+
+    /// The modes, and after them the safest of their braked ways if it is safer than all of them.
+    fn with_brake(
+        &self,
+        modes: Vec<PlannedMode>,
+        stage: &Stage<'_>,
+        reference: &[TrackedState],
+    ) -> Vec<PlannedMode> {
+        let mut all: Vec<(Mode, Option<Braked>)> = modes
+            .iter()
+            .map(|planned| (planned.mode.clone(), None))
+            .collect();
+        for (of, planned) in modes.iter().enumerate() {
+            for mps2 in DECELERATIONS {
+                let mode = braked(&planned.mode, &planned.path, mps2);
+                all.push((mode, Some(Braked { of, mps2 })));
+            }
+        }
+        let mut all = self.judged(all, stage, reference);
+        let safest = (0..all.len()).reduce(|best, index| {
+            if safer(&all[index], &all[best]) {
+                index
+            } else {
+                best
+            }
+        });
+        let safest = safest.filter(|safest| *safest >= modes.len());
+        let safest = safest.map(|safest| all.swap_remove(safest));
+        all.truncate(modes.len());
+        all.extend(safest);
+        all
     }
 }
 
@@ -229,8 +293,17 @@ fn worth(scores: &Scores, probability: f64) -> f64 {
     (scores.total + CLEAR_WEIGHT * scores.clear_s) * probability.max(0.0).powf(PROBABILITY_POWER)
 }
 
-/// The most worthy; of equals the likelier.
+/// Whether `mode` goes longer without harm, whoever's fault it be, than `other`; as long, and is worthier.
+fn safer(mode: &PlannedMode, other: &PlannedMode) -> bool {
+    let (mine, theirs) = (mode.scores.untouched_s, other.scores.untouched_s);
+    mine > theirs || (mine >= theirs && mode.worth > other.worth)
+}
+
+/// A braked one, else the most worthy; of equals the likelier.
 fn best(modes: &[PlannedMode]) -> usize {
+    if let Some(braked) = modes.iter().position(|mode| mode.braked.is_some()) {
+        return braked;
+    }
     let mut best = 0;
     for (index, mode) in modes.iter().enumerate() {
         if mode.worth > modes[best].worth {
@@ -251,6 +324,20 @@ fn reason(modes: &[PlannedMode], chosen: usize) -> String {
             mode.scores.total, mode.scores.clear_s, mode.mode.probability, mode.worth
         )
     };
+    if let Some(Braked { of, mps2 }) = mode.braked {
+        let longest = modes.iter().filter(|mode| mode.braked.is_none());
+        let longest = longest
+            .map(|mode| mode.scores.untouched_s)
+            .fold(0.0, f64::max);
+        return format!(
+            "Every mode proposed touches somebody or comes too near. Mode {} takes the way of mode {} and brakes with {mps2} m/s²: \
+             {:.1} s without harm, whoever's fault it be, where the best proposal has {longest:.1} s. Score {}.",
+            chosen + 1,
+            of + 1,
+            mode.scores.untouched_s,
+            mode.scores.arithmetic
+        );
+    }
     let mut text = format!(
         "Mode {} of {} has the largest worth, (score + 0.001 · seconds without harm) · probability^¼: {}.",
         chosen + 1,

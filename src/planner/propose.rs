@@ -134,6 +134,9 @@ pub struct PlanSettings {
     pub refine_steps: usize,
     /// Denoising steps from pure noise.
     pub diffusion_steps: usize,
+    /// Where every mode touches somebody by the ego's fault or comes too near (NC, TTC), the best of their ways braked
+    /// joins them.
+    pub brake: bool,
 }
 
 impl Default for PlanSettings {
@@ -151,6 +154,7 @@ impl Default for PlanSettings {
             anchor_level: 0.4,
             refine_steps: 3,
             diffusion_steps: 8,
+            brake: true,
         }
     }
 }

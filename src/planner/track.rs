@@ -45,6 +45,7 @@ pub struct TrackedState {
 pub struct Tracker {
     poses: Vec<Pose>,
     profile: Profile,
+    braking: Option<f64>,
 }
 
 impl Tracker {
@@ -63,6 +64,16 @@ impl Tracker {
         Self {
             profile: Profile::of(&poses, STEP_S),
             poses,
+            braking: None,
+        }
+    }
+
+    /// The same with at least a deceleration of `mps2` until it stands: the controller by itself lets the speed fade
+    /// and stops only after a way of about one second at the speed it starts with.
+    pub fn braking(self, mps2: Option<f64>) -> Self {
+        Self {
+            braking: mps2,
+            ..self
         }
     }
 
@@ -78,7 +89,11 @@ impl Tracker {
         if wanted <= STOPPING_SPEED && body.speed <= STOPPING_SPEED {
             return (-STOPPING_GAIN * (body.speed - wanted), 0.0);
         }
-        let acceleration = longitudinal(body.speed, wanted);
+        let mut acceleration = longitudinal(body.speed, wanted);
+        if let Some(mps2) = self.braking {
+            // no further than to a standstill within the step
+            acceleration = acceleration.min(-mps2).max(-body.speed / STEP_S);
+        }
         let error = lateral_error(reference, body);
         let speeds: [f64; HORIZON] =
             std::array::from_fn(|ahead| body.speed + acceleration * STEP_S * ahead as f64);
@@ -174,10 +189,14 @@ pub fn path_of(start: &State, mode: &Mode) -> Vec<State> {
 
 /// `path` as `body` drives it: as many states as the path has, the first being where the body is.
 pub fn track(path: &[State], body: Bicycle) -> Vec<TrackedState> {
-    let tracker = Tracker::new(path, &body);
+    driven(&Tracker::new(path, &body), path.len(), body)
+}
+
+/// `count` states of `body` as a tracker drives it, the first being where it is.
+pub(super) fn driven(tracker: &Tracker, count: usize, body: Bicycle) -> Vec<TrackedState> {
     let mut body = body;
     let mut bodies = vec![body];
-    for step in 0..path.len().saturating_sub(1) {
+    for step in 0..count.saturating_sub(1) {
         tracker.advance(step, &mut body);
         bodies.push(body);
     }
@@ -285,5 +304,16 @@ mod tests {
                 .fold(0.0, f64::max)
         };
         assert!(gap(&track(&path, body)) > 4.0);
+    }
+
+    #[test]
+    fn a_tracker_that_brakes_stops_within_the_braking_distance() {
+        let path = straight(10.0, 0.0);
+        let body = Bicycle::from_state(&path[0], 4.7);
+        let tracker = Tracker::new(&path, &body).braking(Some(8.0));
+        let last = *driven(&tracker, path.len(), body).last().unwrap();
+        // 10² / (2 · 8) = 6.25 m
+        assert!((last.state.position.x - 6.25).abs() < 0.1, "{last:?}");
+        assert_eq!(last.speed, 0.0);
     }
 }

@@ -95,7 +95,7 @@ pub(super) fn with_goal(scene: &Scene) -> Scene {
 }
 
 /// Shows the callouts that are left over the canvas, which fills `area`; `screen` is where the scene that is worked on
-/// lies.
+/// lies. Without agents there is nothing to try.
 pub(super) fn callouts_ui(
     ui: &Ui,
     area: Rect,
@@ -103,6 +103,9 @@ pub(super) fn callouts_ui(
     screen: Option<Screen>,
     scene: &Scene,
 ) {
+    if scene.agents.is_empty() {
+        return;
+    }
     if !steps.done[Try::Goal as usize]
         && let Some(screen) = screen
         && let Some(flag) = flag(&screen, scene)

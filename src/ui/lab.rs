@@ -202,6 +202,8 @@ pub(super) struct Lab {
     pub running: Option<Running>,
     /// Steps of the last run.
     pub log: Option<StepLog>,
+    /// How many steps the last run was to take, if it was stopped before it had.
+    pub stopped: Option<usize>,
     /// The step looked at; the result if absent.
     pub step: Option<usize>,
     /// Noisy tokens are shown instead of the predicted clean ones.
@@ -259,6 +261,7 @@ impl Lab {
             live: true,
             running: None,
             log: None,
+            stopped: None,
             step: None,
             noisy: false,
             onion: false,
@@ -307,6 +310,7 @@ impl Lab {
 
     fn forget_run(&mut self) {
         self.log = None;
+        self.stopped = None;
         self.step = None;
         self.shown = None;
         self.skins = None;
@@ -669,10 +673,33 @@ impl Lab {
             engine.cancel();
         }
         self.searching = false;
-        if self.running.take().is_some() {
-            self.live_scene = None;
+        if self.running.is_some() {
+            self.break_off();
         }
         busy
+    }
+
+    /// Lets go of the run in progress, whose steps so far can still be looked at.
+    fn break_off(&mut self) {
+        self.live_scene = None;
+        let Some(running) = self.running.take() else {
+            return;
+        };
+        if running.total > 0 {
+            self.stopped = Some(running.total);
+        } else if self.log.as_ref().is_some_and(|log| log.records.len() < 2) {
+            // nothing but the starting noise
+            self.log = None;
+        }
+    }
+
+    /// How many steps of the last run can be looked at besides its result.
+    pub(super) fn steps_to_see(&self) -> usize {
+        let records = self.log.as_ref().map_or(0, |log| log.records.len());
+        match self.stopped {
+            Some(_) => records,
+            None => records.saturating_sub(1),
+        }
     }
 
     /// Looks for reachable attacks by the selected agent, else by anyone.
@@ -720,6 +747,7 @@ impl Lab {
                 Event::Begun { log } => {
                     self.base = self.running.as_ref().map(|running| running.input.clone());
                     self.log = Some(StepLog::clone(&log));
+                    self.stopped = None;
                     self.shown = None;
                     self.skins = None;
                 }
@@ -830,9 +858,8 @@ impl Lab {
     }
 
     fn broken(&mut self, editor: &mut Editor, message: &str, case: Arc<Scene>) {
-        self.running = None;
+        self.break_off();
         self.queue.clear();
-        self.live_scene = None;
         self.bug = Some(case);
         let text = format!(
             "The model failed and the run was stopped. {}",
@@ -867,13 +894,11 @@ impl Lab {
     }
 
     fn failed(&mut self, editor: &mut Editor, message: String) {
-        let asked = self
-            .running
-            .take()
-            .is_some_and(|r| r.reason == Reason::Asked);
+        let running = self.running.as_ref();
+        let asked = running.is_some_and(|running| running.reason == Reason::Asked);
+        self.break_off();
         self.queue.clear();
         self.world = None;
-        self.live_scene = None;
         let searched = std::mem::take(&mut self.searching);
         if self.model == Model::Loading {
             self.model = Model::Failed(message.clone());
@@ -998,27 +1023,21 @@ impl Lab {
     }
 
     fn look(&mut self, step: Option<usize>) {
-        let last = self
-            .log
-            .as_ref()
-            .map_or(0, |log| log.records.len().saturating_sub(1));
-        self.step = step
-            .map(|step| step.min(last))
-            .filter(|_| self.log.is_some());
+        let last = self.steps_to_see().checked_sub(1);
+        self.step = step.zip(last).map(|(step, last)| step.min(last));
     }
 
     fn walk(&mut self, by: isize) {
-        let Some(log) = &self.log else { return };
         self.playing = false;
-        let last = log.records.len().saturating_sub(1);
+        let count = self.steps_to_see();
         if self.step.is_none() && by > 0 {
             // after the result the denoising begins again
-            self.step = (last > 0).then_some(0);
+            self.step = (count > 0).then_some(0);
             return;
         }
-        let next = self.step.unwrap_or(last).saturating_add_signed(by);
-        // the last record is the result itself
-        self.step = (next < last).then_some(next);
+        let next = self.step.unwrap_or(count).saturating_add_signed(by);
+        // after the last step: the result itself
+        self.step = (next < count).then_some(next);
     }
 
     /// Moves the denoise timeline on by `elapsed_s` of the clock; true if it plays.
@@ -1027,14 +1046,14 @@ impl Lab {
             world.since_s += elapsed_s;
             return true;
         }
-        let (true, Some(log)) = (self.playing, &self.log) else {
+        if !self.playing || self.log.is_none() {
             return false;
-        };
+        }
         self.clock_s += elapsed_s;
         let steps = (self.clock_s * STEPS_PER_S).floor();
         self.clock_s -= steps / STEPS_PER_S;
         let next = self.step.unwrap_or(0) + steps as usize;
-        if next + 1 >= log.records.len() {
+        if next >= self.steps_to_see() {
             self.step = None;
             self.playing = false;
         } else {

@@ -3,6 +3,7 @@
 
 use std::fs;
 use std::time::Duration;
+use std::time::Instant;
 
 use egui::Event;
 use egui::Key;
@@ -154,6 +155,37 @@ fn generating_twice_with_one_seed_gives_the_same_scene() {
     bench.key_press(Key::Comma);
     bench.run_steps(3);
     bench.get_by_label_contains("Step 31 of 32"); // full schedule: 32 steps, one back from the result's last
+}
+
+#[test]
+fn a_stopped_run_says_where_it_stopped_and_keeps_its_steps_to_look_at() {
+    if !may_draw() {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let mut bench = opened_with_model(folder.path());
+    let before = hash(&bench);
+    bench.key_press(Key::R);
+    let begun = Instant::now();
+    while bench
+        .query_all_by_label_contains("Generating, step")
+        .next()
+        .is_none()
+    {
+        assert!(begun.elapsed() < Duration::from_secs(60));
+        bench.step();
+    }
+    bench.key_press(Key::Escape);
+    bench.run_steps(3);
+    bench.get_by_label_contains("Stopped at step");
+    assert_eq!(hash(&bench), before);
+    press(&mut bench, Key::Comma);
+    // the last step that was taken, out of all that were to come
+    bench.get_by_label_contains("of 32");
+    assert!(bench.query_by_label_contains("Stopped at step").is_none());
+    press(&mut bench, Key::Period);
+    bench.get_by_label_contains("Stopped at step");
+    assert_eq!(hash(&bench), before);
 }
 
 #[test]

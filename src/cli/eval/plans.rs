@@ -139,7 +139,7 @@ impl PlanRow {
         };
         self.seconds += begun.elapsed().as_secs_f64();
         self.windows += 1;
-        self.modes = self.modes.max(made.modes.len());
+        self.modes = self.modes.max(made.proposed().len());
         let found = open_loop(&window.scene, &window.window, &made);
         let mut next = window.scene.clone();
         next.now += (NEXT_S / next.dt_s).round() as usize;
@@ -170,6 +170,7 @@ impl PlanRow {
             modes: arguments.samples.max(1) as usize,
             seed: Seed(arguments.seed),
             spread_m: arguments.spread,
+            brake: !arguments.no_brake,
             temperature: arguments
                 .temperature
                 .unwrap_or(PlanSettings::default().temperature),

@@ -237,3 +237,43 @@ fn the_json_says_what_the_plan_says() {
         Some(81)
     );
 }
+
+/// The scene with somebody standing on the left lane too: there is no way round.
+fn blocked() -> Scene {
+    let mut scene = scene();
+    scene.agents.push(agent("beside", 40.0, 3.5, |_| 0.0));
+    scene
+}
+
+#[test]
+fn where_every_mode_hits_the_best_way_is_braked() {
+    let plan = asked(&blocked(), Some(&TWO), Decoder::Ar).unwrap();
+    assert_eq!((plan.modes.len(), plan.proposed().len()), (3, 2));
+    assert_eq!(plan.chosen, 2, "{}", plan.reason);
+    // 10 m/s at 2 m/s² need 25 m of the 35.3 m between the bumpers; of the two ways the likelier
+    let braked = plan.chosen().braked.unwrap();
+    assert_eq!((braked.of, braked.mps2), (0, 2.0));
+    assert_eq!(plan.chosen().scores.term(TermKind::NoCollision).score, 1.0);
+    assert!(
+        plan.reason.contains("way of mode 1 and brakes with 2 m/s²"),
+        "{}",
+        plan.reason
+    );
+    let last = plan.chosen().tracked.last().unwrap();
+    assert!(last.speed < 0.1 && (20.0..35.0).contains(&last.state.position.x));
+}
+
+#[test]
+fn nothing_is_braked_for_plain_planners_or_where_that_is_off() {
+    let plain = asked(&blocked(), None, Decoder::ConstantVelocity).unwrap();
+    assert_eq!(plain.modes.len(), 1);
+    let settings = PlanSettings {
+        decoder: Decoder::Ar,
+        brake: false,
+        ..PlanSettings::default()
+    };
+    let plan = plan(&blocked(), None, Some(&TWO), &settings, &mut |_| {
+        ControlFlow::Continue(())
+    });
+    assert!(plan.unwrap().modes.iter().all(|mode| mode.braked.is_none()));
+}

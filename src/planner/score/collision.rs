@@ -27,9 +27,18 @@ impl Path<'_> {
     }
 }
 
+/// When the ego is first touched, s.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub(super) struct FirstContacts {
+    /// By its fault.
+    pub(super) at_fault_s: Option<f64>,
+    /// By anybody's, but from behind.
+    pub(super) any_s: Option<f64>,
+}
+
 /// The first contact with each object decides: at fault with a road user 0, with another object ½; the least over all
-/// counts. Objects that overlap the ego at the start do not. Also the time of the first at-fault contact, s.
-pub(super) fn no_collision(path: &Path<'_>) -> (Term, Option<f64>) {
+/// counts. Objects that overlap the ego at the start do not. Also when the first contacts come.
+pub(super) fn no_collision(path: &Path<'_>) -> (Term, FirstContacts) {
     let mut worst = Term {
         kind: TermKind::NoCollision,
         score: 1.0,
@@ -40,7 +49,7 @@ pub(super) fn no_collision(path: &Path<'_>) -> (Term, Option<f64>) {
         who: None,
         reason: "nothing is touched".to_owned(),
     };
-    let mut first_s: Option<f64> = None;
+    let mut first = FirstContacts::default();
     for other in path.stage.others {
         if path.overlaps_at_start(other) {
             continue;
@@ -67,6 +76,9 @@ pub(super) fn no_collision(path: &Path<'_>) -> (Term, Option<f64>) {
             ContactKind::Side => (false, "at its side, in its lane"),
         };
         let time_s = seconds(step);
+        if kind != ContactKind::Rear && first.any_s.is_none_or(|any| time_s < any) {
+            first.any_s = Some(time_s);
+        }
         if !at_fault {
             if worst.time_s.is_none() {
                 worst.reason = format!(
@@ -79,7 +91,7 @@ pub(super) fn no_collision(path: &Path<'_>) -> (Term, Option<f64>) {
         worst.value += 1.0;
         let road_user = other.kind != AgentKind::Other;
         let score = if road_user { 0.0 } else { 0.5 };
-        let earlier = first_s.is_none_or(|first| time_s < first);
+        let earlier = first.at_fault_s.is_none_or(|first| time_s < first);
         if score < worst.score || (score <= worst.score && earlier) {
             worst.score = score;
             worst.time_s = Some(time_s);
@@ -95,10 +107,10 @@ pub(super) fn no_collision(path: &Path<'_>) -> (Term, Option<f64>) {
             );
         }
         if earlier {
-            first_s = Some(time_s);
+            first.at_fault_s = Some(time_s);
         }
     }
-    (worst, first_s)
+    (worst, first)
 }
 
 /// 0 if at some step the ego, going straight on at its speed for up to 0.9 s, would meet somebody who then is ahead

@@ -117,6 +117,8 @@ pub struct Scores {
     /// Time at which the first at-fault contact or the first corner off the drivable area comes, s; the scored time if
     /// neither does.
     pub clear_s: f64,
+    /// The same for the first contact of any kind but from behind, whoever's fault.
+    pub untouched_s: f64,
 }
 
 impl Scores {
@@ -132,6 +134,7 @@ pub(super) struct Partial {
     /// Metres made along lanes.
     progress_m: f64,
     clear_s: f64,
+    untouched_s: f64,
 }
 
 /// The stage on which paths are scored: map and others, the same for all paths of a plan.
@@ -193,11 +196,12 @@ impl<'a> Stage<'a> {
 
     pub(super) fn judge(&'a self, states: &'a [TrackedState]) -> Partial {
         let path = self.path(states);
-        let (no_collision, hit_s) = collision::no_collision(&path);
+        let (no_collision, contacts) = collision::no_collision(&path);
         let scored_s = self.steps as f64 * STEP_S;
         let out_s = path.corner_out.map_or(scored_s, seconds);
         Partial {
-            clear_s: hit_s.unwrap_or(scored_s).min(out_s),
+            clear_s: contacts.at_fault_s.unwrap_or(scored_s).min(out_s),
+            untouched_s: contacts.any_s.unwrap_or(scored_s).min(out_s),
             progress_m: metres_along_lanes(self.map, path.states.iter().map(|state| &state.state)),
             terms: [
                 no_collision,
@@ -251,6 +255,7 @@ impl Partial {
             total,
             arithmetic,
             clear_s: self.clear_s,
+            untouched_s: self.untouched_s,
         }
     }
 }

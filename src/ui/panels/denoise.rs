@@ -72,10 +72,11 @@ fn steps_ui(ui: &mut Ui, lab: &Lab, log: &StepLog, actions: &mut Vec<Action>) {
             actions.push(Action::Lab(LabAction::PlaySteps(!lab.playing)));
         }
         ui.add_space(6.0);
-        let text = match (lab.step, &lab.running) {
-            (Some(step), _) => format!("Step {step} of {last}"),
-            (None, Some(_)) => format!("Step {last}"),
-            (None, None) => "Result".to_owned(),
+        let text = match (lab.step, &lab.running, lab.stopped) {
+            (Some(step), _, stopped) => format!("Step {step} of {}", stopped.unwrap_or(last)),
+            (None, Some(_), _) => format!("Step {last}"),
+            (None, None, Some(total)) => format!("Stopped at step {last} of {total}"),
+            (None, None, None) => "Result".to_owned(),
         };
         ui.label(theme::strong(text, 12.5));
         if lab.step.is_some() {
@@ -101,7 +102,8 @@ fn steps_ui(ui: &mut Ui, lab: &Lab, log: &StepLog, actions: &mut Vec<Action>) {
     let at = lab.step.unwrap_or(last);
     response.widget_info(|| WidgetInfo::slider(true, at as f64, "Denoising step"));
     // while a run is in progress the steps to come keep their room
-    let coming = lab.running.as_ref().map_or(0, |running| running.total + 1);
+    let total = lab.running.as_ref().map(|running| running.total);
+    let coming = total.or(lab.stopped).map_or(0, |total| total + 1);
     let count = log.records.len().max(coming).max(1);
     let cell = rect.width() / count as f32;
     for (index, record) in log.records.iter().enumerate() {
@@ -127,12 +129,15 @@ fn steps_ui(ui: &mut Ui, lab: &Lab, log: &StepLog, actions: &mut Vec<Action>) {
         && (response.dragged() || response.clicked())
     {
         let index = ((at.x - rect.left()) / cell).floor().max(0.0) as usize;
-        let step = (index < last).then_some(index);
+        let step = (index < lab.steps_to_see()).then_some(index);
         actions.push(Action::Lab(LabAction::Look(step)));
     }
     response.on_hover_text("Noise left after each step; drag to look at a step");
     if lab.step.is_none() {
-        let text = "noise on the left, the result on the right";
+        let text = match lab.stopped {
+            Some(_) => "the scene is as it was; the steps that were taken can be looked at",
+            None => "noise on the left, the result on the right",
+        };
         ui.label(theme::small(text).color(tokens.faint));
         return;
     }

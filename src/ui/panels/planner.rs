@@ -125,6 +125,10 @@ fn settings_ui(ui: &mut Ui, settings: &mut PlanSettings) {
         )
         .accessible_name("Modes");
         ui.end_row();
+        label(ui, "Brake");
+        ui.checkbox(&mut settings.brake, "if every mode fails")
+            .on_hover_text("Where every mode touches somebody by the ego's fault or comes too near (NC, TTC), the best of their ways braked joins them");
+        ui.end_row();
         label(ui, "Seed");
         let mut seed = settings.seed.0;
         ui.add(egui::DragValue::new(&mut seed).speed(1.0))
@@ -271,10 +275,13 @@ fn mode_ui(
     let tokens = tokens(ui);
     let (rect, response) =
         ui.allocate_exact_size(vec2(ui.available_width(), 26.0), egui::Sense::click());
+    let share = match mode.braked {
+        Some(braked) => format!("mode {} braked", braked.of + 1),
+        None => format!("probability {:.2}", mode.mode.probability),
+    };
     let label = format!(
-        "Mode {}, probability {:.2}, score {:.2}",
+        "Mode {}, {share}, score {:.2}",
         index + 1,
-        mode.mode.probability,
         mode.scores.total
     );
     response
@@ -301,18 +308,23 @@ fn mode_ui(
         painter.circle_filled(at, 3.0, tokens.accent);
     }
     left(16.0, &format!("{}", index + 1), tokens.text);
-    let bar = egui::Rect::from_min_size(
-        rect.left_center() + vec2(34.0, -3.0),
-        vec2(64.0 * mode.mode.probability.clamp(0.0, 1.0) as f32, 6.0),
-    );
-    let track = egui::Rect::from_min_size(bar.min, vec2(64.0, 6.0));
-    painter.rect_filled(track, 3.0, tokens.line);
-    painter.rect_filled(bar, 3.0, tokens.ego);
-    left(
-        104.0,
-        &format!("{:.0} %", 100.0 * mode.mode.probability),
-        tokens.dim,
-    );
+    if let Some(braked) = mode.braked {
+        let text = format!("{} braked, {} m/s²", braked.of + 1, braked.mps2);
+        left(34.0, &text, tokens.warn);
+    } else {
+        let bar = egui::Rect::from_min_size(
+            rect.left_center() + vec2(34.0, -3.0),
+            vec2(64.0 * mode.mode.probability.clamp(0.0, 1.0) as f32, 6.0),
+        );
+        let track = egui::Rect::from_min_size(bar.min, vec2(64.0, 6.0));
+        painter.rect_filled(track, 3.0, tokens.line);
+        painter.rect_filled(bar, 3.0, tokens.ego);
+        left(
+            104.0,
+            &format!("{:.0} %", 100.0 * mode.mode.probability),
+            tokens.dim,
+        );
+    }
     let score = &mode.scores;
     let color = Score::color(score.total, tokens);
     left(146.0, &format!("{:.2}", score.total), color);
