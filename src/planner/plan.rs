@@ -33,7 +33,7 @@ pub struct PlannedMode {
     pub gap_m: f64,
     /// By what can be foreseen: others at constant velocity.
     pub scores: Scores,
-    /// What the choice goes by: (score + 0.001 · seconds without harm) · probability^¼.
+    /// What the choice goes by where none is braked: (score + 0.001 · seconds without harm) · probability^¼.
     pub worth: f64,
 }
 

@@ -961,14 +961,12 @@ fn wanted(wish: Wish, scene: &Scene, editor: &Editor) -> Option<(DVec2, DVec2)> 
     let frame = scene.frame_at(editor.time_s);
     match wish {
         Wish::Open => {
-            let ego = scene.ego()?;
-            let state = ego
-                .track
-                .get(scene.now)
-                .or_else(|| ego.track.valid().next().map(|(_, state)| state))?;
+            let state = scene.ego().and_then(|ego| {
+                let present = ego.track.get(scene.now);
+                present.or_else(|| ego.track.valid().next().map(|(_, state)| state))
+            });
             // the way of the coming seconds is in view, at least 45 m around
-            let ahead = state.position + state.velocity * 1.5;
-            Some(around(ahead, 45.0))
+            state.map(|state| around(state.position + state.velocity * 1.5, 45.0))
         }
         Wish::All => scene.agent_bounds().or_else(|| scene.map.bounds()),
         Wish::Selection => {
@@ -1075,5 +1073,27 @@ fn split(area: Rect, count: usize) -> Vec<Rect> {
             .map(|(x, y)| Rect::from_min_size(corner(x, y), half))
             .to_vec(),
         _ => vec![area],
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::geometry::{Polyline, dvec2};
+    use crate::map::{Lane, LaneKind, Map, MapParts};
+
+    #[test]
+    fn a_map_without_agents_is_in_view_when_it_is_opened() {
+        let line = Polyline::new([dvec2(5000.0, 200.0), dvec2(6000.0, 900.0)]).unwrap();
+        let map = Map::build(MapParts {
+            lanes: vec![Lane::new("far", LaneKind::Street, line)],
+            ..MapParts::default()
+        });
+        let scene = Scene {
+            map: Arc::new(map),
+            ..Scene::default()
+        };
+        let found = wanted(Wish::Open, &scene, &Editor::default());
+        assert_eq!(found, Some((dvec2(5000.0, 200.0), dvec2(6000.0, 900.0))));
     }
 }

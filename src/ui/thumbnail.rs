@@ -10,15 +10,16 @@ use egui::pos2;
 
 use super::theme::Tokens;
 use crate::geometry::DVec2;
+use crate::map::Lane;
 use crate::map::LaneKind;
 use crate::scene::AgentKind;
 use crate::scene::Role;
 use crate::scene::Scene;
 
-/// Half of the side of the square that is shown, m.
+/// Half of the side of the square that is shown, m; of a map without agents all is shown.
 const REACH_M: f64 = 40.0;
 
-/// Most points and lines kept.
+/// Most roads and boxes kept.
 const MAX_LINES: usize = 160;
 
 /// A scene around its ego at the present, in units of the picture's height, y down, origin in the middle.
@@ -67,31 +68,43 @@ impl Thumbnail {
                     .or_else(|| ego.track.valid().next().map(|v| v.1))
             })
             .map(|state| state.position)
-            .or_else(|| scene.agent_bounds().map(|(low, high)| (low + high) / 2.0))
-            .or_else(|| scene.map.bounds().map(|(low, high)| (low + high) / 2.0))
-            .unwrap_or_default();
+            .or_else(|| scene.agent_bounds().map(|(low, high)| (low + high) / 2.0));
+        let (centre, reach) = centre.map_or_else(
+            || {
+                let (low, high) = scene.map.bounds().unwrap_or_default();
+                (
+                    (low + high) / 2.0,
+                    (0.55 * (high - low).max_element()).max(REACH_M),
+                )
+            },
+            |centre| (centre, REACH_M),
+        );
         let unit = |point: DVec2| {
-            let local = (point - centre) / (2.0 * REACH_M);
+            let local = (point - centre) / (2.0 * reach);
             pos2(local.x as f32, -local.y as f32)
         };
         let near = |point: &DVec2| {
             let away = (*point - centre).abs();
-            away.x < 2.4 * REACH_M && away.y < 1.4 * REACH_M
+            away.x < 2.4 * reach && away.y < 1.4 * reach
         };
         let mut picture = Self::default();
-        for lane in scene.map.lanes() {
-            let wanted = !matches!(lane.kind, LaneKind::Walk);
-            if !wanted || picture.roads.len() >= MAX_LINES {
-                continue;
-            }
+        let lanes = scene.map.lanes().iter();
+        let mut lanes: Vec<_> = lanes
+            .filter(|lane| !matches!(lane.kind, LaneKind::Walk))
+            .filter(|lane| lane.centreline.points().iter().any(near))
+            .collect();
+        if lanes.len() > MAX_LINES {
+            let length = |lane: &Lane| lane.centreline.length();
+            lanes.sort_by(|a, b| length(b).total_cmp(&length(a)));
+            lanes.truncate(MAX_LINES);
+        }
+        for lane in lanes {
             let points = lane.centreline.points();
-            if points.iter().any(near) {
-                let every = points.len().div_ceil(24).max(1);
-                let mut line: Vec<Pos2> = points.iter().step_by(every).map(|p| unit(*p)).collect();
-                line.push(unit(lane.centreline.end()));
-                let half = lane.width_or_default() / (4.0 * REACH_M);
-                picture.roads.push((line, half as f32));
-            }
+            let every = points.len().div_ceil(24).max(1);
+            let mut line: Vec<Pos2> = points.iter().step_by(every).map(|p| unit(*p)).collect();
+            line.push(unit(lane.centreline.end()));
+            let half = lane.width_or_default() / (4.0 * reach);
+            picture.roads.push((line, half as f32));
         }
         for agent in &scene.agents {
             let tint = match (agent.role, agent.kind) {
@@ -182,5 +195,22 @@ mod tests {
         // 11 m east of 80 m picture height; the ego is drawn last
         assert!((centre(0) - dvec2(11.0 / 80.0, 0.0)).length() < 1e-6);
         assert!(centre(1).length() < 1e-6);
+    }
+
+    #[test]
+    fn a_map_without_agents_is_shown_whole() {
+        let line = crate::geometry::Polyline::new([dvec2(0.0, 0.0), dvec2(1000.0, 0.0)]).unwrap();
+        let map = crate::map::Map::build(crate::map::MapParts {
+            lanes: vec![Lane::new("long", LaneKind::Street, line)],
+            ..crate::map::MapParts::default()
+        });
+        let scene = Scene {
+            map: Arc::new(map),
+            ..Scene::default()
+        };
+        let picture = Thumbnail::of(&scene);
+        // 1,000 m in a picture 1,100 m high: ends at 500 / 1100 from the middle
+        let ends: Vec<f32> = picture.roads[0].0.iter().map(|point| point.x).collect();
+        assert!((ends[0] + 0.4545).abs() < 1e-3 && (ends[ends.len() - 1] - 0.4545).abs() < 1e-3);
     }
 }
