@@ -29,7 +29,7 @@ pub(super) struct PlannerArguments {
     /// Denoising steps of a refinement.
     #[arg(long, default_value_t = PlanSettings::default().refine_steps)]
     refine_steps: usize,
-    /// Never brake by rule: without it, where every mode fails NC or TTC, the best of their ways braked joins them.
+    /// Never brake by rule: without it, where every mode fails NC or TTC, the safest of their ways braked joins them.
     #[arg(long)]
     no_brake: bool,
 }

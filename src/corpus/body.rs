@@ -65,18 +65,11 @@ fn rebuild(agent: &mut Agent, dt_s: f64, passes: usize) {
         state.heading = along.to_angle();
         state.position = *front - along * (length / 2.0);
     }
-    let place: Vec<Option<DVec2>> = states.iter().map(|s| s.map(|s| s.position)).collect();
-    for (frame, state) in states.iter_mut().enumerate() {
-        let Some(state) = state else { continue };
-        let last = frame.checked_sub(1).and_then(|last| place[last]);
-        let next = place.get(frame + 1).copied().flatten();
-        let (from, to, frames) = match (last, next) {
-            (Some(last), Some(next)) => (last, next, 2.0),
-            (Some(last), None) => (last, state.position, 1.0),
-            (None, Some(next)) => (state.position, next, 1.0),
-            (None, None) => continue,
-        };
-        state.velocity = (to - from) / (frames * dt_s);
+    for frame in 0..fronts.len() {
+        let drift = agent.track.drift(frame, dt_s);
+        if let (Some(velocity), Some(state)) = (drift, &mut agent.track.states_mut()[frame]) {
+            state.velocity = velocity;
+        }
     }
 }
 

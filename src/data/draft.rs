@@ -285,26 +285,13 @@ pub(super) fn median(values: impl IntoIterator<Item = f64>) -> Option<f64> {
 /// Fills velocities and headings that are NaN: velocity from the neighbouring positions, heading from the motion
 /// where it is faster than 0.5 m/s, else from the nearest frame that has one, else 0.
 pub(super) fn fill_motion(track: &mut Track, dt_s: f64) {
-    let places: Vec<Option<DVec2>> = track
-        .states()
-        .iter()
-        .map(|state| state.as_ref().map(|state| state.position))
-        .collect();
-    let place = |frame: Option<usize>| places.get(frame?).copied().flatten();
     let mut last_heading = None;
-    for frame in 0..places.len() {
+    for frame in 0..track.states().len() {
         let Some(mut state) = track.get(frame).copied() else {
             continue;
         };
         if !state.velocity.is_finite() {
-            let here = state.position;
-            let (before, after) = (place(frame.checked_sub(1)), place(Some(frame + 1)));
-            state.velocity = match (before, after) {
-                (Some(before), Some(after)) => (after - before) / (2.0 * dt_s),
-                (Some(before), None) => (here - before) / dt_s,
-                (None, Some(after)) => (after - here) / dt_s,
-                (None, None) => DVec2::ZERO,
-            };
+            state.velocity = track.drift(frame, dt_s).unwrap_or(DVec2::ZERO);
         }
         if !state.heading.is_finite() && state.speed() > 0.5 {
             state.heading = state.velocity.to_angle();

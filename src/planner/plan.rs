@@ -5,8 +5,8 @@ use std::ops::ControlFlow;
 use super::brake::{Braked, DECELERATIONS, braked};
 use super::foresee::{foreseen, others};
 use super::plain::{ConstantVelocity, ego_of, lane_follower};
-use super::score::{SCORED_S, Scores, Stage, TermKind};
-use super::track::{TrackedState, Tracker, body_at_present, driven, path_of, track};
+use super::score::{Partial, SCORED_S, Scores, Stage, TermKind};
+use super::track::{TrackedState, Tracker, body_at_present, path_of, track};
 use super::{Decoder, Mode, PlanSettings, Propose, ProposeError, ProposeStep};
 use crate::codec::{Options, Window};
 use crate::scene::{Agent, AgentId, Scene, State};
@@ -159,15 +159,20 @@ impl<'a> Asked<'a> {
         let others = others(&self.seen, &self.ego.id);
         let stage = Stage::new(&self.scene.map, self.ego, &others, SCORED_S);
         let reference = track(&path_of(&self.present, &self.reference), self.body);
-        let proposed = modes.into_iter().map(|mode| (mode, None)).collect();
-        let mut modes = self.judged(proposed, &stage, &reference);
-        let harmful = |mode: &PlannedMode| {
-            let fails = |kind| mode.scores.term(kind).score < 1.0;
-            fails(TermKind::NoCollision) || fails(TermKind::TimeToCollision)
-        };
-        if may_brake && modes.iter().all(harmful) {
-            modes = self.with_brake(modes, &stage, &reference);
+        let proposed = modes.len();
+        let mut driven: Vec<Driven> = modes
+            .into_iter()
+            .map(|mode| self.driven(mode, None, &stage))
+            .collect();
+        if may_brake && driven.iter().all(|driven| driven.judged.endangers()) {
+            for of in 0..proposed {
+                for mps2 in DECELERATIONS {
+                    let mode = braked(&driven[of].mode, &driven[of].path, mps2);
+                    driven.push(self.driven(mode, Some(Braked { of, mps2 }), &stage));
+                }
+            }
         }
+        let modes = with_safest_brake(scored(driven, &stage.judge(&reference)), proposed);
         let chosen = best(&modes);
         Ok(Plan {
             ego: self.ego.id.clone(),
@@ -181,72 +186,68 @@ impl<'a> Asked<'a> {
         })
     }
 
-    /// Modes tracked and scored.
-    fn judged(
-        &self,
-        modes: Vec<(Mode, Option<Braked>)>,
-        stage: &Stage<'_>,
-        reference: &[TrackedState],
-    ) -> Vec<PlannedMode> {
-        let pairs: Vec<(Vec<State>, Vec<TrackedState>)> = modes
-            .iter()
-            .map(|(mode, braked)| {
-                let path = path_of(&self.present, mode);
-                let tracker = Tracker::new(&path, &self.body);
-                let tracker = tracker.braking(braked.map(|braked| braked.mps2));
-                let tracked = driven(&tracker, path.len(), self.body);
-                (path, tracked)
-            })
-            .collect();
-        let paths: Vec<&[TrackedState]> = pairs.iter().map(|(_, tracked)| &**tracked).collect();
-        let scores = stage.scores(&paths, reference);
-        modes
-            .into_iter()
-            .zip(pairs)
-            .zip(scores)
-            .map(|(((mode, braked), (path, tracked)), scores)| PlannedMode {
-                gap_m: gap(&path, &tracked),
-                worth: worth(&scores, mode.probability),
-                mode,
-                braked,
-                path,
-                tracked,
-                scores,
-            })
-            .collect()
-    }
-
-    /// The modes, and after them the safest of their braked ways if it is safer than all of them.
-    fn with_brake(
-        &self,
-        modes: Vec<PlannedMode>,
-        stage: &Stage<'_>,
-        reference: &[TrackedState],
-    ) -> Vec<PlannedMode> {
-        let mut all: Vec<(Mode, Option<Braked>)> = modes
-            .iter()
-            .map(|planned| (planned.mode.clone(), None))
-            .collect();
-        for (of, planned) in modes.iter().enumerate() {
-            for mps2 in DECELERATIONS {
-                let mode = braked(&planned.mode, &planned.path, mps2);
-                all.push((mode, Some(Braked { of, mps2 })));
-            }
+    /// A mode as the ego would drive it.
+    fn driven(&self, mode: Mode, braked: Option<Braked>, stage: &Stage<'_>) -> Driven {
+        let path = path_of(&self.present, &mode);
+        let tracker = Tracker::new(&path, &self.body);
+        let tracker = tracker.braking(braked.map(|braked| braked.mps2));
+        let tracked = tracker.drive(path.len(), self.body);
+        Driven {
+            judged: stage.judge(&tracked),
+            mode,
+            braked,
+            path,
+            tracked,
         }
-        let mut all = self.judged(all, stage, reference);
-        let safest = (0..all.len()).reduce(|best, index| {
-            if safer(&all[index], &all[best]) {
-                index
-            } else {
-                best
-            }
-        });
-        let safest = safest.filter(|safest| *safest >= modes.len());
-        let safest = safest.map(|safest| all.swap_remove(safest));
-        all.truncate(modes.len());
-        all.extend(safest);
-        all
     }
+}
+
+/// A mode that has been driven, judged but for its progress.
+struct Driven {
+    mode: Mode,
+    braked: Option<Braked>,
+    path: Vec<State>,
+    tracked: Vec<TrackedState>,
+    judged: Partial,
+}
+
+fn scored(all: Vec<Driven>, reference: &Partial) -> Vec<PlannedMode> {
+    let (judged, rest): (Vec<_>, Vec<_>) = all
+        .into_iter()
+        .map(|driven| {
+            let rest = (driven.mode, driven.braked, driven.path, driven.tracked);
+            (driven.judged, rest)
+        })
+        .unzip();
+    let scores = Partial::complete(judged, reference);
+    let modes = rest.into_iter().zip(scores);
+    modes
+        .map(|((mode, braked, path, tracked), scores)| PlannedMode {
+            gap_m: gap(&path, &tracked),
+            worth: worth(&scores, mode.probability),
+            mode,
+            braked,
+            path,
+            tracked,
+            scores,
+        })
+        .collect()
+}
+
+/// The first `proposed` modes, and after them the safest of the braked ones behind, if it is safer than all of them.
+fn with_safest_brake(mut modes: Vec<PlannedMode>, proposed: usize) -> Vec<PlannedMode> {
+    let safest = (0..modes.len()).reduce(|best, index| {
+        if safer(&modes[index], &modes[best]) {
+            index
+        } else {
+            best
+        }
+    });
+    let safest = safest.filter(|safest| *safest >= proposed);
+    let safest = safest.map(|safest| modes.swap_remove(safest));
+    modes.truncate(proposed);
+    modes.extend(safest);
+    modes
 }
 
 /// The scores of a plan's modes by what happens in `scene`: others as their tracks say, at constant velocity past the

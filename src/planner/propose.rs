@@ -134,7 +134,7 @@ pub struct PlanSettings {
     pub refine_steps: usize,
     /// Denoising steps from pure noise.
     pub diffusion_steps: usize,
-    /// Where every mode touches somebody by the ego's fault or comes too near (NC, TTC), the best of their ways braked
+    /// Where every mode touches somebody by the ego's fault or comes too near (NC, TTC), the safest of their ways braked
     /// joins them.
     pub brake: bool,
 }

@@ -105,6 +105,17 @@ impl Tracker {
         )
     }
 
+    /// `count` states of `body` as it is driven, the first being where it is.
+    pub(super) fn drive(&self, count: usize, body: Bicycle) -> Vec<TrackedState> {
+        let mut body = body;
+        let mut bodies = vec![body];
+        for step in 0..count.saturating_sub(1) {
+            self.advance(step, &mut body);
+            bodies.push(body);
+        }
+        states_of(&bodies)
+    }
+
     /// Drives `body` for one step.
     pub fn advance(&self, step: usize, body: &mut Bicycle) {
         let (acceleration, rate) = self.command(step, body);
@@ -189,18 +200,7 @@ pub fn path_of(start: &State, mode: &Mode) -> Vec<State> {
 
 /// `path` as `body` drives it: as many states as the path has, the first being where the body is.
 pub fn track(path: &[State], body: Bicycle) -> Vec<TrackedState> {
-    driven(&Tracker::new(path, &body), path.len(), body)
-}
-
-/// `count` states of `body` as a tracker drives it, the first being where it is.
-pub(super) fn driven(tracker: &Tracker, count: usize, body: Bicycle) -> Vec<TrackedState> {
-    let mut body = body;
-    let mut bodies = vec![body];
-    for step in 0..count.saturating_sub(1) {
-        tracker.advance(step, &mut body);
-        bodies.push(body);
-    }
-    states_of(&bodies)
+    Tracker::new(path, &body).drive(path.len(), body)
 }
 
 /// Bodies [`STEP_S`] apart with their accelerations.
@@ -311,7 +311,7 @@ mod tests {
         let path = straight(10.0, 0.0);
         let body = Bicycle::from_state(&path[0], 4.7);
         let tracker = Tracker::new(&path, &body).braking(Some(8.0));
-        let last = *driven(&tracker, path.len(), body).last().unwrap();
+        let last = *tracker.drive(path.len(), body).last().unwrap();
         // 10² / (2 · 8) = 6.25 m
         assert!((last.state.position.x - 6.25).abs() < 0.1, "{last:?}");
         assert_eq!(last.speed, 0.0);

@@ -107,6 +107,19 @@ impl Track {
             .filter_map(|(frame, state)| state.as_ref().map(|state| (frame, state)))
     }
 
+    /// Velocity at a frame by the positions of its neighbours, `dt_s` apart, m/s: the central difference, one-sided where
+    /// one of them is invalid; `None` where the frame or both are.
+    pub fn drift(&self, frame: usize, dt_s: f64) -> Option<DVec2> {
+        let place = |frame: usize| self.get(frame).map(|state| state.position);
+        let here = place(frame)?;
+        match (frame.checked_sub(1).and_then(place), place(frame + 1)) {
+            (Some(before), Some(after)) => Some((after - before) / (2.0 * dt_s)),
+            (Some(before), None) => Some((here - before) / dt_s),
+            (None, Some(after)) => Some((after - here) / dt_s),
+            (None, None) => None,
+        }
+    }
+
     /// Length of the path through the valid positions, m.
     pub fn travelled(&self) -> f64 {
         let mut positions = self.valid().map(|(_, state)| state.position);
@@ -161,5 +174,18 @@ mod tests {
         let track = Track::new(vec![None, at(1.0), None, at(3.0), None]);
         assert_eq!(track.span(), Some((1, 3)));
         assert_eq!(track.travelled(), 2.0);
+    }
+
+    #[test]
+    fn drift_is_central_between_neighbours_and_one_sided_beside_gaps() {
+        let at = |x: f64| Some(State::along(Pose::at(x, 0.0, 0.0), 9.0));
+        let track = Track::new(vec![at(0.0), at(1.0), at(4.0), None, at(7.0)]);
+        let along = |frame: usize| track.drift(frame, 0.5).map(|drift| drift.x);
+        // 1 m and 3 m in half a second; 4 m in a whole one between
+        assert_eq!(
+            (along(0), along(1), along(2)),
+            (Some(2.0), Some(4.0), Some(6.0))
+        );
+        assert_eq!((along(3), along(4), along(5)), (None, None, None));
     }
 }

@@ -629,7 +629,7 @@ impl Lab {
         };
         self.step = None;
         self.queue.clear();
-        self.running = None;
+        self.break_off();
         self.aside = None;
         if let Some(engine) = &mut self.engine {
             engine.submit_preview(Job::Generate {
@@ -673,23 +673,22 @@ impl Lab {
             engine.cancel();
         }
         self.searching = false;
-        if self.running.is_some() {
-            self.break_off();
-        }
+        self.break_off();
         busy
     }
 
     /// Lets go of the run in progress, whose steps so far can still be looked at.
     fn break_off(&mut self) {
-        self.live_scene = None;
         let Some(running) = self.running.take() else {
             return;
         };
+        self.live_scene = None;
         if running.total > 0 {
             self.stopped = Some(running.total);
         } else if self.log.as_ref().is_some_and(|log| log.records.len() < 2) {
             // nothing but the starting noise
             self.log = None;
+            self.step = None;
         }
     }
 
@@ -860,6 +859,7 @@ impl Lab {
     fn broken(&mut self, editor: &mut Editor, message: &str, case: Arc<Scene>) {
         self.break_off();
         self.queue.clear();
+        self.live_scene = None;
         self.bug = Some(case);
         let text = format!(
             "The model failed and the run was stopped. {}",
@@ -899,6 +899,7 @@ impl Lab {
         self.break_off();
         self.queue.clear();
         self.world = None;
+        self.live_scene = None;
         let searched = std::mem::take(&mut self.searching);
         if self.model == Model::Loading {
             self.model = Model::Failed(message.clone());

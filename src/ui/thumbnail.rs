@@ -166,8 +166,11 @@ impl Thumbnail {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::geometry::Polyline;
     use crate::geometry::Pose;
     use crate::geometry::dvec2;
+    use crate::map::Map;
+    use crate::map::MapParts;
     use crate::scene::Agent;
     use crate::scene::State;
     use crate::scene::Track;
@@ -199,10 +202,10 @@ mod tests {
 
     #[test]
     fn a_map_without_agents_is_shown_whole() {
-        let line = crate::geometry::Polyline::new([dvec2(0.0, 0.0), dvec2(1000.0, 0.0)]).unwrap();
-        let map = crate::map::Map::build(crate::map::MapParts {
+        let line = Polyline::new([dvec2(0.0, 0.0), dvec2(1000.0, 0.0)]).unwrap();
+        let map = Map::build(MapParts {
             lanes: vec![Lane::new("long", LaneKind::Street, line)],
-            ..crate::map::MapParts::default()
+            ..MapParts::default()
         });
         let scene = Scene {
             map: Arc::new(map),

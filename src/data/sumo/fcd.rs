@@ -359,21 +359,12 @@ fn refine(
     report: &mut Report,
 ) -> (Vec<Agent>, f64, usize) {
     for agent in &mut agents {
-        let states = agent.track.states_mut();
-        for frame in 0..states.len() {
-            let Some(state) = states[frame].filter(|state| !state.velocity.is_finite()) else {
-                continue;
-            };
-            let next = states.get(frame + 1).copied().flatten();
-            let last = frame.checked_sub(1).and_then(|last| states[last]);
-            let drift = match (last, next) {
-                (Some(last), Some(next)) => (next.position - last.position) / (2.0 * dt_s),
-                (None, Some(next)) => (next.position - state.position) / dt_s,
-                (Some(last), None) => (state.position - last.position) / dt_s,
-                (None, None) => DVec2::ZERO,
-            };
-            let velocity = drift;
-            states[frame] = Some(State { velocity, ..state });
+        for frame in 0..agent.track.states().len() {
+            let state = agent.track.get(frame).copied();
+            if let Some(state) = state.filter(|state| !state.velocity.is_finite()) {
+                let velocity = agent.track.drift(frame, dt_s).unwrap_or(DVec2::ZERO);
+                agent.track.set(frame, Some(State { velocity, ..state }));
+            }
         }
     }
     let parts = (dt_s / MAX_DT_S - 1e-6).ceil().max(1.0) as usize;

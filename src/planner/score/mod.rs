@@ -220,17 +220,8 @@ impl<'a> Stage<'a> {
         paths: &[&'a [TrackedState]],
         reference: &'a [TrackedState],
     ) -> Vec<Scores> {
-        let reference = self.judge(reference);
-        let partial: Vec<Partial> = paths.iter().map(|path| self.judge(path)).collect();
-        let most_m = partial
-            .iter()
-            .chain([&reference])
-            .map(|partial| partial.progress_m * partial.multiplier())
-            .fold(0.0, f64::max);
-        partial
-            .into_iter()
-            .map(|partial| partial.complete(most_m))
-            .collect()
+        let partial = paths.iter().map(|path| self.judge(path)).collect();
+        Partial::complete(partial, &self.judge(reference))
     }
 }
 
@@ -240,7 +231,25 @@ impl Partial {
         self.terms[0].score * self.terms[1].score
     }
 
-    fn complete(self, most_m: f64) -> Scores {
+    /// Whether NC or TTC is not met in full.
+    pub(super) fn endangers(&self) -> bool {
+        let [no_collision, _, _, time_to_collision, _] = &self.terms;
+        no_collision.score < 1.0 || time_to_collision.score < 1.0
+    }
+
+    /// The scores of all paths of a plan, in their order.
+    pub(super) fn complete(all: Vec<Self>, reference: &Self) -> Vec<Scores> {
+        let most_m = all
+            .iter()
+            .chain([reference])
+            .map(|partial| partial.progress_m * partial.multiplier())
+            .fold(0.0, f64::max);
+        all.into_iter()
+            .map(|partial| partial.scores(most_m))
+            .collect()
+    }
+
+    fn scores(self, most_m: f64) -> Scores {
         let multiplier = self.multiplier();
         let progress = progress::progress(self.progress_m, multiplier, most_m);
         let [nc, dac, ddc, ttc, comfort] = self.terms;

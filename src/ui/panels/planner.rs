@@ -127,7 +127,7 @@ fn settings_ui(ui: &mut Ui, settings: &mut PlanSettings) {
         ui.end_row();
         label(ui, "Brake");
         ui.checkbox(&mut settings.brake, "if every mode fails")
-            .on_hover_text("Where every mode touches somebody by the ego's fault or comes too near (NC, TTC), the best of their ways braked joins them");
+            .on_hover_text("Where every mode touches somebody by the ego's fault or comes too near (NC, TTC), the safest of their ways braked joins them");
         ui.end_row();
         label(ui, "Seed");
         let mut seed = settings.seed.0;
