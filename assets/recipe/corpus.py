@@ -93,6 +93,7 @@ class Street:
     edges: dict  # edge id -> (midpoint [2], length m, classes of any lane, is at the fringe)
     signal_of: dict  # internal lane id -> (traffic light id, link index)
     next_of: dict  # edge id -> set of edge ids entered from it
+    passable: set  # ids of lanes beside which one may overtake in the opposite direction
 
 
 CLASSES = ("passenger", "bicycle", "pedestrian")
@@ -100,7 +101,7 @@ CLASSES = ("passenger", "bicycle", "pedestrian")
 
 def read_street(path):
     """Reads the parts of a `.net.xml[.gz]` that are used here."""
-    lanes, edges, signal_of, next_of = {}, {}, {}, {}
+    lanes, edges, signal_of, next_of, passable = {}, {}, {}, {}, set()
     with open_text(path) as file:
         for _, element in ElementTree.iterparse(file):
             if element.tag == "connection":
@@ -115,6 +116,8 @@ def read_street(path):
                         points = np.array([p.split(",")[:2] for p in lane.get("shape").split()], float)
                         lanes[lane.get("id")] = (points, float(lane.get("speed")), inside, classes)
                         own |= classes
+                        if lane.find("neigh") is not None:
+                            passable.add(lane.get("id"))
                         length = float(lane.get("length"))
                     if not inside and own:
                         edges[element.get("id")] = (points.mean(0), length, own)
@@ -122,7 +125,7 @@ def read_street(path):
                 element.clear()
     entered = set().union(*next_of.values())
     edges = {k: (*edge, k not in entered) for k, edge in edges.items()}
-    return Street(lanes, edges, signal_of, next_of)
+    return Street(lanes, edges, signal_of, next_of, passable)
 
 
 def reachable(next_of, start):
@@ -240,7 +243,34 @@ def vehicle_types(dice, fast_road):
     return rows
 
 
-def write_demand(path, street, network, seed):
+def standing_cars(dice, street, edges, share):
+    """Routes of cars and lorries that stand in a lane for the whole simulation, on so large a share of the edges.
+
+    Half of them block the middle of the lane, half are pulled over to the right. Where there is one lane and none in
+    the opposite direction to pass in, all are pulled over.
+    """
+    rows = []
+    for edge, (_, length, classes, _) in edges:
+        if "passenger" not in classes or length < 70 or dice.random() > share:
+            continue
+        lanes = [k for k in range(8) if "passenger" in street.lanes.get(f"{edge}_{k}", ((), 0, 0, ()))[3]]
+        if not lanes:
+            continue
+        place = dice.uniform(35, length - 20)
+        aside = dice.random() < 0.5 or (len(lanes) == 1 and f"{edge}_{lanes[0]}" not in street.passable)
+        lane = lanes[0] if aside or dice.random() < 0.7 else dice.choice(lanes)
+        size = dice.choice([(dice.uniform(3.8, 5.1), 1.9), (dice.uniform(5.5, 7.5), 2.2), (dice.uniform(8, 12), 2.5)])
+        kind, at = f"v{1000 + len(rows)}_{size[0]:.2f}_{size[1]:.2f}", dice.uniform(-1.2, -0.7) if aside else dice.uniform(-0.2, 0.2)
+        rows.append(f'<vType id="{kind}" vClass="passenger" length="{size[0]:.2f}" width="{size[1]:.2f}"/>')
+        rows.append(
+            f'<vehicle id="stand{len(rows)}" type="{kind}" depart="0" departLane="{lane}" departPos="{place:.1f}" departSpeed="0" '
+            f'departPosLat="{at:.2f}"><route edges="{edge}"/><stop lane="{edge}_{lane}" endPos="{place + 0.5:.1f}" startPos="{place - 4:.1f}" '
+            f'posLat="{at:.2f}" duration="100000"/></vehicle>'
+        )
+    return rows
+
+
+def write_demand(path, street, network, seed, standing):
     """Random trips of cars, bicycles and walkers, inside one district, sorted by departure."""
     dice = random.Random(seed * 7919 + 13)
     period_s = network.period_s * dice.uniform(0.8, 1.5)
@@ -278,6 +308,8 @@ def write_demand(path, street, network, seed):
         trips += [(t, "bike", a, b) for t, a, b in pairs("bicycle", period_s * 3, (120, 900))]
         trips += [(t, "walker", a, b) for t, a, b in pairs("pedestrian", period_s * 1.5, (60, 450))]
     rows = ["<routes>"] + vehicle_types(dice, fast_road)
+    if standing:
+        rows += standing_cars(dice, street, everywhere, standing)
     for index, (time, kind, start, end) in enumerate(sorted(trips)):
         if kind == "walker":
             rows.append(
@@ -291,12 +323,12 @@ def write_demand(path, street, network, seed):
     path.write_text("\n".join(rows) + "\n</routes>\n")
 
 
-def simulate(net_path, street, network, seed, stem):
+def simulate(net_path, street, network, seed, stem, standing):
     """Runs SUMO; returns the paths of the movement record (parquet) and of the signal record (XML)."""
     routes, record, lights, extra = (Path(f"{stem}.{s}") for s in ("rou.xml", "parquet", "tls.xml", "add.xml"))
     if record.exists():
         return record, lights
-    write_demand(routes, street, network, seed)
+    write_demand(routes, street, network, seed, standing)
     names = sorted({light for light, _ in street.signal_of.values()})
     events = [f'<timedEvent type="SaveTLSSwitchStates" source="{n}" dest="{lights}"/>' for n in names]
     extra.write_text("<additional>" + "\n".join(events) + "</additional>")
@@ -395,7 +427,7 @@ def read_signals(path, frames, start_s):
     return out
 
 
-def make_shard(name, seed, networks, out, scratch, count):
+def make_shard(name, seed, networks, out, scratch, count, standing):
     """Simulates one network with one seed and writes its shard; returns a line about it."""
     network = NETWORKS[name]
     stem = scratch / f"{name}-{seed}"
@@ -409,8 +441,11 @@ def make_shard(name, seed, networks, out, scratch, count):
         text = open_text(net_path).read().replace('speed="13.89"', f'speed="{limit:.2f}"')
         net_path = scratch / f"{name}-{seed}.net.xml"
         net_path.write_text(text)
+    if standing:
+        plain, net_path = net_path, scratch / f"{name}-{seed}.opposite.net.xml"
+        subprocess.run(["netconvert", "-s", str(plain), "-o", str(net_path), "--opposites.guess"], check=True, capture_output=True)
     street = read_street(net_path)
-    record, lights = simulate(net_path, street, network, seed, stem)
+    record, lights = simulate(net_path, street, network, seed, stem, standing)
     tracks = tracks_of(*read_record(record))
     lanes = windows.chunk_lanes(street.lanes.values(), list(street.lanes), street.signal_of)
     signals = read_signals(lights, len(tracks.usable), tracks.start_s)
@@ -431,6 +466,7 @@ def main():
     parser.add_argument("--only", default=",".join(NETWORKS))
     parser.add_argument("--seeds", default="1")
     parser.add_argument("--windows", type=int, default=9000)
+    parser.add_argument("--standing", type=float, default=0.0, help="share of streets on which a car or lorry stands in a lane")
     options = parser.parse_args()
     options.scratch = options.scratch.resolve()  # paths in the files written for SUMO are relative to those files
     options.scratch.mkdir(parents=True, exist_ok=True)
@@ -439,7 +475,7 @@ def main():
             split = "valid" if NETWORKS[name].held_out else "train"
             if not (options.out / split / f"{name}-{seed}.safetensors").exists():
                 try:
-                    print(make_shard(name, seed, options.networks, options.out, options.scratch, options.windows), flush=True)
+                    print(make_shard(name, seed, options.networks, options.out, options.scratch, options.windows, options.standing), flush=True)
                 except (subprocess.CalledProcessError, ValueError, FileNotFoundError) as error:
                     print(f"{name}-{seed} left out: {error}", flush=True)
 

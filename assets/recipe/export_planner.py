@@ -44,7 +44,8 @@ def save_fixture(path, network, windows, egos_wanted=4):
     chosen = busy.topk(egos_wanted).indices
     rows = {key: value[window[chosen]].contiguous() for key, value in rows.items()}
     each = torch.arange(len(chosen))
-    egos, plan = Egos(rows, each, pick[chosen], network.config), plans_of(rows["agents"][each, pick[chosen]])[:, SEEN:]
+    routed = (each % 2 == 0).float()
+    egos, plan = Egos(rows, each, pick[chosen], network.config, routed), plans_of(rows["agents"][each, pick[chosen]])[:, SEEN:]
     scene, bias = network.encoder(egos)
     written = tokenise(network.vocabulary, plan, forward_speed(egos.own[:, NOW]))
     starts = network.vocabulary[:, 0, 3]
@@ -58,6 +59,7 @@ def save_fixture(path, network, windows, egos_wanted=4):
         {
             **rows,
             "pick": pick[chosen],
+            "routed": routed,
             "tokens": written["token"],
             "logits": logits,
             "noisy": noisy[:, SEEN:].contiguous(),

@@ -59,7 +59,11 @@ def main():
         fetch_networks(networks, corpus.REPOSITORIES, [n.file for n in corpus.NETWORKS.values() if n.file])
     run = lambda script, *arguments: subprocess.run([sys.executable, HERE / script, *map(str, arguments)], check=True)
     shards, training, weights = work / "shards", work / "run", work / "weights"
-    run("corpus.py", "--networks", networks, "--out", shards, "--scratch", work / "simulated", "--seeds", options.seeds, "--windows", options.windows)
+    folders = ["--networks", networks, "--out", shards, "--scratch", work / "simulated"]
+    run("corpus.py", *folders, "--seeds", options.seeds, "--windows", options.windows)
+    standing = ["--seeds", ",".join(str(40 + int(seed)) for seed in options.seeds.split(",")), "--standing", 0.35]
+    streets = [name for name, network in corpus.NETWORKS.items() if network.file and not network.speed_mps]
+    run("corpus.py", *folders, "--only", ",".join(streets), *standing, "--windows", options.windows)
     start = ["--from", options.source] if options.source else []
     train = ["--shards", shards / "train", "--valid", shards / "valid", "--run", training, "--minutes", options.minutes]
     run("train.py", *train, "--threads", options.threads, "--device", options.device, *start)

@@ -22,19 +22,23 @@ SEEN = NOW + 1  # frames of history with the current one
 COASTING_S = (0.0, 2.5, 5.0, 8.0)  # where lanes are looked for
 NEAR_AGENTS = 4
 CONFIG = {
-    "planner_version": 1, "width": 128, "heads": 4, "hidden": 256, "encoder_layers": 1, "token_layers": 2,
+    "planner_version": 2, "width": 128, "heads": 4, "hidden": 256, "encoder_layers": 1, "token_layers": 2,
     "refiner_layers": 2, "neighbours": 15, "lanes": 32, "vocabulary": 512, "anchors": 20,
 }  # fmt: skip
-POSE, LOCAL = 8, 5 * NEAREST_POINTS + NEAREST_POINTS + 1 + 8 * NEAR_AGENTS
+POSE, ROUTE = 8, NEAREST_POINTS + 2 * 5
+LOCAL = 5 * NEAREST_POINTS + NEAREST_POINTS + 1 + 8 * NEAR_AGENTS + ROUTE
+ROUTE_WIDTH_M, ROUTE_COS, ROUTE_SHARE = 4.5, 0.7, 0.7  # what of a lane lies on a route, and how much of it must
+ROUTE_JOIN_M, ROUTE_HOPS, ROUTE_FIRST_M = 2.0, 6, 20.0  # how lanes join, how far a route goes on, how lanes on it come first
 
 
 class Egos:
     """A batch of egos and what surrounds them.
 
-    rows: W windows as tensors (shards.Windows.rows); window, pick [B]: which agent of which window each ego is.
+    rows: W windows as tensors (shards.Windows.rows); window, pick [B]: which agent of which window each ego is;
+    routed [B]: who is told the route, which is that of the ego's own future; None: nobody.
     """
 
-    def __init__(self, rows, window, pick, config):
+    def __init__(self, rows, window, pick, config, routed=None):
         rows = {name: value[window] for name, value in rows.items()}
         batch = torch.arange(len(pick))
         agents, valid = rows["agents"], rows["valid"].bool()
@@ -52,7 +56,7 @@ class Egos:
         ahead = torch.tensor([1.0, 0.0]).expand(len(pick), FRAMES, 2)
         self.base = torch.cat([coasting * SECONDS.to(coasting)[:, None], coasting.expand(-1, FRAMES, -1), ahead], -1)
         self._read_neighbours(rows, state, valid, batch, pick, config["neighbours"])
-        self._read_lanes(rows, cos[..., 0], sin[..., 0], config["lanes"])
+        self._read_lanes(rows, cos[..., 0], sin[..., 0], config["lanes"], routed)
 
     def _read_neighbours(self, rows, state, valid, batch, pick, count):
         here = valid[:, :, NOW].clone()
@@ -66,16 +70,23 @@ class Egos:
         self.near_size = rows["agents"][row, index, NOW, 6:8]
         self.near_type = rows["type"][row, index]
 
-    def _read_lanes(self, rows, cos, sin, count):
+    def _read_lanes(self, rows, cos, sin, count, routed):
         lanes = rotate(rows["lanes"] - self.origin[:, None, None], cos[..., None], -sin[..., None])  # [B, L, 20, 2]
         usable = (rows["lane_valid"] > 0) & (rows["lane_kind"] != BIKE)
         anchor = self.own[:, NOW, None, 2:4] * torch.tensor(COASTING_S)[:, None]  # [B, 4, 2]
         coarse = lanes[:, :, ::3]
         gap = torch.cdist(anchor, coarse.flatten(1, 2), compute_mode=EXACT)
         gap = gap.view(len(lanes), len(COASTING_S), lanes.shape[1], -1).amin((1, 3)) + (~usable) * 1e4
+        if routed is None:
+            on = torch.zeros_like(gap)
+        else:
+            course = torch.cat([self.own[:, NOW::2, :2], self.own[:, NOW::2, 4:6]], -1)
+            on = (2.0 * on_route(lanes, usable, course, self.own_valid[:, NOW::2]) - 1) * routed[:, None]
+            gap = gap - ROUTE_FIRST_M * (on > 0)
         index = gap.topk(min(count, gap.shape[1]), largest=False).indices
         row = torch.arange(len(lanes))[:, None]
         self.lane_valid = usable[row, index]
+        self.on = on[row, index] * self.lane_valid  # 1 on the route, -1 not, 0 nobody has said
         self.lane = lanes[row, index][:, :, ::2]  # [B, L, 10, 2]
         step = self.lane[:, :, 1:] - self.lane[:, :, :-1]
         self.direction = functional.normalize(torch.cat([step, step[:, :, -1:]], 2), dim=-1)
@@ -87,7 +98,8 @@ class Egos:
     def repeat(self, times):
         """The same egos, each `times` times in a row, for as many modes of each."""
         out = object.__new__(Egos)
-        out.__dict__ = {name: value.repeat_interleave(times, 0) for name, value in self.__dict__.items()}
+        of_each = {name: value for name, value in self.__dict__.items() if name != "shared"}
+        out.__dict__ = {name: value.repeat_interleave(times, 0) for name, value in of_each.items()}
         return out
 
     # -------------------------------------------------------------- inputs of scene tokens
@@ -107,9 +119,9 @@ class Egos:
         return torch.cat([*parts, torch.asinh(place)], -1) * self.near_valid[..., None]
 
     def lane_inputs(self):
-        """[B, L, 44]: points / 20, directions, closeness, limit, junction, signal now."""
+        """[B, L, 45]: points / 20, directions, closeness, limit, junction, signal now, route."""
         gap = self.lane.norm(dim=-1).amin(-1, keepdim=True)
-        extra = torch.stack([self.lane_speed, self.lane_junction, self.signal], -1)
+        extra = torch.stack([self.lane_speed, self.lane_junction, self.signal, self.on], -1)
         parts = [(self.lane / 20).flatten(-2), self.direction.flatten(-2), torch.exp(-gap / 5), extra]
         return torch.cat(parts, -1) * self.lane_valid[..., None]
 
@@ -120,7 +132,9 @@ class Egos:
 
         The 4 nearest lane points (distance, plus 1.5 m (1 - cos) where the lane points elsewhere): offset as asinh,
         direction x exp(-r / 6), exp(-r / 3), their signals now, the first one's limit; then the 4 nearest neighbours,
-        coasting since now: offset, heading, velocity against the ego's, exp(-r / 5), length / 5.
+        coasting since now: offset, heading, velocity against the ego's, exp(-r / 5), length / 5; then of the 4 lane
+        points whether they are on the route, and the nearest point of the route, by the same distance, to the pose and
+        to where it is 3 m + 1 s ahead: offset as asinh, direction, exp(-r / 3).
         """
         batch, lanes, per = self.lane.shape[:3]
         points, along = self.lane.flatten(1, 2), self.direction.flatten(1, 2)
@@ -133,6 +147,7 @@ class Egos:
         turned = rotate(along[row, index], cos, -sin)
         gap = offset.norm(dim=-1, keepdim=True)
         known = self.lane_valid[row, index // per][..., None]
+        on = self.on[row, index // per] * known[..., 0]
         lane = torch.cat([torch.asinh(offset), turned * torch.exp(-gap / 6), torch.exp(-gap / 3)], -1) * known
         signal = self.signal[row, index // per] * known[..., 0]
         limit = (self.lane_speed[row, index // per] * known[..., 0])[..., :1]
@@ -148,7 +163,72 @@ class Egos:
         gap = offset.norm(dim=-1, keepdim=True)
         length = self.near_size[row, index][..., :1] / 5
         near = torch.cat([torch.asinh(offset / 2), turned, torch.asinh(moving / 2), torch.exp(-gap / 5), length], -1)
-        return torch.cat([lane.flatten(2), signal, limit, (near * known).flatten(2)], -1)
+        parts = [lane.flatten(2), signal, limit, (near * known).flatten(2), on]
+
+        astray = (self.on <= 0).repeat_interleave(per, 1)[:, None] * 1e4
+        for there in (place, place + heading * (3 + speed.clamp(min=0))[..., None]):
+            cost = torch.cdist(there, points, compute_mode=EXACT) + 1.5 * (1 - heading @ along.transpose(1, 2)) + astray
+            least, index = cost.min(-1)
+            offset = rotate(points[row[..., 0], index] - place, cos[..., 0], -sin[..., 0])
+            turned = rotate(along[row[..., 0], index], cos[..., 0], -sin[..., 0])
+            gap = (points[row[..., 0], index] - there).norm(dim=-1, keepdim=True)
+            parts.append(torch.cat([torch.asinh(offset), turned, torch.exp(-gap / 3)], -1) * (least < 1e3)[..., None])
+        return torch.cat(parts, -1)
+
+
+def on_route(lanes, usable, course, valid):
+    """Which lane pieces [B, L, 20, 2] belong to the route of a course [B, n, 4] (place, unit heading): [B, L].
+
+    The course goes on from its end along the straightest lanes, so that a route does not tell how far its driver gets.
+    To it belong pieces of whose points beside it 70 % are within 4.5 m and run along it, neighbouring lanes among them.
+    """
+    way = prolonged(lanes, usable, course, valid)
+    points, batch = lanes[:, :, ::2], torch.arange(len(lanes))
+    step = functional.normalize(lanes[:, :, 1:] - lanes[:, :, :-1], dim=-1)
+    along = torch.cat([step, step[:, :, -1:]], 2)[:, :, ::2]
+    leg = way[:, 1:] - way[:, :-1]
+    long = leg.norm(dim=-1)
+    moves = long > 0.1
+    rel = points[..., None, :] - way[:, None, None, :-1]  # [B, L, 10, legs, 2]
+    at = (rel * leg[:, None, None]).sum(-1) / (long**2).clamp(min=1e-4)[:, None, None]
+    gap = (rel - at.clamp(0, 1)[..., None] * leg[:, None, None]).norm(dim=-1) + (~moves)[:, None, None] * 1e4
+    gap, which = gap.min(-1)
+    at = at.gather(-1, which[..., None])[..., 0]
+    order = torch.arange(moves.shape[1])
+    last = torch.where(moves, order, -1).amax(1)[:, None, None]
+    first = torch.where(moves, order, len(order)).amin(1)[:, None, None]
+    beside = (gap < 1e3) & ~((which == last) & (at > 1)) & ~((which == first) & (at < 0))
+    direction = functional.normalize(leg, dim=-1)[batch[:, None, None], which]
+    follows = beside & (gap < ROUTE_WIDTH_M) & ((along * direction).sum(-1) > ROUTE_COS)
+    return (follows.sum(-1) >= ROUTE_SHARE * beside.sum(-1)) & follows.any(-1) & usable
+
+
+def prolonged(lanes, usable, course, valid):
+    """The course's places and from its last valid one on those of the lane it is on and of the straightest successors.
+
+    Points that do not exist repeat the one before: [B, n + 3 (ROUTE_HOPS + 1), 2].
+    """
+    batch, points = torch.arange(len(lanes)), lanes[:, :, ::2]
+    step = functional.normalize(lanes[:, :, 1:] - lanes[:, :, :-1], dim=-1)
+    along = torch.cat([step, step[:, :, -1:]], 2)[:, :, ::2]
+    known = torch.where(valid, torch.arange(valid.shape[1]), 0).amax(1)
+    end = course[batch, known]
+    way = [torch.where(valid[:, k : k + 1], course[:, k, :2], end[:, :2]) for k in range(course.shape[1])]
+    cost = (points - end[:, None, None, :2]).norm(dim=-1) + 1.5 * (1 - (along * end[:, None, None, 2:]).sum(-1))
+    least, piece = (cost.amin(-1) + (~usable) * 1e4).min(1)
+    going = least < 6
+    whole = functional.normalize(lanes[:, :, -1] - lanes[:, :, 0], dim=-1)
+    for hop in range(ROUTE_HOPS + 1):
+        for k in (6, 13, 19):
+            there = lanes[batch, piece, k]
+            ahead = going & (hop > 0) | going & (((there - end[:, :2]) * end[:, 2:]).sum(-1) > 1)
+            way.append(torch.where(ahead[:, None], there, way[-1]))
+        out = step[batch, piece, -1]
+        joins = ((lanes[:, :, 0] - lanes[batch, piece, -1][:, None]).norm(dim=-1) < ROUTE_JOIN_M) & usable
+        joins &= (step[:, :, 0] * out[:, None]).sum(-1) > ROUTE_COS
+        best, piece = torch.where(joins, (whole * out[:, None]).sum(-1), -2.0).max(1)
+        going = going & (best > -2)
+    return torch.stack(way, 1)
 
 
 def frames_inputs(state, valid):
@@ -202,7 +282,7 @@ class Encoder(nn.Module):
     def __init__(self, config):
         super().__init__()
         width = config["width"]
-        self.own, self.near, self.lane = mlp(39, width, width), mlp(44, width, width), mlp(44, width, width)
+        self.own, self.near, self.lane = mlp(39, width, width), mlp(44, width, width), mlp(45, width, width)
         self.null = nn.Parameter(torch.randn(1, 1, width) * 0.02)
         blocks = [Block(width, config["heads"], config["hidden"], False) for _ in range(config["encoder_layers"])]
         self.layers, self.no = nn.ModuleList(blocks), nn.LayerNorm(width)
@@ -217,6 +297,42 @@ class Encoder(nn.Module):
         for layer in self.layers:
             h = layer(h, bias)
         return self.no(h), bias
+
+
+class SharedEncoder(nn.Module):
+    """For an ablation: the scene tokens are what the denoiser, kept as it is, makes of the scene.
+
+    It is shown histories as they are and futures as pure noise (at its mean). Tokens are the ego's and its neighbours'
+    at the present, the ego's future ones and its lanes, each through a linear layer of its own; no route.
+    """
+
+    def __init__(self, config, denoiser):
+        super().__init__()
+        width, inner = config["width"], denoiser.config["width"]
+        self.own, self.near, self.ahead, self.lane = (nn.Linear(inner, width) for _ in range(4))
+        self.no, self.denoiser = nn.LayerNorm(width), [denoiser]  # in a list: its weights are not this one's
+
+    def forward(self, egos):
+        """As `Encoder.forward`."""
+        denoiser, (scene, window, pick) = self.denoiser[0], egos.shared
+        future = (torch.arange(FRAMES) > NOW).float().expand(len(scene.valid), -1)
+        noisy = scene.residual / denoiser.prior.scale * (1 - future)[..., None]
+        hidden, lanes = [], []
+        hooks = [
+            denoiser.no.register_forward_hook(lambda module, given, out: hidden.append(out)),
+            denoiser.lane.register_forward_hook(lambda module, given, out: lanes.append(out)),
+        ]
+        with torch.no_grad():
+            denoiser(noisy, future, scene)
+        for hook in hooks:
+            hook.remove()
+        states, seen = scene.pad(hidden[0]), scene.pad(scene.valid[:, NOW])[window]
+        lanes, lane_valid = scene.pad(lanes[0])[window, pick], scene.pad(scene.near_lane_valid)[window, pick]
+        ego, others = states[window, pick], states[window, :, NOW]
+        parts = [self.own(ego[:, NOW, None]), self.near(others), self.ahead(ego[:, SEEN:]), self.lane(lanes)]
+        real = torch.ones(len(pick), 1, dtype=torch.bool)
+        known = torch.cat([real, seen, real.expand(-1, POINTS), lane_valid], 1)
+        return self.no(torch.cat(parts, 1)), torch.where(known, 0.0, FAR)[:, None, None]
 
 
 class Tokens(nn.Module):

@@ -2,7 +2,7 @@
 
     python train_planner.py --shards SHARDS/train --valid SHARDS/valid --run RUN --prior ../weights/denoiser.safetensors
                             [--from planner.safetensors] [--minutes 60 | --samples 300000] [--batch 96] [--rate 8e-4]
-                            [--threads 1] [--device cpu|cuda] [--every 5]
+                            [--threads 1] [--device cpu|cuda] [--every 5] [--encoder own|shared]
 
 Four losses on one encoder: the next token (cross-entropy), F of the noised future, the mean future, the nearest
 anchor. The prior is the scene denoiser's. --from goes on from a planner's weights, with its vocabularies and anchors.
@@ -22,7 +22,7 @@ import shards
 import training
 import vocabulary as vocabularies
 from network import CHANNEL_WEIGHT
-from planner import CONFIG, POINTS, SEEN, Egos, Planner, forward_speed
+from planner import CONFIG, POINTS, SEEN, Egos, Planner, SharedEncoder, forward_speed
 from prior import NOW, Prior, noise_scales
 
 SIZES = {"ego": CONFIG["vocabulary"], "vehicle": 512, "pedestrian": 128, "cyclist": 256}
@@ -45,13 +45,16 @@ def choose_egos(rows, each, draw):
     return window[real], picked[real]
 
 
-def batch_of(windows, indices, config, each, augmented, draw):
-    """Egos, if wanted `augmented`, and their future plans [B, 16, 4]."""
+def batch_of(windows, indices, config, each, augmented, draw, routed):
+    """Egos, if wanted `augmented`, and their future plans [B, 16, 4]; a share `routed` of them knows its route."""
     rows = windows.rows(indices)
     window, pick = choose_egos(rows, each, draw)
     if augmented:
         shards.augment(rows)
-    egos = Egos(rows, window, pick, config)
+    told = (torch.rand(len(pick), generator=draw) < routed).float()
+    egos = Egos(rows, window, pick, config, told)
+    if config.get("encoder") == "shared":
+        egos.shared = shards.scene_of(rows, config["nearest_lanes"]), window, pick
     return egos, vocabularies.plans_of(rows["agents"][window, pick])[:, SEEN:]
 
 
@@ -93,7 +96,7 @@ def fit_anchors(plans, count, seed):
 
 
 class Validation:
-    """Fixed egos of held-out networks: losses, and distances of the decoders."""
+    """Fixed egos of held-out networks, without and with their route: losses, and distances of the decoders."""
 
     def __init__(self, folder, config, device, per_shard=256):
         windows = shards.Windows(folder, device)
@@ -101,7 +104,9 @@ class Validation:
         for name, end in zip(windows.names, windows.ends):
             count = windows.shards[name].count
             indices = np.random.default_rng(5).permutation(count)[:per_shard] + end - count
-            self.parts[name.split("-")[0]] = batch_of(windows, indices, config, 1, False, torch.Generator(device).manual_seed(3))
+            for suffix, routed in (("", 0.0), (" routed", 1.0)):
+                draw = torch.Generator(device).manual_seed(3)
+                self.parts[name.split("-")[0] + suffix] = batch_of(windows, indices, config, 1, False, draw, routed)
 
     @torch.no_grad()
     def measure(self, network, average):
@@ -140,6 +145,8 @@ def main():
     parser = training.parser(__doc__.split("\n")[0], batch=(96, 1536), rate=(8e-4, 1e-3))
     parser.add_argument("--prior", type=Path, required=True, help="weights whose prior is taken")
     parser.add_argument("--from", dest="source", type=Path, help="planner weights to start from")
+    parser.add_argument("--routed", type=float, default=0.7, help="share of the egos that are told their route")
+    parser.add_argument("--encoder", choices=("own", "shared"), default="own", help="ablation: shared is that of the denoiser given as --prior")
     options = training.parse(parser)
     device = options.device
     dice, draw = np.random.default_rng(options.seed), torch.Generator(device).manual_seed(options.seed)
@@ -161,9 +168,13 @@ def main():
                 words = vocabularies.build(few, options.seed, SIZES)
                 plans, cars = vocabularies.complete_plans(few, 1, dice, 6000)
                 anchors = fit_anchors(plans[cars], config["anchors"], options.seed)
+        if options.encoder == "shared":
+            config |= {"encoder": "shared", "nearest_lanes": export.load_weights(options.prior)[2]["nearest_lanes"]}
         print({name: tuple(value.shape) for name, value in words.items()}, flush=True)
     prior, anchors, words = prior.to(device), anchors.to(device), {name: value.to(device) for name, value in words.items()}
     network = Planner(config, prior, words["ego"], anchors)
+    if config.get("encoder") == "shared":
+        network.encoder = SharedEncoder(config, export.load_network(options.prior).to(device))
     if tensors:
         network.load_state_dict(tensors)
     optimiser = torch.optim.AdamW(network.parameters(), lr=options.rate, weight_decay=0.01, betas=(0.9, 0.98))
@@ -200,7 +211,7 @@ def main():
         if progress >= 1:
             break
         indices = dice.integers(len(windows), size=options.batch // EGOS_PER_WINDOW)
-        egos, plan = batch_of(windows, indices, config, EGOS_PER_WINDOW, True, draw)
+        egos, plan = batch_of(windows, indices, config, EGOS_PER_WINDOW, True, draw, options.routed)
         if not len(plan):
             continue
         parts = losses(network, egos, plan, draw, 0.3)

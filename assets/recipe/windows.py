@@ -99,8 +99,30 @@ def ego_weights(tracks, frames, start, end):
     weight = np.where(travelled < 3, 0.05, 0.35)
     weight = np.where((travelled >= 3) & (gained > 2.5), 0.8, weight)
     weight = np.where((travelled >= 3) & (turned > 0.35), 1.0, weight)
+    weight = np.where(passing(tracks, frames, start, end), 25.0, weight)
     weight = weight * np.where(tracks.kind == 1, 1.0, 0.08)[None]
     return np.where(complete, weight * crowding(tracks, start, end), 0.0)
+
+
+def passing(tracks, frames, start, end):
+    """Which (frame, agent) have something that never moves in their way and are past it within the window: [T, V]."""
+    out = np.zeros((end - start, len(tracks.size)), bool)
+    seen = tracks.usable.any(0)
+    with np.errstate(invalid="ignore"):
+        spread = np.nanmax(np.where(tracks.usable[..., None], tracks.centre, -np.inf), 0) - np.nanmin(
+            np.where(tracks.usable[..., None], tracks.centre, np.inf), 0
+        )
+    stands = seen & (tracks.kind == 1) & (tracks.usable.sum(0) > 240) & (spread.max(-1) < 0.5)
+    for who in np.flatnonzero(stands):
+        t = np.argmax(tracks.usable[:, who])
+        cos, sin = np.cos(tracks.heading[t, who]), np.sin(tracks.heading[t, who])
+        place = (tracks.centre - tracks.centre[t, who]) @ np.array([[cos, -sin], [sin, cos]])
+        now, middle, last = (place[start + f : end + f] for f in (0, frames[-1] // 2, frames[-1]))
+        with np.errstate(invalid="ignore"):
+            before = (now[..., 0] < -5) & (now[..., 0] > -70) & (np.abs(now[..., 1]) < 1.6)
+            past = (last[..., 0] > 3) & (np.abs(last[..., 1]) < 5) & (np.abs(middle[..., 1]) < 5)
+        out |= before & past
+    return out
 
 
 def crowding(tracks, start, end, cell_m=60.0, plenty=8.0):

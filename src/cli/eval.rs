@@ -57,6 +57,9 @@ pub(super) struct Arguments {
     /// Task plan: never brake by rule where every mode fails NC or TTC.
     #[arg(long)]
     no_brake: bool,
+    /// Task plan: do not tell the planner its route, which is the way the log's ego takes.
+    #[arg(long)]
+    no_route: bool,
     /// Guidance weights: the network's methods run without and with them, and the difference is shown.
     #[arg(long, value_name = "collision=W,comfort=W,road=W")]
     guidance: Option<String>,

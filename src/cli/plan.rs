@@ -10,7 +10,7 @@ use serde_json::Value;
 use super::planning::PlannerArguments;
 use super::weights;
 use crate::data;
-use crate::planner::{Plan, SCORED_S, Scores, TermKind, VARIANT, outcome, plan, plan_json};
+use crate::planner::{Plan, SCORED_S, Scores, Start, TermKind, VARIANT, outcome, plan, plan_json};
 use crate::scene::{AgentId, Scene};
 
 /// Arguments of `nearmiss plan`.
@@ -42,7 +42,7 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let planner = weights::planner()?;
     let plan = plan(
         &scene,
-        None,
+        &Start::default(),
         Some(&*planner),
         &arguments.planner.settings(),
         &mut |_| ControlFlow::Continue(()),

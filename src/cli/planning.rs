@@ -32,6 +32,9 @@ pub(super) struct PlannerArguments {
     /// Never brake by rule: without it, where every mode fails NC or TTC, the safest of their ways braked joins them.
     #[arg(long)]
     no_brake: bool,
+    /// Do not tell the planner its route, which is the way the ego takes in the scene.
+    #[arg(long)]
+    no_route: bool,
 }
 
 /// A decoder by its key.
@@ -51,6 +54,7 @@ impl PlannerArguments {
             spread_m: self.spread,
             refine_steps: self.refine_steps,
             brake: !self.no_brake,
+            route: !self.no_route,
             ..PlanSettings::default()
         }
     }

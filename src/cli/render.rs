@@ -19,7 +19,7 @@ use crate::data;
 use crate::engine::StepLog;
 use crate::generator::Run;
 use crate::geometry::dvec2;
-use crate::planner::{Decoder, PlanSettings, ProposeStep, plan};
+use crate::planner::{Decoder, PlanSettings, ProposeStep, Start, plan};
 use crate::render::{
     FRAME_RATES, Framing, Look, Moment, Names, NoiseView, SCALES, Studio, Style, Trails,
     ViewOptions, evenly,
@@ -279,7 +279,13 @@ fn plans(scene: &Arc<Scene>, time_s: f64, decoders: &[Decoder]) -> anyhow::Resul
             ..PlanSettings::default()
         };
         let mut go = |_: &ProposeStep| ControlFlow::Continue(());
-        let plan = plan(&scene, None, Some(&*planner), &settings, &mut go)?;
+        let plan = plan(
+            &scene,
+            &Start::default(),
+            Some(&*planner),
+            &settings,
+            &mut go,
+        )?;
         Ok(Moment {
             paths: Arc::new(plan_paths(&plan, plan.chosen, None)),
             caption: decoder.label().to_owned(),

@@ -41,6 +41,8 @@ pub struct LanePiece {
     /// stop line (the connection through the junction), also where the file puts them on the lane before it: so they
     /// are in the training data.
     pub signals: [SignalState; T],
+    /// Whether it belongs to the ego's route; `None` where nobody has said.
+    pub on_route: Option<bool>,
 }
 
 impl LanePiece {
@@ -116,6 +118,7 @@ pub(super) fn pieces_near(scene: &Scene, present: &[State], now_s: f64) -> Vec<L
                     in_junction: lane.in_junction,
                     speed_limit: lane.speed_limit,
                     signals,
+                    on_route: None,
                 };
                 found.push((gap, piece));
             }

@@ -10,7 +10,7 @@ use super::worker::{Desk, JobId, Worker};
 use crate::generator::Settings;
 use crate::planner::{
     DriveSettings, Driven, LogWorld, Plan, PlanSettings, Propose, ProposeError, ProposeStep,
-    SCORED_S, Scores, TrafficWorld, World, drive, outcome, plan,
+    SCORED_S, Scores, Start, TrafficWorld, World, drive, outcome, plan,
 };
 use crate::scene::Scene;
 
@@ -216,7 +216,7 @@ fn plan_once(
 ) {
     let began = Instant::now();
     let mut steps: Vec<ProposeStep> = Vec::new();
-    let made = plan(&scene, None, network, settings, &mut |step| {
+    let made = plan(&scene, &Start::default(), network, settings, &mut |step| {
         steps.push(step.clone());
         going_on(desk)
     });

@@ -3,11 +3,11 @@
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
-use super::plan::{Plan, plan};
+use super::plan::{Plan, Start, plan};
 use super::report::{Report, plan_shift};
 use super::track::{STEP_S, TrackedState, Tracker, body_at_present, states_of};
 use super::world::World;
-use super::{PlanSettings, Propose, ProposeError};
+use super::{PlanSettings, Propose, ProposeError, Route};
 use crate::codec::resampled;
 use crate::metrics::Ratio;
 use crate::scene::{Scene, Track};
@@ -95,8 +95,8 @@ pub enum DriveError {
     NothingAhead,
 }
 
-/// Drives the ego of `scene` from its present. Each plan sees only what has happened; the chosen mode's path is
-/// followed by the tracker until the next plan. `on_step` sees each tenth of a second and may stop: what was driven up
+/// Drives the ego of `scene` from its present. Each plan sees only what has happened and the route, which is the way the
+/// ego takes in `scene`; the chosen mode's path is followed by the tracker until the next plan. `on_step` sees each tenth of a second and may stop: what was driven up
 /// to there comes back.
 ///
 /// # Errors
@@ -126,6 +126,7 @@ pub fn drive(
     let mut body = body_at_present(&driven, &driven.agents[index])
         .ok_or_else(|| no_ego(ProposeError::NoEgo))?;
     let logged = driven.agents[index].track.clone();
+    let route = Route::of(&driven);
     let wanted = start + (settings.seconds / STEP_S).round() as usize;
     let last = world.begin(&mut driven, &ego, wanted);
     if last <= start {
@@ -145,7 +146,11 @@ pub fn drive(
             let mut asked = settings.plan.clone();
             asked.seed.0 = asked.seed.0.wrapping_add(plans.len() as u64);
             driven.now = frame;
-            let found = plan(&driven, Some(body), network, &asked, &mut |_| {
+            let start_from = Start {
+                body: Some(body),
+                route: route.as_ref(),
+            };
+            let found = plan(&driven, &start_from, network, &asked, &mut |_| {
                 ControlFlow::Continue(())
             });
             driven.now = start;

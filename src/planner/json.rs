@@ -7,7 +7,7 @@ use super::score::{Scores, TermKind, VARIANT};
 use super::track::TrackedState;
 use crate::geometry::quantise;
 
-/// The plan with its modes and reasons; `outcome` (as [`super::outcome`] gives it) beside them where it is known.
+/// The plan with its modes, reasons and the lane pieces of its route (x, y; none where it was told none); `outcome` (as [`super::outcome`] gives it) beside them where it is known.
 pub fn plan_json(plan: &Plan, outcome: Option<&[Scores]>) -> Value {
     let modes: Vec<Value> = plan
         .modes
@@ -21,6 +21,7 @@ pub fn plan_json(plan: &Plan, outcome: Option<&[Scores]>) -> Value {
         "decoder": plan.settings.decoder.key(),
         "seed": plan.settings.seed.0,
         "weights": plan.identity,
+        "route": plan.route.iter().map(|piece| piece.iter().map(|point| [quantise(point.x), quantise(point.y)]).collect::<Vec<_>>()).collect::<Vec<_>>(),
         "variant": VARIANT,
         "modes": modes,
         "chosen": plan.chosen,

@@ -1,7 +1,7 @@
 //! The ego's answer to a scene: several futures with probabilities, scored, one chosen.
 //!
 //! A [`Propose`] looks at a [`Window`](crate::codec::Window) up to the present and proposes [`Mode`]s; what it knows
-//! of the future it may not use. [`plan`] hands it only what can be [`foreseen`], tracks each mode on a bicycle,
+//! of the future it may not use. [`plan`] hands it only what can be [`foreseen`] and the lanes of its [`Route`], tracks each mode on a bicycle,
 //! scores it and chooses; where all fail, the safest of their ways braked joins ([`Braked`]). [`outcome`] scores the same paths by what then happens. [`drive`] puts a planner at the wheel
 //! in a [`World`]. The networks behind `Propose` live in `model`; here are the plain planners they are held against.
 
@@ -15,6 +15,7 @@ mod plan;
 mod profile;
 mod propose;
 mod report;
+mod route;
 mod score;
 mod track;
 mod world;
@@ -25,11 +26,12 @@ pub use foresee::{Other, foreseen, others};
 pub use json::{mode_json, plan_json};
 pub use open_loop::{OpenLoop, log_mode, open_loop};
 pub use plain::{ConstantVelocity, hermite_to, planned};
-pub use plan::{PROBABILITY_POWER, Plan, PlannedMode, outcome, plan, plan_of};
+pub use plan::{PROBABILITY_POWER, Plan, PlannedMode, Start, outcome, plan, plan_of};
 pub use propose::{
     Decoder, Mode, PlanSettings, Planned, Propose, ProposeError, ProposeStep, Stage,
 };
 pub use report::{Report, Touch, plan_shift};
+pub use route::Route;
 pub use score::{
     ComfortLimit, SCORED_S, Scores, Stage as ScoreStage, Term, TermKind, VARIANT, comfort_excess,
     metres_along_lanes,

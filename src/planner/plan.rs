@@ -7,8 +7,9 @@ use super::foresee::{foreseen, others};
 use super::plain::{ConstantVelocity, ego_of, lane_follower};
 use super::score::{Partial, SCORED_S, Scores, Stage, TermKind};
 use super::track::{TrackedState, Tracker, body_at_present, path_of, track};
-use super::{Decoder, Mode, PlanSettings, Propose, ProposeError, ProposeStep};
+use super::{Decoder, Mode, PlanSettings, Propose, ProposeError, ProposeStep, Route};
 use crate::codec::{Options, Window};
+use crate::geometry::DVec2;
 use crate::scene::{Agent, AgentId, Scene, State};
 use crate::sim::Bicycle;
 
@@ -56,6 +57,8 @@ pub struct Plan {
     pub reason: String,
     /// The IDM lane follower's path, which progress is measured against.
     pub reference: Vec<TrackedState>,
+    /// The lane pieces that the planner was told are its route; empty where it was told nothing.
+    pub route: Vec<Vec<DVec2>>,
 }
 
 impl Plan {
@@ -71,22 +74,38 @@ impl Plan {
     }
 }
 
+/// What a plan starts from where more is known than the scene says.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Start<'a> {
+    /// The ego's vehicle.
+    pub body: Option<Bicycle>,
+    /// Where its driver means to go.
+    pub route: Option<&'a Route>,
+}
+
 /// Plans for the ego of `scene` at its present. Reads nothing later: proposer, scores and choice see what can be
-/// [`foreseen`]. `body` is the ego's vehicle where it is known better than from its track (closed loop). `network`
-/// answers for the decoders that have one. `on_step` sees the modes while they are made and may stop.
+/// [`foreseen`], and of what lies ahead only the lanes of the route (with [`PlanSettings::route`]; the way the ego takes
+/// in the scene if `start` gives none). `network` answers for the decoders that have one. `on_step` sees the modes while
+/// they are made and may stop.
 ///
 /// # Errors
 /// If there is no ego or it is no vehicle, a setting is out of range, weights are missing, the network fails, or
 /// `on_step` stops.
 pub fn plan(
     scene: &Scene,
-    body: Option<Bicycle>,
+    start: &Start<'_>,
     network: Option<&dyn Propose>,
     settings: &PlanSettings,
     on_step: &mut dyn FnMut(&ProposeStep) -> ControlFlow<()>,
 ) -> Result<Plan, ProposeError> {
     settings.check()?;
-    let asked = Asked::new(scene, body)?;
+    let mut asked = Asked::new(scene, start.body)?;
+    if settings.route && !settings.decoder.is_plain() {
+        let own = Route::of(scene);
+        if let Some(route) = start.route.or(own.as_ref()) {
+            route.mark(&mut asked.window);
+        }
+    }
     let (identity, modes) = match settings.decoder {
         Decoder::ConstantVelocity => {
             let modes = ConstantVelocity.propose(&asked.window, settings, on_step)?;
@@ -148,6 +167,13 @@ impl<'a> Asked<'a> {
         })
     }
 
+    fn route(&self) -> Vec<Vec<DVec2>> {
+        let on = self.window.lanes.iter();
+        on.filter(|piece| piece.on_route == Some(true))
+            .map(|piece| piece.points.to_vec())
+            .collect()
+    }
+
     fn answered(
         &self,
         identity: String,
@@ -183,6 +209,7 @@ impl<'a> Asked<'a> {
             chosen,
             modes,
             reference,
+            route: self.route(),
         })
     }
 

@@ -137,6 +137,8 @@ pub struct PlanSettings {
     /// Where every mode touches somebody by the ego's fault or comes too near (NC, TTC), the safest of their ways braked
     /// joins them.
     pub brake: bool,
+    /// The planner is told its route, where there is one.
+    pub route: bool,
 }
 
 impl Default for PlanSettings {
@@ -155,6 +157,7 @@ impl Default for PlanSettings {
             refine_steps: 3,
             diffusion_steps: 8,
             brake: true,
+            route: true,
         }
     }
 }

@@ -101,6 +101,11 @@ fn rows(scene: &Scene, paths: &[Path], style: &Style) -> Vec<(&'static str, Symb
         Symbol::Mark(MarkShape::Target, style.attacker),
     );
     row(
+        "planner's route",
+        paths.iter().any(|path| path.kind == PathKind::Route),
+        Symbol::Stroke(style.ego.faded(0.3)),
+    );
+    row(
         "planner's mode",
         paths.iter().any(|path| path.kind == PathKind::Mode),
         Symbol::Stroke(style.ego),

@@ -137,6 +137,8 @@ pub enum PathKind {
     Sketch,
     /// A dotted hairline: an anchor.
     Anchor,
+    /// A broad band on the road: a lane of a route.
+    Route,
 }
 
 #[cfg(test)]

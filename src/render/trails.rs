@@ -146,6 +146,16 @@ fn draw_path(scene: &Scene, path: &Path, style: &Style, sheet: &mut Sheet) {
             let stroke = Stroke::solid(0.0, 2.0, color.faded(weight)).dashed_points(7.0, 5.0);
             sheet.polyline(&points, &stroke);
         }
+        PathKind::Route => {
+            let look = Ribbon {
+                width: [2.4, 3.0],
+                past: 0.0,
+                ..bytemuck::Zeroable::zeroed()
+            };
+            let band: Vec<(DVec2, f64)> = points.iter().map(|&point| (point, 0.0)).collect();
+            let shade = color.faded(0.14 * weight);
+            sheet.ribbon(&band, &look, |_| (shade, shade));
+        }
         PathKind::Anchor => {
             let stroke = Stroke::solid(0.0, 1.0, color.faded(0.6 * weight)).dashed_points(1.5, 4.0);
             sheet.polyline(&points, &stroke);

@@ -292,6 +292,12 @@ impl App {
         planned.map_or(0, |planned| planned.plan.modes.len())
     }
 
+    /// Number of lane pieces of the route the plan on screen was told.
+    pub fn plan_route(&self) -> usize {
+        let planned = self.planning.planned.as_ref();
+        planned.map_or(0, |planned| planned.plan.route.len())
+    }
+
     /// Scene time at which the plan on screen was made, s.
     pub fn plan_time_s(&self) -> Option<f64> {
         let planned = self.planning.planned.as_ref();

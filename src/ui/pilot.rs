@@ -539,7 +539,7 @@ fn most(values: impl Iterator<Item = f64>) -> f64 {
     values.fold(1e-9, f64::max)
 }
 
-/// A plan's modes, stronger the likelier, last the one taken with the path on which it is tracked. The one pointed at
+/// A plan's route and modes, stronger the likelier, last the one taken with the path on which it is tracked. The one pointed at
 /// is drawn as strongly.
 pub fn plan_paths(plan: &Plan, taken: usize, pointed: Option<usize>) -> Vec<Trace> {
     let trace = tracer(plan);
@@ -551,13 +551,16 @@ pub fn plan_paths(plan: &Plan, taken: usize, pointed: Option<usize>) -> Vec<Trac
         .iter()
         .enumerate()
         .filter(|(index, _)| *index != taken);
-    let mut traces: Vec<Trace> = others
-        .map(|(index, mode)| {
-            let share = 0.08 + 0.5 * mode.mode.probability / top;
-            let weight = if pointed == Some(index) { 1.0 } else { share };
-            trace(proposed(mode), PathKind::Mode, weight)
-        })
-        .collect();
+    let lanes = plan.route.iter().map(|lane| {
+        let points = lane.iter().map(|point| (*point, plan.now_s));
+        trace(points.collect(), PathKind::Route, 1.0)
+    });
+    let mut traces: Vec<Trace> = lanes.collect();
+    traces.extend(others.map(|(index, mode)| {
+        let share = 0.08 + 0.5 * mode.mode.probability / top;
+        let weight = if pointed == Some(index) { 1.0 } else { share };
+        trace(proposed(mode), PathKind::Mode, weight)
+    }));
     if let Some(mode) = plan.modes.get(taken) {
         let tracked = mode.tracked.iter().map(|state| state.state.position);
         traces.push(trace(proposed(mode), PathKind::Mode, 1.0));

@@ -74,6 +74,23 @@ fn the_network_gives_six_modes_likeliest_first_and_one_is_taken() {
 }
 
 #[test]
+fn the_route_turns_where_the_ego_does_and_can_be_withheld() {
+    let scene = bundled("left-turn");
+    let run = |more: &[&str]| -> Value {
+        let output = nearmiss(&[&["plan", &scene, "--json"], more].concat());
+        assert!(output.status.success(), "{}", text(&output.stderr));
+        serde_json::from_slice(&output.stdout).unwrap()
+    };
+    let (told, untold) = (run(&[]), run(&["--no-route"]));
+    let lanes = |plan: &Value| plan["route"].as_array().unwrap().len();
+    assert!(lanes(&told) > 1);
+    assert_eq!(lanes(&untold), 0);
+    assert_ne!(told["modes"], untold["modes"]);
+    // the plain planners are told nothing
+    assert_eq!(lanes(&run(&["--decoder", "idm"])), 0);
+}
+
+#[test]
 fn wrong_planner_arguments_are_named() {
     let scene = bundled("left-turn");
     let unknown = nearmiss(&["plan", &scene, "--decoder", "crystal-ball"]);

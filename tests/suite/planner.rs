@@ -9,7 +9,9 @@ use nearmiss::codec::{LanePiece, NOW, PIECE_POINTS, Row, T, Window};
 use nearmiss::geometry::{DVec2, dvec2};
 use nearmiss::map::LaneKind;
 use nearmiss::model::Planner;
-use nearmiss::planner::{Decoder, PlanSettings, Propose as _, ProposeError, ProposeStep, Stage};
+use nearmiss::planner::{
+    Decoder, PlanSettings, Propose as _, ProposeError, ProposeStep, Route, Stage,
+};
 use nearmiss::rng::Seed;
 use nearmiss::scene::{AgentId, AgentKind, SignalState, State};
 use safetensors::SafeTensors;
@@ -44,6 +46,7 @@ fn cases() -> Vec<Case> {
     let (lanes, lane_valid) = (tensor("lanes"), tensor("lane_valid"));
     let (lane_kind, lane_speed) = (tensor("lane_kind"), tensor("lane_speed"));
     let (lane_signal, pick) = (tensor("lane_signal"), tensor("pick"));
+    let routed = tensor("routed");
     let part = |name: &str, case: usize| -> Vec<f32> {
         let all = tensor(name);
         let each = all.len() / count;
@@ -122,7 +125,13 @@ fn cases() -> Vec<Case> {
                     in_junction: lane_kind[piece] == 4.0,
                     speed_limit: Some(lane_speed[piece]),
                     signals: std::array::from_fn(signal),
+                    on_route: None,
                 });
+            }
+            if routed[case] > 0.0 {
+                let known = (NOW..T).step_by(2).filter(|&token| window.known[token]);
+                let course = known.map(|token| window.state(0, token).pose());
+                Route::new(course.collect()).unwrap().mark(&mut window);
             }
             Case {
                 window,

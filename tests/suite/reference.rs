@@ -149,6 +149,7 @@ fn cases() -> Vec<Case> {
                     in_junction: kind == 4,
                     speed_limit: speeds.as_ref().map(|speeds| speeds[piece]),
                     signals: std::array::from_fn(signal),
+                    on_route: None,
                 });
             }
             case

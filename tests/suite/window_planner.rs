@@ -44,6 +44,21 @@ fn planning_along_shows_modes_with_their_scores_and_follows_the_cursor() {
 }
 
 #[test]
+fn the_route_is_drawn_and_can_be_withheld() {
+    if !may_draw() {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let mut bench = opened_with_planner(folder.path());
+    planning(&mut bench);
+    until(&mut bench, "route", |app| app.plan_route() > 0);
+    bench.get_by_label("along the ego's way").click();
+    until(&mut bench, "plan without a route", |app| {
+        app.plan_modes() > 0 && app.plan_route() == 0
+    });
+}
+
+#[test]
 fn a_drive_is_a_step_of_the_history() {
     if !may_draw() {
         return;

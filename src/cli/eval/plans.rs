@@ -15,7 +15,7 @@ use crate::codec::{NOW, T};
 use crate::generator::LoggedWindow;
 use crate::metrics::{Instability, Ratio, bootstrap};
 use crate::planner::{
-    Decoder, OpenLoop, POINTS, Plan, PlanSettings, Propose, ProposeError, TermKind, VARIANT,
+    Decoder, OpenLoop, POINTS, Plan, PlanSettings, Propose, ProposeError, Start, TermKind, VARIANT,
     hermite_to, log_mode, open_loop, plan, plan_of, plan_shift,
 };
 use crate::rng::Seed;
@@ -171,6 +171,7 @@ impl PlanRow {
             seed: Seed(arguments.seed),
             spread_m: arguments.spread,
             brake: !arguments.no_brake,
+            route: !arguments.no_route,
             temperature: arguments
                 .temperature
                 .unwrap_or(PlanSettings::default().temperature),
@@ -189,7 +190,7 @@ impl PlanRow {
                 let mode = hermite_to(window.window.state(0, NOW), &end_state);
                 plan_of(scene, vec![mode], "<hermite>", &settings)
             }
-            _ => plan(scene, None, network, &settings, &mut |_| {
+            _ => plan(scene, &Start::default(), network, &settings, &mut |_| {
                 ControlFlow::Continue(())
             }),
         }

@@ -296,7 +296,7 @@ impl Network {
         }
     }
 
-    /// Logits [n, m] of the next token after the tokens `before` [n] (m: none yet), from inputs [n, 65].
+    /// Logits [n, m] of the next token after the tokens `before` [n] (m: none yet), from inputs [n, 79].
     /// A token that starts at another speed than the ego has counts less: `mismatch` [n, m], (m/s)².
     pub(super) fn next_token(
         &self,
@@ -332,7 +332,7 @@ impl Network {
         Ok(logits)
     }
 
-    /// F [n, 16, 6] of noisy plans from inputs [n, 16, 79], all at one noise level.
+    /// F [n, 16, 6] of noisy plans from inputs [n, 16, 93], all at one noise level.
     pub(super) fn refine(
         &self,
         encoded: &Encoded,

@@ -17,19 +17,22 @@ pub(super) const OWN: usize = 7 * SEEN + 4;
 pub(super) const NEIGHBOUR: usize = 7 * SEEN + 9;
 
 /// Numbers a lane piece enters with.
-pub(super) const LANE: usize = 44;
+pub(super) const LANE: usize = 45;
 
 /// Numbers of a pose.
 pub(super) const POSE: usize = 8;
 
 /// Numbers of what is around a pose.
-pub(super) const AROUND: usize = 6 * NEAREST + 1 + 8 * NEAREST;
+pub(super) const AROUND: usize = 6 * NEAREST + 1 + 8 * NEAREST + NEAREST + 2 * 5;
 
 /// Lane points, and neighbours, looked at around a pose.
 const NEAREST: usize = 4;
 
 /// Points of a piece that are looked at: every second one.
 const THIN: usize = 10;
+
+/// By how much nearer lanes of the route count when lanes are chosen, m.
+const ROUTE_FIRST_M: f32 = 20.0;
 
 /// When the coasting ego is looked at to find lanes, s after the present.
 const COASTING_S: [f32; 4] = [0.0, 2.5, 5.0, 8.0];
@@ -70,6 +73,8 @@ struct Piece {
     /// Limit / 30 m/s, 0 unknown.
     limit: f32,
     junction: f32,
+    /// On the route 1, not on it −1, 0 where nobody has said.
+    on: f32,
 }
 
 /// A window as the planner sees it.
@@ -202,7 +207,7 @@ impl Surroundings {
         out
     }
 
-    /// [L, 44]
+    /// [L, 45]
     pub(super) fn lane_inputs(&self) -> Vec<f32> {
         let mut out = Vec::with_capacity(self.pieces.len() * LANE);
         for piece in &self.pieces {
@@ -218,24 +223,42 @@ impl Surroundings {
                 piece.limit,
                 piece.junction,
                 piece.signal,
+                piece.on,
             ]);
         }
         out
     }
 
-    /// Appends the 57 numbers of what is around a spot at a time (s from now): the 4 nearest lane points with their
-    /// signals and the first one's limit, the 4 nearest neighbours coasting since now; zero where there are fewer.
+    /// Appends the 71 numbers of what is around a spot at a time (s from now): the 4 nearest lane points with their
+    /// signals and the first one's limit, the 4 nearest neighbours coasting since now, whether those lane points are on
+    /// the route, and the nearest points of the route to the spot and ahead of it; zero where there are fewer.
     pub(super) fn push_around(&self, spot: &Spot, time_s: f32, out: &mut Vec<f32>) {
         let local = |x: f32, y: f32| {
             let [cos, sin] = spot.facing;
             [x * cos + y * sin, y * cos - x * sin]
         };
         let mut nearest: [(f32, usize); NEAREST] = [(f32::INFINITY, usize::MAX); NEAREST];
+        let ahead_m = 3.0 + spot.speed.max(0.0);
+        let looked_at = [0.0, ahead_m].map(|ahead_m| {
+            let [x, y] = spot.place;
+            [x + spot.facing[0] * ahead_m, y + spot.facing[1] * ahead_m]
+        });
+        let mut of_route = [(f32::INFINITY, [0.0; 2], [0.0; 2]); 2];
         for (index, piece) in self.pieces.iter().enumerate() {
             for (at, (point, along)) in piece.points.iter().zip(&piece.along).enumerate() {
                 let gap = (point[0] - spot.place[0]).hypot(point[1] - spot.place[1]);
                 let same = spot.facing[0] * along[0] + spot.facing[1] * along[1];
-                insert(&mut nearest, (gap + 1.5 * (1.0 - same), index * THIN + at));
+                let turned = 1.5 * (1.0 - same);
+                insert(&mut nearest, (gap + turned, index * THIN + at));
+                if piece.on <= 0.0 {
+                    continue;
+                }
+                for (best, from) in of_route.iter_mut().zip(&looked_at) {
+                    let cost = (point[0] - from[0]).hypot(point[1] - from[1]) + turned;
+                    if cost < best.0 {
+                        *best = (cost, *point, *along);
+                    }
+                }
             }
         }
         let found = nearest.map(|(_, index)| {
@@ -284,6 +307,18 @@ impl Surroundings {
             out.extend([((vx - spot.speed) / 2.0).asinh(), (vy / 2.0).asinh()]);
             out.extend([(-gap / 5.0).exp(), other.length / 5.0]);
         }
+
+        out.extend(found.map(|found| found.map_or(0.0, |(piece, ..)| piece.on)));
+        for ((cost, point, along), from) in of_route.into_iter().zip(looked_at) {
+            if cost.is_infinite() {
+                out.extend([0.0; 5]);
+                continue;
+            }
+            let [x, y] = local(point[0] - spot.place[0], point[1] - spot.place[1]);
+            let [ahead, across] = local(along[0], along[1]);
+            let gap = (point[0] - from[0]).hypot(point[1] - from[1]);
+            out.extend([x.asinh(), y.asinh(), ahead, across, (-gap / 3.0).exp()]);
+        }
     }
 }
 
@@ -326,7 +361,8 @@ fn numbers(point: DVec2) -> [f32; 2] {
     [point.x as f32, point.y as f32]
 }
 
-/// The `count` pieces for motor vehicles nearest to where the ego is or, coasting, will be; in its frame.
+/// The `count` pieces for motor vehicles nearest to where the ego is or, coasting, will be, those of its route 20 m
+/// sooner; in its frame.
 fn nearest_pieces(window: &Window, frame: Pose, velocity: [f32; 2], count: usize) -> Vec<Piece> {
     let anchors = COASTING_S.map(|after_s| velocity.map(|number| number * after_s));
     let mut ranked: Vec<(f32, Vec<[f32; 2]>, &LanePiece)> = window
@@ -346,7 +382,11 @@ fn nearest_pieces(window: &Window, frame: Pose, velocity: [f32; 2], count: usize
                     anchors.map(|anchor| (point[0] - anchor[0]).hypot(point[1] - anchor[1]))
                 })
                 .fold(f32::INFINITY, f32::min);
-            (gap, points, piece)
+            let first = match piece.on_route {
+                Some(true) => ROUTE_FIRST_M,
+                _ => 0.0,
+            };
+            (gap - first, points, piece)
         })
         .collect();
     ranked.sort_by(|a, b| a.0.total_cmp(&b.0));
@@ -368,6 +408,11 @@ fn nearest_pieces(window: &Window, frame: Pose, velocity: [f32; 2], count: usize
                 signal: piece.signal_number(NOW),
                 limit: piece.speed_limit.unwrap_or(0.0) as f32 / 30.0,
                 junction: f32::from(u8::from(piece.in_junction)),
+                on: match piece.on_route {
+                    Some(true) => 1.0,
+                    Some(false) => -1.0,
+                    None => 0.0,
+                },
             }
         })
         .collect()

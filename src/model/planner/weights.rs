@@ -98,9 +98,9 @@ fn read_config(text: &str) -> Result<Config, WeightsError> {
     let config: Config =
         serde_json::from_str(text).map_err(|error| WeightsError::Config(error.to_string()))?;
     let refuse = |why: String| Err(WeightsError::Config(why));
-    if config.planner_version != 1 {
+    if config.planner_version != 2 {
         return refuse(format!(
-            "planner version {} is newer than this program (it knows 1)",
+            "planner version {} is not the one this program runs (2: with a route)",
             config.planner_version
         ));
     }
@@ -152,10 +152,10 @@ mod tests {
     }
 
     #[test]
-    fn a_newer_layout_is_refused_with_its_number() {
-        let text = r#"{"planner_version": 2, "width": 128, "heads": 4, "hidden": 256, "encoder_layers": 1,
+    fn another_layout_is_refused_with_its_number() {
+        let text = r#"{"planner_version": 1, "width": 128, "heads": 4, "hidden": 256, "encoder_layers": 1,
             "token_layers": 2, "refiner_layers": 2, "neighbours": 15, "lanes": 32, "vocabulary": 512, "anchors": 20}"#;
         let error = read_config(text).unwrap_err();
-        assert!(error.to_string().contains("planner version 2"), "{error}");
+        assert!(error.to_string().contains("planner version 1"), "{error}");
     }
 }

@@ -103,7 +103,7 @@ fn asked(
         decoder,
         ..PlanSettings::default()
     };
-    plan(scene, None, network, &settings, &mut |_| {
+    plan(scene, &Start::default(), network, &settings, &mut |_| {
         ControlFlow::Continue(())
     })
 }
@@ -153,13 +153,27 @@ fn the_choice_knows_nothing_of_the_future_and_the_outcome_does() {
     assert_eq!(plan.chosen().scores.terms[0].score, 1.0);
     let outcome = outcome(&shown, &plan, 8.0).unwrap();
     assert_eq!(outcome[0].terms[0].score, 0.0);
-    // and with the future cut away the plan is the same
+    // and with the future cut away, all but the ego's way, the plan is the same
     let mut cut = shown.clone();
     cut.frames = 21;
     for agent in &mut cut.agents {
         Arc::make_mut(agent).track.states_mut().truncate(21);
     }
-    assert_eq!(asked(&cut, Some(&TWO), Decoder::Ar).unwrap(), plan);
+    let way = Route::of(&shown).unwrap();
+    let start = Start {
+        route: Some(&way),
+        ..Start::default()
+    };
+    let settings = PlanSettings {
+        decoder: Decoder::Ar,
+        ..PlanSettings::default()
+    };
+    let mut on = |_: &ProposeStep| ControlFlow::Continue(());
+    let again = super::plan(&cut, &start, Some(&TWO), &settings, &mut on).unwrap();
+    assert!(again == plan, "{} {}", again.reason, plan.reason);
+    assert!(!plan.route.is_empty());
+    let unrouted = asked(&cut, Some(&TWO), Decoder::Ar).unwrap();
+    assert!(unrouted.route.is_empty());
 }
 
 #[test]
@@ -196,7 +210,7 @@ fn bad_input_and_bad_answers_are_named() {
         modes: 0,
         ..PlanSettings::default()
     };
-    let found = plan(&scene(), None, None, &settings, &mut |_| {
+    let found = plan(&scene(), &Start::default(), None, &settings, &mut |_| {
         ControlFlow::Continue(())
     });
     assert!(matches!(
@@ -212,10 +226,16 @@ fn a_plan_can_be_stopped_between_two_steps() {
         decoder: Decoder::Ar,
         ..PlanSettings::default()
     };
-    let found = plan(&scene(), None, Some(&TWO), &settings, &mut |_| {
-        seen += 1;
-        ControlFlow::Break(())
-    });
+    let found = plan(
+        &scene(),
+        &Start::default(),
+        Some(&TWO),
+        &settings,
+        &mut |_| {
+            seen += 1;
+            ControlFlow::Break(())
+        },
+    );
     assert_eq!(found, Err(ProposeError::Stopped));
     assert_eq!(seen, 1);
 }
@@ -272,8 +292,12 @@ fn nothing_is_braked_for_plain_planners_or_where_that_is_off() {
         brake: false,
         ..PlanSettings::default()
     };
-    let plan = plan(&blocked(), None, Some(&TWO), &settings, &mut |_| {
-        ControlFlow::Continue(())
-    });
+    let plan = plan(
+        &blocked(),
+        &Start::default(),
+        Some(&TWO),
+        &settings,
+        &mut |_| ControlFlow::Continue(()),
+    );
     assert!(plan.unwrap().modes.iter().all(|mode| mode.braked.is_none()));
 }

@@ -129,6 +129,10 @@ fn settings_ui(ui: &mut Ui, settings: &mut PlanSettings) {
         ui.checkbox(&mut settings.brake, "if every mode fails")
             .on_hover_text("Where every mode touches somebody by the ego's fault or comes too near (NC, TTC), the safest of their ways braked joins them");
         ui.end_row();
+        label(ui, "Route");
+        ui.checkbox(&mut settings.route, "along the ego's way")
+            .on_hover_text("The planner is told which lanes the ego takes in the scene (not when), and the straightest ones after them. Without it, it chooses where to turn");
+        ui.end_row();
         label(ui, "Seed");
         let mut seed = settings.seed.0;
         ui.add(egui::DragValue::new(&mut seed).speed(1.0))
