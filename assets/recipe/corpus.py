@@ -427,7 +427,7 @@ def read_signals(path, frames, start_s):
     return out
 
 
-def make_shard(name, seed, networks, out, scratch, count, standing):
+def make_shard(name, seed, networks, out, scratch, count, standing, passing):
     """Simulates one network with one seed and writes its shard; returns a line about it."""
     network = NETWORKS[name]
     stem = scratch / f"{name}-{seed}"
@@ -449,7 +449,7 @@ def make_shard(name, seed, networks, out, scratch, count, standing):
     tracks = tracks_of(*read_record(record))
     lanes = windows.chunk_lanes(street.lanes.values(), list(street.lanes), street.signal_of)
     signals = read_signals(lights, len(tracks.usable), tracks.start_s)
-    arrays = windows.cut(tracks, lanes, signals, count, np.random.default_rng([seed, len(name)]))
+    arrays = windows.cut(tracks, lanes, signals, count, np.random.default_rng([seed, len(name)]), passing_weight=passing)
     split = "valid" if network.held_out else "train"
     path = out / split / f"{name}-{seed}.safetensors"
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -467,6 +467,7 @@ def main():
     parser.add_argument("--seeds", default="1")
     parser.add_argument("--windows", type=int, default=9000)
     parser.add_argument("--standing", type=float, default=0.0, help="share of streets on which a car or lorry stands in a lane")
+    parser.add_argument("--passing", type=float, default=25.0, help="weight of windows in which the ego passes what stands; turning has 1")
     options = parser.parse_args()
     options.scratch = options.scratch.resolve()  # paths in the files written for SUMO are relative to those files
     options.scratch.mkdir(parents=True, exist_ok=True)
@@ -475,7 +476,7 @@ def main():
             split = "valid" if NETWORKS[name].held_out else "train"
             if not (options.out / split / f"{name}-{seed}.safetensors").exists():
                 try:
-                    print(make_shard(name, seed, options.networks, options.out, options.scratch, options.windows, options.standing), flush=True)
+                    print(make_shard(name, seed, options.networks, options.out, options.scratch, options.windows, options.standing, options.passing), flush=True)
                 except (subprocess.CalledProcessError, ValueError, FileNotFoundError) as error:
                     print(f"{name}-{seed} left out: {error}", flush=True)
 

@@ -61,7 +61,7 @@ def main():
     shards, training, weights = work / "shards", work / "run", work / "weights"
     folders = ["--networks", networks, "--out", shards, "--scratch", work / "simulated"]
     run("corpus.py", *folders, "--seeds", options.seeds, "--windows", options.windows)
-    standing = ["--seeds", ",".join(str(40 + int(seed)) for seed in options.seeds.split(",")), "--standing", 0.35]
+    standing = ["--seeds", ",".join(str(40 + int(seed)) for seed in options.seeds.split(",")), "--standing", 0.35, "--passing", 100]
     streets = [name for name, network in corpus.NETWORKS.items() if network.file and not network.speed_mps]
     run("corpus.py", *folders, "--only", ",".join(streets), *standing, "--windows", options.windows)
     start = ["--from", options.source] if options.source else []

@@ -81,7 +81,7 @@ def overlaps(agents, valid, shrink=0.9):
     return hit
 
 
-def ego_weights(tracks, frames, start, end):
+def ego_weights(tracks, frames, start, end, passing_weight):
     """How much each (frame, agent) is wanted as the centre of a window: [T, V], 0 where it cannot be one.
 
     Standing agents, steady straight driving and empty roads are plentiful, so they count less; pedestrians and
@@ -99,7 +99,7 @@ def ego_weights(tracks, frames, start, end):
     weight = np.where(travelled < 3, 0.05, 0.35)
     weight = np.where((travelled >= 3) & (gained > 2.5), 0.8, weight)
     weight = np.where((travelled >= 3) & (turned > 0.35), 1.0, weight)
-    weight = np.where(passing(tracks, frames, start, end), 25.0, weight)
+    weight = np.where(passing(tracks, frames, start, end), passing_weight, weight)
     weight = weight * np.where(tracks.kind == 1, 1.0, 0.08)[None]
     return np.where(complete, weight * crowding(tracks, start, end), 0.0)
 
@@ -146,12 +146,12 @@ def keep_run_around_now(valid):
     return out
 
 
-def cut(tracks, lanes, signals, count, dice, redirect_share=0.1):
+def cut(tracks, lanes, signals, count, dice, redirect_share=0.1, passing_weight=25.0):
     """Cuts `count` windows (fewer where the traffic is thin) into one dictionary of arrays, as in the shard."""
     step = 2  # recorded frames per window frame
     frames = np.arange(-NOW, FRAMES - NOW) * step
     start, end = NOW * step, len(tracks.usable) - frames[-1] - 1
-    weights = ego_weights(tracks, frames, start, end)
+    weights = ego_weights(tracks, frames, start, end, passing_weight)
     eligible = int((weights > 0).sum())
     if eligible < 100:
         raise ValueError("too few agents stay for ten seconds")
@@ -319,7 +319,8 @@ def park(row, dice):
     """Parks up to nine cars in a window, in place, in free agent slots and then in those of the farthest agents.
 
     Most stand in rows along the side of a lane, some at an angle away from the road. Simulated traffic has no parked
-    cars, and without them a network believes that whoever stands will soon drive.
+    cars, and without them a network believes that whoever stands will soon drive. Nobody may drive through them, or it
+    learns that as well.
     """
     streets = np.flatnonzero((row["lane_valid"] > 0) & (row["lane_kind"] != JUNCTION) & (row["lane_kind"] != BIKE))
     if not len(streets):
@@ -328,16 +329,28 @@ def park(row, dice):
     count = min(int(dice.integers(1, 10)), AGENTS - 2)
     slots = np.argsort(valid.any(1) * 1000 - np.arange(AGENTS), kind="stable")[:count].tolist()
     valid[slots], agents[slots], row["type"][slots] = 0, 0.0, 0
-    taken = agents[valid > 0][:, :2]
+    taken = ways(agents, valid > 0)
     for x, y, yaw in parking_spots(row["lanes"].astype(np.float32), streets, 4 * count, dice):
         if not slots:
             break
-        if np.hypot(x, y) > 90 or np.hypot(taken[:, 0] - x, taken[:, 1] - y).min() < 2.6:
-            continue
         size = dice.uniform(3.8, 5.1), dice.uniform(1.7, 2.05)
+        car = np.array([x, y, np.cos(yaw), np.sin(yaw), 0, 0, *size])
+        offset, reach = taken[:, :2] - car[:2], (taken[:, 6:8] + car[6:8]) / 2
+        ahead = np.abs(offset @ car[2:4])
+        aside = np.abs(offset @ [-car[3], car[2]])
+        met = (np.hypot(*offset.T) < 2.6) | ((ahead < reach[:, 0]) & (aside < reach[:, 1] + 0.2))
+        if np.hypot(x, y) > 90 or met.any():
+            continue
         slot = slots.pop()
-        agents[slot], valid[slot], row["type"][slot] = [x, y, np.cos(yaw), np.sin(yaw), 0, 0, *size], 1, 1
-        taken = np.concatenate([taken, [[x, y]]])
+        agents[slot], valid[slot], row["type"][slot] = car, 1, 1
+        taken = np.concatenate([taken, [car]])
+
+
+def ways(agents, valid, between=6):
+    """Everyone's states [P, 8] at their frames and between them; agents [A, T, 8], valid [A, T]."""
+    share = np.arange(1, between)[:, None] / between
+    path = agents[:, :-1, None] + (agents[:, 1:, None] - agents[:, :-1, None]) * share  # [A, T - 1, between - 1, 8]
+    return np.concatenate([agents[valid], path[valid[:, 1:] & valid[:, :-1]].reshape(-1, 8)])
 
 
 def parking_spots(lanes, streets, count, dice):
