@@ -161,7 +161,7 @@ fn beside(point: DVec2, legs: &[Leg]) -> Option<(f64, DVec2)> {
     });
     let (gap, at, index) = nearest.min_by(|a, b| a.0.total_cmp(&b.0))?;
     let past = (index == 0 && at < 0.0) || (index + 1 == legs.len() && at > 1.0);
-    (!past).then(|| (gap, legs[index].way.normalize()))
+    (!past).then(|| (gap, legs[index].way.normalize_or_zero()))
 }
 
 /// Direction of a piece at one of its points, to the next; the last but one's at the last.
