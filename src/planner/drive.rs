@@ -96,8 +96,8 @@ pub enum DriveError {
 }
 
 /// Drives the ego of `scene` from its present. Each plan sees only what has happened and the route, which is the way the
-/// ego takes in `scene`; the chosen mode's path is followed by the tracker until the next plan. `on_step` sees each tenth of a second and may stop: what was driven up
-/// to there comes back.
+/// ego takes in `scene`; the chosen mode's path is followed by the tracker until the next plan. `on_step` sees each tenth
+/// of a second and may stop: what was driven up to there comes back.
 ///
 /// # Errors
 /// If a plan or the world fails, a setting is out of range, or nothing lies ahead.

@@ -7,7 +7,8 @@ use super::score::{Scores, TermKind, VARIANT};
 use super::track::TrackedState;
 use crate::geometry::quantise;
 
-/// The plan with its modes, reasons and the lane pieces of its route (x, y; none where it was told none); `outcome` (as [`super::outcome`] gives it) beside them where it is known.
+/// The plan with its modes, reasons and the lane pieces of its route (x, y; none where it was told none); `outcome` (as
+/// [`super::outcome`] gives it) beside them where it is known.
 pub fn plan_json(plan: &Plan, outcome: Option<&[Scores]>) -> Value {
     let modes: Vec<Value> = plan
         .modes
@@ -15,13 +16,19 @@ pub fn plan_json(plan: &Plan, outcome: Option<&[Scores]>) -> Value {
         .enumerate()
         .map(|(index, mode)| mode_json(mode, outcome.and_then(|scores| scores.get(index))))
         .collect();
+    let route: Vec<Vec<[f64; 2]>> = plan
+        .route
+        .iter()
+        .map(|piece| piece.iter().map(|point| [point.x, point.y].map(quantise)))
+        .map(Iterator::collect)
+        .collect();
     json!({
         "ego": plan.ego,
         "now_s": quantise(plan.now_s),
         "decoder": plan.settings.decoder.key(),
         "seed": plan.settings.seed.0,
         "weights": plan.identity,
-        "route": plan.route.iter().map(|piece| piece.iter().map(|point| [quantise(point.x), quantise(point.y)]).collect::<Vec<_>>()).collect::<Vec<_>>(),
+        "route": route,
         "variant": VARIANT,
         "modes": modes,
         "chosen": plan.chosen,

@@ -1,9 +1,10 @@
 //! The ego's answer to a scene: several futures with probabilities, scored, one chosen.
 //!
 //! A [`Propose`] looks at a [`Window`](crate::codec::Window) up to the present and proposes [`Mode`]s; what it knows
-//! of the future it may not use. [`plan`] hands it only what can be [`foreseen`] and the lanes of its [`Route`], tracks each mode on a bicycle,
-//! scores it and chooses; where all fail, the safest of their ways braked joins ([`Braked`]). [`outcome`] scores the same paths by what then happens. [`drive`] puts a planner at the wheel
-//! in a [`World`]. The networks behind `Propose` live in `model`; here are the plain planners they are held against.
+//! of the future it may not use. [`plan`] hands it only what can be [`foreseen`] and the lanes of its [`Route`], tracks
+//! each mode on a bicycle, scores it and chooses; where all fail, the safest of their ways braked joins ([`Braked`]).
+//! [`outcome`] scores the same paths by what then happens. [`drive`] puts a planner at the wheel in a [`World`]. The
+//! networks behind `Propose` live in `model`; here are the plain planners they are held against.
 
 mod brake;
 mod drive;
