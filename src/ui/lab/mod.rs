@@ -1,5 +1,10 @@
 //! The window's side of generation: what is asked of the engine, what it answered, and which of it is shown.
 
+mod steps;
+mod world;
+
+pub(super) use steps::noise_view;
+
 use std::sync::Arc;
 use std::time::Duration;
 use std::time::Instant;
@@ -18,7 +23,6 @@ use super::tray::Tray;
 use super::variants::Variant;
 use super::variants::Variants;
 use super::variants::Wanted;
-use crate::codec::DT_S;
 use crate::engine::Engine;
 use crate::engine::Event;
 use crate::engine::Job;
@@ -28,9 +32,7 @@ use crate::generator::AttackCandidate;
 use crate::generator::AttackQuery;
 use crate::generator::Settings;
 use crate::generator::Verdict;
-use crate::render::NoiseView;
 use crate::render::Path;
-use crate::render::PathKind;
 use crate::scene::Edit;
 use crate::scene::Role;
 use crate::scene::Scene;
@@ -39,14 +41,8 @@ use crate::scene::Task;
 /// Denoising steps of a preview while something is dragged.
 const PREVIEW_STEPS: usize = 4;
 
-/// Steps before and after the one looked at that are drawn as onion skins.
-const SKINS: usize = 3;
-
 /// The network's time in a preview: on slow machines it has fewer steps, s.
 const PREVIEW_S: f64 = 0.1;
-
-/// Steps per second when the denoise timeline plays.
-const STEPS_PER_S: f64 = 8.0;
 
 /// Changes of the settings nearer to each other than this are one turn of a knob.
 const TURN: Duration = Duration::from_millis(900);
@@ -518,74 +514,6 @@ impl Lab {
         self.turn.changed = true;
     }
 
-    /// Whether a world runs on.
-    pub(super) fn world_runs(&self) -> bool {
-        self.world.is_some()
-    }
-
-    /// The scene time to show while a world runs on: half a second behind its present, so that it moves evenly.
-    pub(super) fn world_time_s(&self, editor: &Editor) -> Option<f64> {
-        let world = self.world.as_ref()?;
-        let now_s = world.scene.now_s();
-        if editor.previewing() {
-            return Some(now_s);
-        }
-        Some((now_s - DT_S + world.since_s.min(DT_S)).max(0.0))
-    }
-
-    fn toggle_world(&mut self, editor: &mut Editor) {
-        if self.world.is_some() {
-            self.stop();
-            return;
-        }
-        let Some(scene) = editor.committed().cloned() else {
-            return;
-        };
-        self.stop();
-        self.forget_run();
-        editor.put("Run the world".to_owned(), scene.clone());
-        editor.playing = false;
-        self.run_world(scene);
-    }
-
-    fn run_world(&mut self, scene: Arc<Scene>) {
-        let Some(engine) = &mut self.engine else {
-            return;
-        };
-        let settings = Settings {
-            task: self.task.unwrap_or(match scene.goals.is_empty() {
-                true => Task::Free,
-                false => Task::Goal,
-            }),
-            ..self.settings.clone()
-        };
-        self.aside = None;
-        engine.submit(Job::World {
-            scene: scene.clone(),
-            settings,
-        });
-        self.world = Some(World {
-            scene,
-            since_s: 0.0,
-        });
-    }
-
-    fn world_moved(&mut self, editor: &mut Editor, scene: Arc<Scene>) {
-        let Some(world) = &self.world else { return };
-        let same = editor
-            .committed()
-            .is_some_and(|present| Arc::ptr_eq(present, &world.scene));
-        if !same {
-            self.stop();
-        } else if !editor.previewing() {
-            editor.replace(scene.clone());
-            self.world = Some(World {
-                scene,
-                since_s: 0.0,
-            });
-        }
-    }
-
     /// Answers a committed edit in full, if it is of a kind that changes the future.
     pub(super) fn answer(&mut self, editor: &Editor, edits: &[Edit]) {
         self.previewed.clear();
@@ -869,30 +797,6 @@ impl Lab {
         editor.notices.push(notice);
     }
 
-    /// Shows the present result as other settings make it. Results of one turn of a knob are one step.
-    fn turned(&mut self, editor: &mut Editor, running: &Running, scene: Arc<Scene>) {
-        let (Some(from), Some(present)) = (&running.from, editor.committed()) else {
-            return;
-        };
-        if !Arc::ptr_eq(from, present) {
-            return;
-        }
-        let same_turn = self
-            .turn
-            .result
-            .as_ref()
-            .is_some_and(|last| Arc::ptr_eq(last, from));
-        self.turn.result = Some(scene.clone());
-        if same_turn {
-            editor.amend(from, scene);
-            return;
-        }
-        let settings = &running.settings;
-        let schedule = schedule_word(settings.schedule);
-        let (seed, steps) = (settings.seed, settings.steps);
-        editor.put(format!("Generate: seed {seed}, {schedule} {steps}"), scene);
-    }
-
     fn failed(&mut self, editor: &mut Editor, message: String) {
         let running = self.running.as_ref();
         let asked = running.is_some_and(|running| running.reason == Reason::Asked);
@@ -1023,121 +927,6 @@ impl Lab {
         editor.notices.push(notice);
     }
 
-    fn look(&mut self, step: Option<usize>) {
-        let last = self.steps_to_see().checked_sub(1);
-        self.step = step.zip(last).map(|(step, last)| step.min(last));
-    }
-
-    fn walk(&mut self, by: isize) {
-        self.playing = false;
-        let count = self.steps_to_see();
-        if self.step.is_none() && by > 0 {
-            // after the result the denoising begins again
-            self.step = (count > 0).then_some(0);
-            return;
-        }
-        let next = self.step.unwrap_or(count).saturating_add_signed(by);
-        // after the last step: the result itself
-        self.step = (next < count).then_some(next);
-    }
-
-    /// Moves the denoise timeline on by `elapsed_s` of the clock; true if it plays.
-    pub(super) fn advance(&mut self, elapsed_s: f64) -> bool {
-        if let Some(world) = &mut self.world {
-            world.since_s += elapsed_s;
-            return true;
-        }
-        if !self.playing || self.log.is_none() {
-            return false;
-        }
-        self.clock_s += elapsed_s;
-        let steps = (self.clock_s * STEPS_PER_S).floor();
-        self.clock_s -= steps / STEPS_PER_S;
-        let next = self.step.unwrap_or(0) + steps as usize;
-        if next >= self.steps_to_see() {
-            self.step = None;
-            self.playing = false;
-        } else {
-            self.step = Some(next);
-        }
-        self.playing
-    }
-
-    /// What the edited pane shows in place of the editor's scene: a step of the run, the run in progress, or the
-    /// answer to the drag.
-    pub(super) fn scene(&mut self, editor: &Editor) -> Option<Arc<Scene>> {
-        if let (Some(step), Some(log), Some(base)) = (self.step, &self.log, &self.base) {
-            let known = self
-                .shown
-                .as_ref()
-                .filter(|(at, noisy, _)| (*at, *noisy) == (step, self.noisy));
-            if let Some((.., scene)) = known {
-                return Some(scene.clone());
-            }
-            let scene = Arc::new(log.scene(base, step, self.noisy));
-            self.shown = Some((step, self.noisy, scene.clone()));
-            return Some(scene);
-        }
-        let answers = self.running.is_some() || editor.previewing();
-        answers.then(|| self.live_scene.clone()).flatten()
-    }
-
-    /// The futures of everyone made in the steps around the one looked at, weaker the farther away the step.
-    pub(super) fn onion_skins(&mut self) -> Arc<Vec<Path>> {
-        let (Some(step), Some(log), Some(base), true) =
-            (self.step, &self.log, &self.base, self.onion)
-        else {
-            return Arc::default();
-        };
-        let known = self
-            .skins
-            .as_ref()
-            .filter(|(at, noisy, _)| (*at, *noisy) == (step, self.noisy));
-        if let Some((.., skins)) = known {
-            return skins.clone();
-        }
-        let last = log.records.len().saturating_sub(1);
-        let around = step.saturating_sub(SKINS)..=(step + SKINS).min(last);
-        let mut skins = Vec::new();
-        for other in around.filter(|other| *other != step) {
-            let scene = log.scene(base, other, self.noisy);
-            let weight = 1.0 / other.abs_diff(step) as f64;
-            let made = log.agents.iter().zip(&log.made).filter(|(_, made)| **made);
-            for agent in made.filter_map(|(id, _)| scene.agent(id)) {
-                let future = agent.track.valid().filter(|(frame, _)| *frame >= scene.now);
-                skins.push(Path {
-                    points: future
-                        .map(|(frame, state)| (state.position, scene.time_of(frame)))
-                        .collect(),
-                    agent: Some(agent.id.clone()),
-                    kind: PathKind::Anchor,
-                    weight,
-                });
-            }
-        }
-        let skins = Arc::new(skins);
-        self.skins = Some((step, self.noisy, skins.clone()));
-        skins
-    }
-
-    /// Noise levels to draw: of the step looked at, or of the run in progress.
-    pub(super) fn noise(&self) -> Option<Arc<NoiseView>> {
-        let log = self.log.as_ref()?;
-        let step = match (self.step, &self.running) {
-            (Some(step), _) => step,
-            (None, Some(running)) if running.total > 0 => log.records.len().checked_sub(1)?,
-            _ => return None,
-        };
-        Some(Arc::new(noise_view(log, step)))
-    }
-
-    /// The steps of the last run, if `scene` is what it gave.
-    pub(super) fn steps_of(&self, scene: &Arc<Scene>) -> Option<&StepLog> {
-        let of = self.made.as_ref()?;
-        let same = Arc::ptr_eq(of, scene) || of.generated == scene.generated;
-        self.log.as_ref().filter(|_| same && self.running.is_none())
-    }
-
     /// The findings on `scene` with the escape, if it is the last result.
     pub(super) fn verdict(&self, scene: &Arc<Scene>) -> Option<&Verdict> {
         let (of, verdict) = self.verdict.as_ref()?;
@@ -1150,15 +939,6 @@ fn preview_steps(step_s: Option<f64>) -> usize {
     step_s.map_or(PREVIEW_STEPS, |step_s| {
         ((PREVIEW_S / step_s.max(1e-6)) as usize).clamp(1, PREVIEW_STEPS)
     })
-}
-
-/// The noise levels of a step, to be drawn.
-pub(super) fn noise_view(log: &StepLog, step: usize) -> NoiseView {
-    NoiseView {
-        start_s: log.start_s(),
-        step_s: DT_S,
-        levels: log.levels(step),
-    }
 }
 
 /// Whether an edit asks for another future.

@@ -1,4 +1,7 @@
-//! The application: lays out the panels, carries out wishes, talks to the file thread.
+//! The application: carries out wishes, asks the engine, the planners and the file thread. Its panels stand in `layout`, files in `filing`.
+
+mod filing;
+mod layout;
 
 use std::path::Path;
 use std::path::PathBuf;
@@ -8,70 +11,48 @@ use egui::Context;
 use egui::Event;
 use egui::Key;
 use egui::Ui;
-use egui::vec2;
 
 use super::Start;
 use super::action::Action;
 use super::action::Command;
 use super::action::Notice;
 use super::action::Weight;
-use super::bundled::Bundled;
 use super::canvas;
 use super::compare::Changes;
-use super::editor::Document;
 use super::editor::Editor;
 use super::export;
 use super::export::file_stem;
 use super::exporting::Errand;
 use super::exporting::Exporting;
 use super::files;
-use super::files::Answer;
 use super::files::Files;
 use super::files::Purpose;
 use super::files::Recovery;
 use super::files::Request;
-use super::first_start;
 use super::first_start::FirstStart;
 use super::first_start::Try;
-use super::icons::Icon;
 use super::lab;
 use super::lab::Lab;
 use super::measures::Measures;
-use super::panels::agents;
 use super::panels::compare;
-use super::panels::denoise;
-use super::panels::dialogs;
-use super::panels::dialogs::Outcome;
 use super::panels::dialogs::PathField;
-use super::panels::dialogs::Unsaved;
-use super::panels::generate;
-use super::panels::help;
 use super::panels::history;
 use super::panels::inspector;
 use super::panels::library::Library;
-use super::panels::library::Place;
 use super::panels::notices::Notices;
 use super::panels::palette::Palette;
-use super::panels::planner;
-use super::panels::results;
-use super::panels::status;
-use super::panels::top;
 use super::panels::tray;
 use super::panes::Made;
 use super::panes::Panes;
 use super::panes::Screen;
 use super::pilot::PaneAnswer;
 use super::pilot::Planning;
-use super::settings::Recent;
 use super::settings::Settings;
 use super::sources;
 use super::sources::Source;
 use super::sources::View;
 use super::theme;
-use super::theme::tokens;
 use super::timeline;
-use super::widgets;
-use crate::data;
 use crate::engine::Engine;
 use crate::engine::Pilot;
 use crate::geometry::DVec2;
@@ -81,9 +62,6 @@ use crate::scene::AgentId;
 use crate::scene::Edit;
 use crate::scene::Scene;
 use crate::scene::State;
-
-/// At most one autosave in this time, s.
-const AUTOSAVE_S: f64 = 2.0;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum LeftTab {
@@ -372,102 +350,6 @@ impl App {
             || !self.recoveries.is_empty()
     }
 
-    /// Begins to open a file, or one scene of it. A file with several scenes is listed first.
-    fn open(&mut self, path: PathBuf, pick: Option<String>) {
-        self.ticket += 1;
-        let ticket = self.ticket;
-        let shown = path.file_name().unwrap_or(path.as_os_str());
-        self.opening = Some(shown.to_string_lossy().into_owned());
-        let listed =
-            self.scenes.listing.as_ref().is_some_and(|(_, entries)| {
-                entries.iter().any(|e| e.file == path && e.pick == pick)
-            });
-        if pick.is_some() || listed {
-            self.files.ask(Request::Open { ticket, path, pick });
-        } else {
-            self.files.ask(Request::List { ticket, path });
-        }
-    }
-
-    fn opened(&mut self, opened: data::Opened, place: Place, origin: String) {
-        let report = opened.report.lines();
-        let problems = opened.report.problems.len() + opened.report.further_problems;
-        if problems > 0 {
-            let text = format!("{problems} things in this file were not usable and left out.");
-            let detail = report.join("\n");
-            let notice = Notice::new(Weight::Warning, text).with_detail(detail);
-            self.editor.notices.push(notice);
-        }
-        self.show(opened.scene, origin, report, place);
-    }
-
-    fn show(&mut self, scene: Scene, origin: String, report: Vec<String>, place: Place) {
-        let mut document = Document::new(scene, origin, report);
-        if let Place::File(path, None) = &place
-            && path.extension().is_some_and(|end| end == "json")
-            && document.report.is_empty()
-        {
-            document.path = Some(path.clone());
-        }
-        self.restored = None;
-        self.put(document, place);
-    }
-
-    fn put(&mut self, document: Document, place: Place) {
-        let now_s = document.history.scene().now_s();
-        self.editor.open(document);
-        self.editor.time_s = now_s;
-        self.editor.playing = false;
-        if std::mem::take(&mut self.play_first) {
-            self.editor.time_s = 0.0;
-            self.editor.playing = true;
-        }
-        self.autosaved.0 = self.editor.revision();
-        self.panes.reset();
-        self.first_start.result_due = false;
-        self.lab.reset();
-        self.planning.reset();
-        self.failure = None;
-        self.scenes.open = Some(place);
-    }
-
-    /// Carries out what would lose unsaved changes, or asks first.
-    fn guarded(&mut self, action: Action) {
-        let modified = self.editor.document().is_some_and(Document::modified);
-        if modified {
-            self.unsaved = Some(Pending::Do(action));
-        } else {
-            self.replace(action);
-        }
-    }
-
-    fn replace(&mut self, action: Action) {
-        match action {
-            Action::Open { path, pick } => self.open(path, pick),
-            Action::OpenBundled(index) => {
-                if let Some(bundled) = self.scenes.bundled.get(index) {
-                    let (mut scene, name) = (Scene::clone(&bundled.scene), bundled.name.clone());
-                    let greeting = std::mem::take(&mut self.first_start.greeting);
-                    if greeting {
-                        scene = first_start::with_goal(&scene);
-                    }
-                    self.show(scene, name, Vec::new(), Place::Bundled(index));
-                    self.first_start.result_due = greeting;
-                }
-            }
-            Action::Recover(index) => {
-                if let Some(offer) = self.recoveries.get(index) {
-                    let path = offer.path.clone();
-                    self.recoveries.clear();
-                    self.restored = Some(path.clone());
-                    self.play_first = false;
-                    self.open(path, None);
-                }
-            }
-            _ => {}
-        }
-    }
-
     /// Carries out a wish.
     pub(super) fn act(&mut self, action: Action, context: &Context) {
         match action {
@@ -629,237 +511,6 @@ impl App {
         self.exporting.copy(context, line, vec![(scene, path)]);
     }
 
-    fn ask_path(&mut self, purpose: Purpose) {
-        let open = self.editor.document();
-        if purpose == Purpose::Save && open.is_none() {
-            self.say(Weight::Info, "Open a scene first, then save it.");
-            return;
-        }
-        let name = open.map_or_else(String::new, |open| {
-            let scene = open.history.scene();
-            let word = if scene.name.is_empty() {
-                "scene"
-            } else {
-                &scene.name
-            };
-            let bug = if purpose == Purpose::Bug { "-bug" } else { "" };
-            format!("{}{bug}.json", file_stem(word))
-        });
-        let start = self
-            .settings
-            .recents
-            .first()
-            .and_then(|recent| recent.path.parent())
-            .map(Path::to_owned);
-        if files::dialogs_available() {
-            self.files.ask_user(purpose, start.as_deref(), &name);
-            return;
-        }
-        let folder = start
-            .or_else(|| std::env::current_dir().ok())
-            .unwrap_or_default();
-        let typed = match purpose {
-            Purpose::Save | Purpose::Bug => folder.join(name).display().to_string(),
-            Purpose::Open | Purpose::OpenFolder | Purpose::Export | Purpose::ExportFolder => {
-                format!("{}/", folder.display())
-            }
-        };
-        self.path_field = Some(PathField::new(purpose, typed));
-    }
-
-    fn picked(&mut self, purpose: Purpose, path: PathBuf) {
-        match purpose {
-            Purpose::Open | Purpose::OpenFolder => self.guarded(Action::Open { path, pick: None }),
-            Purpose::Export => self.exporting.place(&path, false),
-            Purpose::ExportFolder => self.exporting.place(&path, true),
-            Purpose::Bug => {
-                if let Some(scene) = self.lab.bug.clone() {
-                    self.files.ask(Request::Save { scene, path });
-                }
-            }
-            Purpose::Save => {
-                let path = if path.extension().is_none() {
-                    path.with_extension("json")
-                } else {
-                    path
-                };
-                self.save(path);
-            }
-        }
-    }
-
-    fn save(&mut self, path: PathBuf) {
-        if let Some(scene) = self.editor.committed().cloned() {
-            self.saving = true;
-            self.files.ask(Request::Save { scene, path });
-        }
-    }
-
-    fn hear(&mut self) {
-        while let Some(answer) = self.files.answer() {
-            match answer {
-                Answer::Bundled(bundled) => self.bundled(bundled),
-                Answer::Opened {
-                    ticket,
-                    path,
-                    pick,
-                    result,
-                } if ticket == self.ticket => {
-                    self.opening = None;
-                    match result {
-                        Ok(opened) => self.arrived(*opened, path, pick),
-                        Err(message) => self.failed(path, message),
-                    }
-                }
-                Answer::Listed {
-                    ticket,
-                    path,
-                    result,
-                } if ticket == self.ticket => self.listed(path, result),
-                Answer::Opened { .. } | Answer::Listed { .. } => {}
-                Answer::Saved {
-                    scene,
-                    path,
-                    result,
-                } => self.saved(scene, path, result),
-                Answer::AutosaveFailed(message) => {
-                    let text = "The autosave could not be written. Save your work to a file.";
-                    let notice = Notice::new(Weight::Warning, text).with_detail(message);
-                    self.editor.notices.push(notice);
-                }
-                Answer::Completions { typed, paths } => {
-                    if let Some(field) = &mut self.path_field
-                        && field.typed == typed
-                    {
-                        field.completions = paths;
-                    }
-                }
-                Answer::Picked { purpose, path } => {
-                    if let Some(path) = path {
-                        self.picked(purpose, path);
-                    }
-                }
-                Answer::Thumbnail {
-                    path,
-                    pick,
-                    picture,
-                } => self.scenes.keep(path, pick, picture),
-            }
-        }
-    }
-
-    fn bundled(&mut self, bundled: Vec<Bundled>) {
-        self.scenes.bundled = bundled;
-        let waiting = self.editor.document().is_none() && self.ticket == 0;
-        if waiting {
-            self.opening = None;
-            self.replace(Action::OpenBundled(0));
-        }
-    }
-
-    fn arrived(&mut self, opened: data::Opened, path: PathBuf, pick: Option<String>) {
-        let restored = self.restored.as_ref() == Some(&path);
-        let origin = match &pick {
-            Some(pick) => format!("{} [{pick}]", path.display()),
-            None => path.display().to_string(),
-        };
-        if restored {
-            let scene = opened.scene;
-            let name = scene.name.clone();
-            self.put(
-                Document::restored(scene, name, Vec::new()),
-                Place::File(path, pick),
-            );
-            self.say(Weight::Good, "Restored. Save it to keep it.");
-            return;
-        }
-        self.settings.remember(Recent {
-            path: path.clone(),
-            pick: pick.clone(),
-            name: opened.scene.name.clone(),
-        });
-        self.opened(opened, Place::File(path, pick), origin);
-    }
-
-    fn listed(&mut self, path: PathBuf, result: Result<Vec<data::Entry>, String>) {
-        match result {
-            Ok(entries) => {
-                let several = entries.len() > 1;
-                let Some(first) = entries.first().cloned() else {
-                    self.opening = None;
-                    self.failed(path, "There is no scene in it.".to_owned());
-                    return;
-                };
-                if several {
-                    self.left_tab = LeftTab::Scenes;
-                    self.settings.left = true;
-                    self.scenes.listing = Some((path, entries));
-                }
-                self.files.ask(Request::Open {
-                    ticket: self.ticket,
-                    path: first.file,
-                    pick: first.pick,
-                });
-            }
-            Err(message) => {
-                self.opening = None;
-                self.failed(path, message);
-            }
-        }
-    }
-
-    fn failed(&mut self, path: PathBuf, message: String) {
-        if self.editor.document().is_some() {
-            let name = path.file_name().unwrap_or(path.as_os_str());
-            let text = format!("{} was not opened.", name.to_string_lossy());
-            let notice = Notice::new(Weight::Error, text).with_detail(message.clone());
-            self.editor.notices.push(notice);
-        }
-        self.failure = Some(Failure { path, message });
-    }
-
-    fn saved(&mut self, scene: Arc<Scene>, path: PathBuf, result: Result<u64, String>) {
-        self.saving = false;
-        match result {
-            Ok(bytes) => {
-                let kilobytes = bytes.div_ceil(1024);
-                let text = format!("Written and checked: {} ({kilobytes} kB)", path.display());
-                self.say(Weight::Good, text);
-                if self
-                    .lab
-                    .bug
-                    .as_ref()
-                    .is_some_and(|bug| Arc::ptr_eq(bug, &scene))
-                {
-                    return;
-                }
-                if let Some(restored) = self.restored.take() {
-                    self.files.ask(Request::Forget(vec![restored]));
-                }
-                self.settings.remember(Recent {
-                    path: path.clone(),
-                    pick: None,
-                    name: scene.name.clone(),
-                });
-                if let Some(open) = self.editor.document_mut() {
-                    open.mark_saved(scene, path);
-                    if !open.modified() {
-                        self.files.ask(Request::DropAutosave);
-                    }
-                }
-                if let Some(pending) = self.after_save.take() {
-                    self.go_on(pending);
-                }
-            }
-            Err(message) => {
-                self.after_save = None;
-                let notice =
-                    Notice::new(Weight::Error, "The scene was not saved.").with_detail(message);
-                self.editor.notices.push(notice);
-            }
-        }
-    }
-
     fn export(&mut self, command: Command) {
         if self.editor.document().is_none() {
             self.say(Weight::Info, "Open a scene first, then export it.");
@@ -961,13 +612,6 @@ impl App {
         }
     }
 
-    fn go_on(&mut self, pending: Pending) {
-        match pending {
-            Pending::Do(action) => self.replace(action),
-            Pending::Quit => self.quitting = true,
-        }
-    }
-
     /// Key presses that are commands.
     fn keys(&mut self, context: &Context, actions: &mut Vec<Action>) {
         if let Some(command) = self.next_agent.take() {
@@ -1016,31 +660,6 @@ impl App {
         }
     }
 
-    fn autosave(&mut self, context: &Context) {
-        let now_s = context.input(|input| input.time);
-        let (revision, at_s) = self.autosaved;
-        if revision == self.editor.revision() {
-            return;
-        }
-        if now_s - at_s < AUTOSAVE_S {
-            context.request_repaint_after_secs(AUTOSAVE_S as f32);
-            return;
-        }
-        let Some(open) = self.editor.document() else {
-            return;
-        };
-        let request = if open.modified() {
-            Request::Autosave {
-                scene: open.history.scene().clone(),
-                origin: open.origin.clone(),
-            }
-        } else {
-            Request::DropAutosave
-        };
-        self.files.ask(request);
-        self.autosaved = (self.editor.revision(), now_s);
-    }
-
     fn store_settings(&mut self) {
         self.settings.panes = self.panes.count;
         self.settings.linked = self.panes.linked;
@@ -1057,19 +676,6 @@ impl App {
         }
     }
 
-    fn closing(&mut self, context: &Context) {
-        if self.quitting {
-            context.send_viewport_cmd(egui::ViewportCommand::Close);
-            return;
-        }
-        let asked = context.input(|input| input.viewport().close_requested());
-        let modified = self.editor.document().is_some_and(Document::modified);
-        if asked && modified {
-            context.send_viewport_cmd(egui::ViewportCommand::CancelClose);
-            self.unsaved = Some(Pending::Quit);
-        }
-    }
-
     fn set_title(&mut self, context: &Context) {
         let title = match self.editor.document() {
             Some(open) => {
@@ -1082,272 +688,6 @@ impl App {
             context.send_viewport_cmd(egui::ViewportCommand::Title(title.clone()));
             self.title = title;
         }
-    }
-
-    fn dialogs(&mut self, context: &Context, actions: &mut Vec<Action>) {
-        if let Some(palette) = &mut self.palette
-            && !palette.show(context, actions)
-        {
-            self.palette = None;
-            release_focus(context);
-        }
-        if self.help {
-            self.help = help::help_ui(context, actions);
-        }
-        if let Some(field) = &mut self.path_field {
-            let files = &self.files;
-            let mut ask = |typed: String| files.ask(Request::Complete { typed });
-            let purpose = field.purpose;
-            match field.show(context, &mut ask) {
-                Outcome::Open => {}
-                Outcome::Closed => {
-                    self.path_field = None;
-                    release_focus(context);
-                }
-                Outcome::Chosen(path) => {
-                    self.path_field = None;
-                    release_focus(context);
-                    self.picked(purpose, path);
-                }
-            }
-        }
-        self.export_dialog(context);
-        self.unsaved_dialog(context);
-        if !self.recoveries.is_empty()
-            && self.unsaved.is_none()
-            && !dialogs::recovery_ui(context, &self.recoveries, actions)
-            && !actions
-                .iter()
-                .any(|action| matches!(action, Action::Recover(_) | Action::ForgetRecovery))
-        {
-            self.recoveries.clear();
-        }
-    }
-
-    fn unsaved_dialog(&mut self, context: &Context) {
-        let Some(pending) = &self.unsaved else { return };
-        let name = self.editor.document().map_or_else(String::new, |open| {
-            let name = &open.history.scene().name;
-            if name.is_empty() { &open.origin } else { name }.clone()
-        });
-        let what = match pending {
-            Pending::Do(_) => "Another scene is about to be opened.",
-            Pending::Quit => "The window is about to close.",
-        };
-        match dialogs::unsaved_ui(context, &name, what) {
-            Outcome::Open => {}
-            Outcome::Closed => self.unsaved = None,
-            Outcome::Chosen(Unsaved::Save) => {
-                self.after_save = self.unsaved.take();
-                self.run(Command::Save, context);
-            }
-            Outcome::Chosen(Unsaved::Discard) => {
-                if let Some(pending) = self.unsaved.take() {
-                    self.go_on(pending);
-                }
-            }
-        }
-    }
-
-    fn left(&mut self, ui: &mut Ui, actions: &mut Vec<Action>) {
-        let choices = [
-            (LeftTab::Scenes, "Scenes"),
-            (LeftTab::Agents, "Agents"),
-            (LeftTab::History, "History"),
-        ];
-        widgets::tabs(ui, &choices, &mut self.left_tab);
-        match self.left_tab {
-            LeftTab::Scenes => self.scenes.show(ui, &self.settings.recents, actions),
-            LeftTab::Agents => {
-                agents::agents_ui(ui, &self.editor, &mut self.agent_filter, actions);
-            }
-            LeftTab::History => {
-                history::history_ui(ui, &self.editor, &mut self.naming, actions);
-            }
-        }
-        for (path, pick) in self.scenes.take_wanted() {
-            self.files.ask_picture(path, pick);
-        }
-    }
-
-    fn right(&mut self, ui: &mut Ui, actions: &mut Vec<Action>) {
-        let choices = [
-            (RightTab::Generate, "Generate"),
-            (RightTab::Planner, "Planner"),
-            (RightTab::Results, "Results"),
-            (RightTab::Selection, "Selection"),
-            (RightTab::Tray, "Tray"),
-        ];
-        widgets::tabs(ui, &choices, &mut self.right_tab);
-        match self.right_tab {
-            RightTab::Selection => {
-                inspector::inspector_ui(ui, &self.editor, &mut self.curves, actions);
-            }
-            RightTab::Generate => generate::generate_ui(ui, &self.editor, &self.lab, actions),
-            RightTab::Planner => planner::planner_ui(ui, &self.editor, &self.planning, actions),
-            RightTab::Results => self.results(ui, actions),
-            RightTab::Tray => tray::tray_ui(ui, &self.lab, &mut self.writing, actions),
-        }
-    }
-
-    fn results(&mut self, ui: &mut Ui, actions: &mut Vec<Action>) {
-        ui.add_space(8.0);
-        let choices = [
-            (false, "This scene", "Gates, fault, escape, metrics, recipe"),
-            (true, "Compare panes", "Who moved, and each metric per pane"),
-        ];
-        widgets::segments(ui, &choices, &mut self.comparing);
-        if !self.comparing {
-            results::results_ui(ui, &self.editor, &self.lab, actions);
-            return;
-        }
-        // what is dragged is compared when it is let go
-        let mut views = self.views.clone();
-        if self.editor.previewing() {
-            for view in views.iter_mut().filter(|view| view.source == Source::Scene) {
-                view.scene = self.editor.committed().cloned();
-            }
-        }
-        let worked_out = (&mut self.measures, &mut self.changes);
-        let planned: Vec<_> = views
-            .iter()
-            .enumerate()
-            .map(|(pane, view)| match self.panes.planners[pane] {
-                Some(_) => self.planning.explained(Some(pane)),
-                None if view.source == Source::Scene => self.planning.explained(None),
-                None => None,
-            })
-            .collect();
-        let views = (&*views, &*planned);
-        compare::compare_ui(ui, views, worked_out, &mut self.compare, actions);
-    }
-
-    fn centre(&mut self, ui: &mut Ui, actions: &mut Vec<Action>) {
-        if self.editor.document().is_some() {
-            let area = ui.max_rect();
-            let made = self.made();
-            let shown = made.scene.as_ref().or(self.editor.scene());
-            let own = std::array::from_fn(|pane| {
-                let view = made.views.get(pane)?;
-                let scene = match view.source {
-                    Source::Scene => shown,
-                    _ => view.scene.as_ref(),
-                };
-                self.panes.planners[pane].zip(scene.cloned())
-            });
-            self.planning.follow(shown, own, self.editor.time_s);
-            self.panes.show(ui, &self.editor, &made, actions);
-            self.views = made.views;
-            if let Some(running) = &self.lab.running {
-                denoise::progress_ui(ui, running, actions);
-            }
-            self.callouts(ui, area);
-            return;
-        }
-        ui.painter()
-            .rect_filled(ui.max_rect(), 0.0, tokens(ui).base);
-        let middle = ui.max_rect().shrink2(vec2(40.0, 0.0));
-        let builder = egui::UiBuilder::new().max_rect(middle);
-        ui.scope_builder(builder, |ui| {
-            ui.add_space((middle.height() * 0.32).max(20.0));
-            if let Some(failure) = &self.failure {
-                failure_ui(ui, failure, actions);
-            } else if let Some(opening) = &self.opening {
-                ui.vertical_centered(|ui| {
-                    ui.add(egui::Spinner::new().size(26.0));
-                    ui.label(format!("Opening {opening}…"));
-                });
-            } else {
-                welcome_ui(ui, actions);
-            }
-        });
-    }
-
-    /// The callouts of the first start, and the result with which its scene is opened.
-    fn callouts(&mut self, ui: &Ui, area: egui::Rect) {
-        if self.first_start.result_due && self.lab.open_generated(&self.editor) {
-            self.first_start.result_due = false;
-        }
-        self.first_start.watch(&self.lab);
-        if let (false, Some(scene)) = (self.first_start.over(), self.editor.committed()) {
-            let screen = self.panes.working_screen();
-            first_start::callouts_ui(ui, area, &mut self.first_start, screen, scene);
-        }
-        self.settings.welcomed = self.first_start.over();
-    }
-
-    fn layout(&mut self, ui: &mut Ui, frame_ms: f32, actions: &mut Vec<Action>) {
-        let tokens = tokens(ui);
-        let bar = |side: i8| {
-            egui::Frame::new()
-                .fill(tokens.panel)
-                .inner_margin(egui::Margin::symmetric(side, 0))
-        };
-        egui::Panel::top("top")
-            .exact_size(42.0)
-            .resizable(false)
-            .frame(bar(10))
-            .show(ui, |ui| {
-                top::top_ui(ui, &self.editor, &self.panes, self.settings.dark, actions);
-            });
-        let busy = self.busy();
-        egui::Panel::bottom("status")
-            .exact_size(25.0)
-            .resizable(false)
-            .frame(bar(12))
-            .show(ui, |ui| {
-                let of = (&self.editor, &self.panes, &self.lab.model);
-                status::status_ui(ui, of, &busy, frame_ms);
-            });
-        if self.settings.left {
-            egui::Panel::left("left")
-                .default_size(268.0)
-                .size_range(210.0..=460.0)
-                .frame(bar(10))
-                .show(ui, |ui| self.left(ui, actions));
-        }
-        if self.settings.right {
-            egui::Panel::right("right")
-                .default_size(328.0)
-                .size_range(260.0..=520.0)
-                .frame(bar(12))
-                .show(ui, |ui| self.right(ui, actions));
-        }
-        egui::Panel::bottom("time")
-            .exact_size(92.0)
-            .resizable(false)
-            .frame(bar(10))
-            .show(ui, |ui| {
-                timeline::timeline_ui(ui, &self.editor, &mut self.events, actions);
-            });
-        if self.lab.log.is_some() && self.editor.document().is_some() {
-            let height = (ui.ctx().content_rect().height() * 0.165).clamp(132.0, 240.0);
-            egui::Panel::bottom("denoise")
-                .exact_size(height)
-                .resizable(false)
-                .frame(bar(10))
-                .show(ui, |ui| {
-                    denoise::denoise_ui(ui, &self.editor, &self.lab, actions);
-                });
-        }
-        egui::CentralPanel::no_frame().show(ui, |ui| self.centre(ui, actions));
-    }
-
-    fn busy(&self) -> status::Busy {
-        let text = match (&self.opening, self.saving) {
-            (Some(opening), _) => format!("Opening {opening}…"),
-            (None, true) => "Writing and checking…".to_owned(),
-            (None, false) if self.lab.world_runs() => {
-                "The world runs on; drag anyone in it. W or Esc stops it".to_owned()
-            }
-            (None, false) if self.lab.searching => "Looking for attacks…".to_owned(),
-            (None, false) => match (&self.lab.running, self.exporting.text()) {
-                (Some(running), _) => running.text(),
-                (None, Some(text)) => text,
-                (None, None) => String::new(),
-            },
-        };
-        status::Busy { text }
     }
 }
 
@@ -1380,7 +720,7 @@ impl eframe::App for App {
         let frame_ms = frame.info().cpu_usage.unwrap_or(0.0) * 1000.0;
         self.layout(ui, frame_ms, &mut actions);
         self.dialogs(&context, &mut actions);
-        drop_hint(&context);
+        layout::drop_hint(&context);
         for action in actions {
             self.act(action, &context);
         }
@@ -1446,60 +786,4 @@ fn theme_of(dark: bool) -> egui::ThemePreference {
     } else {
         egui::ThemePreference::Light
     }
-}
-
-fn failure_ui(ui: &mut Ui, failure: &Failure, actions: &mut Vec<Action>) {
-    let tokens = tokens(ui);
-    let name = failure.path.file_name().unwrap_or(failure.path.as_os_str());
-    let title = format!("{} was not opened", name.to_string_lossy());
-    let pressed = widgets::empty_state(
-        ui,
-        Icon::Warning,
-        &title,
-        &failure.message,
-        Some("Open another file"),
-    );
-    if pressed {
-        actions.push(Action::Run(Command::Open));
-    }
-    ui.vertical_centered(|ui| {
-        let text = theme::small("Copy details").color(tokens.dim);
-        if ui.add(egui::Button::new(text).frame(false)).clicked() {
-            let text = format!("{}\n{}", failure.path.display(), failure.message);
-            ui.ctx().copy_text(text);
-        }
-    });
-}
-
-fn welcome_ui(ui: &mut Ui, actions: &mut Vec<Action>) {
-    let text = "Drop a file here, or open one: Nearmiss JSON, ScenarioNet, Waymo Motion, GPUDrive, Nocturne, CommonRoad, Argoverse 2, SUMO.";
-    if widgets::empty_state(ui, Icon::Open, "Open a driving scene", text, Some("Open…")) {
-        actions.push(Action::Run(Command::Open));
-    }
-}
-
-/// A frame around the window while a file hovers over it.
-fn drop_hint(context: &Context) {
-    let hovering = context.input(|input| !input.raw.hovered_files.is_empty());
-    if !hovering {
-        return;
-    }
-    let layer = egui::LayerId::new(egui::Order::Foreground, egui::Id::unique("drop hint"));
-    let painter = context.layer_painter(layer);
-    let rect = context.content_rect();
-    let tokens = if context.theme() == egui::Theme::Dark {
-        &theme::DARK
-    } else {
-        &theme::LIGHT
-    };
-    painter.rect_filled(rect, 0.0, tokens.base.gamma_multiply(0.8));
-    let stroke = egui::Stroke::new(3.0, tokens.accent);
-    painter.rect_stroke(rect.shrink(8.0), 10.0, stroke, egui::StrokeKind::Inside);
-    painter.text(
-        rect.center(),
-        egui::Align2::CENTER_CENTER,
-        "Drop to open",
-        egui::FontId::new(22.0, theme::semibold()),
-        tokens.text,
-    );
 }

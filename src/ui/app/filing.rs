@@ -1,0 +1,434 @@
+//! Opening, saving and leaving: what goes through the file thread, and what must not be lost on the way.
+
+use std::path::Path;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use egui::Context;
+
+use super::App;
+use super::Failure;
+use super::LeftTab;
+use super::Pending;
+use crate::data;
+use crate::scene::Scene;
+use crate::ui::action::Action;
+use crate::ui::action::Command;
+use crate::ui::action::Notice;
+use crate::ui::action::Weight;
+use crate::ui::bundled::Bundled;
+use crate::ui::editor::Document;
+use crate::ui::export::file_stem;
+use crate::ui::files;
+use crate::ui::files::Answer;
+use crate::ui::files::Purpose;
+use crate::ui::files::Request;
+use crate::ui::first_start;
+use crate::ui::panels::dialogs;
+use crate::ui::panels::dialogs::Outcome;
+use crate::ui::panels::dialogs::PathField;
+use crate::ui::panels::dialogs::Unsaved;
+use crate::ui::panels::library::Place;
+use crate::ui::settings::Recent;
+
+/// At most one autosave in this time, s.
+const AUTOSAVE_S: f64 = 2.0;
+
+impl App {
+    /// Begins to open a file, or one scene of it. A file with several scenes is listed first.
+    pub(super) fn open(&mut self, path: PathBuf, pick: Option<String>) {
+        self.ticket += 1;
+        let ticket = self.ticket;
+        let shown = path.file_name().unwrap_or(path.as_os_str());
+        self.opening = Some(shown.to_string_lossy().into_owned());
+        let listed =
+            self.scenes.listing.as_ref().is_some_and(|(_, entries)| {
+                entries.iter().any(|e| e.file == path && e.pick == pick)
+            });
+        if pick.is_some() || listed {
+            self.files.ask(Request::Open { ticket, path, pick });
+        } else {
+            self.files.ask(Request::List { ticket, path });
+        }
+    }
+
+    fn opened(&mut self, opened: data::Opened, place: Place, origin: String) {
+        let report = opened.report.lines();
+        let problems = opened.report.problems.len() + opened.report.further_problems;
+        if problems > 0 {
+            let text = format!("{problems} things in this file were not usable and left out.");
+            let detail = report.join("\n");
+            let notice = Notice::new(Weight::Warning, text).with_detail(detail);
+            self.editor.notices.push(notice);
+        }
+        self.show(opened.scene, origin, report, place);
+    }
+
+    fn show(&mut self, scene: Scene, origin: String, report: Vec<String>, place: Place) {
+        let mut document = Document::new(scene, origin, report);
+        if let Place::File(path, None) = &place
+            && path.extension().is_some_and(|end| end == "json")
+            && document.report.is_empty()
+        {
+            document.path = Some(path.clone());
+        }
+        self.restored = None;
+        self.put(document, place);
+    }
+
+    fn put(&mut self, document: Document, place: Place) {
+        let now_s = document.history.scene().now_s();
+        self.editor.open(document);
+        self.editor.time_s = now_s;
+        self.editor.playing = false;
+        if std::mem::take(&mut self.play_first) {
+            self.editor.time_s = 0.0;
+            self.editor.playing = true;
+        }
+        self.autosaved.0 = self.editor.revision();
+        self.panes.reset();
+        self.first_start.result_due = false;
+        self.lab.reset();
+        self.planning.reset();
+        self.failure = None;
+        self.scenes.open = Some(place);
+    }
+
+    /// Carries out what would lose unsaved changes, or asks first.
+    pub(super) fn guarded(&mut self, action: Action) {
+        let modified = self.editor.document().is_some_and(Document::modified);
+        if modified {
+            self.unsaved = Some(Pending::Do(action));
+        } else {
+            self.replace(action);
+        }
+    }
+
+    fn replace(&mut self, action: Action) {
+        match action {
+            Action::Open { path, pick } => self.open(path, pick),
+            Action::OpenBundled(index) => {
+                if let Some(bundled) = self.scenes.bundled.get(index) {
+                    let (mut scene, name) = (Scene::clone(&bundled.scene), bundled.name.clone());
+                    let greeting = std::mem::take(&mut self.first_start.greeting);
+                    if greeting {
+                        scene = first_start::with_goal(&scene);
+                    }
+                    self.show(scene, name, Vec::new(), Place::Bundled(index));
+                    self.first_start.result_due = greeting;
+                }
+            }
+            Action::Recover(index) => {
+                if let Some(offer) = self.recoveries.get(index) {
+                    let path = offer.path.clone();
+                    self.recoveries.clear();
+                    self.restored = Some(path.clone());
+                    self.play_first = false;
+                    self.open(path, None);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    pub(super) fn ask_path(&mut self, purpose: Purpose) {
+        let open = self.editor.document();
+        if purpose == Purpose::Save && open.is_none() {
+            self.say(Weight::Info, "Open a scene first, then save it.");
+            return;
+        }
+        let name = open.map_or_else(String::new, |open| {
+            let scene = open.history.scene();
+            let word = if scene.name.is_empty() {
+                "scene"
+            } else {
+                &scene.name
+            };
+            let bug = if purpose == Purpose::Bug { "-bug" } else { "" };
+            format!("{}{bug}.json", file_stem(word))
+        });
+        let start = self
+            .settings
+            .recents
+            .first()
+            .and_then(|recent| recent.path.parent())
+            .map(Path::to_owned);
+        if files::dialogs_available() {
+            self.files.ask_user(purpose, start.as_deref(), &name);
+            return;
+        }
+        let folder = start
+            .or_else(|| std::env::current_dir().ok())
+            .unwrap_or_default();
+        let typed = match purpose {
+            Purpose::Save | Purpose::Bug => folder.join(name).display().to_string(),
+            Purpose::Open | Purpose::OpenFolder | Purpose::Export | Purpose::ExportFolder => {
+                format!("{}/", folder.display())
+            }
+        };
+        self.path_field = Some(PathField::new(purpose, typed));
+    }
+
+    pub(super) fn picked(&mut self, purpose: Purpose, path: PathBuf) {
+        match purpose {
+            Purpose::Open | Purpose::OpenFolder => self.guarded(Action::Open { path, pick: None }),
+            Purpose::Export => self.exporting.place(&path, false),
+            Purpose::ExportFolder => self.exporting.place(&path, true),
+            Purpose::Bug => {
+                if let Some(scene) = self.lab.bug.clone() {
+                    self.files.ask(Request::Save { scene, path });
+                }
+            }
+            Purpose::Save => {
+                let path = if path.extension().is_none() {
+                    path.with_extension("json")
+                } else {
+                    path
+                };
+                self.save(path);
+            }
+        }
+    }
+
+    pub(super) fn save(&mut self, path: PathBuf) {
+        if let Some(scene) = self.editor.committed().cloned() {
+            self.saving = true;
+            self.files.ask(Request::Save { scene, path });
+        }
+    }
+
+    pub(super) fn hear(&mut self) {
+        while let Some(answer) = self.files.answer() {
+            match answer {
+                Answer::Bundled(bundled) => self.bundled(bundled),
+                Answer::Opened {
+                    ticket,
+                    path,
+                    pick,
+                    result,
+                } if ticket == self.ticket => {
+                    self.opening = None;
+                    match result {
+                        Ok(opened) => self.arrived(*opened, path, pick),
+                        Err(message) => self.failed(path, message),
+                    }
+                }
+                Answer::Listed {
+                    ticket,
+                    path,
+                    result,
+                } if ticket == self.ticket => self.listed(path, result),
+                Answer::Opened { .. } | Answer::Listed { .. } => {}
+                Answer::Saved {
+                    scene,
+                    path,
+                    result,
+                } => self.saved(scene, path, result),
+                Answer::AutosaveFailed(message) => {
+                    let text = "The autosave could not be written. Save your work to a file.";
+                    let notice = Notice::new(Weight::Warning, text).with_detail(message);
+                    self.editor.notices.push(notice);
+                }
+                Answer::Completions { typed, paths } => {
+                    if let Some(field) = &mut self.path_field
+                        && field.typed == typed
+                    {
+                        field.completions = paths;
+                    }
+                }
+                Answer::Picked { purpose, path } => {
+                    if let Some(path) = path {
+                        self.picked(purpose, path);
+                    }
+                }
+                Answer::Thumbnail {
+                    path,
+                    pick,
+                    picture,
+                } => self.scenes.keep(path, pick, picture),
+            }
+        }
+    }
+
+    fn bundled(&mut self, bundled: Vec<Bundled>) {
+        self.scenes.bundled = bundled;
+        let waiting = self.editor.document().is_none() && self.ticket == 0;
+        if waiting {
+            self.opening = None;
+            self.replace(Action::OpenBundled(0));
+        }
+    }
+
+    fn arrived(&mut self, opened: data::Opened, path: PathBuf, pick: Option<String>) {
+        let restored = self.restored.as_ref() == Some(&path);
+        let origin = match &pick {
+            Some(pick) => format!("{} [{pick}]", path.display()),
+            None => path.display().to_string(),
+        };
+        if restored {
+            let scene = opened.scene;
+            let name = scene.name.clone();
+            self.put(
+                Document::restored(scene, name, Vec::new()),
+                Place::File(path, pick),
+            );
+            self.say(Weight::Good, "Restored. Save it to keep it.");
+            return;
+        }
+        self.settings.remember(Recent {
+            path: path.clone(),
+            pick: pick.clone(),
+            name: opened.scene.name.clone(),
+        });
+        self.opened(opened, Place::File(path, pick), origin);
+    }
+
+    fn listed(&mut self, path: PathBuf, result: Result<Vec<data::Entry>, String>) {
+        match result {
+            Ok(entries) => {
+                let several = entries.len() > 1;
+                let Some(first) = entries.first().cloned() else {
+                    self.opening = None;
+                    self.failed(path, "There is no scene in it.".to_owned());
+                    return;
+                };
+                if several {
+                    self.left_tab = LeftTab::Scenes;
+                    self.settings.left = true;
+                    self.scenes.listing = Some((path, entries));
+                }
+                self.files.ask(Request::Open {
+                    ticket: self.ticket,
+                    path: first.file,
+                    pick: first.pick,
+                });
+            }
+            Err(message) => {
+                self.opening = None;
+                self.failed(path, message);
+            }
+        }
+    }
+
+    fn failed(&mut self, path: PathBuf, message: String) {
+        if self.editor.document().is_some() {
+            let name = path.file_name().unwrap_or(path.as_os_str());
+            let text = format!("{} was not opened.", name.to_string_lossy());
+            let notice = Notice::new(Weight::Error, text).with_detail(message.clone());
+            self.editor.notices.push(notice);
+        }
+        self.failure = Some(Failure { path, message });
+    }
+
+    fn saved(&mut self, scene: Arc<Scene>, path: PathBuf, result: Result<u64, String>) {
+        self.saving = false;
+        match result {
+            Ok(bytes) => {
+                let kilobytes = bytes.div_ceil(1024);
+                let text = format!("Written and checked: {} ({kilobytes} kB)", path.display());
+                self.say(Weight::Good, text);
+                if self
+                    .lab
+                    .bug
+                    .as_ref()
+                    .is_some_and(|bug| Arc::ptr_eq(bug, &scene))
+                {
+                    return;
+                }
+                if let Some(restored) = self.restored.take() {
+                    self.files.ask(Request::Forget(vec![restored]));
+                }
+                self.settings.remember(Recent {
+                    path: path.clone(),
+                    pick: None,
+                    name: scene.name.clone(),
+                });
+                if let Some(open) = self.editor.document_mut() {
+                    open.mark_saved(scene, path);
+                    if !open.modified() {
+                        self.files.ask(Request::DropAutosave);
+                    }
+                }
+                if let Some(pending) = self.after_save.take() {
+                    self.go_on(pending);
+                }
+            }
+            Err(message) => {
+                self.after_save = None;
+                let notice =
+                    Notice::new(Weight::Error, "The scene was not saved.").with_detail(message);
+                self.editor.notices.push(notice);
+            }
+        }
+    }
+
+    fn go_on(&mut self, pending: Pending) {
+        match pending {
+            Pending::Do(action) => self.replace(action),
+            Pending::Quit => self.quitting = true,
+        }
+    }
+
+    pub(super) fn autosave(&mut self, context: &Context) {
+        let now_s = context.input(|input| input.time);
+        let (revision, at_s) = self.autosaved;
+        if revision == self.editor.revision() {
+            return;
+        }
+        if now_s - at_s < AUTOSAVE_S {
+            context.request_repaint_after_secs(AUTOSAVE_S as f32);
+            return;
+        }
+        let Some(open) = self.editor.document() else {
+            return;
+        };
+        let request = if open.modified() {
+            Request::Autosave {
+                scene: open.history.scene().clone(),
+                origin: open.origin.clone(),
+            }
+        } else {
+            Request::DropAutosave
+        };
+        self.files.ask(request);
+        self.autosaved = (self.editor.revision(), now_s);
+    }
+
+    pub(super) fn closing(&mut self, context: &Context) {
+        if self.quitting {
+            context.send_viewport_cmd(egui::ViewportCommand::Close);
+            return;
+        }
+        let asked = context.input(|input| input.viewport().close_requested());
+        let modified = self.editor.document().is_some_and(Document::modified);
+        if asked && modified {
+            context.send_viewport_cmd(egui::ViewportCommand::CancelClose);
+            self.unsaved = Some(Pending::Quit);
+        }
+    }
+
+    pub(super) fn unsaved_dialog(&mut self, context: &Context) {
+        let Some(pending) = &self.unsaved else { return };
+        let name = self.editor.document().map_or_else(String::new, |open| {
+            let name = &open.history.scene().name;
+            if name.is_empty() { &open.origin } else { name }.clone()
+        });
+        let what = match pending {
+            Pending::Do(_) => "Another scene is about to be opened.",
+            Pending::Quit => "The window is about to close.",
+        };
+        match dialogs::unsaved_ui(context, &name, what) {
+            Outcome::Open => {}
+            Outcome::Closed => self.unsaved = None,
+            Outcome::Chosen(Unsaved::Save) => {
+                self.after_save = self.unsaved.take();
+                self.run(Command::Save, context);
+            }
+            Outcome::Chosen(Unsaved::Discard) => {
+                if let Some(pending) = self.unsaved.take() {
+                    self.go_on(pending);
+                }
+            }
+        }
+    }
+}

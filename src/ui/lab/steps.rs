@@ -1,0 +1,144 @@
+//! Looking at the steps of the last run: the denoise timeline, onion skins, the noise map.
+
+use std::sync::Arc;
+
+use super::Lab;
+use crate::codec::DT_S;
+use crate::engine::StepLog;
+use crate::render::NoiseView;
+use crate::render::Path;
+use crate::render::PathKind;
+use crate::scene::Scene;
+use crate::ui::editor::Editor;
+
+/// Steps before and after the one looked at that are drawn as onion skins.
+const SKINS: usize = 3;
+
+/// Steps per second when the denoise timeline plays.
+const STEPS_PER_S: f64 = 8.0;
+
+impl Lab {
+    pub(super) fn look(&mut self, step: Option<usize>) {
+        let last = self.steps_to_see().checked_sub(1);
+        self.step = step.zip(last).map(|(step, last)| step.min(last));
+    }
+
+    pub(super) fn walk(&mut self, by: isize) {
+        self.playing = false;
+        let count = self.steps_to_see();
+        if self.step.is_none() && by > 0 {
+            // after the result the denoising begins again
+            self.step = (count > 0).then_some(0);
+            return;
+        }
+        let next = self.step.unwrap_or(count).saturating_add_signed(by);
+        // after the last step: the result itself
+        self.step = (next < count).then_some(next);
+    }
+
+    /// Moves the denoise timeline on by `elapsed_s` of the clock; true if it plays.
+    pub(in crate::ui) fn advance(&mut self, elapsed_s: f64) -> bool {
+        if let Some(world) = &mut self.world {
+            world.since_s += elapsed_s;
+            return true;
+        }
+        if !self.playing || self.log.is_none() {
+            return false;
+        }
+        self.clock_s += elapsed_s;
+        let steps = (self.clock_s * STEPS_PER_S).floor();
+        self.clock_s -= steps / STEPS_PER_S;
+        let next = self.step.unwrap_or(0) + steps as usize;
+        if next >= self.steps_to_see() {
+            self.step = None;
+            self.playing = false;
+        } else {
+            self.step = Some(next);
+        }
+        self.playing
+    }
+
+    /// What the edited pane shows in place of the editor's scene: a step of the run, the run in progress, or the
+    /// answer to the drag.
+    pub(in crate::ui) fn scene(&mut self, editor: &Editor) -> Option<Arc<Scene>> {
+        if let (Some(step), Some(log), Some(base)) = (self.step, &self.log, &self.base) {
+            let known = self
+                .shown
+                .as_ref()
+                .filter(|(at, noisy, _)| (*at, *noisy) == (step, self.noisy));
+            if let Some((.., scene)) = known {
+                return Some(scene.clone());
+            }
+            let scene = Arc::new(log.scene(base, step, self.noisy));
+            self.shown = Some((step, self.noisy, scene.clone()));
+            return Some(scene);
+        }
+        let answers = self.running.is_some() || editor.previewing();
+        answers.then(|| self.live_scene.clone()).flatten()
+    }
+
+    /// The futures of everyone made in the steps around the one looked at, weaker the farther away the step.
+    pub(in crate::ui) fn onion_skins(&mut self) -> Arc<Vec<Path>> {
+        let (Some(step), Some(log), Some(base), true) =
+            (self.step, &self.log, &self.base, self.onion)
+        else {
+            return Arc::default();
+        };
+        let known = self
+            .skins
+            .as_ref()
+            .filter(|(at, noisy, _)| (*at, *noisy) == (step, self.noisy));
+        if let Some((.., skins)) = known {
+            return skins.clone();
+        }
+        let last = log.records.len().saturating_sub(1);
+        let around = step.saturating_sub(SKINS)..=(step + SKINS).min(last);
+        let mut skins = Vec::new();
+        for other in around.filter(|other| *other != step) {
+            let scene = log.scene(base, other, self.noisy);
+            let weight = 1.0 / other.abs_diff(step) as f64;
+            let made = log.agents.iter().zip(&log.made).filter(|(_, made)| **made);
+            for agent in made.filter_map(|(id, _)| scene.agent(id)) {
+                let future = agent.track.valid().filter(|(frame, _)| *frame >= scene.now);
+                skins.push(Path {
+                    points: future
+                        .map(|(frame, state)| (state.position, scene.time_of(frame)))
+                        .collect(),
+                    agent: Some(agent.id.clone()),
+                    kind: PathKind::Anchor,
+                    weight,
+                });
+            }
+        }
+        let skins = Arc::new(skins);
+        self.skins = Some((step, self.noisy, skins.clone()));
+        skins
+    }
+
+    /// Noise levels to draw: of the step looked at, or of the run in progress.
+    pub(in crate::ui) fn noise(&self) -> Option<Arc<NoiseView>> {
+        let log = self.log.as_ref()?;
+        let step = match (self.step, &self.running) {
+            (Some(step), _) => step,
+            (None, Some(running)) if running.total > 0 => log.records.len().checked_sub(1)?,
+            _ => return None,
+        };
+        Some(Arc::new(noise_view(log, step)))
+    }
+
+    /// The steps of the last run, if `scene` is what it gave.
+    pub(in crate::ui) fn steps_of(&self, scene: &Arc<Scene>) -> Option<&StepLog> {
+        let of = self.made.as_ref()?;
+        let same = Arc::ptr_eq(of, scene) || of.generated == scene.generated;
+        self.log.as_ref().filter(|_| same && self.running.is_none())
+    }
+}
+
+/// The noise levels of a step, to be drawn.
+pub(in crate::ui) fn noise_view(log: &StepLog, step: usize) -> NoiseView {
+    NoiseView {
+        start_s: log.start_s(),
+        step_s: DT_S,
+        levels: log.levels(step),
+    }
+}
