@@ -95,9 +95,9 @@ pub(super) fn prepare(
         eprintln!("the scene names no ego; planning for {id}");
         scene.set_ego(&id);
     }
-    let ego = scene
-        .ego()
-        .context("there is no vehicle that could be the ego")?;
+    let ego = scene.ego().context(
+        "the scene has no vehicle that could be the ego (in the window agents can be added)",
+    )?;
     anyhow::ensure!(
         ego.track.get(scene.now).is_some(),
         "{} is not seen at {:.1} s",

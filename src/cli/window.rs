@@ -12,9 +12,25 @@ use crate::sim;
 use crate::ui;
 
 /// Opens the window on `scene`, else on the first bundled scene.
+///
+/// # Errors
+/// If there is no such scene, no display to show it on, or no window can be opened.
 pub(super) fn run(scene: Option<PathBuf>) -> anyhow::Result<()> {
-    if scene.is_none() && !ui::display_available() {
-        return demonstration::run(Path::new(demonstration::FOLDER));
+    if let Some(path) = &scene {
+        anyhow::ensure!(
+            path.exists(),
+            "{}: no such file or folder, and no command either (nearmiss --help lists them)",
+            path.display()
+        );
+    }
+    if !ui::display_available() {
+        let Some(path) = scene else {
+            return demonstration::run(Path::new(demonstration::FOLDER));
+        };
+        let path = path.display();
+        anyhow::bail!(
+            "there is no display to open a window on; without one, `nearmiss info {path}`, `nearmiss generate {path}` and `nearmiss render {path}` work"
+        );
     }
     let start = ui::Start {
         scene,

@@ -35,6 +35,14 @@ pub enum WeightsError {
     /// The configuration is missing or of an unknown version.
     #[error("the weights' configuration cannot be used: {0}")]
     Config(String),
+    /// The file is for the program's other network.
+    #[error("they are those of the {found}: give them with `{option}`")]
+    OtherNetwork {
+        /// Whose weights they are.
+        found: &'static str,
+        /// The option of the command line that takes them.
+        option: &'static str,
+    },
     /// A tensor is missing or has the wrong shape or type.
     #[error("tensor `{name}` {problem}")]
     Tensor {
@@ -238,7 +246,19 @@ impl Weights {
     }
 }
 
+/// Whether a file's configuration is that of a planner.
+pub(super) fn of_planner(config: &str) -> bool {
+    serde_json::from_str(config)
+        .is_ok_and(|config: serde_json::Value| config.get("planner_version").is_some())
+}
+
 fn read_config(text: &str) -> Result<Config, WeightsError> {
+    if of_planner(text) {
+        return Err(WeightsError::OtherNetwork {
+            found: "ego planner",
+            option: "--planner-weights",
+        });
+    }
     let read: ConfigText =
         serde_json::from_str(text).map_err(|error| WeightsError::Config(error.to_string()))?;
     if !read.without.is_empty() {
@@ -398,6 +418,15 @@ mod tests {
             Weights::from_bytes(&EMBEDDED[..1000]),
             Err(WeightsError::Format(_))
         ));
+    }
+
+    #[test]
+    fn weights_of_the_planner_are_refused_with_the_option_that_takes_them() {
+        let error = read_config(r#"{"planner_version": 2, "width": 128}"#).unwrap_err();
+        assert!(
+            error.to_string().ends_with("`--planner-weights`"),
+            "{error}"
+        );
     }
 
     #[test]

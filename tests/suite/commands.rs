@@ -22,6 +22,26 @@ fn wrong_usage_exits_with_two() {
 }
 
 #[test]
+fn a_word_that_is_neither_file_nor_command_and_a_missing_display_are_said_so() {
+    let said = |argument: &str| {
+        let output = nearmiss(&[argument]);
+        assert_eq!(output.status.code(), Some(1));
+        String::from_utf8_lossy(&output.stderr).into_owned()
+    };
+    let mistyped = said("atack");
+    assert!(
+        mistyped.contains("no such file") && mistyped.contains("--help"),
+        "{mistyped}"
+    );
+    let scene = Path::new(env!("CARGO_MANIFEST_DIR")).join("scenes/empty-road.json");
+    let blind = said(&scene.display().to_string());
+    assert!(
+        blind.contains("no display") && blind.contains("render"),
+        "{blind}"
+    );
+}
+
+#[test]
 fn weights_can_be_named_and_a_file_that_holds_none_is_refused_with_its_reason() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let path = |name: &str| root.join(name).display().to_string();
@@ -37,7 +57,7 @@ fn weights_can_be_named_and_a_file_that_holds_none_is_refused_with_its_reason() 
     };
     // the planner's weights are no generator's
     let wrong = refused(&nearmiss(&["check", &scene, "--weights", &own]));
-    assert!(wrong.contains("configuration"), "{wrong}");
+    assert!(wrong.contains("`--planner-weights`"), "{wrong}");
     let absent = refused(&plan("no-such-file"));
     assert!(
         absent.contains("could not read weights") && absent.contains("no-such-file"),

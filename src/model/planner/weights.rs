@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 
-use crate::model::weights::{Contents, Status, WeightsError};
+use crate::model::weights::{Contents, Status, WeightsError, of_planner};
 use crate::planner::POINTS;
 
 /// The weights the program carries.
@@ -95,6 +95,12 @@ impl Weights {
 }
 
 fn read_config(text: &str) -> Result<Config, WeightsError> {
+    if !of_planner(text) {
+        return Err(WeightsError::OtherNetwork {
+            found: "scene generator",
+            option: "--weights",
+        });
+    }
     let config: Config =
         serde_json::from_str(text).map_err(|error| WeightsError::Config(error.to_string()))?;
     let refuse = |why: String| Err(WeightsError::Config(why));
@@ -157,5 +163,11 @@ mod tests {
             "token_layers": 2, "refiner_layers": 2, "neighbours": 15, "lanes": 32, "vocabulary": 512, "anchors": 20}"#;
         let error = read_config(text).unwrap_err();
         assert!(error.to_string().contains("planner version 1"), "{error}");
+    }
+
+    #[test]
+    fn weights_of_the_generator_are_refused_with_the_option_that_takes_them() {
+        let error = Weights::from_bytes(crate::model::weights::EMBEDDED).unwrap_err();
+        assert!(error.to_string().ends_with("`--weights`"), "{error}");
     }
 }
