@@ -167,7 +167,9 @@ mod tests {
 
     #[test]
     fn weights_of_the_generator_are_refused_with_the_option_that_takes_them() {
-        let error = Weights::from_bytes(crate::model::weights::EMBEDDED).unwrap_err();
+        let error = Weights::from_bytes(crate::model::weights::EMBEDDED)
+            .err()
+            .unwrap();
         assert!(error.to_string().ends_with("`--weights`"), "{error}");
     }
 }
