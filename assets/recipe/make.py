@@ -36,6 +36,7 @@ def main():
     parser.add_argument("--seeds", default="1,2")
     parser.add_argument("--threads", default="2")
     parser.add_argument("--device", default="cpu", help="cpu or cuda, for the training")
+    parser.add_argument("--program", type=Path, help="a built nearmiss: windows of its own traffic world join the corpus")
     parser.add_argument("--from", dest="source", type=Path, help="start from these weights")
     parser.add_argument("--inside", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args()
@@ -52,11 +53,12 @@ def main():
         sys.exit(subprocess.call(["env", f"PATH={path}:/usr/bin:/bin", "python", __file__, "--inside", *sys.argv[1:]]))
 
     import corpus
+    import tracks
 
     networks = options.networks or work / "networks"
     if options.networks is None:
         networks.mkdir(exist_ok=True)
-        fetch_networks(networks, corpus.REPOSITORIES, [n.file for n in corpus.NETWORKS.values() if n.file])
+        fetch_networks(networks, corpus.REPOSITORIES, [n.file for n in corpus.NETWORKS.values() if n.file] + [tracks.FILE])
     run = lambda script, *arguments: subprocess.run([sys.executable, HERE / script, *map(str, arguments)], check=True)
     shards, training, weights = work / "shards", work / "run", work / "weights"
     folders = ["--networks", networks, "--out", shards, "--scratch", work / "simulated"]
@@ -64,6 +66,13 @@ def main():
     standing = ["--seeds", ",".join(str(40 + int(seed)) for seed in options.seeds.split(",")), "--standing", 0.35, "--passing", 100]
     streets = [name for name, network in corpus.NETWORKS.items() if network.file and not network.speed_mps]
     run("corpus.py", *folders, "--only", ",".join(streets), *standing, "--windows", options.windows)
+    if (networks / tracks.FILE).exists() and not (shards / "train" / "ngsim-i80.safetensors").exists():
+        run("tracks.py", networks, "--out", shards)
+    if options.program and not (shards / "train" / "scenes-0000.safetensors").exists():
+        world = work / "own-world"
+        subprocess.run([options.program, "simulate", "--scenes", "500", "--seed", "9300", "--out", world], check=True)
+        cut = ["--windows", options.windows, "--attack-share", "0.05", "--out", shards / "train"]
+        subprocess.run([options.program, "tensors", world, *cut], check=True)
     start = ["--from", options.source] if options.source else []
     train = ["--shards", shards / "train", "--valid", shards / "valid", "--run", training, "--minutes", options.minutes]
     run("train.py", *train, "--threads", options.threads, "--device", options.device, *start)
