@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use serde_json::{Value, json};
 
 use crate::data::{Entry, OpenError, Opened, open, open_each};
-use crate::scene::{Agent, AgentKind, Scene};
+use crate::scene::{AgentKind, Scene};
 
 /// Arguments of `nearmiss info`.
 #[derive(clap::Args)]
@@ -89,7 +89,7 @@ impl Row {
             scene
                 .agents
                 .iter()
-                .filter(|agent| agent.kind == kind && !is_made_up(agent))
+                .filter(|agent| agent.kind == kind && agent.is_recorded())
                 .count()
         };
         let report = &opened.report;
@@ -113,7 +113,7 @@ impl Row {
             planned: scene
                 .agents
                 .iter()
-                .filter(|agent| is_made_up(agent))
+                .filter(|agent| !agent.is_recorded())
                 .count(),
             ego: scene.ego().map(|ego| ego.id.to_string()),
             source: scene.source.clone(),
@@ -144,11 +144,6 @@ impl Row {
             "notes": self.notes,
         })
     }
-}
-
-/// Stands for a planning problem: nobody recorded it.
-fn is_made_up(agent: &Agent) -> bool {
-    agent.extra.contains_key("made_from")
 }
 
 fn thousandths(value: f64) -> f64 {

@@ -224,13 +224,13 @@ fn survey(
     })
 }
 
-/// The scene of an entry; vehicles of SUMO's FCD output get bodies that turn.
+/// The scene of an entry, recorded agents only; vehicles of SUMO's FCD output get bodies that turn.
 fn scene_of(entry: &data::Entry) -> Result<Scene, data::OpenError> {
     let mut opened = data::open(&entry.file, entry.pick.as_deref())?;
     if opened.format == data::Format::SumoFcd {
         rebuild_bodies(&mut opened.scene);
     }
-    Ok(opened.scene)
+    Ok(opened.scene.recorded())
 }
 
 /// The candidates of scene number `index`, smallest keys first, at most `--per-scene`.

@@ -15,7 +15,7 @@ use crate::metrics::{
     off_road, standing_cars, struck,
 };
 use crate::rng::{Purpose, Seed};
-use crate::scene::{AgentId, AgentKind, Recipe, Role, Scene, ScheduleKind, Task};
+use crate::scene::{Agent, AgentId, AgentKind, Recipe, Scene, ScheduleKind, Task};
 
 /// A logged scene at one present, ready to be completed and judged.
 #[derive(Debug, Clone)]
@@ -30,9 +30,11 @@ pub struct LoggedWindow {
     pub goals: Vec<Option<usize>>,
 }
 
-/// The windows of a recording under the protocol; `stride_s` between presents. Windows without a second agent, or
-/// whose ego is not there, are left out.
+/// The windows of a recording under the protocol, with recorded agents only; `stride_s` between presents. Where no ego is
+/// recorded, each window's is the vehicle known longest in it. Windows without a second agent, or whose ego is not
+/// there, are left out.
 pub fn logged_windows(scene: &Scene, recording: &str, stride_s: f64) -> Vec<LoggedWindow> {
+    let scene = &scene.recorded();
     let end_s = scene.duration_s();
     let presents: Vec<f64> = if end_s >= 9.99 {
         let count = ((end_s - 10.0 + 0.02) / stride_s).floor() as usize;
@@ -54,8 +56,11 @@ fn logged_window(scene: &Scene, recording: &str, now_s: f64) -> Option<LoggedWin
     let mut scene = scene.clone();
     scene.now = (scene.frame_at(now_s).round() as usize).min(scene.frames.saturating_sub(1));
     scene.generated = None;
-    let ego = scene.agents.iter().find(|agent| agent.role == Role::Ego)?;
-    ego.track.get(scene.now)?;
+    if scene.ego().is_none() {
+        let id = known_longest(&scene)?;
+        scene.set_ego(&id);
+    }
+    scene.ego()?.track.get(scene.now)?;
     let options = Options {
         whole_future: false,
         ..Options::default()
@@ -76,6 +81,28 @@ fn logged_window(scene: &Scene, recording: &str, now_s: f64) -> Option<LoggedWin
         window,
         goals,
     })
+}
+
+/// The vehicle that is there at the present and known at most frames from 2 s before it to 8 s after; of equals the first.
+fn known_longest(scene: &Scene) -> Option<AgentId> {
+    let frames = |seconds: f64| (seconds / scene.dt_s).round() as usize;
+    let (first, last) = (
+        scene.now.saturating_sub(frames(2.0)),
+        scene.now + frames(8.0),
+    );
+    let known = |agent: &Agent| {
+        let valid = agent.track.valid();
+        valid
+            .filter(|(frame, _)| (first..=last).contains(frame))
+            .count()
+    };
+    scene
+        .agents
+        .iter()
+        .filter(|agent| agent.kind == AgentKind::Vehicle && agent.track.get(scene.now).is_some())
+        .rev()
+        .max_by_key(|agent| known(agent))
+        .map(|agent| agent.id.clone())
 }
 
 impl LoggedWindow {
@@ -307,6 +334,26 @@ mod tests {
         // presents 2, 4, .. 12 with 8 s left; 1 s with 8 s left; 0 s has no history
         let count = |seconds| logged_windows(&recording(seconds), "r", 2.0).len();
         assert_eq!((count(20.0), count(9.0), count(8.0)), (6, 1, 0));
+    }
+
+    #[test]
+    fn who_was_made_up_is_not_the_log_and_another_is_the_ego() {
+        let mut scene = recording(20.0);
+        let mut third = Agent::clone(&scene.agents[1]);
+        third.id = AgentId::new("c");
+        third.track.states_mut()[..150].fill(None); // known from 15 s on
+        scene.agents.insert(0, Arc::new(third));
+        let ego = Arc::make_mut(&mut scene.agents[1]);
+        ego.extra.insert(
+            crate::scene::MADE_FROM.to_owned(),
+            "a planning problem".into(),
+        );
+        let windows = logged_windows(&scene, "r", 2.0);
+        // presents 2 to 12 s; alone with the ego gone, "b" has company from the window on that reaches beyond 15 s
+        for window in &windows {
+            assert!(window.scene.agent(&AgentId::new("ego")).is_none());
+            assert_eq!(window.scene.ego().unwrap().id, AgentId::new("b"));
+        }
     }
 
     #[test]

@@ -17,6 +17,9 @@ use crate::map::Extra;
 #[serde(transparent)]
 pub struct AgentId(#[schemars(with = "String")] Arc<str>);
 
+/// The field of an agent's extras that says what an importer made it of: nobody recorded it.
+pub const MADE_FROM: &str = "made_from";
+
 /// Characters kept of a long id.
 const SHORT_ID: usize = 8;
 
@@ -152,6 +155,12 @@ impl Agent {
             track,
             extra: Extra::new(),
         }
+    }
+
+    /// Whether somebody recorded or simulated it. An importer makes up the vehicle of a planning problem, for instance, and
+    /// says so in the field [`MADE_FROM`].
+    pub fn is_recorded(&self) -> bool {
+        !self.extra.contains_key(MADE_FROM)
     }
 
     /// The footprint in `state`.

@@ -16,7 +16,7 @@ mod track;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-pub use agent::{Agent, AgentId, AgentKind, Control, Role};
+pub use agent::{Agent, AgentId, AgentKind, Control, MADE_FROM, Role};
 pub use bundle::{CASES_FORMAT, cases_from_json, cases_to_json};
 pub use edit::{Edit, EditError};
 pub use file::{
@@ -183,6 +183,21 @@ impl Scene {
                     .then(std::cmp::Ordering::Greater)
             })
             .map(|(.., agent)| agent.id.clone())
+    }
+
+    /// The same with those only who were recorded ([`Agent::is_recorded`]): for measuring against the log and learning from
+    /// it. Goals and attacks of the others go with them; the scene may be left without an ego.
+    pub fn recorded(&self) -> Self {
+        let mut scene = self.clone();
+        scene.agents.retain(|agent| agent.is_recorded());
+        let agents = &scene.agents;
+        let there = |id: &AgentId| agents.iter().any(|agent| agent.id == *id);
+        scene.goals.retain(|goal| there(&goal.agent));
+        scene
+            .attacks
+            .retain(|attack| there(&attack.attacker) && there(&attack.target));
+        scene.log.retain(|id, _| there(id));
+        scene
     }
 
     /// The part from `start_s` for `length_s` seconds (as far as there is), time starting again at 0. Agents

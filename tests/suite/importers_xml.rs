@@ -35,9 +35,7 @@ fn recorded(scene: &Scene) -> [usize; 3] {
         AgentKind::Cyclist,
     ]
     .map(|kind| {
-        let counts = |agent: &&std::sync::Arc<Agent>| {
-            agent.kind == kind && !agent.extra.contains_key("made_from")
-        };
+        let counts = |agent: &&std::sync::Arc<Agent>| agent.kind == kind && agent.is_recorded();
         scene.agents.iter().filter(counts).count()
     })
 }
@@ -231,8 +229,10 @@ fn the_vehicle_of_a_planning_problem_arrives_at_its_goal() {
     let Some(scene) = open("commonroad/mona/C-DEU_MONAMerge-2_1_T-299.xml") else {
         return;
     };
-    // four cooperative problems; the first starts at (57.7995, -65.3578) with 19.4156 m/s
-    assert_eq!(scene.goals.len(), 4);
+    // four cooperative problems at step 0, the second 1.3 m beside the first: one vehicle each of four situations;
+    // the first starts at (57.7995, -65.3578) with 19.4156 m/s
+    assert_eq!(scene.goals.len(), 1);
+    assert_eq!(recorded(&scene), [51, 0, 0]);
     let ego = scene.ego().unwrap();
     let start = ego.track.get(0).unwrap();
     assert_eq!(start.position, dvec2(57.7995, -65.3578));

@@ -8,6 +8,7 @@
 //!
 //! Left out: intersections' priorities, signal lights of vehicles, phantom obstacles, the environment.
 
+mod mend;
 mod obstacle;
 mod problem;
 mod road;
@@ -153,16 +154,35 @@ fn assemble(parts: Parts, path: &Path, mut report: Report) -> Result<(Scene, Rep
         .into_iter()
         .map(|obstacle| obstacle.into_agent(first, frames, dt_s, &middle))
         .collect();
+    let astray = mend::drop_astray_ends(&mut agents, dt_s);
+    if astray > 0 {
+        report.note(format!(
+            "{astray} first or last states are not where their step and speed say; left out"
+        ));
+    }
+    if let Some(angle) = mend::align(&mut agents, dt_s) {
+        report.note(format!(
+            "headings stand beside the motion by the same angle throughout; turned by {:.1}° into it",
+            angle.to_degrees()
+        ));
+    }
     let mut ego = None;
     let mut goals = Vec::new();
     if !cooperative && problems.len() > 1 {
         report.skip_many("planning problems after the first", problems.len() - 1);
         problems.truncate(1);
     }
-    let resolved: Vec<_> = problems
+    let mut resolved: Vec<_> = problems
         .into_iter()
         .filter_map(|problem| problem.resolve(&middle, &mut report))
         .collect();
+    if problem::stacked(&resolved) {
+        report.skip_many(
+            "planning problems after the first, which start in one another",
+            resolved.len() - 1,
+        );
+        resolved.truncate(1);
+    }
     let (map, signals) = road.build(first, frames);
     if !resolved.is_empty() {
         let lanes = Map::build(map.clone());

@@ -10,9 +10,9 @@ use std::collections::{BTreeMap, BinaryHeap};
 
 use crate::data::report::Report;
 use crate::data::xml::Element;
-use crate::geometry::{DVec2, Polyline, Pose};
+use crate::geometry::{DVec2, OrientedBox, Polyline, Pose};
 use crate::map::{Extra, Lane, LaneHit, Map};
-use crate::scene::{Agent, AgentId, AgentKind, Goal, State, Track};
+use crate::scene::{Agent, AgentId, AgentKind, Goal, MADE_FROM, State, Track};
 
 use super::obstacle::{RawState, read_state, step_of};
 use super::value::{Place, interval, place, value_of};
@@ -117,6 +117,17 @@ impl Problem {
     }
 }
 
+/// Whether vehicles of problems that start at the same time stand in one another: then they are no situation that could
+/// be, but one vehicle each of several.
+pub(super) fn stacked(problems: &[Resolved]) -> bool {
+    let body = |problem: &Resolved| OrientedBox::new(problem.start, CAR.0, CAR.1);
+    problems.iter().enumerate().any(|(index, problem)| {
+        problems[..index]
+            .iter()
+            .any(|other| other.step == problem.step && body(other).overlaps(&body(problem)))
+    })
+}
+
 impl Resolved {
     /// The vehicle with its drive, and its goal (whose agent is still to be named).
     pub(super) fn drive(
@@ -146,7 +157,7 @@ impl Resolved {
         agent.category = Some("car".to_owned());
         agent.extra = Extra::new();
         let origin = format!("planning problem {}", self.id);
-        agent.extra.insert("made_from".to_owned(), origin.into());
+        agent.extra.insert(MADE_FROM.to_owned(), origin.into());
         let goal = self.goal.map(|(point, reach)| Goal {
             agent: AgentId::new(&self.id),
             point: [point.x, point.y],
