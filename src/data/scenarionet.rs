@@ -16,6 +16,14 @@ use crate::map::LaneId;
 use crate::scene::Scene;
 use crate::scene::{Agent, AgentId, AgentKind, Signal, SignalState, State, Track};
 
+/// ScenarioNet's nuScenes tracks run evenly from keyframe to keyframe, 0.5 s apart, with the way to the next frame as
+/// velocity: half a keyframe ahead of where they are. Velocities are made anew from the places this long before and
+/// after, s.
+const AROUND_S: f64 = 0.25;
+
+/// What is said about it.
+const CENTRED: &str = "velocities in the file are the way to the next frame, between keyframes 0.5 s apart; made anew from the places a quarter of a second before and after";
+
 /// From the rear axle of the nuScenes car (Renault Zoe, 4.084 m long, wheelbase 2.588 m, rear overhang 0.65 m) to
 /// the centre of its box, m: 4.084 / 2 − 0.65.
 const NUSCENES_EGO_SHIFT_M: f64 = 1.39;
@@ -312,10 +320,60 @@ fn agent(id: &str, track: View<'_>, facts: &Facts, report: &mut Report) -> Optio
         .filter(|category| *category != word)
         .map(|category| category.chars().take(80).collect());
     if facts.dataset.starts_with("nuscenes") {
+        if looks_ahead(&track, facts.dt_s) {
+            centre_velocities(&mut track, facts.dt_s);
+            if !report.notes.iter().any(|note| note == CENTRED) {
+                report.note(CENTRED);
+            }
+        }
         mend_nuscenes(&mut agent, &mut track, is_ego);
     }
     agent.track = track;
     Some(agent)
+}
+
+/// Whether the velocities are differences to the next frame's place (nine of ten where it moves).
+fn looks_ahead(track: &Track, dt_s: f64) -> bool {
+    let frames = 1..track.states().len();
+    let pairs = frames.filter_map(|frame| Some((track.get(frame - 1)?, track.get(frame)?)));
+    let (mut moving, mut ahead) = (0, 0);
+    for (state, next) in pairs {
+        let way = (next.position - state.position) / dt_s;
+        if way.length() > 0.5 {
+            moving += 1;
+            ahead += usize::from(way.distance(state.velocity) < 0.05 * way.length().max(1.0));
+        }
+    }
+    moving > 0 && 10 * ahead >= 9 * moving
+}
+
+/// Velocities from the places [`AROUND_S`] before and after each state, or as far as the track goes without a gap.
+fn centre_velocities(track: &mut Track, dt_s: f64) {
+    let reach = AROUND_S / dt_s;
+    let velocities: Vec<Option<DVec2>> = (0..track.states().len())
+        .map(|frame| {
+            let here = track.get(frame)?.position;
+            // the place up to `reach` frames away, and how many it is
+            let walk = |way: f64| {
+                let mut last = (here, 0.0);
+                for whole in 1..=reach.ceil() as usize {
+                    let frames = (whole as f64).min(reach);
+                    let Some(at) = track.sample(frame as f64 + way * frames) else {
+                        break;
+                    };
+                    last = (at.position, frames);
+                }
+                last
+            };
+            let ((before, back), (after, forth)) = (walk(-1.0), walk(1.0));
+            (back + forth > 0.0).then(|| (after - before) / ((back + forth) * dt_s))
+        })
+        .collect();
+    for (state, velocity) in track.states_mut().iter_mut().zip(velocities) {
+        if let (Some(state), Some(velocity)) = (state, velocity) {
+            state.velocity = velocity;
+        }
+    }
 }
 
 fn mend_nuscenes(agent: &mut Agent, track: &mut Track, is_ego: bool) {
@@ -399,4 +457,36 @@ fn signals(
         });
     }
     Ok(signals)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn velocities_between_keyframes_are_centred_and_those_of_others_stay() {
+        // 4 m/s up to 0.5 s, then 8 m/s, each state with the way to the next frame
+        let x = |frame: usize| match frame {
+            0..=5 => 0.4 * frame as f64,
+            _ => 2.0 + 0.8 * (frame - 5) as f64,
+        };
+        let states = (0..11).map(|frame| {
+            let ahead = (x(frame + 1) - x(frame)) / 0.1;
+            Some(State::along(Pose::at(x(frame), 0.0, 0.0), ahead))
+        });
+        let mut track = Track::new(states.collect());
+        assert!(looks_ahead(&track, 0.1));
+        centre_velocities(&mut track, 0.1);
+        let speed = |frame: usize| track.get(frame).unwrap().velocity.x;
+        // half of the half second around the keyframe at either speed; at frame 4 (0.15 s of 8, 0.35 s of 4) 5.2 m/s
+        for (frame, wanted) in [(0, 4.0), (2, 4.0), (4, 5.2), (5, 6.0), (8, 8.0), (10, 8.0)] {
+            assert!(
+                (speed(frame) - wanted).abs() < 1e-9,
+                "{frame}: {}",
+                speed(frame)
+            );
+        }
+        // now they are no longer ways to the next frame
+        assert!(!looks_ahead(&track, 0.1));
+    }
 }
