@@ -134,9 +134,9 @@ mod tests {
     #[test]
     fn a_shared_angle_is_taken_out_and_the_velocity_follows_the_path() {
         let mut agents: Vec<Agent> = (0..6).map(|id| driver(id, 0.03)).collect();
-        let angle = align(&mut agents, 0.2).unwrap_angle();
+        let angle = align(&mut agents, 0.2).unwrap();
         assert!((angle + 0.03).abs() < 1e-9, "{angle}");
-        let state = agents[3].track.get(7).unwrap_angle();
+        let state = agents[3].track.get(7).unwrap();
         assert!(state.heading.abs() < 1e-9 && state.velocity.y.abs() < 1e-9);
         assert!((state.velocity.x - 10.0).abs() < 1e-9);
     }
