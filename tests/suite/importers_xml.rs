@@ -259,7 +259,9 @@ fn uncertain_states_stand_at_their_middles() {
         .get(0)
         .unwrap();
     assert!(state.position.distance(dvec2(351.6644, -5866.3310)) < 1e-3);
-    assert!((state.heading - 0.0179).abs() < 1e-4);
+    // all headings of the file stand beside the motion, by 0.0105 to 0.0168 rad, and are turned into it
+    let turned = 0.0179 - state.heading;
+    assert!((0.0105..0.0168).contains(&turned), "{turned}");
     assert!((state.speed() - 27.2506).abs() < 1e-3);
 }
 
