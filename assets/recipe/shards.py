@@ -10,7 +10,6 @@ import torch
 
 from network import FRAMES, NOW, SECONDS, SIGNAL_VALUE, Scene, rotate
 
-PEDESTRIAN = 2
 BIKE, JUNCTION = 3, 4
 DTYPES = {"F32": np.float32, "F16": np.float16, "U8": np.uint8}
 KEYS = ("agents", "valid", "type", "lanes", "lane_valid", "lane_kind", "lane_signal", "lane_speed")
@@ -114,7 +113,7 @@ def augment(rows):
     for channel in (1, 3, 5):
         agents[..., channel] *= flip[:, None, None]
     rows["lanes"][..., 1] *= flip[:, None, None]
-    wander(agents, rows["type"])
+    wander(agents)
 
     strength = torch.rand(count) * (torch.rand(count) < 0.7) * torch.where(torch.rand(count) < 0.2, 2.5, 1.0)
     strength = strength[:, None, None]
@@ -134,8 +133,8 @@ def augment(rows):
     rows["lane_speed"] = rows["lane_speed"].masked_fill(torch.rand(count, 1) < 0.4, 0)
 
 
-def wander(agents, kind):
-    """Lets agents [B, A, T, 8] of a type [B, A] run ahead of and behind their timetable, sway across their path and surge, in place.
+def wander(agents):
+    """Lets agents [B, A, T, 8] run ahead of and behind their timetable, sway across their path and surge, in place.
 
     Simulated drivers hold their speed and their line better than people do, and accelerate for seconds on end; trackers
     add errors of their own. A network takes the difference for information. Timing moves by up to 0.1 s (r.m.s.), less
@@ -145,8 +144,6 @@ def wander(agents, kind):
     next 2 s (slope 0.05; simulated, on held-out Wildau, 1.3), and windows of Lankershim and Peachtree. Given their ends,
     a prior fitted with surges misses them by 0.65 and 0.49 m, without by 0.70 and 0.54 m, a cubic Hermite by 0.65 and
     0.46 m; on Wildau it misses by 0.36 instead of 0.34 m.
-    Simulated pedestrians walk along lines at one speed (within 10 s it varies by 0.06 m/s, and nine of ten half seconds
-    turn by less than 1 degree): theirs varies by up to 0.3 m/s along and across, in waves of 2 to 8 s, and they face where they go.
     """
     shape, time = agents.shape[:2], SECONDS.to(agents)
     speed = agents[..., 4:6].norm(dim=-1)
@@ -164,18 +161,14 @@ def wander(agents, kind):
     surge = turns(1, 5)
     on, faster = waves(surge, quick * 0.75 / surge)
     off, slip = waves(surge, quick * 0.19 / surge)
-    stroll = turns(2, 8)
-    ahead, brisk = waves(stroll, slow * 0.3 / stroll)
-    beside, stray = waves(stroll, slow * 0.3 / stroll)
-    walking = (kind == PEDESTRIAN)[..., None] * (2 * speed).clamp(max=1)
     moving = (speed / 4).clamp(max=1)
     along = agents[..., 2:4].clone()
     across = torch.stack([-agents[..., 3], agents[..., 2]], -1)
-    lean = drift * moving / speed.clamp(min=2) + torch.atan2(stray * walking, (speed + brisk * walking).clamp(min=0.3))
-    agents[..., :2] += agents[..., 4:6] * late[..., None] + along * (on * moving + ahead * walking)[..., None]
-    agents[..., :2] += across * ((aside + off) * moving + beside * walking)[..., None]
-    agents[..., 4:6] = agents[..., 4:6] * (1 + rate)[..., None] + along * (faster * moving + brisk * walking)[..., None]
-    agents[..., 4:6] += across * ((drift + slip) * moving + stray * walking)[..., None]
+    lean = drift * moving / speed.clamp(min=2)
+    agents[..., :2] += agents[..., 4:6] * late[..., None] + along * (on * moving)[..., None]
+    agents[..., :2] += across * ((aside + off) * moving)[..., None]
+    agents[..., 4:6] = agents[..., 4:6] * (1 + rate)[..., None] + along * (faster * moving)[..., None]
+    agents[..., 4:6] += across * ((drift + slip) * moving)[..., None]
     agents[..., 2:4] = rotate(agents[..., 2:4], lean.cos(), lean.sin())
 
 
