@@ -8,6 +8,8 @@ use candle_nn::{
     ops::softmax,
 };
 
+use rayon::ThreadPool;
+
 use super::surroundings::{AROUND, LANE, NEIGHBOUR, OWN, POSE, Surroundings};
 use super::weights::{Config, TOKENS};
 use crate::codec::CHANNELS;
@@ -218,6 +220,8 @@ pub(super) struct Network {
     regress: Mlp,
     anchor: Mlp,
     width: usize,
+    /// One thread: products of some fifty rows are too small to share. On two threads they take twice as long.
+    pool: ThreadPool,
 }
 
 impl Network {
@@ -250,42 +254,49 @@ impl Network {
             regress: Mlp::new([width, width, POINTS * CHANNELS], &vb.pp("regress"))?,
             anchor: Mlp::new([width, width, config.anchors], &vb.pp("anchor"))?,
             width,
+            pool: rayon::ThreadPoolBuilder::new()
+                .num_threads(1)
+                .thread_name(|_| "planner network".to_owned())
+                .build()
+                .map_err(candle_core::Error::wrap)?,
         })
     }
 
     /// Reads the scene once for a whole proposal.
     pub(super) fn encode(&self, scene: &Surroundings) -> Result<Encoded> {
-        let device = self.nothing.device();
-        let rows = |mlp: &Mlp, numbers: Vec<f32>, width: usize| -> Result<Option<Tensor>> {
-            let count = numbers.len() / width;
-            if count == 0 {
-                return Ok(None);
+        self.pool.install(|| {
+            let device = self.nothing.device();
+            let rows = |mlp: &Mlp, numbers: Vec<f32>, width: usize| -> Result<Option<Tensor>> {
+                let count = numbers.len() / width;
+                if count == 0 {
+                    return Ok(None);
+                }
+                Ok(Some(mlp.forward(&Tensor::from_vec(
+                    numbers,
+                    (count, width),
+                    device,
+                )?)?))
+            };
+            let parts = [
+                rows(&self.own, scene.own_inputs(), OWN)?,
+                rows(&self.near, scene.neighbour_inputs(), NEIGHBOUR)?,
+                rows(&self.lane, scene.lane_inputs(), LANE)?,
+                Some(self.nothing.clone()),
+            ];
+            let parts: Vec<Tensor> = parts.into_iter().flatten().collect();
+            let mut h = Tensor::cat(&parts, 0)?.unsqueeze(0)?; // [1, S, W]
+            for layer in &self.encoder {
+                h = layer.forward(&h, None, None)?;
             }
-            Ok(Some(mlp.forward(&Tensor::from_vec(
-                numbers,
-                (count, width),
-                device,
-            )?)?))
-        };
-        let parts = [
-            rows(&self.own, scene.own_inputs(), OWN)?,
-            rows(&self.near, scene.neighbour_inputs(), NEIGHBOUR)?,
-            rows(&self.lane, scene.lane_inputs(), LANE)?,
-            Some(self.nothing.clone()),
-        ];
-        let parts: Vec<Tensor> = parts.into_iter().flatten().collect();
-        let mut h = Tensor::cat(&parts, 0)?.unsqueeze(0)?; // [1, S, W]
-        for layer in &self.encoder {
-            h = layer.forward(&h, None, None)?;
-        }
-        let h = self.encoder_norm.forward(&h)?.squeeze(0)?;
-        let memories = |layers: &[Block]| -> Result<Vec<Option<Memory>>> {
-            layers.iter().map(|layer| layer.remember(&h)).collect()
-        };
-        Ok(Encoded {
-            ego: h.narrow(0, 0, 1)?,
-            tokens: memories(&self.token_layers)?,
-            refiner: memories(&self.refiner_layers)?,
+            let h = self.encoder_norm.forward(&h)?.squeeze(0)?;
+            let memories = |layers: &[Block]| -> Result<Vec<Option<Memory>>> {
+                layers.iter().map(|layer| layer.remember(&h)).collect()
+            };
+            Ok(Encoded {
+                ego: h.narrow(0, 0, 1)?,
+                tokens: memories(&self.token_layers)?,
+                refiner: memories(&self.refiner_layers)?,
+            })
         })
     }
 
@@ -306,24 +317,26 @@ impl Network {
         inputs: Vec<f32>,
         mismatch: impl Fn(usize, usize) -> f32,
     ) -> Result<Vec<Vec<f32>>> {
-        let device = self.nothing.device();
-        let rows = before.len();
-        let inputs = Tensor::from_vec(inputs, (rows, TOKEN), device)?;
-        let before = Tensor::from_slice(before, rows, device)?;
-        let step = self.token_step.narrow(0, decoding.count, 1)?;
-        let h = (self.token_input.forward(&inputs)? + self.before.forward(&before)?)?;
-        let mut h = h.broadcast_add(&step)?.reshape((rows, 1, self.width))?;
-        for ((layer, memory), past) in self
-            .token_layers
-            .iter()
-            .zip(&encoded.tokens)
-            .zip(&mut decoding.layers)
-        {
-            h = layer.extend(&h, memory.as_ref(), past)?;
-        }
-        decoding.count += 1;
-        let h = self.token_norm.forward(&h.squeeze(1)?)?;
-        let mut logits: Vec<Vec<f32>> = self.token_out.forward(&h)?.to_vec2()?;
+        let mut logits = self.pool.install(|| -> Result<_> {
+            let device = self.nothing.device();
+            let rows = before.len();
+            let inputs = Tensor::from_vec(inputs, (rows, TOKEN), device)?;
+            let before = Tensor::from_slice(before, rows, device)?;
+            let step = self.token_step.narrow(0, decoding.count, 1)?;
+            let h = (self.token_input.forward(&inputs)? + self.before.forward(&before)?)?;
+            let mut h = h.broadcast_add(&step)?.reshape((rows, 1, self.width))?;
+            for ((layer, memory), past) in self
+                .token_layers
+                .iter()
+                .zip(&encoded.tokens)
+                .zip(&mut decoding.layers)
+            {
+                h = layer.extend(&h, memory.as_ref(), past)?;
+            }
+            decoding.count += 1;
+            let h = self.token_norm.forward(&h.squeeze(1)?)?;
+            self.token_out.forward(&h)?.to_vec2::<f32>()
+        })?;
         for (row, logits) in logits.iter_mut().enumerate() {
             for (token, logit) in logits.iter_mut().enumerate() {
                 *logit -= self.jump * mismatch(row, token).min(25.0);
@@ -339,40 +352,47 @@ impl Network {
         inputs: Vec<f32>,
         level: f64,
     ) -> Result<Vec<f32>> {
-        let device = self.nothing.device();
-        let rows = inputs.len() / (POINTS * NOISY);
-        let inputs = Tensor::from_vec(inputs, (rows, POINTS, NOISY), device)?;
-        let change = self.level.forward(&Tensor::from_vec(
-            level_phases(level),
-            (1, 2 * FREQUENCIES),
-            device,
-        )?)?;
-        let change = change.squeeze(0)?;
-        let part = |at: usize| change.narrow(0, at * self.width, self.width);
-        let mut h = self
-            .noisy_input
-            .forward(&inputs)?
-            .broadcast_add(&self.noisy_time)?;
-        for (at, (layer, memory)) in self.refiner_layers.iter().zip(&encoded.refiner).enumerate() {
-            let (scale, shift) = (part(2 * at)?, part(2 * at + 1)?);
-            h = layer.forward(&h, memory.as_ref(), Some((&scale, &shift)))?;
-        }
-        self.refiner_out
-            .forward(&self.refiner_norm.forward(&h)?)?
-            .flatten_all()?
-            .to_vec1()
+        self.pool.install(|| {
+            let device = self.nothing.device();
+            let rows = inputs.len() / (POINTS * NOISY);
+            let inputs = Tensor::from_vec(inputs, (rows, POINTS, NOISY), device)?;
+            let change = self.level.forward(&Tensor::from_vec(
+                level_phases(level),
+                (1, 2 * FREQUENCIES),
+                device,
+            )?)?;
+            let change = change.squeeze(0)?;
+            let part = |at: usize| change.narrow(0, at * self.width, self.width);
+            let mut h = self
+                .noisy_input
+                .forward(&inputs)?
+                .broadcast_add(&self.noisy_time)?;
+            for (at, (layer, memory)) in
+                self.refiner_layers.iter().zip(&encoded.refiner).enumerate()
+            {
+                let (scale, shift) = (part(2 * at)?, part(2 * at + 1)?);
+                h = layer.forward(&h, memory.as_ref(), Some((&scale, &shift)))?;
+            }
+            self.refiner_out
+                .forward(&self.refiner_norm.forward(&h)?)?
+                .flatten_all()?
+                .to_vec1()
+        })
     }
 
     /// The mean future, scaled residuals [16, 6].
     pub(super) fn regression(&self, encoded: &Encoded) -> Result<Vec<f32>> {
-        self.regress.forward(&encoded.ego)?.flatten_all()?.to_vec1()
+        self.pool
+            .install(|| self.regress.forward(&encoded.ego)?.flatten_all()?.to_vec1())
     }
 
     /// Probabilities of the anchors.
     pub(super) fn anchors(&self, encoded: &Encoded) -> Result<Vec<f32>> {
-        softmax(&self.anchor.forward(&encoded.ego)?, D::Minus1)?
-            .flatten_all()?
-            .to_vec1()
+        self.pool.install(|| {
+            softmax(&self.anchor.forward(&encoded.ego)?, D::Minus1)?
+                .flatten_all()?
+                .to_vec1()
+        })
     }
 }
 
