@@ -18,7 +18,7 @@ import windows
 from prior import FRAMES, NOW
 
 FILE = "SMARTS/smarts/diagnostic/n_replay_actors/200_actors/200_actors_i80_0400-0415.shf"
-RATE_HZ, EVERY = 10, 5  # of the file; its rows from frame to frame of a window
+EVERY = 5  # rows of the file, at 10 Hz, from frame to frame of a window
 
 
 def read(path):

@@ -7,7 +7,6 @@ use candle_nn::{
     Embedding, LayerNorm, Linear, Module as _, VarBuilder, embedding, layer_norm, linear,
     ops::softmax,
 };
-
 use rayon::ThreadPool;
 
 use super::surroundings::{AROUND, LANE, NEIGHBOUR, OWN, POSE, Surroundings};
@@ -220,7 +219,7 @@ pub(super) struct Network {
     regress: Mlp,
     anchor: Mlp,
     width: usize,
-    /// One thread: products of some fifty rows are too small to share. On two threads they take twice as long.
+    /// One thread: products of some fifty rows are too small to share, and take longer on two.
     pool: ThreadPool,
 }
 
