@@ -10,6 +10,7 @@
 
 use std::f64::consts::PI;
 
+use crate::data::draft::median;
 use crate::geometry::{DVec2, wrap_angle};
 use crate::scene::{Agent, AgentKind};
 
@@ -69,12 +70,12 @@ pub(super) fn drop_astray_ends(agents: &mut [Agent], dt_s: f64) -> usize {
 /// Turns all headings and velocities by the angle between headings and motion that a file's vehicles share; returns it,
 /// rad. `None`, and nothing changed, if there is none.
 pub(super) fn align(agents: &mut [Agent], dt_s: f64) -> Option<f64> {
-    let mut angles: Vec<f64> = agents
+    let angles: Vec<f64> = agents
         .iter()
         .filter(|agent| agent.kind == AgentKind::Vehicle)
         .filter_map(|agent| beside(agent, dt_s))
         .collect();
-    let angle = median(&mut angles)?;
+    let angle = median(angles.iter().copied())?;
     let agree = angles.iter().filter(|own| (**own - angle).abs() < AGREED);
     let agree = agree.count();
     if !(SMALL..LARGE).contains(&angle.abs())
@@ -96,7 +97,7 @@ pub(super) fn align(agents: &mut [Agent], dt_s: f64) -> Option<f64> {
 /// Middle angle from an agent's heading to its motion, rad; `None` if it hardly moves or drives backwards.
 fn beside(agent: &Agent, dt_s: f64) -> Option<f64> {
     let states: Vec<_> = agent.track.valid().collect();
-    let mut angles: Vec<f64> = states
+    let angles: Vec<f64> = states
         .windows(3)
         .filter_map(|three| {
             let ((first, from), (_, state), (last, to)) = (three[0], three[1], three[2]);
@@ -106,14 +107,9 @@ fn beside(agent: &Agent, dt_s: f64) -> Option<f64> {
         })
         .collect();
     (angles.len() >= 5)
-        .then(|| median(&mut angles))
+        .then(|| median(angles))
         .flatten()
         .filter(|angle| angle.abs() < PI / 2.0)
-}
-
-fn median(values: &mut [f64]) -> Option<f64> {
-    values.sort_by(f64::total_cmp);
-    values.get(values.len() / 2).copied()
 }
 
 #[cfg(test)]
