@@ -8,6 +8,7 @@ use super::report::Report;
 use super::{OpenError, commonroad_out, gpudrive_out, open, openscenario_out};
 use crate::scene::FileError;
 use crate::scene::Scene;
+use crate::scene::in_words;
 use crate::scene::write_scene;
 
 /// A format that scenes are written in.
@@ -188,7 +189,7 @@ fn reread(path: &Path) -> Result<Scene, ExportError> {
 pub(super) fn write_atomically(path: &Path, text: &str) -> Result<(), ExportError> {
     let io = |error: std::io::Error| ExportError::Io {
         path: path.display().to_string(),
-        message: error.to_string(),
+        message: in_words(&error),
     };
     let folder = path
         .parent()

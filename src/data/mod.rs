@@ -34,7 +34,7 @@ use std::path::{Path, PathBuf};
 use flate2::read::MultiGzDecoder;
 
 use crate::scene::FileError;
-use crate::scene::{Scene, cases_from_json, scene_from_json};
+use crate::scene::{Scene, cases_from_json, in_words, scene_from_json};
 use detect::Kind;
 pub use export::{ExportError, Exported, Target, export};
 pub use report::Report;
@@ -248,7 +248,7 @@ impl OpenError {
     fn io(path: &Path, error: &std::io::Error) -> Self {
         Self::Io {
             path: path.display().to_string(),
-            message: error.to_string(),
+            message: in_words(error),
         }
     }
 }

@@ -8,6 +8,7 @@ use serde::Deserialize;
 use sha2::{Digest as _, Sha256};
 
 use crate::codec::{CHANNELS, Scale, T};
+use crate::scene::in_words;
 
 /// The weights the program carries.
 pub(super) const EMBEDDED: &[u8] = include_bytes!("../../assets/weights/denoiser.safetensors");
@@ -22,7 +23,7 @@ pub(super) const BLOCK: usize = 3 * T;
 #[derive(Debug, thiserror::Error)]
 pub enum WeightsError {
     /// The file could not be read.
-    #[error("could not read weights {path:?}: {source}")]
+    #[error("weights {}: {}", path.display(), in_words(source))]
     Read {
         /// The file.
         path: PathBuf,

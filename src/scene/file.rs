@@ -42,7 +42,7 @@ const MAX_AGENTS: usize = 20_000;
 #[derive(Debug, thiserror::Error)]
 pub enum FileError {
     /// The operating system says no.
-    #[error("{path}: {source}")]
+    #[error("{path}: {}", in_words(source))]
     Io {
         /// Which file.
         path: String,
@@ -138,6 +138,20 @@ pub fn read_scene(path: &Path) -> Result<Scene, FileError> {
     scene_from_json(&bytes, &shown)
 }
 
+/// What the operating system says about a path, with what to do about the usual cases.
+pub(crate) fn in_words(error: &std::io::Error) -> String {
+    use std::io::ErrorKind;
+    let words = match error.kind() {
+        ErrorKind::NotFound => "nothing is there. Check the path",
+        ErrorKind::PermissionDenied => {
+            "this account may not use it. Change its permissions or take another place"
+        }
+        ErrorKind::StorageFull => "the disk is full. Make room or take another place",
+        _ => return error.to_string(),
+    };
+    words.to_owned()
+}
+
 /// Writes a scene file atomically: a temporary file beside it, then a rename.
 ///
 /// # Errors
@@ -154,7 +168,12 @@ pub fn write_scene(scene: &Scene, path: &Path) -> Result<(), FileError> {
     let mut builder = tempfile::Builder::new();
     #[cfg(unix)]
     builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666)); // less the user's mask, as any file
-    let mut file = builder.tempfile_in(folder).map_err(io)?;
+    let mut file = builder
+        .tempfile_in(folder)
+        .map_err(|source| FileError::Io {
+            path: folder.display().to_string(),
+            source,
+        })?;
     file.write_all(scene_to_json(scene).as_bytes())
         .map_err(io)?;
     file.as_file().sync_all().map_err(io)?;
@@ -875,6 +894,17 @@ mod tests {
             ..Scene::default()
         }
         .quantised()
+    }
+
+    #[test]
+    fn a_path_without_a_file_or_folder_is_said_in_words() {
+        let folder = tempfile::tempdir().unwrap();
+        let absent = folder.path().join("absent");
+        let read = read_scene(&absent).unwrap_err().to_string();
+        let said = format!("{}: nothing is there. Check the path", absent.display());
+        assert_eq!(read, said);
+        let written = write_scene(&small(), &absent.join("a.json")).unwrap_err();
+        assert_eq!(written.to_string(), said, "the folder is what is missing");
     }
 
     fn reread(text: &str) -> Result<Scene, FileError> {

@@ -19,6 +19,7 @@ use std::sync::Arc;
 pub use agent::{Agent, AgentId, AgentKind, Control, MADE_FROM, Role};
 pub use bundle::{CASES_FORMAT, cases_from_json, cases_to_json};
 pub use edit::{Edit, EditError};
+pub(crate) use file::in_words;
 pub use file::{
     FORMAT, FileError, Problem, VERSION, json_schema, read_scene, scene_from_json, scene_to_json,
     write_scene,

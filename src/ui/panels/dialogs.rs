@@ -1,5 +1,6 @@
 //! Dialogs: a path field where the system has no file dialog, unsaved changes, and recovery after a crash.
 
+use std::path::Path;
 use std::path::PathBuf;
 
 use egui::Ui;
@@ -174,9 +175,11 @@ pub(crate) fn recovery_ui(
             ui.horizontal(|ui| {
                 ui.vertical(|ui| {
                     ui.set_width(320.0);
-                    let name = theme::strong(offer.origin.clone(), 12.5);
-                    ui.add(egui::Label::new(name).truncate());
+                    let name = theme::strong(short(&offer.origin), 12.5);
+                    ui.add(egui::Label::new(name).truncate())
+                        .on_hover_text(&offer.origin);
                     let edits = match offer.edits {
+                        0 => "a generated result".to_owned(),
                         1 => "1 edit".to_owned(),
                         count => format!("{count} edits"),
                     };
@@ -204,6 +207,15 @@ pub(crate) fn recovery_ui(
     open && !modal.should_close()
 }
 
+/// Where a document lay, without the folders before the file: `/logs/day 1/a.pkl [7/2]` is `a.pkl [7/2]`.
+fn short(origin: &str) -> String {
+    let (path, pick) = origin.split_at(origin.find(" [").unwrap_or(origin.len()));
+    match Path::new(path).file_name() {
+        Some(name) => format!("{}{pick}", name.to_string_lossy()),
+        None => origin.to_owned(),
+    }
+}
+
 /// A duration in words.
 fn ago(seconds: u64) -> String {
     match seconds {
@@ -211,5 +223,18 @@ fn ago(seconds: u64) -> String {
         90..5_400 => format!("{} minutes ago", (seconds + 30) / 60),
         5_400..172_800 => format!("{} hours ago", (seconds + 1_800) / 3_600),
         _ => format!("{} days ago", seconds / 86_400),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::short;
+
+    #[test]
+    fn an_offer_is_named_by_its_file_and_not_by_its_folders() {
+        assert_eq!(short("/logs/day 1/a.pkl"), "a.pkl");
+        assert_eq!(short("/logs/day 1/a.pkl [7/2]"), "a.pkl [7/2]");
+        assert_eq!(short("left turn"), "left turn");
+        assert_eq!(short("/"), "/");
     }
 }
