@@ -100,9 +100,18 @@ impl Guided {
         footprint(&states[at], agent.length, agent.width)
     }
 
+    /// Whether the agent of `row` goes anywhere in the predicted future.
+    fn goes(&self, states: &[State], row: usize) -> bool {
+        let [start, end] = [NOW, T - 1].map(|token| states[row * T + token].position);
+        start.distance(end) >= GOES_M
+    }
+
+    /// Who goes gives way to who stands; of two that go each gives way by half. What stands is not moved: parked cars are
+    /// often nearer to each other than the margin, and none makes room.
     fn push_apart(&self, states: &[State], levels: &[f32], moves: &mut [DVec2]) {
         let term = self.guidance.collision;
         let agents = self.window.agents();
+        let goes: Vec<bool> = (0..agents).map(|row| self.goes(states, row)).collect();
         for token in NOW + 1..T {
             let footprints: Vec<OrientedBox> = (0..agents)
                 .map(|row| self.footprint(states, row * T + token))
@@ -110,7 +119,8 @@ impl Guided {
             for row in 0..agents {
                 for other in row + 1..agents {
                     let (at, there) = (row * T + token, other * T + token);
-                    let (mine, theirs) = (self.made(at), self.made(there));
+                    let mine = goes[row] && self.made(at);
+                    let theirs = goes[other] && self.made(there);
                     if !(self.window.valid[at] && self.window.valid[there])
                         || !(mine || theirs)
                         || self.meant.contains(&[row, other])
@@ -131,13 +141,11 @@ impl Guided {
         }
     }
 
-    /// Those without a row go their way: who is made and goes anywhere gives way alone. What stands is not moved: parked
-    /// cars are often nearer to each other than the margin.
+    /// Those without a row go their way: who is made and goes anywhere gives way alone.
     fn keep_off_outsiders(&self, states: &[State], levels: &[f32], moves: &mut [DVec2]) {
         let term = self.guidance.collision;
         for row in 0..self.window.agents() {
-            let [start, end] = [NOW, T - 1].map(|token| states[row * T + token].position);
-            if start.distance(end) < GOES_M {
+            if !self.goes(states, row) {
                 continue;
             }
             for token in NOW + 1..T {
@@ -382,6 +390,24 @@ mod tests {
         // three tokens on, a quarter of it
         assert!((states[15].position.y + 0.25 * 0.325).abs() < 1e-3);
         assert!(states[16].position.y.abs() < 1e-6);
+    }
+
+    #[test]
+    fn who_goes_gives_way_alone_to_who_stands() {
+        // at token 12, 4 s on, the first is at (60, 0): moved to within 1 m of a car that stands at (60, 5)
+        let mut scene = scene_with(&[0.0, 5.0]);
+        let standing = (0..101).map(|_| Some(State::along(Pose::at(60.0, 5.0, 0.0), 0.0)));
+        scene.agents[1] = Arc::new(Agent::new(
+            "1",
+            AgentKind::Vehicle,
+            Track::new(standing.collect()),
+        ));
+        let states = guided(&scene, only(|g| &mut g.collision), |row, token| {
+            dvec2(0.0, if row == 0 && token == 12 { 4.0 } else { 0.0 })
+        });
+        // all of half of 1.3 m
+        assert!((states[12].position.y - 3.35).abs() < 1e-3, "{states:?}");
+        assert!((states[T + 12].position - dvec2(60.0, 5.0)).length() < 1e-6);
     }
 
     #[test]
