@@ -1,6 +1,9 @@
 """Weights files: a checkpoint's averaged weights and its prior as one safetensors file, and back; parity fixtures.
 
-    python export.py CHECKPOINT WEIGHTS [--fixture FILE --shards DIR]
+    python export.py CHECKPOINT WEIGHTS [--mix WEIGHTS [--share 0.5]] [--fixture FILE --shards DIR]
+
+--mix averages a fine-tuned checkpoint with the weights it started from, tensor by tensor (Wortsman et al. 2022, "Robust
+fine-tuning of zero-shot models"): most of what was gained is kept, most of what was forgotten comes back.
 """
 
 import argparse
@@ -46,6 +49,20 @@ def load_network(path):
     return network.eval()
 
 
+def mix(state, path, share):
+    """A checkpoint's state with averaged weights and prior that are `share` its own, the rest those of a weights file."""
+    tensors, prior, config = load_weights(path)
+    if config != state["config"]:
+        raise SystemExit(f"{path}: a network of another shape; only weights that training started from can be mixed in")
+    between = lambda own, other: torch.lerp(other, own.to(other), share) if other.is_floating_point() else other
+    average = {name: between(value, tensors[name]) for name, value in state["average"].items()}
+    still = {name: between(state["prior"][name], getattr(prior, name)) for name in ("mean", "covariance")}
+    with safe_open(path, "pt") as file:
+        before = {name: value for name, value in file.metadata().items() if name != "config"}
+    about = state["about"] | {"share": share, "mixed_with": json.dumps(before)}
+    return state | {"average": average, "prior": state["prior"] | still, "about": about}
+
+
 def traits(network, rows):
     """The prior bins, signal states and lane kinds that occur in windows: a fixture should have many."""
     scene = scene_of(rows, network.config["nearest_lanes"])
@@ -88,10 +105,14 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("checkpoint", type=Path)
     parser.add_argument("weights", type=Path)
+    parser.add_argument("--mix", type=Path, help="weights that the checkpoint started from, to average it with")
+    parser.add_argument("--share", type=float, default=0.5, help="the checkpoint's share in that average")
     parser.add_argument("--fixture", type=Path)
     parser.add_argument("--shards", type=Path)
     options = parser.parse_args()
     state = torch.load(options.checkpoint, map_location="cpu", weights_only=False)
+    if options.mix:
+        state = mix(state, options.mix, options.share)
     save_weights(options.weights, state["average"], Prior(**state["prior"]), state["config"], state["about"])
     if options.fixture:
         save_fixture(options.fixture, load_network(options.weights), Windows(options.shards))

@@ -1,6 +1,6 @@
 """Planner weights: a checkpoint's averaged weights, prior, vocabularies and anchors as one safetensors file; fixture.
 
-    python export_planner.py CHECKPOINT WEIGHTS [--fixture FILE --shards DIR]
+    python export_planner.py CHECKPOINT WEIGHTS [--mix WEIGHTS [--share 0.5]] [--fixture FILE --shards DIR]
 """
 
 import argparse
@@ -76,10 +76,14 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("checkpoint", type=Path)
     parser.add_argument("weights", type=Path)
+    parser.add_argument("--mix", type=Path, help="as of export.py")
+    parser.add_argument("--share", type=float, default=0.5)
     parser.add_argument("--fixture", type=Path)
     parser.add_argument("--shards", type=Path)
     options = parser.parse_args()
     state = torch.load(options.checkpoint, weights_only=False)
+    if options.mix:
+        state = export.mix(state, options.mix, options.share)
     save_weights(options.weights, state)
     if options.fixture:
         save_fixture(options.fixture, load_planner(state), Windows(options.shards))
