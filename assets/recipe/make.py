@@ -73,6 +73,8 @@ def main():
         subprocess.run([options.program, "simulate", "--scenes", "500", "--seed", "9300", "--out", world], check=True)
         cut = ["--windows", options.windows, "--attack-share", "0.05", "--out", shards / "train"]
         subprocess.run([options.program, "tensors", world, *cut], check=True)
+    if not (shards / "train" / "obstacles.safetensors").exists():
+        run("obstacles.py", shards / "train", "--out", shards / "train" / "obstacles.safetensors")
     start = ["--from", options.source] if options.source else []
     train = ["--shards", shards / "train", "--valid", shards / "valid", "--run", training, "--minutes", options.minutes]
     run("train.py", *train, "--threads", options.threads, "--device", options.device, *start)

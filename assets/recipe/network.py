@@ -219,7 +219,8 @@ class Denoiser(nn.Module):
         """
         batch, agents = scene.shape
         p, facing = scene.pad(position).view(batch, -1, 2), scene.pad(heading).view(batch, -1, 2)
-        cost = torch.cdist(p, scene.point) + 1.5 * (1 - facing @ scene.point_direction.transpose(1, 2))
+        quick = "use_mm_for_euclid_dist_if_necessary"  # which of nearly equal points is taken, training does not mind
+        cost = torch.cdist(p, scene.point, compute_mode=quick if self.training else EXACT) + 1.5 * (1 - facing @ scene.point_direction.transpose(1, 2))
         cost = cost + (~scene.point_valid)[:, None] * 1e4
         index = cost.topk(NEAREST_POINTS, dim=-1, largest=False).indices
         row = torch.arange(batch, device=p.device)[:, None, None]

@@ -8,7 +8,6 @@ use serde::Deserialize;
 use sha2::{Digest as _, Sha256};
 
 use crate::codec::{CHANNELS, Scale, T};
-use crate::scene::in_words;
 
 /// The weights the program carries.
 pub(super) const EMBEDDED: &[u8] = include_bytes!("../../assets/weights/denoiser.safetensors");
@@ -23,7 +22,7 @@ pub(super) const BLOCK: usize = 3 * T;
 #[derive(Debug, thiserror::Error)]
 pub enum WeightsError {
     /// The file could not be read.
-    #[error("weights {}: {}", path.display(), in_words(source))]
+    #[error("could not read weights {path:?}: {source}")]
     Read {
         /// The file.
         path: PathBuf,

@@ -60,7 +60,7 @@ fn weights_can_be_named_and_a_file_that_holds_none_is_refused_with_its_reason() 
     assert!(wrong.contains("`--planner-weights`"), "{wrong}");
     let absent = refused(&plan("no-such-file"));
     assert!(
-        absent.contains("no-such-file") && absent.contains("nothing is there. Check the path"),
+        absent.contains("could not read weights") && absent.contains("no-such-file"),
         "{absent}"
     );
 }
