@@ -237,6 +237,8 @@ fn the_vehicle_of_a_planning_problem_arrives_at_its_goal() {
     let start = ego.track.get(0).unwrap();
     assert_eq!(start.position, dvec2(57.7995, -65.3578));
     assert!((start.speed() - 19.4156).abs() < 1e-3);
+    // -2.0563 in the file, where all headings stand beside the motion by about 0.033
+    assert!((start.heading + 2.0563 + 0.033).abs() < 0.002, "{start:?}");
     for goal in &scene.goals {
         let agent = scene.agent(&goal.agent).unwrap();
         let there = agent.track.sample(scene.frame_at(goal.time_s)).unwrap();

@@ -161,6 +161,9 @@ fn assemble(parts: Parts, path: &Path, mut report: Report) -> Result<(Scene, Rep
         ));
     }
     if let Some(angle) = mend::align(&mut agents, dt_s) {
+        for problem in &mut problems {
+            problem.turn(angle);
+        }
         report.note(format!(
             "headings stand beside the motion by the same angle throughout; turned by {:.1}° into it",
             angle.to_degrees()

@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BinaryHeap};
 
 use crate::data::report::Report;
 use crate::data::xml::Element;
-use crate::geometry::{DVec2, OrientedBox, Polyline, Pose};
+use crate::geometry::{DVec2, OrientedBox, Polyline, Pose, wrap_angle};
 use crate::map::{Extra, Lane, LaneHit, Map};
 use crate::scene::{Agent, AgentId, AgentKind, Goal, MADE_FROM, State, Track};
 
@@ -73,6 +73,14 @@ impl Problem {
         });
         let goals = goals.take(1000).collect();
         Some(Self { id, start, goals })
+    }
+
+    /// Turns its headings, rad: they are of the recording, as those of the file's vehicles are.
+    pub(super) fn turn(&mut self, angle: f64) {
+        let goals = self.goals.iter_mut().map(|goal| &mut goal.heading);
+        for heading in goals.chain([&mut self.start.heading]).flatten() {
+            *heading = wrap_angle(*heading + angle);
+        }
     }
 
     /// The last step at which a goal may be reached.
