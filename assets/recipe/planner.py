@@ -35,10 +35,11 @@ class Egos:
     """A batch of egos and what surrounds them.
 
     rows: W windows as tensors (shards.Windows.rows); window, pick [B]: which agent of which window each ego is;
-    routed [B]: who is told the route, which is that of the ego's own future; None: nobody.
+    routed [B]: who is told the route, which is that of the ego's own future; None: nobody. straight [B]: whose route
+    is that of going straight on instead, whatever it does.
     """
 
-    def __init__(self, rows, window, pick, config, routed=None):
+    def __init__(self, rows, window, pick, config, routed=None, straight=None):
         rows = {name: value[window] for name, value in rows.items()}
         batch = torch.arange(len(pick))
         agents, valid = rows["agents"], rows["valid"].bool()
@@ -56,7 +57,7 @@ class Egos:
         ahead = torch.tensor([1.0, 0.0]).expand(len(pick), FRAMES, 2)
         self.base = torch.cat([coasting * SECONDS.to(coasting)[:, None], coasting.expand(-1, FRAMES, -1), ahead], -1)
         self._read_neighbours(rows, state, valid, batch, pick, config["neighbours"])
-        self._read_lanes(rows, cos[..., 0], sin[..., 0], config["lanes"], routed)
+        self._read_lanes(rows, cos[..., 0], sin[..., 0], config["lanes"], routed, straight)
 
     def _read_neighbours(self, rows, state, valid, batch, pick, count):
         here = valid[:, :, NOW].clone()
@@ -70,7 +71,7 @@ class Egos:
         self.near_size = rows["agents"][row, index, NOW, 6:8]
         self.near_type = rows["type"][row, index]
 
-    def _read_lanes(self, rows, cos, sin, count, routed):
+    def _read_lanes(self, rows, cos, sin, count, routed, straight):
         lanes = rotate(rows["lanes"] - self.origin[:, None, None], cos[..., None], -sin[..., None])  # [B, L, 20, 2]
         usable = (rows["lane_valid"] > 0) & (rows["lane_kind"] != BIKE)
         anchor = self.own[:, NOW, None, 2:4] * torch.tensor(COASTING_S)[:, None]  # [B, 4, 2]
@@ -81,6 +82,9 @@ class Egos:
             on = torch.zeros_like(gap)
         else:
             course = torch.cat([self.own[:, NOW::2, :2], self.own[:, NOW::2, 4:6]], -1)
+            if straight is not None:
+                coasting = torch.cat([self.base[:, NOW::2, :2], self.base[:, NOW::2, 4:6]], -1)
+                course = torch.where(straight[:, None, None], coasting, course)
             on = (2.0 * on_route(lanes, usable, course, self.own_valid[:, NOW::2]) - 1) * routed[:, None]
             gap = gap - ROUTE_FIRST_M * (on > 0)
         index = gap.topk(min(count, gap.shape[1]), largest=False).indices

@@ -69,6 +69,11 @@ class Windows:
     def __len__(self):
         return int(self.ends[-1])
 
+    def hindsight(self, indices):
+        """Which windows, by index, have an obstacle that was put there in hindsight (obstacles.py): [W] bool."""
+        with_obstacle = np.array(["obstacles" in self.shards[name].about for name in self.names])
+        return with_obstacle[np.searchsorted(self.ends, np.asarray(indices), side="right")]
+
     def rows(self, indices):
         """Windows by index, as a dictionary of tensors; padded to the largest agent and lane count among them."""
         if self.held:

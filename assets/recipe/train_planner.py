@@ -46,13 +46,18 @@ def choose_egos(rows, each, draw):
 
 
 def batch_of(windows, indices, config, each, augmented, draw, routed):
-    """Egos, if wanted `augmented`, and their future plans [B, 16, 4]; a share `routed` of them knows its route."""
+    """Egos, if wanted `augmented`, and their future plans [B, 16, 4]; a share `routed` of them knows its route.
+
+    Who leads a window with an obstacle in hindsight (obstacles.py) is told that of going straight on: it is the obstacle
+    that shall say what to do.
+    """
     rows = windows.rows(indices)
+    hindsight = torch.as_tensor(windows.hindsight(indices))
     window, pick = choose_egos(rows, each, draw)
     if augmented:
         shards.augment(rows)
     told = (torch.rand(len(pick), generator=draw) < routed).float()
-    egos = Egos(rows, window, pick, config, told)
+    egos = Egos(rows, window, pick, config, told, hindsight[window] & (pick == 0))
     if config.get("encoder") == "shared":
         egos.shared = shards.scene_of(rows, config["nearest_lanes"]), window, pick
     return egos, vocabularies.plans_of(rows["agents"][window, pick])[:, SEEN:]

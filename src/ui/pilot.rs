@@ -462,13 +462,17 @@ impl Planning {
         })
     }
 
-    /// Where each token of the mode under the pointer, else of the one taken, ends, with its number in the vocabulary.
+    /// Where each token of the mode under the pointer, else of the one taken, ends, with its number in the vocabulary; of a
+    /// braked one those of the mode whose way it takes.
     pub(super) fn token_marks(&self) -> Vec<(DVec2, String)> {
         let (Some(planned), Some(taken), true) = (&self.planned, self.taken(), self.tokens) else {
             return Vec::new();
         };
-        let mode = planned.plan.modes.get(self.pointed.unwrap_or(taken));
-        let Some(mode) = mode.map(|planned| &planned.mode) else {
+        let modes = &planned.plan.modes;
+        let shown = self.pointed.unwrap_or(taken);
+        let braked = modes.get(shown).and_then(|mode| mode.braked);
+        let written = modes.get(braked.map_or(shown, |braked| braked.of));
+        let Some(mode) = written.map(|planned| &planned.mode) else {
             return Vec::new();
         };
         let each = mode.points.len() / mode.tokens.len().max(1);
