@@ -42,12 +42,12 @@ const MAX_AGENTS: usize = 20_000;
 #[derive(Debug, thiserror::Error)]
 pub enum FileError {
     /// The operating system says no.
-    #[error("{path}: {}", in_words(source))]
+    #[error("{path}: {}", in_words(cause))]
     Io {
         /// Which file.
         path: String,
-        /// What it said.
-        source: std::io::Error,
+        /// What it said, which the sentence says in words.
+        cause: std::io::Error,
     },
     /// The text is not JSON, or an element has the wrong type.
     #[error("{path}: {element}: {message}")]
@@ -124,9 +124,9 @@ pub fn json_schema() -> serde_json::Value {
 /// If the file cannot be read, is not JSON, is not ours, is newer than this program, or contradicts itself.
 pub fn read_scene(path: &Path) -> Result<Scene, FileError> {
     let shown = path.display().to_string();
-    let io = |source| FileError::Io {
+    let io = |cause| FileError::Io {
         path: shown.clone(),
-        source,
+        cause,
     };
     let size = fs::metadata(path).map_err(io)?.len();
     if size > MAX_BYTES {
@@ -157,9 +157,9 @@ pub(crate) fn in_words(error: &std::io::Error) -> String {
 /// # Errors
 /// If the operating system refuses.
 pub fn write_scene(scene: &Scene, path: &Path) -> Result<(), FileError> {
-    let io = |source| FileError::Io {
+    let io = |cause| FileError::Io {
         path: path.display().to_string(),
-        source,
+        cause,
     };
     let folder = path
         .parent()
@@ -168,12 +168,10 @@ pub fn write_scene(scene: &Scene, path: &Path) -> Result<(), FileError> {
     let mut builder = tempfile::Builder::new();
     #[cfg(unix)]
     builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666)); // less the user's mask, as any file
-    let mut file = builder
-        .tempfile_in(folder)
-        .map_err(|source| FileError::Io {
-            path: folder.display().to_string(),
-            source,
-        })?;
+    let mut file = builder.tempfile_in(folder).map_err(|cause| FileError::Io {
+        path: folder.display().to_string(),
+        cause,
+    })?;
     file.write_all(scene_to_json(scene).as_bytes())
         .map_err(io)?;
     file.as_file().sync_all().map_err(io)?;
@@ -481,7 +479,11 @@ impl From<&Scene> for SceneFile {
             frames: scene.frames,
             now: scene.now,
             map: MapFile::from(&*scene.map),
-            agents: scene.agents.iter().map(|agent| (&**agent).into()).collect(),
+            agents: scene
+                .agents
+                .iter()
+                .map(|agent| AgentFile::of(agent, scene.frames))
+                .collect(),
             signals: scene.signals.iter().map(SignalFile::from).collect(),
             goals: scene.goals.clone(),
             attacks: scene.attacks.clone(),
@@ -490,7 +492,7 @@ impl From<&Scene> for SceneFile {
             log: scene
                 .log
                 .iter()
-                .map(|(id, track)| (id.to_string(), track.into()))
+                .map(|(id, track)| (id.to_string(), StatesFile::of(track, scene.frames)))
                 .collect(),
             generated: scene.generated.as_deref().cloned(),
             extra: scene.extra.clone(),
@@ -560,8 +562,8 @@ impl From<&Signal> for SignalFile {
     }
 }
 
-impl From<&Agent> for AgentFile {
-    fn from(agent: &Agent) -> Self {
+impl AgentFile {
+    fn of(agent: &Agent, frames: usize) -> Self {
         Self {
             id: agent.id.clone(),
             kind: agent.kind,
@@ -570,17 +572,17 @@ impl From<&Agent> for AgentFile {
             control: agent.control,
             length_m: agent.length,
             width_m: agent.width,
-            states: (&agent.track).into(),
+            states: StatesFile::of(&agent.track, frames),
             extra: agent.extra.clone(),
         }
     }
 }
 
-impl From<&Track> for StatesFile {
-    fn from(track: &Track) -> Self {
+impl StatesFile {
+    /// Columns of as many entries as the scene has frames, though a track may end before (or go on after) it.
+    fn of(track: &Track, frames: usize) -> Self {
         let column = |of: fn(&State) -> f64| -> Vec<Option<f64>> {
-            let states = track.states().iter();
-            states.map(|state| state.as_ref().map(of)).collect()
+            (0..frames).map(|frame| track.get(frame).map(of)).collect()
         };
         Self {
             x: column(|state| state.position.x),
@@ -894,6 +896,19 @@ mod tests {
             ..Scene::default()
         }
         .quantised()
+    }
+
+    #[test]
+    fn a_track_that_ends_before_the_scene_is_written_whole() {
+        let mut scene = small();
+        scene.frames = 5; // as where a generated future reaches past the recording
+        let id = scene.agents[0].id.clone();
+        scene.log.insert(id, scene.agents[0].track.clone());
+        let again = reread(&scene_to_json(&scene)).unwrap();
+        assert_eq!(again.hash(), scene.hash());
+        assert_eq!(again.agents[0].track.states().len(), 5);
+        assert_eq!(again.agents[0].track.get(2), scene.agents[0].track.get(2));
+        assert_eq!(again.agents[0].track.get(4), None);
     }
 
     #[test]
