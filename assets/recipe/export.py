@@ -56,11 +56,11 @@ def mix(state, path, share):
         raise SystemExit(f"{path}: a network of another shape; only weights that training started from can be mixed in")
     between = lambda own, other: torch.lerp(other, own.to(other), share) if other.is_floating_point() else other
     average = {name: between(value, tensors[name]) for name, value in state["average"].items()}
-    still = {name: between(state["prior"][name], getattr(prior, name)) for name in ("mean", "covariance")}
+    blocks = {name: between(state["prior"][name], getattr(prior, name)) for name in ("mean", "covariance")}
     with safe_open(path, "pt") as file:
         before = {name: value for name, value in file.metadata().items() if name != "config"}
     about = state["about"] | {"share": share, "mixed_with": json.dumps(before)}
-    return state | {"average": average, "prior": state["prior"] | still, "about": about}
+    return state | {"average": average, "prior": state["prior"] | blocks, "about": about}
 
 
 def traits(network, rows):

@@ -66,20 +66,11 @@ def led_by(row, who):
     return out | {"agents": agents[order].astype(np.float32), "valid": row["valid"][order], "type": row["type"][order]}
 
 
-def met(car, states, margin):
-    """Whether any of the states [P, 8] overlaps the car [8], its box larger by `margin` along and across (separating axes)."""
-    offset = states[:, :2] - car[:2]
-    apart = np.zeros(len(states), bool)
-    boxes = ((car[None], car[None, 6:8] / 2 + margin), (states, states[:, 6:8] / 2))
-    for turned, _ in boxes:
-        facing = turned[:, 2:4]
-        for axis in (facing, np.stack([-facing[:, 1], facing[:, 0]], -1)):
-            reach = 0
-            for box, half in boxes:
-                reach = reach + np.abs((box[:, 2:4] * axis).sum(-1)) * half[:, 0]
-                reach = reach + np.abs((np.stack([-box[:, 3], box[:, 2]], -1) * axis).sum(-1)) * half[:, 1]
-            apart |= np.abs((offset * axis).sum(-1)) > reach
-    return bool((~apart).any())
+def met(car, states):
+    """Whether any of the states [P, 8] overlaps the car [8], its box larger by CLEAR_M on every side."""
+    grown = np.r_[car[:6], car[6:8] + 2 * np.array(CLEAR_M)]
+    pair = np.stack([np.broadcast_to(grown, states.shape), states])
+    return windows.overlaps(pair, np.ones(pair.shape[:2], bool), shrink=1.0)[0, 1]
 
 
 def with_obstacle(row, dice):
@@ -111,14 +102,14 @@ def with_obstacle(row, dice):
         place = middle[lane[k], at[k]] + aside * np.array([-along[1], along[0]])
         angle = np.arctan2(along[1], along[0]) + yaw
         car = np.array([*place, np.cos(angle), np.sin(angle), 0, 0, *size])
-        if met(car, own, np.array(CLEAR_M)):
+        if met(car, own):
             first = None
             continue
         first = place[0] if first is None else first
         if place[0] < first + later:
             continue
         abeam = own[min(np.searchsorted(own[:, 0], place[0]), len(own) - 1)]
-        if abs(abeam[1] - place[1]) < LEFT_M or met(car, everyone, np.array(CLEAR_M)):
+        if abs(abeam[1] - place[1]) < LEFT_M or met(car, everyone):
             continue
         return placed(row, car)
     return None
@@ -143,7 +134,7 @@ def main():
     options = parser.parse_args()
     dice, found, looked, names = np.random.default_rng(options.seed), [], 0, []
     for name, shard in Windows(options.shards).shards.items():
-        if shard.arrays["agents"].shape[1:] != (windows.AGENTS, 21, 8) or shard.arrays["lanes"].shape[1] != windows.LANES:
+        if shard.arrays["agents"].shape[1:] != (windows.AGENTS, windows.FRAMES, 8) or shard.arrays["lanes"].shape[1] != windows.LANES:
             continue
         before = len(found)
         for start in range(0, shard.count, 2000):
