@@ -176,7 +176,8 @@ pub(crate) fn recovery_ui(
                 ui.vertical(|ui| {
                     ui.set_width(320.0);
                     let name = theme::strong(short(&offer.origin), 12.5);
-                    ui.add(egui::Label::new(name).truncate())
+                    let label = egui::Label::new(name).truncate();
+                    ui.add(label.show_tooltip_when_elided(false))
                         .on_hover_text(&offer.origin);
                     let edits = match offer.edits {
                         0 => "a generated result".to_owned(),
