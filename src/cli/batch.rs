@@ -1,7 +1,7 @@
 //! What batch commands share: finding scenes, shards, progress, Ctrl-C.
 
 use std::io::IsTerminal as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -10,6 +10,7 @@ use anyhow::Context as _;
 use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::data;
+use crate::scene::in_words;
 
 /// All scenes the paths hold, in the order given; within a folder in its order.
 pub(super) fn scenes(paths: &[PathBuf]) -> anyhow::Result<Vec<data::Entry>> {
@@ -19,6 +20,20 @@ pub(super) fn scenes(paths: &[PathBuf]) -> anyhow::Result<Vec<data::Entry>> {
     }
     anyhow::ensure!(!entries.is_empty(), "the paths hold no scene");
     Ok(entries)
+}
+
+/// Makes a folder and those it lies in; one that is there is fine.
+///
+/// # Errors
+/// If the operating system refuses.
+pub(super) fn make_folder(folder: &Path) -> anyhow::Result<()> {
+    std::fs::create_dir_all(folder).map_err(|error| {
+        anyhow::anyhow!(
+            "could not make the folder {}: {}",
+            folder.display(),
+            in_words(&error)
+        )
+    })
 }
 
 /// A name as part of a file's: other letters than those of words become hyphens.

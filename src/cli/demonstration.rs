@@ -1,11 +1,11 @@
 //! The demonstration without a display: an attack on the bundled scene, its gates and metrics, a case and a picture.
 
-use std::fs;
 use std::ops::ControlFlow;
 use std::path::Path;
 
 use anyhow::Context as _;
 
+use super::batch::make_folder;
 use super::weights;
 use crate::generator::{AttackQuery, Settings, attack_candidates, generate, judge, made_agents};
 use crate::metrics::explain;
@@ -53,7 +53,7 @@ pub(super) fn run(folder: &Path) -> anyhow::Result<()> {
     }
     let made = best.context("no attack could be made")?;
     print_findings(&made);
-    fs::create_dir_all(folder).with_context(|| format!("could not make the folder {folder:?}"))?;
+    make_folder(folder)?;
     let case = folder.join("attack.json");
     write_scene(&made, &case)?;
     println!("\nCase:    {}", case.display());

@@ -6,11 +6,10 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
-use anyhow::Context as _;
 use clap::ValueEnum;
 use serde_json::{Value, json};
 
-use super::batch::{Shard, Shown, file_name, scenes, stop_on_ctrl_c};
+use super::batch::{Shard, Shown, file_name, make_folder, scenes, stop_on_ctrl_c};
 use super::plan::prepare;
 use super::planning::PlannerArguments;
 use super::weights;
@@ -74,8 +73,7 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     };
     let entries = scenes(&arguments.scenes)?;
     if let Some(folder) = &arguments.out {
-        std::fs::create_dir_all(folder)
-            .with_context(|| format!("could not make the folder {folder:?}"))?;
+        make_folder(folder)?;
     }
     let mine: Vec<(usize, &data::Entry)> = entries
         .iter()

@@ -1,6 +1,5 @@
 //! `nearmiss generate`: cases from scenes, one file each.
 
-use std::fs;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -9,7 +8,7 @@ use anyhow::Context as _;
 use clap::ValueEnum;
 use serde_json::{Value, json};
 
-use super::batch::{Shard, Shown, file_name, scenes, stop_on_ctrl_c};
+use super::batch::{Shard, Shown, file_name, make_folder, scenes, stop_on_ctrl_c};
 use super::weights;
 use crate::data;
 use crate::diffusion::{Prepare, Schedule};
@@ -121,8 +120,7 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     };
     let entries = scenes(&arguments.scenes)?;
     let network = weights::network(0)?;
-    fs::create_dir_all(&arguments.out)
-        .with_context(|| format!("could not make the folder {:?}", arguments.out))?;
+    make_folder(&arguments.out)?;
     let samples = arguments.samples.max(1);
     let cases: Vec<(u64, &data::Entry)> = (0..entries.len() as u64 * samples)
         .filter(|&case| shard.holds(case))
@@ -284,7 +282,7 @@ impl Job<'_> {
     ) -> anyhow::Result<Scene> {
         let steps_folder = file.with_extension("steps");
         if self.arguments.keep_steps {
-            fs::create_dir_all(&steps_folder)?;
+            make_folder(&steps_folder)?;
         }
         let mut trouble: Option<anyhow::Error> = None;
         let mut on_step = |progress: &Progress<'_>| {

@@ -12,6 +12,7 @@ use anyhow::{Context as _, bail};
 use clap::ValueEnum;
 use indicatif::{ProgressBar, ProgressStyle};
 
+use super::batch::make_folder;
 use super::plan::prepare;
 use super::planning::decoder;
 use super::weights;
@@ -426,7 +427,7 @@ fn write_frames(
     moments: &[Moment],
     folder: &Path,
 ) -> anyhow::Result<String> {
-    fs::create_dir_all(folder).with_context(|| format!("could not make the folder {folder:?}"))?;
+    make_folder(folder)?;
     let stop = stop_flag()?;
     let count = moments.len();
     let progress = progress_bar(count);

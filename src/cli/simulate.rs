@@ -3,10 +3,9 @@
 use std::path::PathBuf;
 use std::sync::atomic::Ordering;
 
-use anyhow::Context as _;
 use rayon::prelude::*;
 
-use super::batch::stop_on_ctrl_c;
+use super::batch::{make_folder, stop_on_ctrl_c};
 use crate::corpus::resample_attacker;
 use crate::rng::{Purpose, Seed, Stream};
 use crate::scene::{AgentId, AgentKind, Scene, write_scene};
@@ -58,8 +57,7 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
         "--attack-share {}: a share lies between 0 and 1",
         arguments.attack_share
     );
-    std::fs::create_dir_all(folder)
-        .with_context(|| format!("could not make folder {}", folder.display()))?;
+    make_folder(folder)?;
     let stop = stop_on_ctrl_c();
     let numbers: Vec<u64> = (arguments.from..arguments.from + arguments.scenes).collect();
     let bar = indicatif::ProgressBar::new(arguments.scenes);

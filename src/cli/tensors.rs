@@ -10,7 +10,7 @@ use anyhow::Context as _;
 use rayon::prelude::*;
 use serde_json::json;
 
-use super::batch::{Shown, scenes, stop_on_ctrl_c};
+use super::batch::{Shown, make_folder, scenes, stop_on_ctrl_c};
 use crate::codec::{Options, Window};
 use crate::corpus::{
     Candidate, Choice, Egos, Example, LeftOut, Shard, Size, candidates, rebuild_bodies,
@@ -437,7 +437,7 @@ fn size_of(arguments: &Arguments) -> Size {
 /// Writes a new file atomically; one that is there is not replaced.
 fn write(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
     let folder = path.parent().unwrap_or_else(|| Path::new("."));
-    std::fs::create_dir_all(folder)?;
+    make_folder(folder)?;
     let mut part = tempfile::NamedTempFile::new_in(folder)?;
     part.write_all(bytes)?;
     part.persist_noclobber(path)?;

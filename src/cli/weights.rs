@@ -5,8 +5,9 @@ use std::sync::OnceLock;
 
 use anyhow::Context as _;
 
-use crate::model::{Network, Planner};
+use crate::model::{Network, Planner, WeightsError};
 use crate::planner::Propose;
+use crate::scene::in_words;
 
 /// Files in place of the weights the program carries.
 #[derive(clap::Args, Debug, Clone, Default)]
@@ -39,8 +40,12 @@ fn chosen(of: impl Fn(&Files) -> Option<&PathBuf>) -> Option<&'static Path> {
     of(files).map(PathBuf::as_path)
 }
 
-fn unusable(path: &Path) -> String {
-    format!("{} cannot be used as weights", path.display())
+fn unusable(path: &Path, error: WeightsError) -> anyhow::Error {
+    let said = format!("{} cannot be used as weights", path.display());
+    match error {
+        WeightsError::Read { source, .. } => anyhow::anyhow!("{said}: {}", in_words(&source)),
+        other => anyhow::Error::new(other).context(said),
+    }
 }
 
 /// The scene generator's network on `threads` threads; 0 means all cores.
@@ -49,7 +54,7 @@ fn unusable(path: &Path) -> String {
 /// If the weights cannot be read.
 pub(super) fn network(threads: usize) -> anyhow::Result<Network> {
     match chosen(|files| files.weights.as_ref()) {
-        Some(path) => Network::load(path, threads).with_context(|| unusable(path)),
+        Some(path) => Network::load(path, threads).map_err(|error| unusable(path, error)),
         None => Network::load_default_on(threads).context("could not load the weights"),
     }
 }
@@ -60,7 +65,7 @@ pub(super) fn network(threads: usize) -> anyhow::Result<Network> {
 /// If the weights cannot be read.
 pub(super) fn planner() -> anyhow::Result<Box<dyn Propose>> {
     let planner = match chosen(|files| files.planner_weights.as_ref()) {
-        Some(path) => Planner::load(path).with_context(|| unusable(path))?,
+        Some(path) => Planner::load(path).map_err(|error| unusable(path, error))?,
         None => Planner::load_default().context("could not load the planner's weights")?,
     };
     Ok(Box::new(planner))

@@ -188,7 +188,12 @@ fn json_kind(path: &Path, head: &Head, text: &[u8]) -> Result<Kind, OpenError> {
                 return Err(OpenError::damaged(
                     path,
                     "format",
-                    format!("missing; a Nearmiss scene says \"format\": \"{FORMAT}\""),
+                    format!(
+                        "{}; a Nearmiss scene says \"format\": \"{FORMAT}\"",
+                        keys.format
+                            .as_ref()
+                            .map_or_else(|| "missing".to_owned(), |is| format!("is {is:?}"))
+                    ),
                 ));
             }
             _ => {}

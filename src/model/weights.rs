@@ -22,7 +22,7 @@ pub(super) const BLOCK: usize = 3 * T;
 #[derive(Debug, thiserror::Error)]
 pub enum WeightsError {
     /// The file could not be read.
-    #[error("could not read weights {path:?}: {source}")]
+    #[error("could not read weights {path:?}")]
     Read {
         /// The file.
         path: PathBuf,

@@ -60,8 +60,14 @@ fn weights_can_be_named_and_a_file_that_holds_none_is_refused_with_its_reason() 
     assert!(wrong.contains("`--planner-weights`"), "{wrong}");
     let absent = refused(&plan("no-such-file"));
     assert!(
-        absent.contains("could not read weights") && absent.contains("no-such-file"),
+        absent.contains("no-such-file cannot be used as weights: nothing is there"),
         "{absent}"
+    );
+    let file = &own; // a file where a folder is wanted
+    let folder = refused(&nearmiss(&["simulate", "--scenes", "1", "--out", file]));
+    assert!(
+        folder.contains(&format!("could not make the folder {own}: ")),
+        "{folder}"
     );
 }
 

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
-use std::fs;
 use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
@@ -10,7 +9,7 @@ use std::time::Instant;
 use serde_json::{Value, json};
 
 use super::Arguments;
-use crate::cli::batch::Shown;
+use crate::cli::batch::{Shown, make_folder};
 use crate::codec::DT_S;
 use crate::diffusion::{Prepare, Schedule};
 use crate::generator::{
@@ -53,7 +52,7 @@ pub(super) fn run(
     stop: &AtomicBool,
 ) -> anyhow::Result<Table> {
     if let Some(folder) = &arguments.out {
-        fs::create_dir_all(folder)?;
+        make_folder(folder)?;
     }
     let steps = arguments
         .steps
