@@ -36,7 +36,7 @@ def main():
     parser.add_argument("--seeds", default="1,2")
     parser.add_argument("--threads", default="2")
     parser.add_argument("--device", default="cpu", help="cpu or cuda, for the training")
-    parser.add_argument("--program", type=Path, help="a built nearmiss: windows of its own traffic world join the corpus")
+    parser.add_argument("--program", type=Path, help="a built nearmiss: windows of its own traffic world and of recorded NGSIM scenes join the corpus")
     parser.add_argument("--from", dest="source", type=Path, help="start from these weights")
     parser.add_argument("--inside", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args()
@@ -73,6 +73,12 @@ def main():
         subprocess.run([options.program, "simulate", "--scenes", "500", "--seed", "9300", "--out", world], check=True)
         cut = ["--windows", options.windows, "--attack-share", "0.05", "--out", shards / "train"]
         subprocess.run([options.program, "tensors", world, *cut], check=True)
+        run("recordings.py", work / "recorded")
+        cut = ["--stride", "0.1", "--history", "0.5", "--future", "4", "--windows", "5000", "--per-scene", "700", "--seed", "3"]
+        cut += ["--name", "ngsim", "--out", shards / "train"]
+        subprocess.run([options.program, "tensors", work / "recorded" / "train", *cut], check=True)
+        cut = ["--history", "1", "--future", "6", "--windows", "40", "--name", "ngsim", "--out", shards / "measure"]
+        subprocess.run([options.program, "tensors", work / "recorded" / "measure", *cut], check=True)
     if not (shards / "train" / "obstacles.safetensors").exists():
         run("obstacles.py", shards / "train", "--out", shards / "train" / "obstacles.safetensors")
     start = ["--from", options.source] if options.source else []
