@@ -27,6 +27,27 @@ def fetch_networks(folder, repositories, files):
                 subprocess.run(["git", "-C", str(target), "checkout", commit, "--", path])
 
 
+def more_for_the_planner(shards, work, program, run):
+    """SHARDS/plan: links to the denoiser's windows, and those that only a planner gains from.
+
+    These are obstacles in hindsight; with the built `program` recorded NGSIM scenes, and the own world with 32 agents a
+    window, so that rows of parked cars far ahead are in it.
+    """
+    plan = shards / "plan.part"
+    plan.mkdir(exist_ok=True)
+    for shard in (shards / "train").glob("*.safetensors"):
+        (plan / shard.name).unlink(missing_ok=True)
+        (plan / shard.name).symlink_to(shard)
+    run("obstacles.py", shards / "train", "--out", plan / "obstacles.safetensors")
+    if program:
+        run("recordings.py", work / "recorded")
+        cut = ["--stride", "0.1", "--history", "0.5", "--windows", "5000", "--per-scene", "1500", "--name", "ngsim", "--out", plan]
+        subprocess.run([program, "tensors", work / "recorded" / "train", *cut], check=True)
+        cut = ["--agents", "32", "--lanes", "96", "--windows", "27000", "--name", "wide", "--out", plan]
+        subprocess.run([program, "tensors", work / "own-world", *cut], check=True)
+    plan.rename(shards / "plan")
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--work", type=Path, required=True)
@@ -36,7 +57,7 @@ def main():
     parser.add_argument("--seeds", default="1,2")
     parser.add_argument("--threads", default="2")
     parser.add_argument("--device", default="cpu", help="cpu or cuda, for the training")
-    parser.add_argument("--program", type=Path, help="a built nearmiss: windows of its own traffic world and of recorded NGSIM scenes join the corpus")
+    parser.add_argument("--program", type=Path, help="a built nearmiss: its own traffic world and, for the planner, NGSIM scenes join the corpus")
     parser.add_argument("--from", dest="source", type=Path, help="start from these weights")
     parser.add_argument("--inside", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args()
@@ -73,14 +94,6 @@ def main():
         subprocess.run([options.program, "simulate", "--scenes", "500", "--seed", "9300", "--out", world], check=True)
         cut = ["--windows", options.windows, "--attack-share", "0.05", "--out", shards / "train"]
         subprocess.run([options.program, "tensors", world, *cut], check=True)
-        run("recordings.py", work / "recorded")
-        cut = ["--stride", "0.1", "--history", "0.5", "--future", "4", "--windows", "5000", "--per-scene", "700", "--seed", "3"]
-        cut += ["--name", "ngsim", "--out", shards / "train"]
-        subprocess.run([options.program, "tensors", work / "recorded" / "train", *cut], check=True)
-        cut = ["--history", "1", "--future", "6", "--windows", "40", "--name", "ngsim", "--out", shards / "measure"]
-        subprocess.run([options.program, "tensors", work / "recorded" / "measure", *cut], check=True)
-    if not (shards / "train" / "obstacles.safetensors").exists():
-        run("obstacles.py", shards / "train", "--out", shards / "train" / "obstacles.safetensors")
     start = ["--from", options.source] if options.source else []
     train = ["--shards", shards / "train", "--valid", shards / "valid", "--run", training, "--minutes", options.minutes]
     run("train.py", *train, "--threads", options.threads, "--device", options.device, *start)
@@ -88,7 +101,9 @@ def main():
     final = weights / "denoiser.safetensors"
     run("export.py", training / "checkpoint.pt", final, "--fixture", weights / "fixture.safetensors", "--shards", shards / "valid")
     planning, planner = work / "planner-run", weights / "planner.safetensors"
-    plan = ["--shards", shards / "train", "--valid", shards / "valid", "--run", planning, "--minutes", options.minutes]
+    if not (shards / "plan").exists():
+        more_for_the_planner(shards, work, options.program, run)
+    plan = ["--shards", shards / "plan", "--valid", shards / "valid", "--run", planning, "--minutes", options.minutes]
     run("train_planner.py", *plan, "--threads", options.threads, "--device", options.device, "--prior", final)
     run("export_planner.py", planning / "checkpoint.pt", planner, "--fixture", weights / "planner-fixture.safetensors", "--shards", shards / "valid")
     run("evaluate.py", shards / "valid", "--weights", final, "--limit", 96, "--steps", 8, "--json", weights / "evaluation.json")

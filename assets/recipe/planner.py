@@ -22,11 +22,12 @@ SEEN = NOW + 1  # frames of history with the current one
 COASTING_S = (0.0, 2.5, 5.0, 8.0)  # where lanes are looked for
 NEAR_AGENTS = 4
 CONFIG = {
-    "planner_version": 2, "width": 128, "heads": 4, "hidden": 256, "encoder_layers": 1, "token_layers": 2,
-    "refiner_layers": 2, "neighbours": 15, "lanes": 32, "vocabulary": 512, "anchors": 20,
+    "planner_version": 3, "width": 128, "heads": 4, "hidden": 256, "encoder_layers": 1, "token_layers": 2,
+    "refiner_layers": 2, "neighbours": 24, "lanes": 32, "vocabulary": 512, "anchors": 20,
 }  # fmt: skip
 POSE, ROUTE = 8, NEAREST_POINTS + 2 * 5
 LOCAL = 5 * NEAREST_POINTS + NEAREST_POINTS + 1 + 8 * NEAR_AGENTS + ROUTE
+AHEAD_WEIGHT, BEHIND_WEIGHT = 0.5, 1.5  # of a metre, where the nearest neighbours are looked for
 ROUTE_WIDTH_M, ROUTE_COS, ROUTE_SHARE = 4.5, 0.7, 0.7  # what of a lane lies on a route, and how much of it must
 ROUTE_JOIN_M, ROUTE_HOPS, ROUTE_FIRST_M = 2.0, 6, 20.0  # how lanes join, how far a route goes on, how lanes on it come first
 
@@ -60,9 +61,11 @@ class Egos:
         self._read_lanes(rows, cos[..., 0], sin[..., 0], config["lanes"], routed, straight)
 
     def _read_neighbours(self, rows, state, valid, batch, pick, count):
+        """The nearest, where a metre ahead counts as half of one and a metre behind as one and a half."""
         here = valid[:, :, NOW].clone()
         here[batch, pick] = False
-        gap = state[:, :, NOW, :2].norm(dim=-1) + (~here) * 1e6
+        along, across = state[:, :, NOW, 0], state[:, :, NOW, 1]
+        gap = torch.hypot(along * torch.where(along > 0, AHEAD_WEIGHT, BEHIND_WEIGHT), across) + (~here) * 1e6
         index = gap.topk(min(count, gap.shape[1]), largest=False).indices
         row = batch[:, None]
         self.near_valid = here[row, index]  # [B, N]
@@ -114,13 +117,26 @@ class Egos:
         return torch.cat([frames_inputs(self.own[:, :SEEN], self.own_valid[:, :SEEN]), *extra], -1)
 
     def near_inputs(self):
-        """[B, N, 44]: five frames of 7, size, type, closeness, place."""
+        """[B, N, 49]: five frames of 7, size, type, closeness, place; how it stands to its lane.
+
+        Its lane is the one with the point of least distance + 1.5 m (1 - cos): offset across it as asinh, exp(-that
+        offset), cosine to it, whether it is on the route, exp(-r / 6). What is parked beside a bend is not in the way.
+        """
         place = self.near[:, :, NOW, :2]
         gap = place.norm(dim=-1, keepdim=True)
         kinds = torch.stack([self.near_type == k for k in (1, 2, 3)], -1).float()
         size = torch.stack([self.near_size[..., 0] / 5, self.near_size[..., 1] / 2], -1)
         parts = [frames_inputs(self.near, self.near_seen), size, kinds, torch.exp(-gap / 5), torch.exp(-gap / 20)]
-        return torch.cat([*parts, torch.asinh(place)], -1) * self.near_valid[..., None]
+        points, along, per = self.lane.flatten(1, 2), self.direction.flatten(1, 2), self.lane.shape[2]
+        cost = torch.cdist(place, points, compute_mode=EXACT) + 1.5 * (1 - self.near[:, :, NOW, 4:6] @ along.transpose(1, 2))
+        least, index = (cost + (~self.lane_valid).repeat_interleave(per, 1)[:, None] * 1e4).min(-1)
+        row = torch.arange(len(place))[:, None]
+        offset, along = place - points[row, index], along[row, index]
+        across = along[..., 0] * offset[..., 1] - along[..., 1] * offset[..., 0]
+        same = (along * self.near[:, :, NOW, 4:6]).sum(-1)
+        stands = [torch.asinh(across), torch.exp(-across.abs()), same, self.on[row, index // per], torch.exp(-offset.norm(dim=-1) / 6)]
+        stands = torch.stack(stands, -1) * (least < 1e3)[..., None]
+        return torch.cat([*parts, torch.asinh(place), stands], -1) * self.near_valid[..., None]
 
     def lane_inputs(self):
         """[B, L, 45]: points / 20, directions, closeness, limit, junction, signal now, route."""
@@ -286,7 +302,7 @@ class Encoder(nn.Module):
     def __init__(self, config):
         super().__init__()
         width = config["width"]
-        self.own, self.near, self.lane = mlp(39, width, width), mlp(44, width, width), mlp(45, width, width)
+        self.own, self.near, self.lane = mlp(39, width, width), mlp(49, width, width), mlp(45, width, width)
         self.null = nn.Parameter(torch.randn(1, 1, width) * 0.02)
         blocks = [Block(width, config["heads"], config["hidden"], False) for _ in range(config["encoder_layers"])]
         self.layers, self.no = nn.ModuleList(blocks), nn.LayerNorm(width)

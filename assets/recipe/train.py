@@ -39,19 +39,6 @@ def fit_prior(windows, dice, config, scale=None, count=6000):
     return priors.fit(*(torch.cat(p) for p in zip(*parts)), scale=scale)
 
 
-def start_from(network, tensors):
-    """Copies tensors by name; a weight with fewer input columns fills the first ones and the rest starts at zero."""
-    own = network.state_dict()
-    for name, value in tensors.items():
-        if own[name].shape == value.shape:
-            own[name].copy_(value)
-        elif own[name].dim() == 2 and own[name].shape[0] == value.shape[0] and own[name].shape[1] > value.shape[1]:
-            own[name].zero_()
-            own[name][:, : value.shape[1]] = value
-        else:
-            raise ValueError(f"{name} is {tuple(value.shape)} there and {tuple(own[name].shape)} here")
-
-
 class Validation:
     """A fixed set of windows with fixed noise, per held-out network."""
 
@@ -102,7 +89,7 @@ def main():
     if not state and not (options.keep_prior and prior):
         prior = fit_prior(windows, dice, config, scale=prior.to(device).scale if prior else None)
     network = Denoiser(config, prior.to(device))
-    start_from(network, tensors)
+    training.start_from(network, tensors)
     optimiser = torch.optim.AdamW(network.parameters(), lr=options.rate, weight_decay=0.01, betas=(0.9, 0.98))
     average = {name: value.clone() for name, value in network.state_dict().items()}
     batches, elapsed, best = 0, 0.0, math.inf

@@ -165,6 +165,7 @@ def main():
         config = dict(CONFIG)
         if options.source:
             tensors, _, config = export.load_weights(options.source)
+            config |= {key: CONFIG[key] for key in ("planner_version", "neighbours")}  # new inputs start at zero
             words = {name.removeprefix("vocabulary."): tensors.pop(name) for name in list(tensors) if name.startswith("vocabulary.")}
             anchors = tensors.pop("anchors")
         else:
@@ -181,7 +182,7 @@ def main():
     if config.get("encoder") == "shared":
         network.encoder = SharedEncoder(config, export.load_network(options.prior).to(device))
     if tensors:
-        network.load_state_dict(tensors)
+        training.start_from(network, tensors)
     optimiser = torch.optim.AdamW(network.parameters(), lr=options.rate, weight_decay=0.01, betas=(0.9, 0.98))
     average = {name: value.clone() for name, value in network.state_dict().items()}
     batches, samples, elapsed = 0, 0, 0.0

@@ -53,6 +53,20 @@ def set_random_state(device, state):
     torch.cuda.set_rng_state(state.cpu()) if device == "cuda" else torch.set_rng_state(state.cpu())
 
 
+@torch.no_grad()
+def start_from(network, tensors):
+    """Copies tensors by name; a weight with fewer input columns fills the first ones and the rest starts at zero."""
+    own = network.state_dict()
+    for name, value in tensors.items():
+        if own[name].shape == value.shape:
+            own[name].copy_(value)
+        elif own[name].dim() == 2 and own[name].shape[0] == value.shape[0] and own[name].shape[1] > value.shape[1]:
+            own[name].zero_()
+            own[name][:, : value.shape[1]] = value
+        else:
+            raise ValueError(f"{name} is {tuple(value.shape)} there and {tuple(own[name].shape)} here")
+
+
 def learning_rate(rate, batches, progress):
     """Linear warm-up over 150 batches, then cosine to zero."""
     return rate * min(1.0, (batches + 1) / 150) * 0.5 * (1 + math.cos(math.pi * min(progress, 1.0)))

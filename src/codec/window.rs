@@ -20,6 +20,8 @@ pub struct Options {
     /// Whether agents whose future the model decides have valid future tokens throughout (generation), or only where
     /// the log knows them (judging against the log, training data).
     pub whole_future: bool,
+    /// Whether the nearest are those of least [`remoteness`] (who an ego must watch), not of least distance.
+    pub foresight: bool,
 }
 
 impl Default for Options {
@@ -29,6 +31,7 @@ impl Default for Options {
             radius_m: 104.0,
             include: BTreeSet::new(),
             whole_future: true,
+            foresight: false,
         }
     }
 }
@@ -74,7 +77,7 @@ impl Row {
 
 /// Up to 32 agents with [`T`] tokens each, in the scene's frame, and the lanes around them.
 ///
-/// Rows: the ego first, then by distance from it at the present. All rows are valid at the present.
+/// Rows: the ego first, then the nearest to it at the present ([`Options::foresight`]). All rows are valid at the present.
 #[derive(Debug, Clone)]
 pub struct Window {
     /// The agents, [A].
@@ -226,7 +229,14 @@ impl Window {
     }
 }
 
-/// The agents there at the present, ego first, then by distance; see [`Options`].
+/// How far a place in the ego's frame counts for whom it must watch, m: a metre ahead as half of one, a metre behind as
+/// one and a half. What stands far ahead in the lane matters more than who is parked beside it or follows.
+pub fn remoteness(local: DVec2) -> f64 {
+    let weight = if local.x > 0.0 { 0.5 } else { 1.5 };
+    DVec2::new(weight * local.x, local.y).length()
+}
+
+/// The agents there at the present, ego first, then the nearest; see [`Options`].
 fn choose(scene: &Scene, options: &Options) -> Vec<Row> {
     let here: Vec<(usize, DVec2)> = scene
         .agents
@@ -236,21 +246,29 @@ fn choose(scene: &Scene, options: &Options) -> Vec<Row> {
         .filter_map(|(index, agent)| Some((index, agent.track.get(scene.now)?.position)))
         .collect();
     let is_ego = |index: usize| scene.agents[index].role == Role::Ego;
-    let centre = here
-        .iter()
-        .find(|(index, _)| is_ego(*index))
-        .map(|(_, point)| *point)
-        .unwrap_or_else(|| {
-            here.iter().map(|(_, point)| *point).sum::<DVec2>() / here.len().max(1) as f64
-        });
+    let ego = here.iter().find(|(index, _)| is_ego(*index));
+    let heading = ego.map(|&(index, _)| {
+        let now = scene.agents[index].track.get(scene.now);
+        now.map_or(0.0, |now| now.heading)
+    });
+    let centre = ego.map(|(_, point)| *point).unwrap_or_else(|| {
+        here.iter().map(|(_, point)| *point).sum::<DVec2>() / here.len().max(1) as f64
+    });
+    let gap = |point: DVec2| match heading {
+        Some(heading) if options.foresight => {
+            remoteness(DVec2::from_angle(-heading).rotate(point - centre))
+        }
+        _ => point.distance(centre),
+    };
     let mut ranked: Vec<(bool, bool, f64, usize)> = here
         .iter()
+        .filter(|&&(index, point)| {
+            let wanted = options.include.contains(&scene.agents[index].id);
+            is_ego(index) || wanted || point.distance(centre) <= options.radius_m
+        })
         .map(|&(index, point)| {
             let wanted = options.include.contains(&scene.agents[index].id);
-            (!is_ego(index), !wanted, point.distance(centre), index)
-        })
-        .filter(|&(not_ego, not_wanted, distance, _)| {
-            !not_ego || !not_wanted || distance <= options.radius_m
+            (!is_ego(index), !wanted, gap(point), index)
         })
         .collect();
     ranked.sort_by(|a, b| {
@@ -407,5 +425,33 @@ mod tests {
             ..Options::default()
         };
         assert_eq!(ids(&options), ["ego", "far"]);
+    }
+
+    #[test]
+    fn who_is_ahead_comes_before_who_is_nearer_beside_or_behind() {
+        assert_eq!(remoteness(dvec2(60.0, 0.0)), 30.0, "0.5 * 60");
+        assert_eq!(remoteness(dvec2(0.0, -31.0)), 31.0);
+        assert_eq!(remoteness(dvec2(-22.0, 0.0)), 33.0, "1.5 * 22");
+        assert_eq!(remoteness(dvec2(6.0, 4.0)), 5.0, "sides of 3 and 4");
+        let mut agents = vec![
+            straight("ahead", 60.0, 0..101),
+            straight("behind", -22.0, 0..101),
+            straight("ego", 0.0, 0..101),
+        ];
+        Arc::make_mut(&mut agents[2]).role = Role::Ego;
+        let seen = |foresight: bool| {
+            let options = Options {
+                max_agents: 2,
+                foresight,
+                ..Options::default()
+            };
+            Window::new(&scene(agents.clone()), &options).rows[1]
+                .id
+                .to_string()
+        };
+        assert_eq!(
+            (seen(false), seen(true)),
+            ("behind".to_owned(), "ahead".to_owned())
+        );
     }
 }

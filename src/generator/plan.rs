@@ -45,7 +45,7 @@ impl Plan {
             max_agents: recipe.agents.len(),
             radius_m: 0.0,
             include: recipe.agents.iter().cloned().collect(),
-            whole_future: true,
+            ..Options::default()
         };
         let mut window = Window::new(scene, &options);
         if !window.rows.iter().map(|row| &row.id).eq(&recipe.agents) {

@@ -153,7 +153,11 @@ impl<'a> Asked<'a> {
             .or_else(|| body_at_present(scene, ego))
             .ok_or(ProposeError::NoEgo)?;
         let seen = foreseen(scene);
-        let window = Window::new(&seen, &Options::default());
+        let options = Options {
+            foresight: true,
+            ..Options::default()
+        };
+        let window = Window::new(&seen, &options);
         let present = ego_of(&window)?;
         let reference = lane_follower(&seen, &ego.id)?;
         Ok(Self {

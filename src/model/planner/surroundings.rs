@@ -3,7 +3,7 @@
 //! The order of the numbers is the weights' contract (`assets/recipe/PLANNER.md`).
 
 use super::weights::Config;
-use crate::codec::{LanePiece, NOW, T, Window};
+use crate::codec::{LanePiece, NOW, T, Window, remoteness};
 use crate::geometry::{DVec2, Pose};
 use crate::model::prior::Prior;
 
@@ -14,7 +14,7 @@ pub(super) const SEEN: usize = NOW + 1;
 pub(super) const OWN: usize = 7 * SEEN + 4;
 
 /// Numbers a neighbour enters with.
-pub(super) const NEIGHBOUR: usize = 7 * SEEN + 9;
+pub(super) const NEIGHBOUR: usize = 7 * SEEN + 14;
 
 /// Numbers a lane piece enters with.
 pub(super) const LANE: usize = 45;
@@ -119,7 +119,7 @@ impl Surroundings {
             .flatten()
             .map(|state| state.place[0].hypot(state.place[1]))
             .fold(0.0, f32::max);
-        let neighbours = (1..window.agents().min(config.neighbours + 1))
+        let mut neighbours: Vec<Neighbour> = (1..window.agents())
             .filter_map(|row| {
                 let seen: [Option<Moving>; SEEN] = seen(row);
                 let attributes = &window.rows[row];
@@ -132,6 +132,12 @@ impl Surroundings {
                 })
             })
             .collect();
+        let gap = |other: &Neighbour| {
+            let [along, across] = other.now.place.map(f64::from);
+            remoteness(DVec2::new(along, across))
+        };
+        neighbours.sort_by(|a, b| gap(a).total_cmp(&gap(b)));
+        neighbours.truncate(config.neighbours);
         Self {
             length: window.rows[0].length as f32,
             width: window.rows[0].width as f32,
@@ -188,7 +194,7 @@ impl Surroundings {
         out
     }
 
-    /// [N, 44]
+    /// [N, 49]
     pub(super) fn neighbour_inputs(&self) -> Vec<f32> {
         let mut out = Vec::with_capacity(self.neighbours.len() * NEIGHBOUR);
         for other in &self.neighbours {
@@ -203,6 +209,7 @@ impl Surroundings {
                 x.asinh(),
                 y.asinh(),
             ]);
+            out.extend(on_its_lane(&other.now, &self.pieces));
         }
         out
     }
@@ -322,6 +329,34 @@ impl Surroundings {
     }
 }
 
+/// How somebody stands to its lane, the one with the point of least distance + 1.5 m (1 - cos): asinh of the offset
+/// across it, exp(-|offset|), cosine to it, its route value, exp(-distance / 6). Zeros where there is no lane.
+fn on_its_lane(now: &Moving, pieces: &[Piece]) -> [f32; 5] {
+    let mut least = f32::INFINITY;
+    let mut stands = [0.0; 5];
+    for piece in pieces {
+        for (point, along) in piece.points.iter().zip(&piece.along) {
+            let offset = [now.place[0] - point[0], now.place[1] - point[1]];
+            let gap = offset[0].hypot(offset[1]);
+            let same = now.facing[0] * along[0] + now.facing[1] * along[1];
+            let cost = gap + 1.5 * (1.0 - same);
+            if cost >= least {
+                continue;
+            }
+            least = cost;
+            let across = along[0] * offset[1] - along[1] * offset[0];
+            stands = [
+                across.asinh(),
+                (-across.abs()).exp(),
+                same,
+                piece.on,
+                (-gap / 6.0).exp(),
+            ];
+        }
+    }
+    stands
+}
+
 /// Keeps the smallest, in order; the earlier of two that are equal.
 fn insert(nearest: &mut [(f32, usize); NEAREST], new: (f32, usize)) {
     if new.0 >= nearest[NEAREST - 1].0 {
@@ -416,4 +451,33 @@ fn nearest_pieces(window: &Window, frame: Pose, velocity: [f32; 2], count: usize
             }
         })
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Moving, Piece, on_its_lane};
+
+    #[test]
+    fn who_is_parked_beside_a_lane_stands_aside_of_it_and_who_is_in_it_does_not() {
+        let straight = Piece {
+            points: std::array::from_fn(|point| [5.0 * point as f32, 0.0]),
+            along: [[1.0, 0.0]; 10],
+            signal: 0.0,
+            limit: 0.5,
+            junction: 0.0,
+            on: 1.0,
+        };
+        let at = |place| Moving {
+            place,
+            velocity: [0.0, 0.0],
+            facing: [1.0, 0.0],
+        };
+        // from the point (20, 0): 3 m to the left of it and level with it, 3 m away
+        let beside = on_its_lane(&at([20.0, 3.0]), std::slice::from_ref(&straight));
+        let expected = [3f32.asinh(), (-3f32).exp(), 1.0, 1.0, (-0.5f32).exp()];
+        assert_eq!(beside, expected);
+        let inside = on_its_lane(&at([20.0, 0.0]), std::slice::from_ref(&straight));
+        assert_eq!(inside, [0.0, 1.0, 1.0, 1.0, 1.0]);
+        assert_eq!(on_its_lane(&at([0.0, 0.0]), &[]), [0.0; 5], "no lane");
+    }
 }

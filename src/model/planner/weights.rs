@@ -20,7 +20,7 @@ pub(super) const TOKENS: usize = POINTS / PER_TOKEN;
 /// Sizes, from the file's metadata.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 pub struct Config {
-    /// Layout of the inputs: 1.
+    /// Layout of the inputs: 3.
     pub planner_version: usize,
     /// Width of a token inside the network.
     pub width: usize,
@@ -104,9 +104,9 @@ fn read_config(text: &str) -> Result<Config, WeightsError> {
     let config: Config =
         serde_json::from_str(text).map_err(|error| WeightsError::Config(error.to_string()))?;
     let refuse = |why: String| Err(WeightsError::Config(why));
-    if config.planner_version != 2 {
+    if config.planner_version != 3 {
         return refuse(format!(
-            "planner version {} is not the one this program runs (2: with a route)",
+            "planner version {} is not the one this program runs (3: with a route and lanes of neighbours)",
             config.planner_version
         ));
     }
@@ -160,7 +160,7 @@ mod tests {
     #[test]
     fn another_layout_is_refused_with_its_number() {
         let text = r#"{"planner_version": 1, "width": 128, "heads": 4, "hidden": 256, "encoder_layers": 1,
-            "token_layers": 2, "refiner_layers": 2, "neighbours": 15, "lanes": 32, "vocabulary": 512, "anchors": 20}"#;
+            "token_layers": 2, "refiner_layers": 2, "neighbours": 24, "lanes": 32, "vocabulary": 512, "anchors": 20}"#;
         let error = read_config(text).unwrap_err();
         assert!(error.to_string().contains("planner version 1"), "{error}");
     }
