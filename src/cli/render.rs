@@ -59,6 +59,9 @@ pub(super) struct Arguments {
     #[arg(long, value_parser = decoder, value_delimiter = ',', conflicts_with_all = ["at", "along"],
           value_name = "ar|diffusion|anchors|ar-diffusion|regression|idm|constant-velocity")]
     plan: Vec<Decoder>,
+    /// Do not tell the planner its route, which is the way the ego takes in the scene.
+    #[arg(long, requires = "plan")]
+    no_route: bool,
     /// Denoising steps in a picture of them.
     #[arg(long, value_name = "N", default_value_t = STEPS_SHOWN)]
     count: usize,
@@ -230,7 +233,7 @@ fn moments_of_picture(arguments: &Arguments, scenes: &[Arc<Scene>]) -> anyhow::R
     for scene in scenes {
         let time_s = arguments.time.unwrap_or(scene.now_s());
         if !arguments.plan.is_empty() {
-            moments.extend(plans(scene, time_s, &arguments.plan)?);
+            moments.extend(plans(scene, time_s, arguments)?);
         } else if arguments.along != Along::Scene {
             let steps = denoising(scene, time_s)?;
             let shown = evenly(steps.len(), arguments.count);
@@ -269,7 +272,7 @@ fn moments_of_clip(arguments: &Arguments, scene: &Arc<Scene>) -> anyhow::Result<
 }
 
 /// What each decoder proposes for the ego at a moment.
-fn plans(scene: &Arc<Scene>, time_s: f64, decoders: &[Decoder]) -> anyhow::Result<Vec<Moment>> {
+fn plans(scene: &Arc<Scene>, time_s: f64, arguments: &Arguments) -> anyhow::Result<Vec<Moment>> {
     let mut scene = Scene::clone(scene);
     prepare(&mut scene, None, Some(time_s))?;
     let planner = weights::planner()?;
@@ -277,6 +280,7 @@ fn plans(scene: &Arc<Scene>, time_s: f64, decoders: &[Decoder]) -> anyhow::Resul
     let moment = |decoder: &Decoder| {
         let settings = PlanSettings {
             decoder: *decoder,
+            route: !arguments.no_route,
             ..PlanSettings::default()
         };
         let mut go = |_: &ProposeStep| ControlFlow::Continue(());
@@ -293,7 +297,7 @@ fn plans(scene: &Arc<Scene>, time_s: f64, decoders: &[Decoder]) -> anyhow::Resul
             ..Moment::of(&scene, time_s)
         })
     };
-    decoders.iter().map(moment).collect()
+    arguments.plan.iter().map(moment).collect()
 }
 
 /// Every denoising step of a generated case, from the starting noise to the result, seen at one scene time.
