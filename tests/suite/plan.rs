@@ -48,6 +48,28 @@ fn a_plan_as_json_is_the_same_for_the_same_seed() {
     assert!(plan["modes"][0]["outcome"]["terms"]["nc"]["reason"].is_string());
 }
 
+/// In *Two ways round* a lorry stands 66 m ahead in the ego's lane (around y = 0, half a lane is 1.75 m). By the ends of
+/// 8 s plans: what a mean of both sides does, and what draws do, although nobody tells them a route.
+#[test]
+fn before_a_standing_lorry_regression_keeps_the_lane_and_most_modes_leave_it() {
+    let sides = |decoder: &str| -> Vec<f64> {
+        let scene = bundled("detour");
+        let asked = ["plan", &scene, "--decoder", decoder, "--no-route", "--json"];
+        let output = nearmiss(&[&asked[..], &["--no-brake"]].concat());
+        assert!(output.status.success(), "{}", text(&output.stderr));
+        let plan: Value = serde_json::from_slice(&output.stdout).unwrap();
+        let modes = plan["modes"].as_array().unwrap().iter();
+        modes
+            .map(|mode| mode["points"][15][1].as_f64().unwrap())
+            .collect()
+    };
+    let regression = sides("regression");
+    assert!(regression[0].abs() < 1.75, "{regression:?}");
+    let modes = sides("ar");
+    let aside = modes.iter().filter(|y| y.abs() > 1.75).count();
+    assert!(2 * aside > modes.len(), "{modes:?}");
+}
+
 #[test]
 fn the_network_gives_six_modes_likeliest_first_and_one_is_taken() {
     let output = nearmiss(&["plan", &bundled("detour"), "--json"]);
