@@ -6,6 +6,7 @@ Every stage leaves its result in WORK and is skipped when that is there, so a st
 """
 
 import argparse
+import shutil
 import subprocess
 import sys
 import venv
@@ -34,9 +35,9 @@ def more_for_the_planner(shards, work, program, run):
     window, so that rows of parked cars far ahead are in it.
     """
     plan = shards / "plan.part"
-    plan.mkdir(exist_ok=True)
+    shutil.rmtree(plan, ignore_errors=True)  # of a run that was stopped
+    plan.mkdir()
     for shard in (shards / "train").glob("*.safetensors"):
-        (plan / shard.name).unlink(missing_ok=True)
         (plan / shard.name).symlink_to(shard)
     run("obstacles.py", shards / "train", "--out", plan / "obstacles.safetensors")
     if program:

@@ -262,13 +262,11 @@ fn choose(scene: &Scene, options: &Options) -> Vec<Row> {
     };
     let mut ranked: Vec<(bool, bool, f64, usize)> = here
         .iter()
-        .filter(|&&(index, point)| {
+        .filter_map(|&(index, point)| {
+            let ego = is_ego(index);
             let wanted = options.include.contains(&scene.agents[index].id);
-            is_ego(index) || wanted || point.distance(centre) <= options.radius_m
-        })
-        .map(|&(index, point)| {
-            let wanted = options.include.contains(&scene.agents[index].id);
-            (!is_ego(index), !wanted, gap(point), index)
+            let within = ego || wanted || point.distance(centre) <= options.radius_m;
+            within.then(|| (!ego, !wanted, gap(point), index))
         })
         .collect();
     ranked.sort_by(|a, b| {

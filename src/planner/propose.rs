@@ -230,7 +230,7 @@ pub struct ProposeStep {
     pub modes: Vec<Mode>,
 }
 
-/// Proposes futures of the ego (row 0 of the window).
+/// Proposes futures of the ego (row 0 of the window; the others nearest first, by [`crate::codec::remoteness`]).
 pub trait Propose: Send + Sync {
     /// SHA-256 of the weights, hex; a name in angle brackets for what has no weights.
     fn identity(&self) -> &str;

@@ -5,7 +5,7 @@
 
 use std::ops::ControlFlow;
 
-use nearmiss::codec::{LanePiece, NOW, PIECE_POINTS, Row, T, Window};
+use nearmiss::codec::{LanePiece, NOW, PIECE_POINTS, Row, T, Window, remoteness};
 use nearmiss::geometry::{DVec2, dvec2};
 use nearmiss::map::LaneKind;
 use nearmiss::model::Planner;
@@ -68,7 +68,8 @@ fn cases() -> Vec<Case> {
                 .filter(|&slot| slot != ego && is_valid(slot, NOW))
                 .collect();
             order.sort_by(|&a, &b| {
-                let gap = |slot: usize| place(slot).distance(place(ego));
+                let turn = DVec2::new(number(ego, NOW, 2), -number(ego, NOW, 3));
+                let gap = |slot: usize| remoteness(turn.rotate(place(slot) - place(ego)));
                 gap(a).total_cmp(&gap(b))
             });
             order.insert(0, ego);

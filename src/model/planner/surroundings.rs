@@ -3,7 +3,7 @@
 //! The order of the numbers is the weights' contract (`assets/recipe/PLANNER.md`).
 
 use super::weights::Config;
-use crate::codec::{LanePiece, NOW, T, Window, remoteness};
+use crate::codec::{LanePiece, NOW, T, Window};
 use crate::geometry::{DVec2, Pose};
 use crate::model::prior::Prior;
 
@@ -96,7 +96,8 @@ pub(super) struct Surroundings {
 }
 
 impl Surroundings {
-    /// Reads tokens 0 to 4 and the lanes of a window whose row 0 is the ego.
+    /// Reads tokens 0 to 4 and the lanes of a window whose row 0 is the ego and whose others come nearest first, by
+    /// [`crate::codec::remoteness`].
     pub(super) fn new(window: &Window, config: &Config, prior: &Prior) -> Self {
         let frame = window.frame(0);
         let moving = |row: usize, token: usize| {
@@ -119,7 +120,7 @@ impl Surroundings {
             .flatten()
             .map(|state| state.place[0].hypot(state.place[1]))
             .fold(0.0, f32::max);
-        let mut neighbours: Vec<Neighbour> = (1..window.agents())
+        let neighbours = (1..window.agents().min(config.neighbours + 1))
             .filter_map(|row| {
                 let seen: [Option<Moving>; SEEN] = seen(row);
                 let attributes = &window.rows[row];
@@ -132,12 +133,6 @@ impl Surroundings {
                 })
             })
             .collect();
-        let gap = |other: &Neighbour| {
-            let [along, across] = other.now.place.map(f64::from);
-            remoteness(DVec2::new(along, across))
-        };
-        neighbours.sort_by(|a, b| gap(a).total_cmp(&gap(b)));
-        neighbours.truncate(config.neighbours);
         Self {
             length: window.rows[0].length as f32,
             width: window.rows[0].width as f32,
