@@ -63,9 +63,10 @@ impl Document {
         !Arc::ptr_eq(&self.saved, self.history.scene())
     }
 
-    /// Notes that `scene` was saved at `path`.
+    /// Notes that `scene` was saved at `path`, where the document lies from now on.
     pub fn mark_saved(&mut self, scene: Arc<Scene>, path: PathBuf) {
         self.saved = scene;
+        self.origin = path.display().to_string();
         self.path = Some(path);
     }
 }
@@ -852,5 +853,14 @@ mod tests {
                 },
             },
         }
+    }
+
+    #[test]
+    fn a_document_saved_elsewhere_is_known_by_its_new_place() {
+        let mut open = Document::new(scene(), "left turn".to_owned(), Vec::new());
+        let scene = open.history.scene().clone();
+        open.mark_saved(scene, PathBuf::from("mine.json"));
+        assert_eq!(open.origin, "mine.json");
+        assert!(!open.modified());
     }
 }
