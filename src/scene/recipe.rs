@@ -297,6 +297,11 @@ pub struct Generated {
 impl Generated {
     /// Whether every gate passed.
     pub fn valid(&self) -> bool {
-        self.complete && self.gates.iter().all(|gate| gate.passed)
+        self.complete && self.failed().next().is_none()
+    }
+
+    /// The gates that failed.
+    pub fn failed(&self) -> impl Iterator<Item = &GateResult> {
+        self.gates.iter().filter(|gate| !gate.passed)
     }
 }

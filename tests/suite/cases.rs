@@ -77,6 +77,50 @@ fn the_same_seed_gives_the_same_bytes_and_shards_split_a_batch() {
 }
 
 #[test]
+fn of_several_tries_the_first_that_fails_fewest_gates_is_written_with_its_steps() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let hot = [
+        "--task",
+        "free",
+        "--temperature",
+        "1.3",
+        "--guidance",
+        "collision=0",
+    ];
+    let failed = |case: &Value| {
+        let gates = case["gates"].as_array().expect("gates");
+        gates.iter().filter(|gate| gate["passed"] == false).count()
+    };
+    let drawn = |count: &str, how: &str, more: &[&str]| {
+        let mut arguments = hot.to_vec();
+        arguments.extend([how, count]);
+        arguments.extend(more);
+        generate(&folder.path().join(how), &arguments)
+    };
+    let every: Vec<usize> = drawn("5", "--samples", &[]).iter().map(failed).collect();
+    assert!(every[0] > 0, "the first draw fails somewhere: {every:?}");
+    let until = every.iter().position(|&fails| fails == 0);
+    let seen = &every[..until.map_or(every.len(), |at| at + 1)];
+    let fewest = seen.iter().min().expect("draws");
+    let best = seen.iter().position(|fails| fails == fewest).expect("one");
+
+    let kept = drawn("5", "--tries", &["--keep-steps"]);
+    assert_eq!(kept.len(), 1);
+    assert_eq!(
+        (&kept[0]["sample"], failed(&kept[0])),
+        (&best.into(), *fewest)
+    );
+    let (file, step) = (file_of(&kept[0]), "0004.json");
+    let last = file.with_extension("steps").join(step);
+    let tracks = |path: &Path| {
+        let text = fs::read_to_string(path).expect("a scene");
+        let scene: Value = serde_json::from_str(&text).expect("JSON");
+        scene["agents"].clone()
+    };
+    assert_eq!(tracks(&last), tracks(&file));
+}
+
+#[test]
 fn a_goal_is_reached_and_every_step_is_kept_on_request() {
     let folder = tempfile::tempdir().expect("a folder");
     let cases = generate(folder.path(), &["--task", "goal", "--keep-steps"]);

@@ -137,7 +137,7 @@ impl Table {
         let Some(generated) = &made.generated else {
             return Ok(());
         };
-        for gate in generated.gates.iter().filter(|gate| !gate.passed) {
+        for gate in generated.failed() {
             *self.failed.entry(gate.gate.clone()).or_default() += 1;
         }
         let gate = |name: &str| generated.gates.iter().find(|gate| gate.gate == name);

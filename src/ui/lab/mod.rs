@@ -44,6 +44,9 @@ const PREVIEW_STEPS: usize = 4;
 /// The network's time in a preview: on slow machines it has fewer steps, s.
 const PREVIEW_S: f64 = 0.1;
 
+/// Samples drawn at most until one is valid, unless more or fewer were asked for.
+const DRAWS: usize = 8;
+
 /// Changes of the settings nearer to each other than this are one turn of a knob.
 const TURN: Duration = Duration::from_millis(900);
 
@@ -56,6 +59,8 @@ pub enum LabAction {
     Task(Option<Task>),
     /// Number of samples to draw.
     Samples(usize),
+    /// Samples are drawn until one passes every gate.
+    UntilValid(bool),
     /// A new seed is drawn for each run unless locked.
     LockSeed(bool),
     /// Drags are answered while they last, and in full on release.
@@ -190,6 +195,8 @@ pub(super) struct Lab {
     pub task: Option<Task>,
     /// Samples per request.
     pub samples: usize,
+    /// Samples are drawn until one passes every gate, and that one is shown; of as many as fail, the one that fails fewest.
+    pub until_valid: bool,
     /// The seed stays for the next run.
     pub seed_locked: bool,
     /// Drags are answered.
@@ -253,6 +260,7 @@ impl Lab {
             settings: Settings::default(),
             task: None,
             samples: 1,
+            until_valid: false,
             seed_locked: true,
             live: true,
             running: None,
@@ -778,7 +786,15 @@ impl Lab {
             picture: Thumbnail::of(&scene),
             scene: scene.clone(),
         });
-        if self.cases.len() == 1 {
+        if self.until_valid {
+            if failures(&scene) == 0 {
+                self.queue.clear();
+            }
+            let best = self.cases.iter().min_by_key(|case| failures(&case.scene));
+            if let (true, Some(best)) = (self.queue.is_empty(), best) {
+                editor.put(format!("Generate: {}", best.name), best.scene.clone());
+            }
+        } else if self.cases.len() == 1 {
             editor.put(format!("Generate: {name}"), scene);
         }
         self.next_sample();
@@ -828,6 +844,12 @@ impl Lab {
             LabAction::Set(settings) => self.set(*settings),
             LabAction::Task(task) => self.task = task,
             LabAction::Samples(samples) => self.samples = samples.clamp(1, 32),
+            LabAction::UntilValid(wanted) => {
+                self.until_valid = wanted;
+                if wanted && self.samples == 1 {
+                    self.samples = DRAWS;
+                }
+            }
             LabAction::LockSeed(locked) => self.seed_locked = locked,
             LabAction::Live(live) => self.live = live,
             LabAction::Look(step) => {
@@ -964,6 +986,15 @@ fn next_seed(seed: u64) -> u64 {
     (mixed ^ (mixed >> 31)) % 1_000_000
 }
 
+/// Gates that a made scene fails.
+fn failures(scene: &Scene) -> usize {
+    scene
+        .generated
+        .iter()
+        .flat_map(|made| made.failed())
+        .count()
+}
+
 /// First letter large, full stop at the end.
 fn sentence(text: &str) -> String {
     let mut letters = text.chars();
@@ -985,10 +1016,15 @@ pub(super) fn command_line(path: &std::path::Path, scene: &Scene, lab: &Lab) -> 
     };
     let schedule = schedule_word(settings.schedule);
     let mut line = format!(
-        "nearmiss generate {} --out cases --task {task} --schedule {schedule} --steps {} --seed {} --samples {}",
+        "nearmiss generate {} --out cases --task {task} --schedule {schedule} --steps {} --seed {} {} {}",
         quoted_path(path),
         settings.steps,
         settings.seed,
+        if lab.until_valid {
+            "--tries"
+        } else {
+            "--samples"
+        },
         lab.samples
     );
     if settings.history_level > 0.0 {

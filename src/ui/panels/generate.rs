@@ -141,7 +141,7 @@ fn found_ui(ui: &mut Ui, scene: &Scene, lab: &Lab) {
         return;
     };
     ui.horizontal_wrapped(|ui| {
-        let failed = made.gates.iter().filter(|gate| !gate.passed).count();
+        let failed = made.failed().count();
         match (made.complete, failed) {
             (false, _) => widgets::chip(ui, "partial", tokens.warn),
             (true, 0) => widgets::chip(ui, "valid", tokens.good),
@@ -224,11 +224,19 @@ fn sampling_ui(ui: &mut Ui, lab: &Lab, actions: &mut Vec<Action>) {
         });
         ui.end_row();
         label(ui, "Samples");
-        let mut samples = lab.samples;
-        let field = egui::DragValue::new(&mut samples).range(1..=32).speed(0.1);
-        if ui.add(field).accessible_name("Samples").changed() {
-            push(actions, LabAction::Samples(samples));
-        }
+        ui.horizontal(|ui| {
+            let mut samples = lab.samples;
+            let field = egui::DragValue::new(&mut samples).range(1..=32).speed(0.1);
+            if ui.add(field).accessible_name("Samples").changed() {
+                push(actions, LabAction::Samples(samples));
+            }
+            let mut until = lab.until_valid;
+            let tip = "Draws one sample after the other, at most so many, until one passes every gate; if none does, \
+                       the one that fails fewest is shown";
+            if ui.checkbox(&mut until, "until one is valid").on_hover_text(tip).changed() {
+                push(actions, LabAction::UntilValid(until));
+            }
+        });
         ui.end_row();
         label(ui, "Temperature");
         temperature_ui(ui, lab, actions);

@@ -77,7 +77,7 @@ fn words(name: &str) -> String {
 
 fn summary_ui(ui: &mut Ui, made: &Generated) {
     let tokens = tokens(ui);
-    let failed = made.gates.iter().filter(|gate| !gate.passed).count();
+    let failed = made.failed().count();
     let (color, title) = match (made.complete, failed) {
         (false, _) => (tokens.warn, "Partial: stopped before the end".to_owned()),
         (true, 0) => (tokens.good, "Valid: every gate passed".to_owned()),

@@ -191,7 +191,7 @@ pub(crate) fn case_ui(ui: &mut Ui, case: &Case, shown: bool) -> egui::Response {
         None => ("edited by hand".to_owned(), tokens.dim),
         Some(made) if made.valid() => ("valid".to_owned(), tokens.good),
         Some(made) => {
-            let failed = made.gates.iter().find(|gate| !gate.passed);
+            let failed = made.failed().next();
             let gate = failed.map_or("partial", |gate| gate.gate.as_str());
             (format!("fails: {}", gate.replace('_', " ")), tokens.bad)
         }
