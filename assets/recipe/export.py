@@ -49,6 +49,12 @@ def load_network(path):
     return network.eval()
 
 
+def about(path):
+    """What a weights file says of its training, as text."""
+    with safe_open(path, "pt") as file:
+        return json.dumps({name: value for name, value in file.metadata().items() if name != "config"})
+
+
 def mix(state, path, share):
     """A checkpoint's state with averaged weights and prior that are `share` its own, the rest those of a weights file."""
     tensors, prior, config = load_weights(path)
@@ -57,10 +63,8 @@ def mix(state, path, share):
     between = lambda own, other: torch.lerp(other, own.to(other), share) if other.is_floating_point() else other
     average = {name: between(value, tensors[name]) for name, value in state["average"].items()}
     blocks = {name: between(state["prior"][name], getattr(prior, name)) for name in ("mean", "covariance")}
-    with safe_open(path, "pt") as file:
-        before = {name: value for name, value in file.metadata().items() if name != "config"}
-    about = state["about"] | {"share": share, "mixed_with": json.dumps(before)}
-    return state | {"average": average, "prior": state["prior"] | blocks, "about": about}
+    now = state["about"] | {"share": share, "mixed_with": about(path)}
+    return state | {"average": average, "prior": state["prior"] | blocks, "about": now}
 
 
 def traits(network, rows):

@@ -55,6 +55,7 @@ def save_fixture(path, network, windows, egos_wanted=4):
     keep, add = (q[:, None, None] for q in noise_scales(level))
     noisy = torch.cat([clean[:, :SEEN], keep * clean[:, SEEN:] + add * torch.randn(len(plan), POINTS, 6, generator=draw)], 1)
     predicted, mean, spread = network.refiner(egos, scene, bias, noisy, level, network.prior)
+    components, _, logit = network.mixture(scene, bias)
     save_file(
         {
             **rows,
@@ -67,6 +68,8 @@ def save_fixture(path, network, windows, egos_wanted=4):
             "predicted_clean": (mean + spread * predicted).clamp(-8, 8),
             "regression": network.regression(egos, scene),
             "anchor": network.anchor(scene[:, 0]).softmax(-1),
+            "mixture": components.contiguous(),
+            "weights": logit.softmax(-1),
         },
         path,
     )

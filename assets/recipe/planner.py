@@ -1,7 +1,8 @@
 """The ego planner: what it reads of a window, and its network. PLANNER.md states the same as a specification.
 
-One encoder of the scene, four ways to answer: trajectory tokens one after the other (`Tokens`), denoising of sixteen
-future frames on top of the analytic prior (`Refiner`), one mean future (`regress`), and a choice among anchors.
+One encoder of the scene, five ways to answer: trajectory tokens one after the other (`Tokens`), denoising of sixteen
+future frames on top of the analytic prior (`Refiner`), a mixture of Gaussians (`Mixture`), one mean future (`regress`),
+and a choice among anchors.
 Everything is in the ego's frame at the current moment: its box centre is the origin, its heading the x axis.
 
 Axes: B egos, N neighbours, L lane pieces of 10 points, S = 1 + N + L + 1 scene tokens, W width, T = 21 frames.
@@ -24,6 +25,7 @@ NEAR_AGENTS = 4
 CONFIG = {
     "planner_version": 3, "width": 128, "heads": 4, "hidden": 256, "encoder_layers": 1, "token_layers": 2,
     "refiner_layers": 2, "neighbours": 24, "lanes": 32, "vocabulary": 512, "anchors": 20,
+    "components": 6, "mixture_layers": 2,
 }  # fmt: skip
 POSE, ROUTE = 8, NEAREST_POINTS + 2 * 5
 LOCAL = 5 * NEAREST_POINTS + NEAREST_POINTS + 1 + 8 * NEAR_AGENTS + ROUTE
@@ -424,6 +426,26 @@ class Refiner(nn.Module):
         return self.out(self.no(h)), mean, spread
 
 
+class Mixture(nn.Module):
+    """Futures at once, each a Gaussian about every point, with its weight (after MultiPath, arXiv 1910.05449)."""
+
+    def __init__(self, config):
+        super().__init__()
+        width = config["width"]
+        self.query = nn.Parameter(torch.randn(config["components"], width) * 0.5)
+        blocks = [Block(width, config["heads"], config["hidden"], True) for _ in range(config["mixture_layers"])]
+        self.layers, self.no, self.out = nn.ModuleList(blocks), nn.LayerNorm(width), nn.Linear(width, POINTS * 8 + 1)
+
+    def forward(self, scene, scene_bias):
+        """Means [B, K, 16, 6] as scaled residuals, log deviations of x and y [B, K, 16, 2], logits [B, K]."""
+        h = self.query + scene[:, :1]
+        for layer in self.layers:
+            h = layer(h, None, scene, scene_bias)
+        out = self.out(self.no(h))
+        mean, spread = out[..., :-1].unflatten(-1, (POINTS, 8)).split((6, 2), -1)
+        return mean, spread.clamp(-5, 3), out[..., -1]
+
+
 class Planner(nn.Module):
     """All of it. vocabulary [m, 3, 4]: segments (start, 0.5 s, 1 s) of x, y, heading, speed; anchors [20, 16, 2] m."""
 
@@ -434,6 +456,7 @@ class Planner(nn.Module):
         self.register_buffer("anchors", anchors, persistent=False)
         width = config["width"]
         self.encoder, self.tokens, self.refiner = Encoder(config), Tokens(config), Refiner(config)
+        self.mixture = Mixture(config)
         self.regress, self.anchor = mlp(width, width, POINTS * 6), mlp(width, width, config["anchors"])
         nn.init.zeros_(self.regress[2].weight)
 

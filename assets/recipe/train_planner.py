@@ -2,10 +2,11 @@
 
     python train_planner.py --shards SHARDS/train --valid SHARDS/valid --run RUN --prior ../weights/denoiser.safetensors
                             [--from planner.safetensors] [--minutes 60 | --samples 300000] [--batch 96] [--rate 8e-4]
-                            [--threads 1] [--device cpu|cuda] [--every 5] [--encoder own|shared]
+                            [--threads 1] [--device cpu|cuda] [--every 5] [--encoder own|shared] [--only mixture]
 
-Four losses on one encoder: the next token (cross-entropy), F of the noised future, the mean future, the nearest
-anchor. The prior is the scene denoiser's. --from goes on from a planner's weights, with its vocabularies and anchors.
+Five losses on one encoder: the next token (cross-entropy), F of the noised future, the mean future, the nearest
+anchor, the mixture's likelihood. The prior is the scene denoiser's. --from goes on from a planner's weights, with its
+vocabularies and anchors; with --only mixture everything but that decoder stays as it is there.
 """
 
 import math
@@ -28,7 +29,7 @@ from prior import NOW, Prior, noise_scales
 SIZES = {"ego": CONFIG["vocabulary"], "vehicle": 512, "pedestrian": 128, "cyclist": 256}
 LONGEST_EGO_M = 7.0
 EGOS_PER_WINDOW = 3
-WEIGHTS = {"token": 1.0, "refine": 1.0, "mean": 0.5, "anchor": 0.2}
+WEIGHTS = {"token": 1.0, "refine": 1.0, "mean": 0.5, "anchor": 0.2, "mixture": 0.2}
 
 
 def choose_egos(rows, each, draw):
@@ -63,15 +64,34 @@ def batch_of(windows, indices, config, each, augmented, draw, routed):
     return egos, vocabularies.plans_of(rows["agents"][window, pick])[:, SEEN:]
 
 
-def losses(network, egos, plan, draw, wander):
-    """The four losses as a dictionary."""
+def mixture_loss(parts, clean):
+    """The component that ends up nearest explains the future alone: its Gaussians' likelihood, its weight.
+
+    Velocities and headings, which have no deviation, by squared error. clean [B, 16, 6], scaled residuals.
+    """
+    mean, spread, logits = parts
+    nearest = (mean[..., :2] - clean[:, None, :, :2]).norm(dim=-1).mean(-1).argmin(1)
+    row = torch.arange(len(clean))
+    mean, spread = mean[row, nearest], spread[row, nearest]
+    gap = mean - clean
+    likelihood = (spread + 0.5 * (gap[..., :2] / spread.exp()) ** 2).sum(-1).mean()
+    rest = (gap[..., 2:] ** 2 * torch.tensor(CHANNEL_WEIGHT)[2:]).mean()
+    return likelihood + rest + functional.cross_entropy(logits, nearest)
+
+
+def losses(network, egos, plan, draw, wander, only=None):
+    """The five losses as a dictionary; of one decoder if `only` that learns."""
+    clean = network.scaled(egos, egos.own)
+    if only:
+        with torch.no_grad():
+            scene, bias = network.encoder(egos)
+        return {"mixture": mixture_loss(network.mixture(scene, bias), clean[:, SEEN:].clamp(-8, 8))}
     scene, bias = network.encoder(egos)
     written = vocabularies.tokenise(network.vocabulary, plan, forward_speed(egos.own[:, NOW]), draw, wander)
     starts = network.vocabulary[:, 0, 3]
     logits = network.tokens(egos, scene, bias, written["before"], written["place"], written["heading"], written["speed"], starts)
     out = {"token": functional.cross_entropy(logits.flatten(0, 1), written["token"].flatten())}
 
-    clean = network.scaled(egos, egos.own)
     level = torch.rand(len(plan), generator=draw)
     level = torch.where(torch.rand(len(plan), generator=draw) < 0.5, level, 0.5 * level).clamp(min=1 / 64)
     keep, add = (q[:, None, None] for q in noise_scales(level))
@@ -85,6 +105,7 @@ def losses(network, egos, plan, draw, wander):
     out["mean"] = ((network.regression(egos, scene) - clean[:, SEEN:].clamp(-8, 8)) ** 2 * weight).mean()
     nearest = torch.cdist(plan[..., :2].flatten(1), network.anchors.flatten(1)).argmin(1)
     out["anchor"] = functional.cross_entropy(network.anchor(scene[:, 0]), nearest)
+    out["mixture"] = mixture_loss(network.mixture(scene, bias), clean[:, SEEN:].clamp(-8, 8))
     return out
 
 
@@ -127,6 +148,10 @@ class Validation:
             mean = network.states(egos, network.regression(egos, scene))
             drawn, score = network.decode(egos, scene, bias, 6, draw)
             row["mean_ade_m"] = gap(mean[:, None]).mean().item()
+            means, _, logits = network.mixture(scene, bias)
+            far = gap(network.states(egos.repeat(means.shape[1]), means.flatten(0, 1)).unflatten(0, means.shape[:2]))
+            row["mixture_ade_m"] = far.gather(1, logits.argmax(1, keepdim=True)).mean().item()
+            row["mixture_min6_m"] = far.amin(1).mean().item()
             row["cv_ade_m"] = gap(egos.base[:, None, SEEN:]).mean().item()
             row["ar_ade_m"], row["ar_min6_m"] = gap(drawn).mean().item(), gap(drawn).amin(1).mean().item()
             states = to_states(drawn)
@@ -152,6 +177,7 @@ def main():
     parser.add_argument("--from", dest="source", type=Path, help="planner weights to start from")
     parser.add_argument("--routed", type=float, default=0.7, help="share of the egos that are told their route")
     parser.add_argument("--encoder", choices=("own", "shared"), default="own", help="ablation: shared is that of the denoiser given as --prior")
+    parser.add_argument("--only", choices=("mixture",), help="the only part that learns")
     options = training.parse(parser)
     device = options.device
     dice, draw = np.random.default_rng(options.seed), torch.Generator(device).manual_seed(options.seed)
@@ -165,7 +191,7 @@ def main():
         config = dict(CONFIG)
         if options.source:
             tensors, _, config = export.load_weights(options.source)
-            config |= {key: CONFIG[key] for key in ("planner_version", "neighbours")}  # new inputs start at zero
+            config = CONFIG | config | {key: CONFIG[key] for key in ("planner_version", "neighbours")}  # new inputs start at zero
             words = {name.removeprefix("vocabulary."): tensors.pop(name) for name in list(tensors) if name.startswith("vocabulary.")}
             anchors = tensors.pop("anchors")
         else:
@@ -183,7 +209,12 @@ def main():
         network.encoder = SharedEncoder(config, export.load_network(options.prior).to(device))
     if tensors:
         training.start_from(network, tensors)
-    optimiser = torch.optim.AdamW(network.parameters(), lr=options.rate, weight_decay=0.01, betas=(0.9, 0.98))
+    if options.only:
+        if options.source is None:
+            raise SystemExit("--only needs --from: the rest stays as it is there")
+        network.requires_grad_(False)
+        getattr(network, options.only).requires_grad_(True)
+    optimiser = torch.optim.AdamW([p for p in network.parameters() if p.requires_grad], lr=options.rate, weight_decay=0.01, betas=(0.9, 0.98))
     average = {name: value.clone() for name, value in network.state_dict().items()}
     batches, samples, elapsed = 0, 0, 0.0
     if state:
@@ -208,6 +239,7 @@ def main():
             running, counted, next_check = {}, 0, now + options.every * 60
             about = {"samples": samples, "windows": len(windows), "shards": " ".join(windows.names), "seed": options.seed}
             about |= {"started_from": options.source.name if options.source else "nothing"}
+            about |= {"only": options.only, "rest": export.about(options.source)} if options.only else {}
             state = {"network": network.state_dict(), "average": average, "optimiser": optimiser.state_dict(), "about": about}
             state |= {"prior": asdict(prior), "config": config, "words": words, "anchors": anchors, "batches": batches}
             state |= {"samples": samples, "elapsed": now, "torch_random": training.random_state(device), "draw": draw.get_state()}
@@ -220,7 +252,7 @@ def main():
         egos, plan = batch_of(windows, indices, config, EGOS_PER_WINDOW, True, draw, options.routed)
         if not len(plan):
             continue
-        parts = losses(network, egos, plan, draw, 0.3)
+        parts = losses(network, egos, plan, draw, 0.3, options.only)
         loss = sum(WEIGHTS[key] * value for key, value in parts.items())
         training.step(network, optimiser, loss, training.learning_rate(options.rate, batches, progress))
         batches, samples, counted = batches + 1, samples + len(plan), counted + 1

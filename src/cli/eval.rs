@@ -132,6 +132,8 @@ pub(super) enum Method {
     Inpainting,
     /// Planner: one future, the mean (task plan).
     Regression,
+    /// Planner: a mixture of Gaussians (task plan).
+    Gmm,
     /// Planner: trajectory tokens one after the other (task plan).
     Ar,
     /// Planner: denoised from noise (task plan).
@@ -156,6 +158,7 @@ impl Method {
             Self::Autoregressive => "autoregressive",
             Self::Inpainting => "inpainting",
             Self::Regression => "regression",
+            Self::Gmm => "gmm",
             Self::Ar => "ar",
             Self::Diffusion => "diffusion",
             Self::Anchors => "anchors",
@@ -192,9 +195,12 @@ impl Method {
         let paper = |kind| Some((kind, Schedule::paper_steps(kind)));
         match self {
             Self::Log | Self::ConstantVelocity | Self::Hermite | Self::Idm => None,
-            Self::Regression | Self::Ar | Self::Diffusion | Self::Anchors | Self::ArDiffusion => {
-                None
-            }
+            Self::Regression
+            | Self::Gmm
+            | Self::Ar
+            | Self::Diffusion
+            | Self::Anchors
+            | Self::ArDiffusion => None,
             Self::Prior => Some((ScheduleKind::Full, 1)),
             Self::Full | Self::Inpainting => paper(ScheduleKind::Full),
             Self::Pyramidal => paper(ScheduleKind::Pyramidal),

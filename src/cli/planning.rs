@@ -8,7 +8,7 @@ use crate::rng::Seed;
 pub(super) struct PlannerArguments {
     /// How futures are made.
     #[arg(long, value_parser = decoder, default_value = "ar-diffusion",
-          value_name = "ar|diffusion|anchors|ar-diffusion|regression|idm|constant-velocity",
+          value_name = "ar|diffusion|anchors|ar-diffusion|gmm|regression|idm|constant-velocity",
           visible_alias = "planner")]
     decoder: Decoder,
     /// Number of modes.

@@ -57,7 +57,7 @@ pub(super) struct Arguments {
     along: Along,
     /// The ego's plan at that moment, a picture for each decoder: its modes, the one taken, and how it is tracked.
     #[arg(long, value_parser = decoder, value_delimiter = ',', conflicts_with_all = ["at", "along"],
-          value_name = "ar|diffusion|anchors|ar-diffusion|regression|idm|constant-velocity")]
+          value_name = "ar|diffusion|anchors|ar-diffusion|gmm|regression|idm|constant-velocity")]
     plan: Vec<Decoder>,
     /// Do not tell the planner its route, which is the way the ego takes in the scene.
     #[arg(long, requires = "plan")]

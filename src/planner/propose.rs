@@ -50,6 +50,8 @@ pub enum Decoder {
     Anchors,
     /// Tokens one after the other, then each mode noised to an intermediate level and denoised.
     ArDiffusion,
+    /// A mixture of Gaussians about as many futures, all at once (after MultiPath, arXiv 1910.05449).
+    Gmm,
     /// One future, the mean: what squared error asks for.
     Regression,
     /// Keeps speed and heading. No network.
@@ -60,11 +62,12 @@ pub enum Decoder {
 
 impl Decoder {
     /// All, in the order in which they are listed.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::ArDiffusion,
         Self::Ar,
         Self::Diffusion,
         Self::Anchors,
+        Self::Gmm,
         Self::Regression,
         Self::Idm,
         Self::ConstantVelocity,
@@ -76,6 +79,7 @@ impl Decoder {
             Self::Ar => "ar",
             Self::Diffusion => "diffusion",
             Self::Anchors => "anchors",
+            Self::Gmm => "gmm",
             Self::ArDiffusion => "ar-diffusion",
             Self::Regression => "regression",
             Self::ConstantVelocity => "constant-velocity",
@@ -89,6 +93,7 @@ impl Decoder {
             Self::Ar => "Autoregressive",
             Self::Diffusion => "Diffusion from noise",
             Self::Anchors => "Diffusion from anchors",
+            Self::Gmm => "Gaussian mixture",
             Self::ArDiffusion => "Autoregressive + diffusion",
             Self::Regression => "Regression",
             Self::ConstantVelocity => "Constant velocity",
@@ -112,7 +117,8 @@ impl Decoder {
 pub struct PlanSettings {
     /// How futures are made.
     pub decoder: Decoder,
-    /// Number of modes, K ≥ 1; regression and the plain drivers give one whatever is asked.
+    /// Number of modes, K ≥ 1; the mixture has as many as its weights know, regression and the plain drivers give one
+    /// whatever is asked.
     pub modes: usize,
     /// Where the random streams start.
     pub seed: Seed,

@@ -34,6 +34,10 @@ struct Case {
     predicted: Vec<f32>,
     regression: Vec<f32>,
     anchors: Vec<f32>,
+    /// [6, 16, 6]
+    means: Vec<f32>,
+    /// [6]
+    weights: Vec<f32>,
 }
 
 fn cases() -> Vec<Case> {
@@ -146,6 +150,8 @@ fn cases() -> Vec<Case> {
                 predicted: part("predicted_clean", case),
                 regression: part("regression", case),
                 anchors: part("anchor", case),
+                means: part("mixture", case),
+                weights: part("weights", case),
             }
         })
         .collect()
@@ -172,10 +178,12 @@ fn every_decoder_agrees_with_the_training_program() {
             largest_gap(&outputs.clean, &case.predicted),
             largest_gap(&outputs.regression, &case.regression),
             largest_gap(&outputs.anchors, &case.anchors),
+            largest_gap(&outputs.mixture.0, &case.means),
+            largest_gap(&outputs.mixture.1, &case.weights),
         ];
         assert!(
             gaps.iter().all(|&gap| gap < TOLERANCE),
-            "case {number}: tokens, refiner, regression, anchors differ by {gaps:?}"
+            "case {number}: tokens, refiner, regression, anchors, mixture differ by {gaps:?}"
         );
     }
 }
@@ -189,6 +197,7 @@ fn the_same_seed_gives_the_same_modes_and_their_probabilities_sum_to_one() {
         Decoder::ArDiffusion,
         Decoder::Diffusion,
         Decoder::Anchors,
+        Decoder::Gmm,
     ] {
         let propose = |seed: u64| {
             let settings = PlanSettings {
@@ -205,7 +214,7 @@ fn the_same_seed_gives_the_same_modes_and_their_probabilities_sum_to_one() {
         let total: f64 = modes.iter().map(|mode| mode.probability).sum();
         assert!((total - 1.0).abs() < 1e-6, "{decoder:?}: {total}");
         assert!(modes.len() <= 6 && !modes.is_empty());
-        if decoder != Decoder::Anchors {
+        if !matches!(decoder, Decoder::Anchors | Decoder::Gmm) {
             assert_ne!(modes, propose(4), "{decoder:?}");
         }
     }
@@ -281,7 +290,12 @@ fn a_lonely_ego_without_a_map_still_gets_a_plan() {
     window.known.truncate(T);
     window.valid.truncate(T);
     window.lanes.clear();
-    for decoder in [Decoder::ArDiffusion, Decoder::Regression, Decoder::Anchors] {
+    for decoder in [
+        Decoder::ArDiffusion,
+        Decoder::Regression,
+        Decoder::Anchors,
+        Decoder::Gmm,
+    ] {
         let settings = PlanSettings {
             decoder,
             ..PlanSettings::default()

@@ -25,12 +25,13 @@ use crate::scene::Scene;
 const NEXT_S: f64 = 0.5;
 
 /// The methods of the planner's table, in its order.
-const METHODS: [Method; 9] = [
+const METHODS: [Method; 10] = [
     Method::Log,
     Method::ConstantVelocity,
     Method::Hermite,
     Method::Idm,
     Method::Regression,
+    Method::Gmm,
     Method::Ar,
     Method::Diffusion,
     Method::Anchors,
@@ -44,6 +45,7 @@ impl Method {
             Self::ConstantVelocity => Some(Decoder::ConstantVelocity),
             Self::Idm => Some(Decoder::Idm),
             Self::Regression => Some(Decoder::Regression),
+            Self::Gmm => Some(Decoder::Gmm),
             Self::Ar => Some(Decoder::Ar),
             Self::Diffusion => Some(Decoder::Diffusion),
             Self::Anchors => Some(Decoder::Anchors),
@@ -87,8 +89,8 @@ pub(super) fn run(
     };
     if let Some(method) = methods.iter().find(|method| !METHODS.contains(method)) {
         anyhow::bail!(
-            "method {} does not plan; task plan knows log, hermite, idm, constant-velocity, regression, ar, \
-             diffusion, anchors and ar-diffusion",
+            "method {} does not plan; task plan knows log, hermite, idm, constant-velocity, regression, gmm, \
+             ar, diffusion, anchors and ar-diffusion",
             method.name()
         );
     }

@@ -63,6 +63,8 @@ pub struct Outputs {
     pub regression: Vec<f32>,
     /// Probabilities [anchors].
     pub anchors: Vec<f32>,
+    /// Means of the mixture's components [K, 16, 6] and their weights [K]; empty in weights without one.
+    pub mixture: (Vec<f32>, Vec<f32>),
 }
 
 impl Planner {
@@ -191,6 +193,11 @@ impl Planner {
             clean: reading.predict(plan, level)?,
             regression: self.network.regression(&encoded).map_err(failed)?,
             anchors: self.network.anchors(&encoded).map_err(failed)?,
+            mixture: self
+                .network
+                .mixture(&encoded)
+                .map_err(failed)?
+                .unwrap_or_default(),
         })
     }
 
@@ -261,6 +268,27 @@ impl Propose for Planner {
                 }
                 Ok(vec![mode(frame, &reading.spots_of(&plan), 1.0, Vec::new())])
             }
+            Decoder::Gmm => {
+                let mixture = self.network.mixture(&encoded).map_err(failed)?;
+                let (means, weights) = mixture.ok_or_else(|| {
+                    let what = "these weights hold no Gaussian mixture".to_owned();
+                    ProposeError::Network(what)
+                })?;
+                if means
+                    .iter()
+                    .chain(&weights)
+                    .any(|number| !number.is_finite())
+                {
+                    let what = "the mixture is not finite".to_owned();
+                    return Err(ProposeError::Network(what));
+                }
+                let likeliest = likeliest(weights, count);
+                let modes = likeliest.into_iter().map(|(share, component)| {
+                    let mean = &means[component * PLAN..(component + 1) * PLAN];
+                    mode(frame, &reading.spots_of(mean), share, Vec::new())
+                });
+                Ok(modes.collect())
+            }
             Decoder::Ar => self.tokens(&reading, settings, on_step),
             Decoder::ArDiffusion => {
                 let drafts = self.tokens(&reading, settings, on_step)?;
@@ -285,16 +313,12 @@ impl Propose for Planner {
             }
             Decoder::Anchors => {
                 let shares = self.network.anchors(&encoded).map_err(failed)?;
-                let mut ranked: Vec<(f32, usize)> = shares.into_iter().zip(0..).collect();
-                ranked.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
-                ranked.truncate(count);
-                let total: f32 = ranked.iter().map(|(share, _)| share).sum();
+                let ranked = likeliest(shares, count);
                 let mut starts = Vec::with_capacity(count * PLAN);
                 let mut drafts = Vec::with_capacity(count);
                 for (share, anchor) in ranked {
                     let spots = spots_along(&self.anchors[anchor], scene.speed);
                     starts.extend(reading.plan_of(&spots));
-                    let share = f64::from(share / total.max(f32::MIN_POSITIVE));
                     drafts.push(mode(frame, &spots, share, Vec::new()));
                 }
                 let descent = Descent {
@@ -344,6 +368,19 @@ impl Planner {
         )?;
         Ok(modes(&sequences, &weights))
     }
+}
+
+/// The `count` largest of `shares` with their places, largest first, made to sum to 1.
+fn likeliest(shares: Vec<f32>, count: usize) -> Vec<(f64, usize)> {
+    let mut ranked: Vec<(f32, usize)> = shares.into_iter().zip(0..).collect();
+    ranked.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
+    ranked.truncate(count);
+    let total: f32 = ranked.iter().map(|(share, _)| share).sum();
+    let of_total = |share: f32| f64::from(share / total.max(f32::MIN_POSITIVE));
+    ranked
+        .into_iter()
+        .map(|(share, place)| (of_total(share), place))
+        .collect()
 }
 
 /// A mode through spots of the ego's frame.

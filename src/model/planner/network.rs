@@ -21,6 +21,9 @@ pub(super) const NOISY: usize = 12 + POSE + 2 + AROUND;
 /// Numbers a trajectory token enters with.
 pub(super) const TOKEN: usize = POSE + AROUND;
 
+/// Numbers of a mixture's component: mean and log deviation (x, y) per point, logit.
+const COMPONENT: usize = POINTS * (CHANNELS + 2) + 1;
+
 /// Frequencies of the noise level's phases.
 const FREQUENCIES: usize = 16;
 
@@ -174,6 +177,7 @@ pub(super) struct Encoded {
     ego: Tensor,
     tokens: Vec<Option<Memory>>,
     refiner: Vec<Option<Memory>>,
+    mixture: Vec<Option<Memory>>,
 }
 
 /// Trajectory tokens decoded so far.
@@ -192,6 +196,29 @@ impl Decoding {
             past.value = past.value.index_select(&rows, 0)?;
         }
         Ok(())
+    }
+}
+
+/// Futures at once, each with its weight.
+struct Mixture {
+    query: Tensor,
+    layers: Vec<Block>,
+    norm: LayerNorm,
+    out: Linear,
+}
+
+impl Mixture {
+    /// `None` in weights without one.
+    fn new(config: &Config, vb: &VarBuilder<'_>) -> Result<Option<Self>> {
+        if config.components == 0 {
+            return Ok(None);
+        }
+        Ok(Some(Self {
+            query: vb.get((config.components, config.width), "query")?,
+            layers: Block::stack(config, config.mixture_layers, true, vb)?,
+            norm: layer_norm(config.width, 1e-5, vb.pp("no"))?,
+            out: linear(config.width, COMPONENT, vb.pp("out"))?,
+        }))
     }
 }
 
@@ -216,6 +243,7 @@ pub(super) struct Network {
     refiner_layers: Vec<Block>,
     refiner_norm: LayerNorm,
     refiner_out: Linear,
+    mixture: Option<Mixture>,
     regress: Mlp,
     anchor: Mlp,
     width: usize,
@@ -250,6 +278,7 @@ impl Network {
             refiner_layers: Block::stack(config, config.refiner_layers, true, &refiner)?,
             refiner_norm: norm(refiner.pp("no"))?,
             refiner_out: linear(width, CHANNELS, refiner.pp("out"))?,
+            mixture: Mixture::new(config, &vb.pp("mixture"))?,
             regress: Mlp::new([width, width, POINTS * CHANNELS], &vb.pp("regress"))?,
             anchor: Mlp::new([width, width, config.anchors], &vb.pp("anchor"))?,
             width,
@@ -295,6 +324,10 @@ impl Network {
                 ego: h.narrow(0, 0, 1)?,
                 tokens: memories(&self.token_layers)?,
                 refiner: memories(&self.refiner_layers)?,
+                mixture: match &self.mixture {
+                    Some(mixture) => memories(&mixture.layers)?,
+                    None => Vec::new(),
+                },
             })
         })
     }
@@ -383,6 +416,34 @@ impl Network {
     pub(super) fn regression(&self, encoded: &Encoded) -> Result<Vec<f32>> {
         self.pool
             .install(|| self.regress.forward(&encoded.ego)?.flatten_all()?.to_vec1())
+    }
+
+    /// Means of the mixture's components, scaled residuals [K, 16, 6], and their weights [K]; `None` in weights
+    /// without one.
+    pub(super) fn mixture(&self, encoded: &Encoded) -> Result<Option<(Vec<f32>, Vec<f32>)>> {
+        let Some(mixture) = &self.mixture else {
+            return Ok(None);
+        };
+        self.pool.install(|| {
+            let mut h = mixture.query.broadcast_add(&encoded.ego)?.unsqueeze(0)?; // [1, K, W]
+            for (layer, memory) in mixture.layers.iter().zip(&encoded.mixture) {
+                h = layer.forward(&h, memory.as_ref(), None)?;
+            }
+            let out = mixture
+                .out
+                .forward(&mixture.norm.forward(&h)?)?
+                .squeeze(0)?;
+            let count = out.dim(0)?;
+            let per_point = CHANNELS + 2; // the last two are log deviations of x and y, which no plan needs
+            let points = out.narrow(1, 0, POINTS * per_point)?;
+            let means = points
+                .reshape((count, POINTS, per_point))?
+                .narrow(2, 0, CHANNELS)?
+                .flatten_all()?
+                .to_vec1()?;
+            let logits = out.narrow(1, POINTS * per_point, 1)?.flatten_all()?;
+            Ok(Some((means, softmax(&logits, D::Minus1)?.to_vec1()?)))
+        })
     }
 
     /// Probabilities of the anchors.

@@ -42,6 +42,12 @@ pub struct Config {
     pub vocabulary: usize,
     /// Anchors.
     pub anchors: usize,
+    /// Gaussians of the mixture; 0 where the file has none.
+    #[serde(default)]
+    pub components: usize,
+    /// Layers over the mixture's components.
+    #[serde(default)]
+    pub mixture_layers: usize,
 }
 
 /// A trajectory token: from a standing or moving start (place and heading zero) to 0.5 s and 1 s.
@@ -114,8 +120,10 @@ fn read_config(text: &str) -> Result<Config, WeightsError> {
         config.encoder_layers,
         config.token_layers,
         config.refiner_layers,
+        config.mixture_layers,
         config.neighbours,
         config.lanes,
+        config.components,
     ];
     let sizes = [config.width, config.heads, config.hidden, config.vocabulary];
     if sizes.contains(&0)
