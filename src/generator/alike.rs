@@ -125,7 +125,7 @@ fn meeting(case: &Scene) -> Option<Meeting> {
     });
     let contact = contacts(&samples)
         .into_iter()
-        .find(|contact| contact.concerns(&target) && !contact.before)?;
+        .find(|contact| contact.concerns(&target) && contact.is_new())?;
     let (own, other) = (case.agent(&target)?, case.agent(contact.other(&target))?);
     let kind = fault_of(case, &contact, own, other)?.kind;
     let frame = case.frame_at(contact.time_s);

@@ -395,8 +395,9 @@ impl Case<'_> {
         })
     }
 
-    /// New contacts of made agents up to the counted end, the attack's own left out.
-    fn unintended(&self) -> Vec<Contact> {
+    /// New contacts of made agents up to the counted end, the attack's own left out, and those in which somebody
+    /// appears.
+    fn unintended(&self) -> (Vec<Contact>, Vec<Contact>) {
         let end = *self.counted().end();
         contacts(&self.samples)
             .into_iter()
@@ -408,7 +409,7 @@ impl Case<'_> {
                     contact.concerns(&attack.attacker) && contact.concerns(&attack.target)
                 })
             })
-            .collect()
+            .partition(|contact| !contact.appears)
     }
 
     /// People who walk together touch: that is no accident.
@@ -446,13 +447,25 @@ impl Case<'_> {
     }
 
     fn collision(&self) -> GateResult {
-        let otherwise = "No made agent touches another.";
-        self.count_gate("collision", &self.unintended(), otherwise)
+        self.untouched("collision", "No made agent touches another.")
     }
 
     fn third_party(&self) -> GateResult {
-        let otherwise = "Nobody else is touched before the contact.";
-        self.count_gate("third_party", &self.unintended(), otherwise)
+        self.untouched("third_party", "Nobody else is touched before the contact.")
+    }
+
+    /// Whoever the recording shows for the first time inside a made agent is the recording's: no place for it was left
+    /// because nobody knew of it.
+    fn untouched(&self, name: &str, otherwise: &str) -> GateResult {
+        let (found, appear) = self.unintended();
+        let mut gate = self.count_gate(name, &found, otherwise);
+        if let (true, Some(contact)) = (found.is_empty(), appear.first()) {
+            gate.reason = format!(
+                "{otherwise} ({} and {} overlap at {:.1} s, where one of them is first recorded: that is not counted.)",
+                contact.first, contact.second, contact.time_s
+            );
+        }
+        gate
     }
 
     /// The target is not hit in its own log already.
@@ -534,7 +547,7 @@ impl Case<'_> {
             .filter(|other| other.agent.id != *target)
             .filter(|other| other.judged || row.judged)
             .filter_map(|other| first_contact(&self.samples, row, other))
-            .filter(|contact| !contact.before)
+            .filter(Contact::is_new)
             .min_by_key(|contact| contact.at)
     }
 }

@@ -154,3 +154,20 @@ fn a_missed_attack_reports_the_least_gap() {
         "{found:?}"
     );
 }
+
+#[test]
+fn whoever_is_first_recorded_inside_a_made_agent_is_no_collision_and_is_named() {
+    let mut late = straight("late", 0.5, 0.0, 0.0);
+    late.track.states_mut()[..60].fill(None);
+    let driver = straight("ego", -90.0, 0.0, 5.0);
+    let stands = straight("a", 0.0, 0.0, 0.0);
+    let verdict = judge_a(&scene(vec![driver.clone(), stands.clone(), late]));
+    let collision = gate(&verdict, "collision");
+    assert!(collision.passed);
+    assert!(collision.reason.contains("late"), "{}", collision.reason);
+    // who is recorded a little earlier, still apart, is run into
+    let mut comes = straight("comes", -40.0, 0.0, 5.0); // touches from 7 s on
+    comes.track.states_mut()[..60].fill(None);
+    let verdict = judge_a(&scene(vec![driver, stands, comes]));
+    assert!(!gate(&verdict, "collision").passed);
+}

@@ -23,12 +23,20 @@ pub struct Contact {
     pub depth_m: f64,
     /// Whether the two overlapped already at or before the present: the input's fault, not the result's.
     pub before: bool,
+    /// Whether one of the two is first seen there, inside the other: a label that changed its number, or somebody the
+    /// recording knows only later, where another has meanwhile come to be.
+    pub appears: bool,
 }
 
 impl Contact {
     /// Whether `id` is one of the two.
     pub fn concerns(&self, id: &AgentId) -> bool {
         self.first == *id || self.second == *id
+    }
+
+    /// Whether the result brought it about: the two were there before, and apart.
+    pub fn is_new(&self) -> bool {
+        !self.before && !self.appears
     }
 
     /// The partner of `id`.
@@ -75,6 +83,9 @@ pub fn first_contact(samples: &Samples, row: &Row, other: &Row) -> Option<Contac
         frame: samples.frame(at),
         depth_m: depth(at)?,
         before: (0..=samples.grid.present).any(|at| depth(at).is_some()),
+        appears: [row, other]
+            .iter()
+            .any(|row| row.states[..at].iter().all(Option::is_none)),
     })
 }
 
@@ -119,6 +130,28 @@ mod tests {
         assert_eq!(found[0].frame, 31);
         assert!(!found[0].before);
         assert_eq!(struck(&samples, true).len(), 2);
+    }
+
+    #[test]
+    fn who_is_first_seen_inside_another_appears_and_who_comes_later_does_not() {
+        let mut late = driver("late", (1.0, 0.0, 0.0), 0.0, 101);
+        late.track.states_mut()[..40].fill(None);
+        let mut comes = driver("comes", (-60.0, 0.0, 0.0), 10.0, 101);
+        comes.track.states_mut()[..40].fill(None); // at 4 s it is 20 m behind, at 10 s 40 m beyond
+        let scene = scene_of(vec![
+            driver("stands", (0.0, 0.0, 0.0), 0.0, 101),
+            late,
+            comes,
+        ]);
+        let samples = Samples::of_traffic(&scene, &Grid::frames(&scene));
+        let found = contacts(&samples);
+        let appears = |id: &str| {
+            let contact = found.iter().find(|contact| {
+                contact.concerns(&AgentId::new(id)) && contact.concerns(&AgentId::new("stands"))
+            });
+            contact.expect("a contact").appears
+        };
+        assert!(appears("late") && !appears("comes"));
     }
 
     #[test]
