@@ -2,6 +2,7 @@
 //! Without a display; the pictures are drawn by whatever graphics driver there is.
 
 use std::fs;
+use std::path::Path;
 use std::time::Duration;
 use std::time::Instant;
 
@@ -11,12 +12,14 @@ use egui::Modifiers;
 use egui::vec2;
 use egui_kittest::kittest::Queryable as _;
 
+use super::stage::Bench;
 use super::stage::drag;
 use super::stage::entries;
 use super::stage::generate;
 use super::stage::hash;
 use super::stage::may_draw;
 use super::stage::opened;
+use super::stage::opened_on;
 use super::stage::opened_with_model;
 use super::stage::place_of;
 use super::stage::press;
@@ -155,6 +158,32 @@ fn generating_twice_with_one_seed_gives_the_same_scene() {
     bench.key_press(Key::Comma);
     bench.run_steps(3);
     bench.get_by_label_contains("Step 31 of 32"); // full schedule: 32 steps, one back from the result's last
+}
+
+#[test]
+fn samples_are_drawn_until_one_is_valid_and_that_one_is_the_step_in_the_history() {
+    if !may_draw() {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let queue = Path::new(env!("CARGO_MANIFEST_DIR")).join("scenes/dense-queue.json");
+    let queue = nearmiss::scene::read_scene(&queue).unwrap();
+    let mut bench = opened_on(folder.path(), &queue, true);
+    let result = |bench: &Bench| {
+        let scene = bench.state().editor().committed().unwrap();
+        let made = scene.generated.clone().unwrap();
+        (made.recipe.sample, made.failed().count())
+    };
+    generate(&mut bench);
+    let (sample, first) = result(&bench);
+    assert_eq!(sample, 0);
+    undo(&mut bench);
+    bench.get_by_label("until one is valid").click();
+    bench.run_steps(2);
+    generate(&mut bench);
+    let (sample, best) = result(&bench);
+    assert!(first > 0 && best < first, "{first} gates fail, then {best}");
+    assert!(sample > 0);
 }
 
 #[test]
