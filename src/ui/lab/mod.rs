@@ -793,6 +793,15 @@ impl Lab {
             let best = self.cases.iter().min_by_key(|case| failures(&case.scene));
             if let (true, Some(best)) = (self.queue.is_empty(), best) {
                 editor.put(format!("Generate: {}", best.name), best.scene.clone());
+                if failures(&best.scene) > 0 {
+                    let drawn = match self.cases.len() {
+                        1 => "The sample passes not every gate.".to_owned(),
+                        count => format!(
+                            "None of {count} samples passes every gate; the one that fails fewest is shown."
+                        ),
+                    };
+                    editor.notices.push(Notice::new(Weight::Warning, drawn));
+                }
             }
         } else if self.cases.len() == 1 {
             editor.put(format!("Generate: {name}"), scene);

@@ -81,6 +81,7 @@ fn decoder_ui(ui: &mut Ui, planning: &Planning, actions: &mut Vec<Action>) {
     let mut next = before.clone();
     let shown = egui::ComboBox::from_id_salt("decoder")
         .width(ui.available_width() - 10.0)
+        .height(320.0)
         .selected_text(before.decoder.label())
         .show_ui(ui, |ui| {
             for decoder in Decoder::ALL {
@@ -133,12 +134,15 @@ fn settings_ui(ui: &mut Ui, settings: &mut PlanSettings) {
         ui.checkbox(&mut settings.route, "along the ego's way")
             .on_hover_text("The planner is told which lanes the ego takes in the scene (not when), and the straightest ones after them. Without it, it chooses where to turn");
         ui.end_row();
-        label(ui, "Seed");
-        let mut seed = settings.seed.0;
-        ui.add(egui::DragValue::new(&mut seed).speed(1.0))
-            .accessible_name("Planner seed");
-        settings.seed = Seed(seed);
-        ui.end_row();
+        // the others draw nothing
+        if !matches!(settings.decoder, Decoder::Gmm | Decoder::Regression) {
+            label(ui, "Seed");
+            let mut seed = settings.seed.0;
+            ui.add(egui::DragValue::new(&mut seed).speed(1.0))
+                .accessible_name("Planner seed");
+            settings.seed = Seed(seed);
+            ui.end_row();
+        }
         if matches!(settings.decoder, Decoder::Ar | Decoder::ArDiffusion) {
             label(ui, "Temperature");
             let slider = egui::Slider::new(&mut settings.temperature, 0.05..=2.0).fixed_decimals(2);
