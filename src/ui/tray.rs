@@ -154,6 +154,7 @@ mod tests {
                 ..Scene::default()
             }),
             picture: Thumbnail::default(),
+            past: None,
         }
     }
 

@@ -173,6 +173,14 @@ struct World {
     since_s: f64,
 }
 
+/// The run that made a sample.
+#[derive(Clone)]
+pub(super) struct Past {
+    input: Arc<Scene>,
+    log: StepLog,
+    verdict: Option<Arc<Verdict>>,
+}
+
 /// A finished sample.
 #[derive(Clone)]
 pub(super) struct Case {
@@ -180,6 +188,8 @@ pub(super) struct Case {
     pub name: String,
     /// The scene with its recipe and findings.
     pub scene: Arc<Scene>,
+    /// Its run, of a sample of the last request.
+    pub past: Option<Past>,
     /// Its picture.
     pub picture: Thumbnail,
 }
@@ -758,7 +768,7 @@ impl Lab {
         self.base = Some(running.input.clone());
         self.shown = None;
         self.made = Some(scene.clone());
-        self.verdict = verdict.map(|verdict| (scene.clone(), verdict));
+        self.verdict = verdict.clone().map(|verdict| (scene.clone(), verdict));
         self.variants
             .remember(&scene, running.input.clone(), running.settings.clone());
         match running.reason {
@@ -785,6 +795,11 @@ impl Lab {
             name: name.clone(),
             picture: Thumbnail::of(&scene),
             scene: scene.clone(),
+            past: Some(Past {
+                input: running.input,
+                log: log.clone(),
+                verdict,
+            }),
         });
         if self.until_valid {
             if failures(&scene) == 0 {
@@ -806,7 +821,33 @@ impl Lab {
         } else if self.cases.len() == 1 {
             editor.put(format!("Generate: {name}"), scene);
         }
+        let shown = |case: &Case| {
+            let scene = editor.committed();
+            scene.is_some_and(|scene| Arc::ptr_eq(scene, &case.scene))
+        };
+        if self.queue.is_empty()
+            && let Some(index) = self.cases.iter().position(shown)
+        {
+            self.recall(index);
+        }
         self.next_sample();
+    }
+
+    /// Takes the steps and findings of a sample's run for those of the last run.
+    fn recall(&mut self, sample: usize) {
+        let case = &self.cases[sample];
+        if let Some(past) = &case.past {
+            self.log = Some(past.log.clone());
+            self.base = Some(past.input.clone());
+            self.made = Some(case.scene.clone());
+            let verdict = past.verdict.clone();
+            self.verdict = verdict.map(|verdict| (case.scene.clone(), verdict));
+            self.stopped = None;
+            self.step = None;
+            self.playing = false;
+            self.shown = None;
+            self.skins = None;
+        }
     }
 
     fn broken(&mut self, editor: &mut Editor, message: &str, case: Arc<Scene>) {
@@ -883,6 +924,9 @@ impl Lab {
             LabAction::Sample(index) => {
                 let case = self.cases.get(index)?;
                 editor.put(format!("Show {}", case.name), case.scene.clone());
+                if self.running.is_none() {
+                    self.recall(index);
+                }
             }
             LabAction::OpenKept(index) => {
                 let case = &self.tray.cases().get(index)?.case;
@@ -942,6 +986,7 @@ impl Lab {
             name,
             picture: Thumbnail::of(&scene),
             scene,
+            past: None,
         };
         let notice = match self.tray.keep(case) {
             Ok(1) => Notice::new(Weight::Good, "Kept in the tray."),
