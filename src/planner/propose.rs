@@ -278,6 +278,9 @@ pub enum ProposeError {
         "decoder \"{0}\" is a network's, and no planner weights are loaded; idm and constant-velocity need none"
     )]
     NoWeights(&'static str),
+    /// The planner weights loaded have no such decoder.
+    #[error("the planner weights in use hold no decoder \"{0}\"; the program's own do")]
+    NoDecoder(&'static str),
     /// The network returned a number that is not finite, or failed otherwise.
     #[error("the planner's network failed: {0}")]
     Network(String),

@@ -327,3 +327,24 @@ fn who_does_not_drive_gets_a_sentence() {
     let error = planner.propose(&window, &none, &mut go).unwrap_err();
     assert_eq!(error.to_string(), "modes is 0; it must be 1 to 64");
 }
+
+#[test]
+fn weights_without_a_mixture_answer_in_every_other_way_and_say_so() {
+    let embedded = include_bytes!("../../assets/weights/planner.safetensors");
+    let text = br#"components\": 6"#;
+    let at = embedded.windows(text.len()).position(|part| part == text);
+    let mut bytes = embedded.to_vec();
+    bytes[at.unwrap() + text.len() - 1] = b'0';
+    let planner = Planner::from_bytes(&bytes).unwrap();
+    let window = cases().remove(0).window;
+    let propose = |decoder| {
+        let settings = PlanSettings {
+            decoder,
+            ..PlanSettings::default()
+        };
+        planner.propose(&window, &settings, &mut |_| ControlFlow::Continue(()))
+    };
+    assert!(propose(Decoder::Regression).is_ok());
+    let error = propose(Decoder::Gmm).unwrap_err();
+    assert_eq!(error, ProposeError::NoDecoder("gmm"));
+}

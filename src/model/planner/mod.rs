@@ -270,10 +270,8 @@ impl Propose for Planner {
             }
             Decoder::Gmm => {
                 let mixture = self.network.mixture(&encoded).map_err(failed)?;
-                let (means, weights) = mixture.ok_or_else(|| {
-                    let what = "these weights hold no Gaussian mixture".to_owned();
-                    ProposeError::Network(what)
-                })?;
+                let lacks = ProposeError::NoDecoder(settings.decoder.key());
+                let (means, weights) = mixture.ok_or(lacks)?;
                 if means
                     .iter()
                     .chain(&weights)
