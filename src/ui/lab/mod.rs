@@ -810,7 +810,7 @@ impl Lab {
                 editor.put(format!("Generate: {}", best.name), best.scene.clone());
                 if failures(&best.scene) > 0 {
                     let drawn = match self.cases.len() {
-                        1 => "The sample passes not every gate.".to_owned(),
+                        1 => "The sample does not pass every gate.".to_owned(),
                         count => format!(
                             "None of {count} samples passes every gate; the one that fails fewest is shown."
                         ),
