@@ -169,9 +169,14 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     }
     shown.finish();
     eprintln!(
-        "{written} of {} cases written to {}, {valid} of them pass every gate{}",
+        "{written} of {} cases written to {}{}{}",
         cases.len(),
         arguments.out.display(),
+        if written > 0 {
+            format!(", {valid} of them pass every gate")
+        } else {
+            String::new()
+        },
         if refused > 0 {
             format!(", {refused} refused")
         } else {
