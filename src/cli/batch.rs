@@ -10,6 +10,7 @@ use anyhow::Context as _;
 use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::data;
+use crate::generator::MOST_AGENTS;
 use crate::scene::in_words;
 
 /// All scenes the paths hold, in the order given; within a folder in its order.
@@ -20,6 +21,15 @@ pub(super) fn scenes(paths: &[PathBuf]) -> anyhow::Result<Vec<data::Entry>> {
     }
     anyhow::ensure!(!entries.is_empty(), "the paths hold no scene");
     Ok(entries)
+}
+
+/// A number of agents that a run can take.
+pub(super) fn agents(text: &str) -> Result<usize, String> {
+    let within = |count: &usize| (1..=MOST_AGENTS).contains(count);
+    text.parse()
+        .ok()
+        .filter(within)
+        .ok_or_else(|| format!("a number from 1 to {MOST_AGENTS} is wanted"))
 }
 
 /// Makes a folder and those it lies in; one that is there is fine.

@@ -11,14 +11,14 @@ use std::time::Instant;
 use clap::ValueEnum;
 use serde_json::json;
 
-use super::batch::{Shown, scenes, stop_on_ctrl_c};
+use super::batch::{Shown, agents, scenes, stop_on_ctrl_c};
 use super::generate::guidance_of;
 use super::weights;
 use crate::codec::decode;
 use crate::data;
 use crate::diffusion::{Prepare, Schedule};
 use crate::generator::{
-    LoggedWindow, Run, constant_velocity, hermite_to_goal, inpaint, logged_windows,
+    LoggedWindow, Run, Settings, constant_velocity, hermite_to_goal, inpaint, logged_windows,
 };
 use crate::model::Network;
 use crate::planner::PlanSettings;
@@ -51,6 +51,9 @@ pub(super) struct Arguments {
     /// Noise level at which the network's methods are shown known histories.
     #[arg(long, default_value_t = 0.0)]
     history_level: f64,
+    /// At most so many of the nearest agents of a window take part.
+    #[arg(long, value_name = "N", default_value_t = Settings::default().agents, value_parser = agents)]
+    agents: usize,
     /// Task plan: ends nearer than this are one mode, m.
     #[arg(long, default_value_t = PlanSettings::default().spread_m)]
     spread: f64,
@@ -134,6 +137,8 @@ pub(super) enum Method {
     Regression,
     /// Planner: a mixture of Gaussians (task plan).
     Gmm,
+    /// Planner: a mixture of Gaussians, then refined by diffusion (task plan).
+    GmmDiffusion,
     /// Planner: trajectory tokens one after the other (task plan).
     Ar,
     /// Planner: denoised from noise (task plan).
@@ -159,6 +164,7 @@ impl Method {
             Self::Inpainting => "inpainting",
             Self::Regression => "regression",
             Self::Gmm => "gmm",
+            Self::GmmDiffusion => "gmm-diffusion",
             Self::Ar => "ar",
             Self::Diffusion => "diffusion",
             Self::Anchors => "anchors",
@@ -197,6 +203,7 @@ impl Method {
             Self::Log | Self::ConstantVelocity | Self::Hermite | Self::Idm => None,
             Self::Regression
             | Self::Gmm
+            | Self::GmmDiffusion
             | Self::Ar
             | Self::Diffusion
             | Self::Anchors
@@ -342,7 +349,12 @@ fn load(arguments: &Arguments) -> anyhow::Result<Vec<LoggedWindow>> {
                 continue;
             }
         };
-        let mut found = logged_windows(&opened.scene, &entry.name, arguments.stride.max(0.5));
+        let mut found = logged_windows(
+            &opened.scene,
+            &entry.name,
+            arguments.stride.max(0.5),
+            arguments.agents,
+        );
         found.truncate(arguments.windows.unwrap_or(usize::MAX));
         windows.extend(found);
     }

@@ -8,7 +8,7 @@ use anyhow::Context as _;
 use clap::ValueEnum;
 use serde_json::{Value, json};
 
-use super::batch::{Shard, Shown, file_name, make_folder, scenes, stop_on_ctrl_c};
+use super::batch::{Shard, Shown, agents, file_name, make_folder, scenes, stop_on_ctrl_c};
 use super::weights;
 use crate::data;
 use crate::diffusion::{Prepare, Schedule};
@@ -59,6 +59,9 @@ pub(super) struct Arguments {
     /// whose speeds jitter.
     #[arg(long, default_value_t = 0.0)]
     history_level: f64,
+    /// Only so many agents, the nearest to the ego and everyone named here, are made anew; the others go on as recorded.
+    #[arg(long, value_name = "N", default_value_t = Settings::default().agents, value_parser = agents)]
+    agents: usize,
     /// A goal: agent, point in metres, and seconds (the scene's time; 8 s after the present if absent). Without any,
     /// the task `goal` takes the ends of the log.
     #[arg(long = "goal", value_name = "ID=X,Y[,T]")]
@@ -243,6 +246,7 @@ impl Job<'_> {
             } else {
                 Scope::Auto
             },
+            agents: arguments.agents,
         };
         let file = self.file_of(entry, task);
         let Some(made) = self.best(&scene, &settings, &file, &entry.name)? else {

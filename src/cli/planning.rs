@@ -1,5 +1,7 @@
 //! What commands with a planner share: its arguments.
 
+use clap::builder::{PossibleValuesParser, TypedValueParser};
+
 use crate::planner::{Decoder, PlanSettings};
 use crate::rng::Seed;
 
@@ -7,9 +9,8 @@ use crate::rng::Seed;
 #[derive(clap::Args, Clone)]
 pub(super) struct PlannerArguments {
     /// How futures are made.
-    #[arg(long, value_parser = decoder, default_value = "ar-diffusion",
-          value_name = "ar|diffusion|anchors|ar-diffusion|gmm|regression|idm|constant-velocity",
-          visible_alias = "planner")]
+    #[arg(long, value_parser = decoders(), default_value = PlanSettings::default().decoder.key(),
+          value_name = "DECODER", visible_alias = "planner")]
     decoder: Decoder,
     /// Number of modes.
     #[arg(long, default_value_t = 6)]
@@ -37,10 +38,10 @@ pub(super) struct PlannerArguments {
     no_route: bool,
 }
 
-/// A decoder by its key.
-pub(super) fn decoder(text: &str) -> Result<Decoder, String> {
-    let known = || Decoder::ALL.map(Decoder::key).join(", ");
-    Decoder::from_key(text).ok_or_else(|| format!("there is {}", known()))
+/// Reads a decoder by its key; the help lists them.
+pub(super) fn decoders() -> impl TypedValueParser<Value = Decoder> {
+    PossibleValuesParser::new(Decoder::ALL.map(Decoder::key))
+        .try_map(|key| Decoder::from_key(&key).ok_or_else(|| format!("there is no decoder {key}")))
 }
 
 impl PlannerArguments {

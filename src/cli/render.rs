@@ -14,7 +14,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 
 use super::batch::make_folder;
 use super::plan::prepare;
-use super::planning::decoder;
+use super::planning::decoders;
 use super::weights;
 use crate::data;
 use crate::engine::StepLog;
@@ -56,8 +56,8 @@ pub(super) struct Arguments {
     #[arg(long, value_enum, default_value = "scene")]
     along: Along,
     /// The ego's plan at that moment, a picture for each decoder: its modes, the one taken, and how it is tracked.
-    #[arg(long, value_parser = decoder, value_delimiter = ',', conflicts_with_all = ["at", "along"],
-          value_name = "ar|diffusion|anchors|ar-diffusion|gmm|regression|idm|constant-velocity")]
+    #[arg(long, value_parser = decoders(), value_delimiter = ',', conflicts_with_all = ["at", "along"],
+          value_name = "DECODER")]
     plan: Vec<Decoder>,
     /// Do not tell the planner its route, which is the way the ego takes in the scene.
     #[arg(long, requires = "plan")]

@@ -75,7 +75,7 @@ impl Row {
     }
 }
 
-/// Up to 32 agents with [`T`] tokens each, in the scene's frame, and the lanes around them.
+/// Some agents with [`T`] tokens each, in the scene's frame, and the lanes around them.
 ///
 /// Rows: the ego first, then the nearest to it at the present ([`Options::foresight`]). All rows are valid at the present.
 #[derive(Debug, Clone)]

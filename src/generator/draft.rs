@@ -7,7 +7,7 @@ use super::attack::{AttackCandidate, aim_of};
 use super::baseline::hermite;
 use super::limits::limits_of;
 use super::plan::stored;
-use super::settings::{GenerateError, Scope, Settings};
+use super::settings::{GenerateError, MOST_AGENTS, Scope, Settings};
 use crate::codec::{NOW, Options, Row, T, Window, token_time_s};
 use crate::geometry::{DVec2, Pose, angle_between, quantise};
 use crate::scene::{
@@ -36,7 +36,7 @@ enum Part {
 /// # Errors
 /// If there is no agent, nobody is there at the present, nothing is free, or the task's goals or attacks are missing or unreachable.
 pub fn draft(scene: &Scene, settings: &Settings, identity: &str) -> Result<Recipe, GenerateError> {
-    let window = Window::new(scene, &window_options(scene));
+    let window = Window::new(scene, &window_options(scene, settings));
     if scene.agents.is_empty() {
         return Err(GenerateError::NoAgents);
     }
@@ -124,11 +124,12 @@ fn quantised(mut guidance: Guidance) -> Guidance {
 }
 
 /// The agents of a draft: as the codec chooses, with everyone a wish names.
-fn window_options(scene: &Scene) -> Options {
+fn window_options(scene: &Scene, settings: &Settings) -> Options {
     let goals = scene.goals.iter().map(|goal| goal.agent.clone());
     let attackers = scene.attacks.iter().map(|attack| attack.attacker.clone());
     let targets = scene.attacks.iter().map(|attack| attack.target.clone());
     Options {
+        max_agents: settings.agents.clamp(1, MOST_AGENTS),
         include: goals.chain(attackers).chain(targets).collect(),
         ..Options::default()
     }

@@ -32,8 +32,13 @@ pub struct LoggedWindow {
 
 /// The windows of a recording under the protocol, with recorded agents only; `stride_s` between presents. Where no ego is
 /// recorded, each window's is the vehicle known longest in it. Windows without a second agent, or whose ego is not
-/// there, are left out.
-pub fn logged_windows(scene: &Scene, recording: &str, stride_s: f64) -> Vec<LoggedWindow> {
+/// there, are left out. At most `agents` of the nearest take part.
+pub fn logged_windows(
+    scene: &Scene,
+    recording: &str,
+    stride_s: f64,
+    agents: usize,
+) -> Vec<LoggedWindow> {
     let scene = &scene.recorded();
     let end_s = scene.duration_s();
     let presents: Vec<f64> = if end_s >= 9.99 {
@@ -48,11 +53,16 @@ pub fn logged_windows(scene: &Scene, recording: &str, stride_s: f64) -> Vec<Logg
     };
     presents
         .into_iter()
-        .filter_map(|now_s| logged_window(scene, recording, now_s))
+        .filter_map(|now_s| logged_window(scene, recording, now_s, agents))
         .collect()
 }
 
-fn logged_window(scene: &Scene, recording: &str, now_s: f64) -> Option<LoggedWindow> {
+fn logged_window(
+    scene: &Scene,
+    recording: &str,
+    now_s: f64,
+    agents: usize,
+) -> Option<LoggedWindow> {
     let mut scene = scene.clone();
     scene.now = (scene.frame_at(now_s).round() as usize).min(scene.frames.saturating_sub(1));
     scene.generated = None;
@@ -62,6 +72,7 @@ fn logged_window(scene: &Scene, recording: &str, now_s: f64) -> Option<LoggedWin
     }
     scene.ego()?.track.get(scene.now)?;
     let options = Options {
+        max_agents: agents,
         whole_future: false,
         ..Options::default()
     };
@@ -332,7 +343,7 @@ mod tests {
     #[test]
     fn twenty_seconds_give_six_windows_nine_give_one_and_eight_none() {
         // presents 2, 4, .. 12 with 8 s left; 1 s with 8 s left; 0 s has no history
-        let count = |seconds| logged_windows(&recording(seconds), "r", 2.0).len();
+        let count = |seconds| logged_windows(&recording(seconds), "r", 2.0, 32).len();
         assert_eq!((count(20.0), count(9.0), count(8.0)), (6, 1, 0));
     }
 
@@ -348,7 +359,7 @@ mod tests {
             crate::scene::MADE_FROM.to_owned(),
             "a planning problem".into(),
         );
-        let windows = logged_windows(&scene, "r", 2.0);
+        let windows = logged_windows(&scene, "r", 2.0, 32);
         // of the presents 2, 4, .. 12 s those from 6 s on: before 5 s "b" is alone
         assert_eq!(windows.len(), 4);
         let ego = AgentId::new("ego");
@@ -364,7 +375,7 @@ mod tests {
     #[test]
     fn the_log_scores_zero_and_goal_points_do_not_count() {
         for (seconds, tokens) in [(20.0, 16.0), (9.0, 16.0)] {
-            let windows = logged_windows(&recording(seconds), "r", 2.0);
+            let windows = logged_windows(&recording(seconds), "r", 2.0, 32);
             let window = &windows[0];
             assert_eq!(window.goals, [Some(20), Some(20)]);
             let free = window.score(&window.log(), Task::Free, AgentKind::Vehicle);

@@ -39,7 +39,7 @@ pub use limits::{Limits, limits_of};
 pub use plan::{Plan, SoftToken};
 pub use reach::{Doubt, doubts};
 pub use run::{Progress, Run, generate, made_agents, run_recipe};
-pub use settings::{GenerateError, Scope, Settings};
+pub use settings::{GenerateError, MOST_AGENTS, Scope, Settings};
 
 #[cfg(test)]
 mod tests;

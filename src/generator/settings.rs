@@ -3,12 +3,16 @@
 use std::collections::BTreeSet;
 
 use super::attack::AttackError;
+use crate::codec::Options;
 use crate::diffusion::{DenoiseError, Schedule};
 use crate::scene::{AgentId, Edit, Guidance, Guide, Scene, ScheduleKind, Task};
 
 /// Guidance against collisions unless the user says otherwise: with it fewer of the free agents collide and the
 /// displacement stays as it is (the model card has both). Chosen on scenes of our own traffic world.
 const APART: f64 = 1.0;
+
+/// At most so many agents can be made in one run: time and memory grow with the square.
+pub const MOST_AGENTS: usize = 128;
 
 /// Whose future is made.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -44,6 +48,9 @@ pub struct Settings {
     pub guidance: Guidance,
     /// Whose future is made.
     pub scope: Scope,
+    /// Only so many agents, the nearest to the ego within 104 m and everyone a wish names, take part; the others go on
+    /// as recorded. 1 to [`MOST_AGENTS`].
+    pub agents: usize,
 }
 
 impl Default for Settings {
@@ -64,6 +71,7 @@ impl Default for Settings {
                 ..Guidance::default()
             },
             scope: Scope::Auto,
+            agents: Options::default().max_agents,
         }
     }
 }

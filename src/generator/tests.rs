@@ -104,6 +104,39 @@ fn the_same_seed_gives_the_same_file_and_another_seed_another() {
 }
 
 #[test]
+fn only_so_many_of_the_nearest_are_made_and_everyone_with_a_goal() {
+    let few = |agents: usize, task: Task| {
+        let mut scene = scene();
+        if task == Task::Goal {
+            scene.goals.push(goal("ahead", [150.0, 0.0]));
+        }
+        let settings = Settings {
+            task,
+            agents,
+            ..Settings::default()
+        };
+        let made = run(&scene, &settings);
+        let logged = scene.agents.iter().zip(&made.agents);
+        let as_before: Vec<String> = logged
+            .filter(|(before, after)| before.track.get(80) == after.track.get(80))
+            .map(|(before, _)| before.id.to_string())
+            .collect();
+        let recipe = &made.generated.unwrap().recipe;
+        let taking: Vec<String> = recipe.agents.iter().map(ToString::to_string).collect();
+        (taking, as_before)
+    };
+    // at the present, frame 20, south is 50 m away, behind 60, ahead 80
+    let (taking, as_before) = few(2, Task::Free);
+    assert_eq!(taking, ["ego", "south"]);
+    assert_eq!(as_before, ["behind", "ahead"]);
+    let (taking, as_before) = few(2, Task::Goal);
+    assert_eq!(taking, ["ego", "ahead"]);
+    assert_eq!(as_before, ["south", "behind"]);
+    assert_eq!(few(0, Task::Free).0, ["ego"]);
+    assert_eq!(few(usize::MAX, Task::Free).0.len(), 4);
+}
+
+#[test]
 fn a_case_read_back_from_its_file_regenerates_to_the_bit() {
     let mut scene = scene();
     scene.goals.push(goal("ahead", [150.0, 0.0]));

@@ -52,6 +52,8 @@ pub enum Decoder {
     ArDiffusion,
     /// A mixture of Gaussians about as many futures, all at once (after MultiPath, arXiv 1910.05449).
     Gmm,
+    /// The mixture's means, then each noised to an intermediate level and denoised.
+    GmmDiffusion,
     /// One future, the mean: what squared error asks for.
     Regression,
     /// Keeps speed and heading. No network.
@@ -62,11 +64,12 @@ pub enum Decoder {
 
 impl Decoder {
     /// All, in the order in which they are listed.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::ArDiffusion,
         Self::Ar,
         Self::Diffusion,
         Self::Anchors,
+        Self::GmmDiffusion,
         Self::Gmm,
         Self::Regression,
         Self::Idm,
@@ -80,6 +83,7 @@ impl Decoder {
             Self::Diffusion => "diffusion",
             Self::Anchors => "anchors",
             Self::Gmm => "gmm",
+            Self::GmmDiffusion => "gmm-diffusion",
             Self::ArDiffusion => "ar-diffusion",
             Self::Regression => "regression",
             Self::ConstantVelocity => "constant-velocity",
@@ -94,6 +98,7 @@ impl Decoder {
             Self::Diffusion => "Diffusion from noise",
             Self::Anchors => "Diffusion from anchors",
             Self::Gmm => "Gaussian mixture",
+            Self::GmmDiffusion => "Gaussian mixture + diffusion",
             Self::ArDiffusion => "Autoregressive + diffusion",
             Self::Regression => "Regression",
             Self::ConstantVelocity => "Constant velocity",

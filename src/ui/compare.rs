@@ -219,6 +219,13 @@ fn made(a: &Recipe, b: &Recipe) -> Vec<String> {
             a.history_level, b.history_level
         ));
     }
+    if a.agents.len() != b.agents.len() {
+        items.push(format!(
+            "agents taking part {} and {}",
+            a.agents.len(),
+            b.agents.len()
+        ));
+    }
     if a.guidance != b.guidance {
         items.push("guidance".to_owned());
     }

@@ -198,6 +198,7 @@ fn the_same_seed_gives_the_same_modes_and_their_probabilities_sum_to_one() {
         Decoder::Diffusion,
         Decoder::Anchors,
         Decoder::Gmm,
+        Decoder::GmmDiffusion,
     ] {
         let propose = |seed: u64| {
             let settings = PlanSettings {
@@ -294,7 +295,7 @@ fn a_lonely_ego_without_a_map_still_gets_a_plan() {
         Decoder::ArDiffusion,
         Decoder::Regression,
         Decoder::Anchors,
-        Decoder::Gmm,
+        Decoder::GmmDiffusion,
     ] {
         let settings = PlanSettings {
             decoder,
@@ -345,6 +346,8 @@ fn weights_without_a_mixture_answer_in_every_other_way_and_say_so() {
         planner.propose(&window, &settings, &mut |_| ControlFlow::Continue(()))
     };
     assert!(propose(Decoder::Regression).is_ok());
-    let error = propose(Decoder::Gmm).unwrap_err();
-    assert_eq!(error, ProposeError::NoDecoder("gmm"));
+    for decoder in [Decoder::Gmm, Decoder::GmmDiffusion] {
+        let error = propose(decoder).unwrap_err();
+        assert_eq!(error, ProposeError::NoDecoder(decoder.key()));
+    }
 }

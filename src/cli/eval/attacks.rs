@@ -82,6 +82,7 @@ pub(super) fn run(
                 seed: arguments.seed,
                 temperature: arguments.temperature,
                 history_level: arguments.history_level,
+                agents: arguments.agents,
                 ..Settings::default()
             };
             table.try_one(window, candidate, &settings, network, |made| {

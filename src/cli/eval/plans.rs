@@ -25,13 +25,14 @@ use crate::scene::Scene;
 const NEXT_S: f64 = 0.5;
 
 /// The methods of the planner's table, in its order.
-const METHODS: [Method; 10] = [
+const METHODS: [Method; 11] = [
     Method::Log,
     Method::ConstantVelocity,
     Method::Hermite,
     Method::Idm,
     Method::Regression,
     Method::Gmm,
+    Method::GmmDiffusion,
     Method::Ar,
     Method::Diffusion,
     Method::Anchors,
@@ -46,6 +47,7 @@ impl Method {
             Self::Idm => Some(Decoder::Idm),
             Self::Regression => Some(Decoder::Regression),
             Self::Gmm => Some(Decoder::Gmm),
+            Self::GmmDiffusion => Some(Decoder::GmmDiffusion),
             Self::Ar => Some(Decoder::Ar),
             Self::Diffusion => Some(Decoder::Diffusion),
             Self::Anchors => Some(Decoder::Anchors),
@@ -89,9 +91,9 @@ pub(super) fn run(
     };
     if let Some(method) = methods.iter().find(|method| !METHODS.contains(method)) {
         anyhow::bail!(
-            "method {} does not plan; task plan knows log, hermite, idm, constant-velocity, regression, gmm, \
-             ar, diffusion, anchors and ar-diffusion",
-            method.name()
+            "method {} does not plan; task plan knows {}",
+            method.name(),
+            METHODS.map(Method::name).join(", ")
         );
     }
     let mut rows = Vec::new();

@@ -235,6 +235,10 @@ impl Propose for Planner {
         };
         let frame = scene.frame;
         let count = settings.modes;
+        let refinement = Descent {
+            level: settings.refine_level,
+            steps: settings.refine_steps,
+        };
         let refined =
             |drafts: Vec<Mode>,
              starts: &[f32],
@@ -268,7 +272,7 @@ impl Propose for Planner {
                 }
                 Ok(vec![mode(frame, &reading.spots_of(&plan), 1.0, Vec::new())])
             }
-            Decoder::Gmm => {
+            Decoder::Gmm | Decoder::GmmDiffusion => {
                 let mixture = self.network.mixture(&encoded).map_err(failed)?;
                 let lacks = ProposeError::NoDecoder(settings.decoder.key());
                 let (means, weights) = mixture.ok_or(lacks)?;
@@ -280,12 +284,17 @@ impl Propose for Planner {
                     let what = "the mixture is not finite".to_owned();
                     return Err(ProposeError::Network(what));
                 }
-                let likeliest = likeliest(weights, count);
-                let modes = likeliest.into_iter().map(|(share, component)| {
+                let mut starts = Vec::with_capacity(count * PLAN);
+                let mut drafts = Vec::with_capacity(count);
+                for (share, component) in likeliest(weights, count) {
                     let mean = &means[component * PLAN..(component + 1) * PLAN];
-                    mode(frame, &reading.spots_of(mean), share, Vec::new())
-                });
-                Ok(modes.collect())
+                    starts.extend_from_slice(mean);
+                    drafts.push(mode(frame, &reading.spots_of(mean), share, Vec::new()));
+                }
+                if settings.decoder == Decoder::Gmm {
+                    return Ok(drafts);
+                }
+                refined(drafts, &starts, refinement, on_step)
             }
             Decoder::Ar => self.tokens(&reading, settings, on_step),
             Decoder::ArDiffusion => {
@@ -294,11 +303,7 @@ impl Propose for Planner {
                     .iter()
                     .flat_map(|draft| reading.plan_of(&spots_of(frame, draft)))
                     .collect();
-                let descent = Descent {
-                    level: settings.refine_level,
-                    steps: settings.refine_steps,
-                };
-                refined(drafts, &starts, descent, on_step)
+                refined(drafts, &starts, refinement, on_step)
             }
             Decoder::Diffusion => {
                 let still = [scene.start(); POINTS];

@@ -1081,6 +1081,9 @@ pub(super) fn command_line(path: &std::path::Path, scene: &Scene, lab: &Lab) -> 
         },
         lab.samples
     );
+    if settings.agents != Settings::default().agents {
+        line.push_str(&format!(" --agents {}", settings.agents));
+    }
     if settings.history_level > 0.0 {
         line.push_str(&format!(" --history-level {}", settings.history_level));
     }

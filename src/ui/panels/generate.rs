@@ -4,6 +4,7 @@ use egui::Ui;
 use egui::vec2;
 
 use crate::generator::AttackCandidate;
+use crate::generator::MOST_AGENTS;
 use crate::generator::Settings;
 use crate::scene::Avoidability;
 use crate::scene::Fault;
@@ -238,6 +239,9 @@ fn sampling_ui(ui: &mut Ui, lab: &Lab, actions: &mut Vec<Action>) {
             }
         });
         ui.end_row();
+        label(ui, "Agents");
+        agents_ui(ui, lab, actions);
+        ui.end_row();
         label(ui, "Temperature");
         temperature_ui(ui, lab, actions);
         ui.end_row();
@@ -316,6 +320,18 @@ fn schedule_ui(ui: &mut Ui, lab: &Lab, actions: &mut Vec<Action>) {
         .accessible_name("Schedule")
         .on_hover_text(tip);
     set(actions, lab, |settings| settings.schedule = kind);
+}
+
+fn agents_ui(ui: &mut Ui, lab: &Lab, actions: &mut Vec<Action>) {
+    let mut agents = lab.settings.agents;
+    let field = egui::DragValue::new(&mut agents)
+        .range(1..=MOST_AGENTS)
+        .speed(0.2);
+    ui.add(field).accessible_name("Agents").on_hover_text(
+        "The nearest to the ego, so many and everyone with a goal or in an attack, are made anew; the others go on as \
+         recorded and answer to nobody. A run takes longer with more",
+    );
+    set(actions, lab, |settings| settings.agents = agents);
 }
 
 fn temperature_ui(ui: &mut Ui, lab: &Lab, actions: &mut Vec<Action>) {
