@@ -14,7 +14,7 @@ pub use decode::{between_tokens, decode, resampled};
 pub use interpolate::{at_time, between};
 pub use lanes::{LanePiece, PIECE_POINTS};
 pub use normal::{CHANNELS, Scale};
-pub use window::{Options, Row, Window, remoteness};
+pub use window::{Options, Row, Window, agents_near, remoteness};
 
 /// Tokens of an agent: 4 of history, the present, 16 of future.
 pub const T: usize = 21;

@@ -229,6 +229,16 @@ impl Window {
     }
 }
 
+/// How many agents a window could take, were there no most: those of a kind the model knows within
+/// [`Options::radius_m`] of the ego at the present.
+pub fn agents_near(scene: &Scene) -> usize {
+    let all = Options {
+        max_agents: usize::MAX,
+        ..Options::default()
+    };
+    choose(scene, &all).len()
+}
+
 /// How far a place in the ego's frame counts for whom it must watch, m: a metre ahead as half of one, a metre behind as
 /// one and a half. What stands far ahead in the lane matters more than who is parked beside it or follows.
 pub fn remoteness(local: DVec2) -> f64 {

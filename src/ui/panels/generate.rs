@@ -3,6 +3,7 @@
 use egui::Ui;
 use egui::vec2;
 
+use crate::codec::agents_near;
 use crate::generator::AttackCandidate;
 use crate::generator::MOST_AGENTS;
 use crate::generator::Settings;
@@ -46,7 +47,7 @@ pub(crate) fn generate_ui(ui: &mut Ui, editor: &Editor, lab: &Lab, actions: &mut
             go_ui(ui, lab, actions);
             found_ui(ui, &scene, lab);
             task_ui(ui, lab, &scene, actions);
-            sampling_ui(ui, lab, actions);
+            sampling_ui(ui, lab, &scene, actions);
             guidance_ui(ui, lab, actions);
             attacks_ui(ui, editor, lab, actions);
             cases_ui(ui, editor, lab, actions);
@@ -190,13 +191,13 @@ fn task_ui(ui: &mut Ui, lab: &Lab, scene: &Scene, actions: &mut Vec<Action>) {
     let mut live = lab.live;
     let answered = ui.checkbox(&mut live, "Answer at once");
     let tip = "While you drag, the model answers with four steps of the same noise; on release it runs in full. \
-               Changes of seed, schedule, steps, temperature and guidance make the present result again";
+               Changes of seed, schedule, steps, agents, temperature and guidance make the present result again";
     if answered.on_hover_text(tip).changed() {
         push(actions, LabAction::Live(live));
     }
 }
 
-fn sampling_ui(ui: &mut Ui, lab: &Lab, actions: &mut Vec<Action>) {
+fn sampling_ui(ui: &mut Ui, lab: &Lab, scene: &Scene, actions: &mut Vec<Action>) {
     widgets::section(ui, "Sampling");
     let dim = tokens(ui).dim;
     let label = |ui: &mut Ui, text: &str| ui.label(egui::RichText::new(text).color(dim));
@@ -240,7 +241,7 @@ fn sampling_ui(ui: &mut Ui, lab: &Lab, actions: &mut Vec<Action>) {
         });
         ui.end_row();
         label(ui, "Agents");
-        agents_ui(ui, lab, actions);
+        agents_ui(ui, lab, scene, actions);
         ui.end_row();
         label(ui, "Temperature");
         temperature_ui(ui, lab, actions);
@@ -322,7 +323,8 @@ fn schedule_ui(ui: &mut Ui, lab: &Lab, actions: &mut Vec<Action>) {
     set(actions, lab, |settings| settings.schedule = kind);
 }
 
-fn agents_ui(ui: &mut Ui, lab: &Lab, actions: &mut Vec<Action>) {
+fn agents_ui(ui: &mut Ui, lab: &Lab, scene: &Scene, actions: &mut Vec<Action>) {
+    ui.horizontal(|ui| {
     let mut agents = lab.settings.agents;
     let field = egui::DragValue::new(&mut agents)
         .range(1..=MOST_AGENTS)
@@ -332,6 +334,9 @@ fn agents_ui(ui: &mut Ui, lab: &Lab, actions: &mut Vec<Action>) {
          recorded and answer to nobody. A run takes longer with more",
     );
     set(actions, lab, |settings| settings.agents = agents);
+        let near = format!("of {} within 104 m", agents_near(scene));
+        ui.label(egui::RichText::new(near).color(tokens(ui).dim).small());
+    });
 }
 
 fn temperature_ui(ui: &mut Ui, lab: &Lab, actions: &mut Vec<Action>) {
