@@ -111,6 +111,11 @@ impl Decoder {
         matches!(self, Self::ConstantVelocity | Self::Idm)
     }
 
+    /// Whether drafts are noised to a chosen level and denoised.
+    pub fn refines(self) -> bool {
+        matches!(self, Self::Anchors | Self::ArDiffusion | Self::GmmDiffusion)
+    }
+
     /// The decoder called `key`.
     pub fn from_key(key: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|decoder| decoder.key() == key)

@@ -2,7 +2,7 @@
 
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 
-use super::draw_list::{Anchor, Body, BodyShape, Label, Mark, MarkShape};
+use super::draw_list::{Anchor, Body, BodyShape, Clearance, Label, Mark, MarkShape};
 use super::options::{Names, ViewOptions};
 use super::strokes::{Sheet, Stroke};
 use super::{Color, Style};
@@ -234,11 +234,11 @@ fn name(agent: &Agent, state: &State, options: &ViewOptions, style: &Style) -> O
         Names::Parts if !is_named => return None,
         Names::Parts | Names::All => {}
     }
+    let around_m = 0.9 * agent.footprint(state).radius();
     // an attacker's name clears its ring
-    let ring_m = if agent.role == Role::Attacker {
-        1.2
-    } else {
-        0.0
+    let (above_m, beside_m) = match agent.role {
+        Role::Attacker => (around_m + 1.2, around_m + 1.2),
+        Role::Ego | Role::Other => (around_m, agent.width / 2.0),
     };
     let id = agent.id.short();
     let text = match agent.role {
@@ -250,7 +250,11 @@ fn name(agent: &Agent, state: &State, options: &ViewOptions, style: &Style) -> O
         text,
         anchor: Anchor::World(state.position),
         shift: [0.0, -5.0],
-        lift_m: (0.9 * agent.footprint(state).radius() + ring_m) as f32,
+        clear: Some(Clearance {
+            heading: state.heading,
+            above_m,
+            beside_m,
+        }),
         align: [0.5, 1.0],
         size: if is_named { 12.0 } else { 10.0 },
         color: style.text,

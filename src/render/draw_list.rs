@@ -8,7 +8,8 @@ use std::sync::Arc;
 use bytemuck::{Pod, Zeroable};
 
 use super::Color;
-use crate::geometry::DVec2;
+use super::camera::Camera;
+use crate::geometry::{DVec2, dvec2};
 
 /// A straight stroke with round ends; a polyline is many, with `start_m` carried along for its dashes.
 #[derive(Debug, Clone, Copy, PartialEq, Pod, Zeroable)]
@@ -245,8 +246,8 @@ pub struct Label {
     pub anchor: Anchor,
     /// Shift on screen from the anchor, points, right and down.
     pub shift: [f32; 2],
-    /// Distance by which it is moved up on screen besides, m: clear of the body it names.
-    pub lift_m: f32,
+    /// The body it names and keeps clear of.
+    pub clear: Option<Clearance>,
     /// Which part of the text lies at the anchor: 0 left or top, 0.5 middle, 1 right or bottom.
     pub align: [f32; 2],
     /// Font size, points.
@@ -255,6 +256,44 @@ pub struct Label {
     pub color: Color,
     /// Colour around the letters; clear for none.
     pub halo: Color,
+}
+
+/// How a label keeps clear of a body: above it, or to its right if it heads up or down on screen, where its path, its
+/// arrow and who is ahead of it are.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Clearance {
+    /// The body's, scene frame, rad.
+    pub heading: f64,
+    /// How far above its middle the label stands, m.
+    pub above_m: f64,
+    /// How far beside its middle the label stands, m.
+    pub beside_m: f64,
+}
+
+/// A heading within this of straight up or down on screen counts as such, rad.
+const UPRIGHT_RAD: f64 = 0.6;
+
+impl Label {
+    /// Where it hangs in a view of `size` points, points from the top left corner, and which part of the text lies there,
+    /// as [`Label::align`].
+    pub(crate) fn place(&self, camera: &Camera, size: DVec2) -> (DVec2, [f32; 2]) {
+        let at = match self.anchor {
+            Anchor::World(point) => camera.screen_from_world(point, size),
+            Anchor::Screen([x, y]) => dvec2(x.into(), y.into()),
+        };
+        let [right, down] = self.shift.map(f64::from);
+        let shifted = at + dvec2(right, down);
+        let Some(clear) = self.clear else {
+            return (shifted, self.align);
+        };
+        let across = (clear.heading - camera.up).sin().abs();
+        if across < UPRIGHT_RAD.sin() {
+            let gap = clear.beside_m * camera.points_per_m + 6.0;
+            return (at + dvec2(gap, 0.0), [0.0, 0.5]);
+        }
+        let lift = clear.above_m * camera.points_per_m;
+        (shifted - dvec2(0.0, lift), self.align)
+    }
 }
 
 /// What a label hangs on.
@@ -287,5 +326,44 @@ impl DrawList {
     /// `point` as the layers hold it.
     pub fn local(origin: DVec2, point: DVec2) -> [f32; 2] {
         (point - origin).as_vec2().to_array()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::f64::consts::FRAC_PI_2;
+
+    #[test]
+    fn a_name_stands_above_its_body_and_beside_one_that_heads_up_or_down_on_screen() {
+        let placed = |heading: f64, up: f64| {
+            let camera = Camera {
+                centre: dvec2(7.0, 3.0),
+                points_per_m: 10.0,
+                up,
+            };
+            let label = Label {
+                text: "ego".to_owned(),
+                anchor: Anchor::World(dvec2(7.0, 3.0)),
+                shift: [0.0, -5.0],
+                clear: Some(Clearance {
+                    heading,
+                    above_m: 2.0,
+                    beside_m: 1.0,
+                }),
+                align: [0.5, 1.0],
+                size: 12.0,
+                color: Color([255; 4]),
+                halo: Color([0; 4]),
+            };
+            label.place(&camera, dvec2(200.0, 100.0))
+        };
+        // from the middle, (100, 50): 5 points and 2 m of 10 points up; 1 m and 6 points to the right
+        let (above, beside) = (dvec2(100.0, 25.0), dvec2(116.0, 50.0));
+        assert_eq!(placed(0.0, FRAC_PI_2), (above, [0.5, 1.0]));
+        assert_eq!(placed(FRAC_PI_2 + 0.5, FRAC_PI_2), (beside, [0.0, 0.5]));
+        assert_eq!(placed(-FRAC_PI_2, FRAC_PI_2), (beside, [0.0, 0.5]));
+        // turned with its heading up, as when the view follows it
+        assert_eq!(placed(0.0, 0.0), (beside, [0.0, 0.5]));
     }
 }

@@ -47,7 +47,7 @@ pub fn furniture(camera: &Camera, size: DVec2, style: &Style) -> (Layer, Vec<Lab
         text,
         anchor: Anchor::Screen([x as f32, y as f32]),
         shift: [0.0; 2],
-        lift_m: 0.0,
+        clear: None,
         align: [0.5, 1.0],
         size: 11.0,
         color: style.text,

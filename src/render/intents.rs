@@ -120,7 +120,7 @@ fn draw_goal(
         text: format!("{:+.1} s", goal.time_s - scene.now_s()),
         anchor: Anchor::World(centre),
         shift: [-13.0, -31.0],
-        lift_m: 0.0,
+        clear: None,
         align: [0.5, 1.0],
         size: 10.5,
         color: style.text,
@@ -161,9 +161,10 @@ fn draw_attack(
     Some(Label {
         text: format!("{:+.1} s", attack.time_s - scene.now_s()),
         anchor: Anchor::World(point),
-        shift: [0.0, -17.0],
-        lift_m: 0.0,
-        align: [0.5, 1.0],
+        // beside the mark: in front of it are the target's arrow and path
+        shift: [-16.0, 0.0],
+        clear: None,
+        align: [1.0, 0.5],
         size: 10.5,
         color: style.text,
         halo: style.halo,

@@ -35,7 +35,7 @@ pub fn legend(scene: &Scene, paths: &[Path], size: DVec2, style: &Style) -> (Lay
             text: (*text).to_owned(),
             anchor: Anchor::Screen([(MARGIN + 31.0) as f32, (size.y / 2.0 - y) as f32]),
             shift: [0.0; 2],
-            lift_m: 0.0,
+            clear: None,
             align: [0.0, 0.5],
             size: 12.0,
             color: style.text,

@@ -30,7 +30,8 @@ pub use camera::Camera;
 pub use color::Color;
 pub use compose::{Composer, draw_list};
 pub use draw_list::{
-    Anchor, Body, BodyShape, DrawList, Label, Layer, Line, Mark, MarkShape, Ribbon, Vertex,
+    Anchor, Body, BodyShape, Clearance, DrawList, Label, Layer, Line, Mark, MarkShape, Ribbon,
+    Vertex,
 };
 pub use furniture::{bar_length_m, furniture};
 pub use gpu::{Gpu, PRIMITIVES, Pane, Primitive, View};

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::draw_list::{Anchor, DrawList, Label, Layer};
+use super::draw_list::{DrawList, Label, Layer};
 use super::image::Image;
 use super::text::{draw_text, text_extent};
 use super::{Camera, Gpu, Pane, Style, furniture};
@@ -308,19 +308,11 @@ fn read_back(device: &wgpu::Device, target: &Target) -> Result<Image, RenderErro
 
 fn draw_label(image: &mut Image, label: &Label, shot: &Shot) {
     let scale = shot.pixels_per_point as f32;
-    let at = match label.anchor {
-        Anchor::World(point) => shot
-            .camera
-            .screen_from_world(point, shot.points())
-            .as_vec2()
-            .to_array(),
-        Anchor::Screen(at) => at,
-    };
+    let (at, align) = label.place(&shot.camera, shot.points());
     let size = label.size * scale;
     let [width, height] = text_extent(&label.text, size);
-    let left = (at[0] + label.shift[0]) * scale - label.align[0] * width;
-    let lift = label.lift_m * shot.camera.points_per_m as f32;
-    let top = (at[1] + label.shift[1] - lift) * scale - label.align[1] * height;
+    let left = at.x as f32 * scale - align[0] * width;
+    let top = at.y as f32 * scale - align[1] * height;
     let is_near =
         left > -width && top > -height && left < image.width as f32 && top < image.height as f32;
     if is_near {

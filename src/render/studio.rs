@@ -287,7 +287,7 @@ fn caption(text: &str, style: &Style) -> Label {
         text: text.to_owned(),
         anchor: Anchor::Screen([16.0, 14.0]),
         shift: [0.0; 2],
-        lift_m: 0.0,
+        clear: None,
         align: [0.0, 0.0],
         size: 15.0,
         color: style.text,

@@ -10,14 +10,12 @@ use eframe::egui_wgpu;
 use egui::Color32;
 use egui::FontId;
 use egui::Painter;
-use egui::Pos2;
 use egui::Rect;
 use egui::Ui;
 use egui::vec2;
 
 use crate::geometry::DVec2;
 use crate::geometry::dvec2;
-use crate::render::Anchor;
 use crate::render::Camera;
 use crate::render::Color;
 use crate::render::Composer;
@@ -129,22 +127,15 @@ pub fn egui_color(color: Color) -> Color32 {
 }
 
 fn paint_label(painter: &Painter, label: &Label, rect: Rect, camera: &Camera, size: DVec2) {
-    let at = match label.anchor {
-        Anchor::World(point) => {
-            let at = camera.screen_from_world(point, size);
-            Pos2::new(at.x as f32, at.y as f32)
-        }
-        Anchor::Screen([x, y]) => Pos2::new(x, y),
-    };
-    let lift = label.lift_m * camera.points_per_m as f32;
-    let at = rect.min + at.to_vec2() + vec2(label.shift[0], label.shift[1] - lift);
+    let (at, align) = label.place(camera, size);
+    let at = rect.min + vec2(at.x as f32, at.y as f32);
     if !rect.expand(40.0).contains(at) {
         return;
     }
     let font = FontId::proportional(label.size);
     let galley = painter.layout_no_wrap(label.text.clone(), font, egui_color(label.color));
     let extent = galley.size();
-    let corner = at - vec2(label.align[0] * extent.x, label.align[1] * extent.y);
+    let corner = at - vec2(align[0] * extent.x, align[1] * extent.y);
     if label.halo.0[3] > 0 {
         let halo = Rect::from_min_size(corner, extent).expand2(vec2(3.0, 0.5));
         painter.rect_filled(halo, 3.0, egui_color(label.halo.faded(0.62)));

@@ -218,6 +218,24 @@ pub(super) fn row(ui: &mut Ui, name: &str, value: impl Into<String>) -> Response
     response
 }
 
+/// Paints one line of text from its left top corner; what does not fit into `width` gives way to "…". True if
+/// something did.
+pub(super) fn elided(
+    painter: &egui::Painter,
+    at: egui::Pos2,
+    width: f32,
+    text: &str,
+    font: FontId,
+    color: Color32,
+) -> bool {
+    let mut job = egui::text::LayoutJob::simple_singleline(text.to_owned(), font, color);
+    job.wrap = egui::text::TextWrapping::truncate_at_width(width);
+    let galley = painter.layout_job(job);
+    let cut = galley.elided;
+    painter.galley(at, galley, color);
+    cut
+}
+
 /// A word on a tinted ground.
 pub(super) fn chip(ui: &mut Ui, text: &str, color: Color32) -> Response {
     let font = FontId::new(10.5, theme::semibold());

@@ -199,7 +199,7 @@ fn map_ui(ui: &mut Ui, editor: &Editor, lab: &Lab, log: &StepLog, actions: &mut 
         return;
     }
     let height = (rect.height() / rows.len() as f32).min(16.0);
-    let names = 62.0;
+    let names = 72.0;
     let width = (rect.width() - names) / T as f32;
     let cell = |line: usize, token: usize| {
         Rect::from_min_size(
@@ -228,7 +228,7 @@ fn map_ui(ui: &mut Ui, editor: &Editor, lab: &Lab, log: &StepLog, actions: &mut 
             let color = if chosen { tokens.text } else { tokens.faint };
             let at = egui::pos2(rect.left() + names - 6.0, cell(line, 0).center().y);
             let font = egui::FontId::proportional(height.min(11.0) - 1.0);
-            painter.text(at, egui::Align2::RIGHT_CENTER, id.as_str(), font, color);
+            painter.text(at, egui::Align2::RIGHT_CENTER, id.short(), font, color);
         }
         for token in 0..T {
             let area = cell(line, token);

@@ -522,7 +522,7 @@ fn cases_ui(ui: &mut Ui, editor: &Editor, lab: &Lab, actions: &mut Vec<Action>) 
             let shown = editor
                 .committed()
                 .is_some_and(|scene| std::sync::Arc::ptr_eq(scene, &case.scene));
-            let response = super::tray::case_ui(ui, case, shown);
+            let response = super::tray::case_ui(ui, case, shown, 0.0);
             if response.clicked() {
                 push(actions, LabAction::Sample(index));
             }

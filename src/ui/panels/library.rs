@@ -288,10 +288,12 @@ fn card_text(ui: &Ui, rect: Rect, left: f32, name: &str, detail: &str) {
         .with_clip_rect(rect.shrink(4.0).intersect(ui.clip_rect()));
     let at = rect.min + vec2(left, 9.0);
     let font = egui::FontId::new(12.0, theme::semibold());
-    painter.text(at, egui::Align2::LEFT_TOP, name, font, tokens.text);
-    painter.text(
+    let width = rect.right() - 6.0 - at.x;
+    widgets::elided(&painter, at, width, name, font, tokens.text);
+    widgets::elided(
+        &painter,
         at + vec2(0.0, 17.0),
-        egui::Align2::LEFT_TOP,
+        width,
         detail,
         egui::FontId::proportional(10.5),
         tokens.dim,

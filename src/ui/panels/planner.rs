@@ -153,7 +153,7 @@ fn settings_ui(ui: &mut Ui, settings: &mut PlanSettings) {
             ui.add(slider).accessible_name("Top p");
             ui.end_row();
         }
-        if matches!(settings.decoder, Decoder::Anchors | Decoder::ArDiffusion) {
+        if settings.decoder.refines() {
             label(ui, "Refine from");
             let level = match settings.decoder {
                 Decoder::Anchors => &mut settings.anchor_level,

@@ -99,7 +99,7 @@ fn kept_ui(ui: &mut Ui, lab: &Lab, index: usize, writing: &mut Writing, actions:
         return;
     };
     let case = &kept.case;
-    let response = case_ui(ui, case, false);
+    let response = case_ui(ui, case, false, 46.0);
     let corner = egui::Rect::from_min_size(
         response.rect.right_top() + vec2(-46.0, 4.0),
         vec2(42.0, 20.0),
@@ -159,8 +159,8 @@ fn push(actions: &mut Vec<Action>, wish: LabAction) {
     actions.push(Action::Lab(wish));
 }
 
-/// A case as a row with its picture and verdict.
-pub(crate) fn case_ui(ui: &mut Ui, case: &Case, shown: bool) -> egui::Response {
+/// A case as a row with its picture and verdict; the last `taken` points beside its name are left free.
+pub(crate) fn case_ui(ui: &mut Ui, case: &Case, shown: bool, taken: f32) -> egui::Response {
     let tokens = tokens(ui);
     let size = vec2(ui.available_width(), 54.0);
     let (rect, response) = ui.allocate_exact_size(size, egui::Sense::click());
@@ -180,9 +180,10 @@ pub(crate) fn case_ui(ui: &mut Ui, case: &Case, shown: bool) -> egui::Response {
     case.picture.paint(ui.painter(), frame, tokens);
     let painter = ui.painter().with_clip_rect(rect.intersect(ui.clip_rect()));
     let at = rect.min + vec2(84.0, 10.0);
-    painter.text(
+    let cut = widgets::elided(
+        &painter,
         at,
-        egui::Align2::LEFT_TOP,
+        rect.right() - 6.0 - taken - at.x,
         &case.name,
         egui::FontId::new(12.0, theme::semibold()),
         tokens.text,
@@ -203,5 +204,8 @@ pub(crate) fn case_ui(ui: &mut Ui, case: &Case, shown: bool) -> egui::Response {
         egui::FontId::proportional(11.0),
         color,
     );
+    if cut {
+        return response.on_hover_text(&case.name);
+    }
     response
 }
