@@ -240,7 +240,7 @@ fn sampling_ui(ui: &mut Ui, lab: &Lab, scene: &Scene, actions: &mut Vec<Action>)
             }
         });
         ui.end_row();
-        label(ui, "Agents");
+        label(ui, "Agents made");
         agents_ui(ui, lab, scene, actions);
         ui.end_row();
         label(ui, "Temperature");
@@ -329,7 +329,7 @@ fn agents_ui(ui: &mut Ui, lab: &Lab, scene: &Scene, actions: &mut Vec<Action>) {
     let field = egui::DragValue::new(&mut agents)
         .range(1..=MOST_AGENTS)
         .speed(0.2);
-    ui.add(field).accessible_name("Agents").on_hover_text(
+    ui.add(field).accessible_name("Number of agents made").on_hover_text(
         "The nearest to the ego, so many and everyone with a goal or in an attack, are made anew; the others go on as \
          recorded and answer to nobody. A run takes longer with more",
     );
