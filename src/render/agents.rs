@@ -254,6 +254,7 @@ fn name(agent: &Agent, state: &State, options: &ViewOptions, style: &Style) -> O
             heading: state.heading,
             above_m,
             beside_m,
+            left: false,
         }),
         align: [0.5, 1.0],
         size: if is_named { 12.0 } else { 10.0 },

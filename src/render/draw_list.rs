@@ -244,7 +244,7 @@ pub struct Label {
     pub text: String,
     /// Where.
     pub anchor: Anchor,
-    /// Shift on screen from the anchor, points, right and down.
+    /// Shift on screen from the anchor, points, right and down; of one beside a body the part down is the gap to it.
     pub shift: [f32; 2],
     /// The body it names and keeps clear of.
     pub clear: Option<Clearance>,
@@ -258,7 +258,7 @@ pub struct Label {
     pub halo: Color,
 }
 
-/// How a label keeps clear of a body: above it, or to its right if it heads up or down on screen, where its path, its
+/// How a label keeps clear of a body: above it, or to its side if it heads up or down on screen, where its path, its
 /// arrow and who is ahead of it are.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Clearance {
@@ -268,6 +268,8 @@ pub struct Clearance {
     pub above_m: f64,
     /// How far beside its middle the label stands, m.
     pub beside_m: f64,
+    /// Beside it means left of it, not right.
+    pub left: bool,
 }
 
 /// A heading within this of straight up or down on screen counts as such, rad.
@@ -288,8 +290,11 @@ impl Label {
         };
         let across = (clear.heading - camera.up).sin().abs();
         if across < UPRIGHT_RAD.sin() {
-            let gap = clear.beside_m * camera.points_per_m + 6.0;
-            return (at + dvec2(gap, 0.0), [0.0, 0.5]);
+            let gap = clear.beside_m * camera.points_per_m + down.abs();
+            return match clear.left {
+                true => (at - dvec2(gap, 0.0), [1.0, 0.5]),
+                false => (at + dvec2(gap, 0.0), [0.0, 0.5]),
+            };
         }
         let lift = clear.above_m * camera.points_per_m;
         (shifted - dvec2(0.0, lift), self.align)
@@ -336,7 +341,7 @@ mod tests {
 
     #[test]
     fn a_name_stands_above_its_body_and_beside_one_that_heads_up_or_down_on_screen() {
-        let placed = |heading: f64, up: f64| {
+        let placed = |heading: f64, up: f64, left: bool| {
             let camera = Camera {
                 centre: dvec2(7.0, 3.0),
                 points_per_m: 10.0,
@@ -350,6 +355,7 @@ mod tests {
                     heading,
                     above_m: 2.0,
                     beside_m: 1.0,
+                    left,
                 }),
                 align: [0.5, 1.0],
                 size: 12.0,
@@ -358,12 +364,16 @@ mod tests {
             };
             label.place(&camera, dvec2(200.0, 100.0))
         };
-        // from the middle, (100, 50): 5 points and 2 m of 10 points up; 1 m and 6 points to the right
-        let (above, beside) = (dvec2(100.0, 25.0), dvec2(116.0, 50.0));
-        assert_eq!(placed(0.0, FRAC_PI_2), (above, [0.5, 1.0]));
-        assert_eq!(placed(FRAC_PI_2 + 0.5, FRAC_PI_2), (beside, [0.0, 0.5]));
-        assert_eq!(placed(-FRAC_PI_2, FRAC_PI_2), (beside, [0.0, 0.5]));
+        // from the middle, (100, 50): 5 points and 2 m of 10 points up; 1 m and 5 points to the right
+        let (above, beside) = (dvec2(100.0, 25.0), dvec2(115.0, 50.0));
+        assert_eq!(placed(0.0, FRAC_PI_2, false), (above, [0.5, 1.0]));
+        assert_eq!(
+            placed(FRAC_PI_2 + 0.5, FRAC_PI_2, false),
+            (beside, [0.0, 0.5])
+        );
+        assert_eq!(placed(-FRAC_PI_2, FRAC_PI_2, false), (beside, [0.0, 0.5]));
         // turned with its heading up, as when the view follows it
-        assert_eq!(placed(0.0, 0.0), (beside, [0.0, 0.5]));
+        assert_eq!(placed(0.0, 0.0, false), (beside, [0.0, 0.5]));
+        assert_eq!(placed(0.0, 0.0, true), (dvec2(85.0, 50.0), [1.0, 0.5]));
     }
 }

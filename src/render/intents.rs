@@ -1,7 +1,7 @@
 //! What the user asks for: goals as flags with tolerance rings and clocks, attacks as targets.
 
 use super::agents::{agent_color, ghost};
-use super::draw_list::{Anchor, Label, Mark, MarkShape};
+use super::draw_list::{Anchor, Clearance, Label, Mark, MarkShape};
 use super::options::ViewOptions;
 use super::strokes::{Sheet, Stroke};
 use super::{Color, Style};
@@ -142,9 +142,11 @@ fn draw_attack(
         sheet.polyline(&[at.position, point], &leader);
     }
     let target = scene.agent(&attack.target)?;
-    if let Some(state) = target.track.sample(scene.frame_at(attack.time_s)) {
-        ghost(target, &state, agent_color(scene, target, style), sheet);
+    let met = target.track.sample(scene.frame_at(attack.time_s));
+    if let Some(state) = &met {
+        ghost(target, state, agent_color(scene, target, style), sheet);
     }
+    let heading = met.map(|state| state.heading);
     let mark = Mark {
         at: sheet.local(point),
         ahead: [0.0; 2],
@@ -161,10 +163,15 @@ fn draw_attack(
     Some(Label {
         text: format!("{:+.1} s", attack.time_s - scene.now_s()),
         anchor: Anchor::World(point),
-        // beside the mark: in front of it are the target's arrow and path
-        shift: [-16.0, 0.0],
-        clear: None,
-        align: [1.0, 0.5],
+        shift: [0.0, -17.0],
+        clear: heading.map(|heading| Clearance {
+            heading,
+            above_m: 0.0,
+            beside_m: 0.0,
+            // to the right stands the target's name once it is there
+            left: true,
+        }),
+        align: [0.5, 1.0],
         size: 10.5,
         color: style.text,
         halo: style.halo,

@@ -47,9 +47,9 @@ pub(crate) fn generate_ui(ui: &mut Ui, editor: &Editor, lab: &Lab, actions: &mut
             go_ui(ui, lab, actions);
             found_ui(ui, &scene, lab);
             task_ui(ui, lab, &scene, actions);
+            attacks_ui(ui, editor, lab, actions);
             sampling_ui(ui, lab, &scene, actions);
             guidance_ui(ui, lab, actions);
-            attacks_ui(ui, editor, lab, actions);
             cases_ui(ui, editor, lab, actions);
             ui.add_space(12.0);
         });
@@ -334,7 +334,9 @@ fn agents_ui(ui: &mut Ui, lab: &Lab, scene: &Scene, actions: &mut Vec<Action>) {
          recorded and answer to nobody. A run takes longer with more",
     );
     set(actions, lab, |settings| settings.agents = agents);
-        let near = format!("of {} within 104 m", agents_near(scene));
+        let near = agents_near(scene);
+        let of = if agents < near { "of" } else { "all" };
+        let near = format!("{of} {near} within 104 m");
         ui.label(egui::RichText::new(near).color(tokens(ui).dim).small());
     });
 }
