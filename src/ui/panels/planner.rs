@@ -247,6 +247,15 @@ fn steps_ui(ui: &mut Ui, planned: &Planned, planning: &Planning, actions: &mut V
 fn modes_ui(ui: &mut Ui, planned: &Planned, planning: &Planning, actions: &mut Vec<Action>) {
     widgets::section(ui, "Modes");
     let taken = planning.taken();
+    let turned_out = taken.and_then(|taken| Some((taken, planned.outcome.as_ref()?.get(taken)?)));
+    if let Some((taken, scores)) = turned_out {
+        let text = format!(
+            "Scored as foreseen; by what happens, mode {} has {:.2}",
+            taken + 1,
+            scores.total
+        );
+        ui.label(theme::small(text).color(tokens(ui).dim));
+    }
     let mut pointed = None;
     for (index, mode) in planned.plan.modes.iter().enumerate() {
         let chosen = planned.plan.chosen == index;
