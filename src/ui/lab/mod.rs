@@ -1084,6 +1084,9 @@ pub(super) fn command_line(path: &std::path::Path, scene: &Scene, lab: &Lab) -> 
     if settings.agents != Settings::default().agents {
         line.push_str(&format!(" --agents {}", settings.agents));
     }
+    if let Some(temperature) = settings.temperature {
+        line.push_str(&format!(" --temperature {temperature}"));
+    }
     if settings.history_level > 0.0 {
         line.push_str(&format!(" --history-level {}", settings.history_level));
     }
@@ -1131,6 +1134,24 @@ mod tests {
             &lab,
         );
         assert!(line.starts_with("nearmiss generate 'my scene.json' --out cases --task free"));
+    }
+
+    #[test]
+    fn the_command_line_says_what_is_not_as_usual() {
+        let mut lab = Lab::new(None);
+        let line = |lab: &Lab| command_line(std::path::Path::new("a.json"), &Scene::default(), lab);
+        let usual = line(&lab);
+        assert!(
+            usual.ends_with("--steps 32 --seed 1 --samples 1"),
+            "{usual}"
+        );
+        lab.settings.agents = 64;
+        lab.settings.temperature = Some(0.9);
+        lab.settings.history_level = 0.2;
+        lab.settings.guidance.road.weight = 0.1;
+        let changed =
+            "--agents 64 --temperature 0.9 --history-level 0.2 --guidance collision=1,road=0.1";
+        assert_eq!(line(&lab), format!("{usual} {changed}"));
     }
 
     #[test]
