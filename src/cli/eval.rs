@@ -339,6 +339,10 @@ fn reference<'a>(rows: &'a [Row], row: &Row, against: Option<Method>) -> Option<
 }
 
 fn load(arguments: &Arguments) -> anyhow::Result<Vec<LoggedWindow>> {
+    anyhow::ensure!(
+        arguments.agents > 1,
+        "--agents 1: a window that is judged needs the ego and another agent"
+    );
     let entries = scenes(&arguments.paths)?;
     let mut windows = Vec::new();
     for entry in &entries {

@@ -1,8 +1,9 @@
 //! `Scene` to model tokens and context, and back: the only door between metres and normalised numbers.
 //!
-//! A [`Window`] is what a network sees of a scene: the nearest agents, 32 unless asked for more, 21 tokens each (half a second apart, the fifth is
-//! the present), and the lane pieces around them. [`Window::normalised`] writes tokens as numbers of order one in
-//! each agent's own frame, [`Window::states`] reads them back, [`decode`] writes a future into the scene.
+//! A [`Window`] is what a network sees of a scene: the nearest agents (32 unless asked for more) with 21 tokens each,
+//! half a second apart, the fifth the present, and the lane pieces around them. [`Window::normalised`] writes tokens as
+//! numbers of order one in each agent's own frame, [`Window::states`] reads them back, [`decode`] writes a future into
+//! the scene.
 
 mod decode;
 mod interpolate;

@@ -218,22 +218,17 @@ pub(super) fn row(ui: &mut Ui, name: &str, value: impl Into<String>) -> Response
     response
 }
 
-/// Paints one line of text from its left top corner; what does not fit into `width` gives way to "…". True if
-/// something did.
-pub(super) fn elided(
+/// One line of text, laid out; what does not fit into `width` gives way to "…".
+pub(super) fn one_line(
     painter: &egui::Painter,
-    at: egui::Pos2,
     width: f32,
     text: &str,
     font: FontId,
     color: Color32,
-) -> bool {
+) -> std::sync::Arc<egui::Galley> {
     let mut job = egui::text::LayoutJob::simple_singleline(text.to_owned(), font, color);
     job.wrap = egui::text::TextWrapping::truncate_at_width(width);
-    let galley = painter.layout_job(job);
-    let cut = galley.elided;
-    painter.galley(at, galley, color);
-    cut
+    painter.layout_job(job)
 }
 
 /// A word on a tinted ground.

@@ -1,6 +1,5 @@
 //! The list of agents: type, part, who decides their future, visibility.
 
-use egui::Align2;
 use egui::FontId;
 use egui::Role as Semantic;
 use egui::Sense;
@@ -112,6 +111,14 @@ fn summary(scene: &Scene) -> String {
     parts.join("  ·  ")
 }
 
+/// What its source calls it, without the kind that some put before ("vehicle.car"); else its kind.
+fn category(agent: &Agent) -> &str {
+    match agent.category.as_deref() {
+        Some(category) => category.split_once('.').map_or(category, |(_, rest)| rest),
+        None => agent.kind.word(),
+    }
+}
+
 fn row(ui: &mut Ui, editor: &Editor, agent: &Agent, here: bool, actions: &mut Vec<Action>) {
     let tokens = tokens(ui);
     let chosen = editor.selection.contains(&agent.id);
@@ -144,35 +151,22 @@ fn row(ui: &mut Ui, editor: &Editor, agent: &Agent, here: bool, actions: &mut Ve
         tokens.faint
     };
     let font = FontId::new(12.0, egui::FontFamily::Proportional);
-    let name_area = rect.with_max_x(rect.right() - 92.0);
-    let id = agent.id.to_string();
-    let painter = ui
-        .painter()
-        .with_clip_rect(name_area.intersect(ui.clip_rect()));
-    painter.text(
-        rect.left_center() + vec2(28.0, 0.0),
-        Align2::LEFT_CENTER,
-        id,
-        font,
-        text,
-    );
-    let part = match agent.role {
-        Role::Ego => "ego",
-        Role::Attacker => "attacker",
-        Role::Other => agent.category.as_deref().unwrap_or(agent.kind.word()),
+    let (part, part_color) = match agent.role {
+        Role::Ego => ("ego", color),
+        Role::Attacker => ("attacker", color),
+        Role::Other => (category(agent), tokens.faint),
     };
     let painter = ui.painter().with_clip_rect(rect.intersect(ui.clip_rect()));
-    painter.text(
-        rect.right_center() - vec2(48.0, 0.0),
-        Align2::RIGHT_CENTER,
-        part,
-        FontId::proportional(10.5),
-        if agent.role == Role::Other {
-            tokens.faint
-        } else {
-            color
-        },
-    );
+    let middle =
+        |x: f32, galley: &egui::Galley| egui::pos2(x, rect.center().y - galley.size().y / 2.0);
+    let small = FontId::proportional(10.5);
+    let part = widgets::one_line(&painter, 92.0, part, small, part_color);
+    let right = rect.right() - 48.0 - part.size().x;
+    painter.galley(middle(right, &part), part, part_color);
+    let left = rect.left() + 28.0;
+    let name = widgets::one_line(&painter, right - 8.0 - left, agent.id.as_str(), font, text);
+    let cut = name.elided;
+    painter.galley(middle(left, &name), name, text);
     let inner = egui::Rect::from_min_max(
         egui::pos2(rect.right() - 44.0, rect.top() + 3.0),
         egui::pos2(rect.right() - 2.0, rect.bottom() - 3.0),
@@ -204,6 +198,9 @@ fn row(ui: &mut Ui, editor: &Editor, agent: &Agent, here: bool, actions: &mut Ve
         } else {
             actions.push(Action::Select(vec![agent.id.clone()]));
         }
+    }
+    if cut {
+        response.on_hover_text(agent.id.as_str());
     }
 }
 

@@ -289,15 +289,11 @@ fn card_text(ui: &Ui, rect: Rect, left: f32, name: &str, detail: &str) {
     let at = rect.min + vec2(left, 9.0);
     let font = egui::FontId::new(12.0, theme::semibold());
     let width = rect.right() - 6.0 - at.x;
-    widgets::elided(&painter, at, width, name, font, tokens.text);
-    widgets::elided(
-        &painter,
-        at + vec2(0.0, 17.0),
-        width,
-        detail,
-        egui::FontId::proportional(10.5),
-        tokens.dim,
-    );
+    let name = widgets::one_line(&painter, width, name, font, tokens.text);
+    painter.galley(at, name, tokens.text);
+    let font = egui::FontId::proportional(10.5);
+    let detail = widgets::one_line(&painter, width, detail, font, tokens.dim);
+    painter.galley(at + vec2(0.0, 17.0), detail, tokens.dim);
 }
 
 /// The last two parts of a path.

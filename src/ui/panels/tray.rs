@@ -180,14 +180,11 @@ pub(crate) fn case_ui(ui: &mut Ui, case: &Case, shown: bool, taken: f32) -> egui
     case.picture.paint(ui.painter(), frame, tokens);
     let painter = ui.painter().with_clip_rect(rect.intersect(ui.clip_rect()));
     let at = rect.min + vec2(84.0, 10.0);
-    let cut = widgets::elided(
-        &painter,
-        at,
-        rect.right() - 6.0 - taken - at.x,
-        &case.name,
-        egui::FontId::new(12.0, theme::semibold()),
-        tokens.text,
-    );
+    let font = egui::FontId::new(12.0, theme::semibold());
+    let width = rect.right() - 6.0 - taken - at.x;
+    let name = widgets::one_line(&painter, width, &case.name, font, tokens.text);
+    let cut = name.elided;
+    painter.galley(at, name, tokens.text);
     let (text, color) = match &case.scene.generated {
         None => ("edited by hand".to_owned(), tokens.dim),
         Some(made) if made.valid() => ("valid".to_owned(), tokens.good),
