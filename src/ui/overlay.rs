@@ -285,7 +285,7 @@ fn contact(brush: &Brush<'_>, id: &AgentId, at: Pos2, hot: bool) {
         painter,
         at + vec2(0.0, radius + 8.0),
         Align2::CENTER_TOP,
-        &format!("{} at {:.1} s", attack.attacker, attack.time_s),
+        &format!("{} at {:.1} s", attack.attacker.short(), attack.time_s),
         tokens.attacker,
         tokens,
     );

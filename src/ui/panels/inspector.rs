@@ -155,14 +155,17 @@ fn title(ui: &mut Ui, editor: &Editor, agent: &Agent, actions: &mut Vec<Action>)
     ui.horizontal(|ui| {
         let (dot, _) = ui.allocate_exact_size(egui::vec2(18.0, 18.0), egui::Sense::hover());
         agents::glyph(ui, dot.center(), agent.kind, tokens.agent(agent));
-        let name = theme::strong(agent.id.to_string(), 14.0);
-        ui.add(egui::Label::new(name).truncate());
+        // the button first, so that a long name ends before it
         ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
             let frame = Command::FrameSelection;
             let shown = widgets::icon_button(ui, Icon::Frame, frame.row().text, &frame.hint());
             if shown.clicked() {
                 actions.push(Action::Run(frame));
             }
+            ui.with_layout(egui::Layout::left_to_right(egui::Align::Center), |ui| {
+                let name = theme::strong(agent.id.to_string(), 14.0);
+                ui.add(egui::Label::new(name).truncate());
+            });
         });
     });
     let more = editor.selection.len().saturating_sub(1);
