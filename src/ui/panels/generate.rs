@@ -3,6 +3,7 @@
 use egui::Ui;
 use egui::vec2;
 
+use crate::codec::Options;
 use crate::codec::agents_near;
 use crate::generator::AttackCandidate;
 use crate::generator::MOST_AGENTS;
@@ -324,20 +325,22 @@ fn schedule_ui(ui: &mut Ui, lab: &Lab, actions: &mut Vec<Action>) {
 }
 
 fn agents_ui(ui: &mut Ui, lab: &Lab, scene: &Scene, actions: &mut Vec<Action>) {
+    let tip = "The nearest to the ego, so many and everyone with a goal or in an attack, are made anew; \
+               the others go on as recorded and answer to nobody. A run takes longer with more";
     ui.horizontal(|ui| {
-    let mut agents = lab.settings.agents;
-    let field = egui::DragValue::new(&mut agents)
-        .range(1..=MOST_AGENTS)
-        .speed(0.2);
-    ui.add(field).accessible_name("Number of agents made").on_hover_text(
-        "The nearest to the ego, so many and everyone with a goal or in an attack, are made anew; the others go on as \
-         recorded and answer to nobody. A run takes longer with more",
-    );
-    set(actions, lab, |settings| settings.agents = agents);
+        let mut agents = lab.settings.agents;
+        let field = egui::DragValue::new(&mut agents)
+            .range(1..=MOST_AGENTS)
+            .speed(0.2);
+        ui.add(field)
+            .accessible_name("Number of agents made")
+            .on_hover_text(tip);
+        set(actions, lab, |settings| settings.agents = agents);
         let near = agents_near(scene);
         let of = if agents < near { "of" } else { "all" };
-        let near = format!("{of} {near} within 104 m");
-        ui.label(egui::RichText::new(near).color(tokens(ui).dim).small());
+        let radius_m = Options::default().radius_m;
+        let near = theme::small(format!("{of} {near} within {radius_m:.0} m"));
+        ui.label(near.color(tokens(ui).dim));
     });
 }
 
