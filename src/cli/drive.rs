@@ -19,7 +19,7 @@ use crate::generator::Settings;
 use crate::metrics::{Ratio, bootstrap};
 use crate::model::Network;
 use crate::planner::{
-    DriveSettings, Driven, LogWorld, Propose, Report, TrafficWorld, World, drive,
+    DriveSettings, Driven, LogWorld, Planners, Report, TrafficWorld, World, drive,
 };
 use crate::rng::Seed;
 use crate::scene::write_scene;
@@ -66,7 +66,7 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
         seconds: arguments.seconds,
         replan_hz: arguments.replan_hz,
     };
-    let planner = weights::planner()?;
+    let crew = arguments.planner.crew()?;
     let generator = match arguments.world {
         WorldChoice::Generator => Some(weights::network(0)?),
         WorldChoice::Log | WorldChoice::Traffic => None,
@@ -92,7 +92,7 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
         let job = Job {
             arguments,
             settings: &settings,
-            planner: Some(&*planner),
+            planners: crew.planners(),
             generator: generator.as_ref(),
             stop: &stop,
         };
@@ -132,7 +132,7 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
 struct Job<'a> {
     arguments: &'a Arguments,
     settings: &'a DriveSettings,
-    planner: Option<&'a dyn Propose>,
+    planners: Planners<'a>,
     generator: Option<&'a Network>,
     stop: &'a AtomicBool,
 }
@@ -161,7 +161,7 @@ impl Job<'_> {
             _ => &mut log,
         };
         let begun = Instant::now();
-        let driven = drive(&scene, self.planner, self.settings, world, &mut |_| {
+        let driven = drive(&scene, self.planners, self.settings, world, &mut |_| {
             if self.stop.load(Ordering::Relaxed) {
                 ControlFlow::Break(())
             } else {
@@ -237,6 +237,7 @@ impl Job<'_> {
             "file": entry.file.display().to_string(),
             "scene": entry.name,
             "planner": self.settings.plan.decoder.key(),
+            "weights": driven.plans.first().map(|(_, plan)| &plan.identity),
             "world": world_key(self.arguments.world),
             "seed": self.settings.plan.seed.0,
             "seconds": rounded(report.seconds),
@@ -334,7 +335,7 @@ impl Table {
     fn text(&self, arguments: &Arguments, settings: &DriveSettings) -> String {
         let mut out = format!(
             "planner {}, world {}, {} plans a second, seed {}\n\n{:<40} {:>6} {:>9} {:>8} {:>9} {:>9} {:>7} {:>7}\n",
-            settings.plan.decoder.key(),
+            arguments.planner.name(),
             world_key(arguments.world),
             settings.replan_hz,
             settings.plan.seed.0,

@@ -57,6 +57,9 @@ pub(super) struct Arguments {
     /// Task plan: ends nearer than this are one mode, m.
     #[arg(long, default_value_t = PlanSettings::default().spread_m)]
     spread: f64,
+    /// Task plan: a planner of your own beside the others, a command as of `nearmiss plan`.
+    #[arg(long, value_name = "COMMAND")]
+    own: Option<String>,
     /// Task plan: never brake by rule where every mode fails NC or TTC.
     #[arg(long)]
     no_brake: bool,
@@ -147,6 +150,8 @@ pub(super) enum Method {
     Anchors,
     /// Planner: tokens, then refined by diffusion (task plan).
     ArDiffusion,
+    /// Planner: your own (task plan, --own).
+    Own,
 }
 
 impl Method {
@@ -169,6 +174,7 @@ impl Method {
             Self::Diffusion => "diffusion",
             Self::Anchors => "anchors",
             Self::ArDiffusion => "ar-diffusion",
+            Self::Own => "own",
         }
     }
 
@@ -207,7 +213,8 @@ impl Method {
             | Self::Ar
             | Self::Diffusion
             | Self::Anchors
-            | Self::ArDiffusion => None,
+            | Self::ArDiffusion
+            | Self::Own => None,
             Self::Prior => Some((ScheduleKind::Full, 1)),
             Self::Full | Self::Inpainting => paper(ScheduleKind::Full),
             Self::Pyramidal => paper(ScheduleKind::Pyramidal),

@@ -22,6 +22,7 @@ mod planning;
 mod render;
 mod schema;
 mod score;
+mod serve;
 mod simulate;
 mod tensors;
 mod weights;
@@ -68,6 +69,8 @@ enum Command {
     Schema(schema::Arguments),
     /// Measure scenes and cases into a table of comma-separated values.
     Score(score::Arguments),
+    /// Answer requests for plans, one line of JSON each: the ego planner for a program of your own.
+    Serve(serve::Arguments),
     /// Write scenes from the traffic world.
     Simulate(simulate::Arguments),
     /// Cut scenes into shards of windows: the input of the training recipe.
@@ -92,6 +95,7 @@ pub fn main() -> ExitCode {
         Some(Command::Render(arguments)) => render::run(&arguments),
         Some(Command::Schema(arguments)) => schema::run(&arguments),
         Some(Command::Score(arguments)) => score::run(&arguments),
+        Some(Command::Serve(arguments)) => serve::run(&arguments),
         Some(Command::Simulate(arguments)) => simulate::run(&arguments),
         Some(Command::Tensors(arguments)) => tensors::run(&arguments),
         None => window::run(arguments.scene),

@@ -8,7 +8,6 @@ use anyhow::Context as _;
 use serde_json::Value;
 
 use super::planning::PlannerArguments;
-use super::weights;
 use crate::data;
 use crate::planner::{Plan, SCORED_S, Scores, Start, TermKind, VARIANT, outcome, plan, plan_json};
 use crate::scene::{AgentId, Scene};
@@ -39,11 +38,11 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
         .with_context(|| format!("could not open {:?}", arguments.scene))?
         .scene;
     prepare(&mut scene, arguments.ego.as_deref(), arguments.time)?;
-    let planner = weights::planner()?;
+    let crew = arguments.planner.crew()?;
     let plan = plan(
         &scene,
         &Start::default(),
-        Some(&*planner),
+        crew.planners(),
         &arguments.planner.settings(),
         &mut |_| ControlFlow::Continue(()),
     )?;

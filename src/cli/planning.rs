@@ -1,8 +1,10 @@
 //! What commands with a planner share: its arguments.
 
-use clap::builder::{PossibleValuesParser, TypedValueParser};
+use clap::builder::{ArgPredicate, PossibleValuesParser, TypedValueParser};
 
-use crate::planner::{Decoder, PlanSettings};
+use super::weights;
+use crate::engine::OwnPlanner;
+use crate::planner::{Ask, Decoder, PlanSettings, Planners, Propose};
 use crate::rng::Seed;
 
 /// Which planner, and how it makes its modes.
@@ -10,8 +12,13 @@ use crate::rng::Seed;
 pub(super) struct PlannerArguments {
     /// How futures are made.
     #[arg(long, value_parser = decoders(), default_value = PlanSettings::default().decoder.key(),
+          default_value_if("own", ArgPredicate::IsPresent, Decoder::Own.key()),
           value_name = "DECODER", visible_alias = "planner")]
     decoder: Decoder,
+    /// A planner of your own, decoder own: a command that answers requests, one line of JSON each, on its standard input.
+    /// `nearmiss serve --help` says what they hold.
+    #[arg(long, value_name = "COMMAND")]
+    own: Option<String>,
     /// Number of modes.
     #[arg(long, default_value_t = 6)]
     modes: usize,
@@ -44,7 +51,56 @@ pub(super) fn decoders() -> impl TypedValueParser<Value = Decoder> {
         .try_map(|key| Decoder::from_key(&key).ok_or_else(|| format!("there is no decoder {key}")))
 }
 
+/// The planners of a command: the network, and a planner outside the program where one is given.
+pub(super) struct Crew {
+    network: Box<dyn Propose>,
+    own: Option<OwnPlanner>,
+}
+
+impl Crew {
+    /// With the planner that the command `own` starts, if it is given.
+    ///
+    /// # Errors
+    /// If the weights cannot be read, or the command is none.
+    pub(super) fn new(own: Option<&str>) -> anyhow::Result<Self> {
+        let own = own.map(OwnPlanner::new).transpose();
+        let own = own.map_err(|problem| anyhow::anyhow!("--own: {problem}"))?;
+        Ok(Self {
+            network: weights::planner()?,
+            own,
+        })
+    }
+
+    pub(super) fn planners(&self) -> Planners<'_> {
+        Planners {
+            network: Some(&*self.network),
+            own: self.own.as_ref().map(|own| own as &dyn Ask),
+        }
+    }
+}
+
 impl PlannerArguments {
+    /// Who answers.
+    ///
+    /// # Errors
+    /// If the weights cannot be read, or a planner of the user's own is given and not to be asked.
+    pub(super) fn crew(&self) -> anyhow::Result<Crew> {
+        anyhow::ensure!(
+            self.own.is_none() || self.decoder == Decoder::Own,
+            "--own gives a planner of your own, but decoder {} is asked; leave one of them out",
+            self.decoder.key()
+        );
+        Crew::new(self.own.as_deref())
+    }
+
+    /// What to call the planner in a heading.
+    pub(super) fn name(&self) -> String {
+        match &self.own {
+            Some(command) => format!("{} ({command})", self.decoder.key()),
+            None => self.decoder.key().to_owned(),
+        }
+    }
+
     pub(super) fn settings(&self) -> PlanSettings {
         PlanSettings {
             decoder: self.decoder,

@@ -14,7 +14,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 
 use super::batch::make_folder;
 use super::plan::prepare;
-use super::planning::decoders;
+use super::planning::{Crew, decoders};
 use super::weights;
 use crate::data;
 use crate::engine::StepLog;
@@ -59,6 +59,9 @@ pub(super) struct Arguments {
     #[arg(long, value_parser = decoders(), value_delimiter = ',', conflicts_with_all = ["at", "along"],
           value_name = "DECODER")]
     plan: Vec<Decoder>,
+    /// A planner of your own for decoder own, a command as of `nearmiss plan`.
+    #[arg(long, value_name = "COMMAND", requires = "plan")]
+    own: Option<String>,
     /// Do not tell the planner its route, which is the way the ego takes in the scene.
     #[arg(long, requires = "plan")]
     no_route: bool,
@@ -275,7 +278,7 @@ fn moments_of_clip(arguments: &Arguments, scene: &Arc<Scene>) -> anyhow::Result<
 fn plans(scene: &Arc<Scene>, time_s: f64, arguments: &Arguments) -> anyhow::Result<Vec<Moment>> {
     let mut scene = Scene::clone(scene);
     prepare(&mut scene, None, Some(time_s))?;
-    let planner = weights::planner()?;
+    let crew = Crew::new(arguments.own.as_deref())?;
     let scene = Arc::new(scene);
     let moment = |decoder: &Decoder| {
         let settings = PlanSettings {
@@ -287,7 +290,7 @@ fn plans(scene: &Arc<Scene>, time_s: f64, arguments: &Arguments) -> anyhow::Resu
         let plan = plan(
             &scene,
             &Start::default(),
-            Some(&*planner),
+            crew.planners(),
             &settings,
             &mut go,
         )?;

@@ -7,6 +7,7 @@
 //! does not depend on the way the pointer took.
 
 mod generator_world;
+mod own;
 mod pilot;
 mod steps;
 #[cfg(test)]
@@ -19,7 +20,10 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 pub use generator_world::GeneratorWorld;
-pub use pilot::{DriveWorld, LoadPlanner, LoadWorld, Pilot, PilotEvent, PilotJob, Planned};
+pub use own::OwnPlanner;
+pub use pilot::{
+    DriveWorld, LoadPlanner, LoadWorld, OwnCommand, Pilot, PilotEvent, PilotJob, Planned,
+};
 pub use steps::{StepLog, StepRecord};
 pub use worker::{Desk, JobId, Worker};
 

@@ -6,11 +6,12 @@ use std::time::{Duration, Instant};
 
 use super::Loaded;
 use super::generator_world::GeneratorWorld;
+use super::own::OwnPlanner;
 use super::worker::{Desk, JobId, Worker};
 use crate::generator::Settings;
 use crate::planner::{
-    DriveSettings, Driven, LogWorld, Plan, PlanSettings, Propose, ProposeError, ProposeStep,
-    SCORED_S, Scores, Start, TrafficWorld, World, drive, outcome, plan,
+    Ask, Decoder, DriveSettings, Driven, LogWorld, Plan, PlanSettings, Planners, Propose,
+    ProposeError, ProposeStep, SCORED_S, Scores, Start, TrafficWorld, World, drive, outcome, plan,
 };
 use crate::scene::Scene;
 
@@ -26,6 +27,15 @@ pub enum DriveWorld {
     Generator,
 }
 
+/// The command that starts a planner of the user's own ([`OwnPlanner`]).
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct OwnCommand {
+    /// As it is typed; empty for none.
+    pub line: String,
+    /// The planner is started anew when this changes.
+    pub start: u64,
+}
+
 /// What the planner's thread can be asked to do.
 #[derive(Debug, Clone)]
 pub enum PilotJob {
@@ -35,6 +45,8 @@ pub enum PilotJob {
         scene: Arc<Scene>,
         /// How.
         settings: PlanSettings,
+        /// Who answers for decoder own.
+        own: OwnCommand,
     },
     /// A drive from the scene's present.
     Drive {
@@ -44,6 +56,8 @@ pub enum PilotJob {
         settings: DriveSettings,
         /// Among whom.
         world: DriveWorld,
+        /// Who answers for decoder own.
+        own: OwnCommand,
     },
 }
 
@@ -109,6 +123,7 @@ impl Pilot {
         let mut load = Some(load);
         let mut generator: Option<Result<Loaded, String>> = None;
         let mut network: Option<Box<dyn Propose>> = None;
+        let mut outside = Outside::default();
         let work = move |job: Option<PilotJob>, desk: &Desk<'_, Option<PilotJob>, PilotEvent>| {
             if let Some(load) = load.take() {
                 match load() {
@@ -122,14 +137,25 @@ impl Pilot {
             }
             let network = network.as_deref();
             match job {
-                Some(PilotJob::Plan { scene, settings }) => {
-                    plan_once(scene, &settings, network, desk);
+                Some(PilotJob::Plan {
+                    scene,
+                    settings,
+                    own,
+                }) => {
+                    if let Some(own) = outside.planner(own, settings.decoder, desk) {
+                        plan_once(scene, &settings, Planners { network, own }, desk);
+                    }
                 }
                 Some(PilotJob::Drive {
                     scene,
                     settings,
                     world,
+                    own,
                 }) => {
+                    let decoder = settings.plan.decoder;
+                    let Some(own) = outside.planner(own, decoder, desk) else {
+                        return;
+                    };
                     if world == DriveWorld::Generator && generator.is_none() {
                         generator = load_world.take().map(|load| load());
                     }
@@ -159,7 +185,7 @@ impl Pilot {
                             return;
                         }
                     };
-                    drive_once(&scene, &settings, world, network, desk);
+                    drive_once(&scene, &settings, world, Planners { network, own }, desk);
                 }
                 None => {}
             }
@@ -208,16 +234,51 @@ impl Pilot {
     }
 }
 
+/// The planner outside the program, kept from one job to the next.
+#[derive(Default)]
+struct Outside {
+    command: OwnCommand,
+    planner: Option<OwnPlanner>,
+}
+
+impl Outside {
+    /// The planner that `command` starts, if `decoder` needs it: outer `None` if it cannot be, which is then reported.
+    fn planner(
+        &mut self,
+        command: OwnCommand,
+        decoder: Decoder,
+        desk: &Desk<'_, Option<PilotJob>, PilotEvent>,
+    ) -> Option<Option<&dyn Ask>> {
+        if decoder != Decoder::Own {
+            return Some(None);
+        }
+        if self.planner.is_none() || self.command != command {
+            self.planner = None; // the old one ends before the new one starts
+            match OwnPlanner::new(&command.line) {
+                Ok(planner) => self.planner = Some(planner),
+                Err(problem) => {
+                    desk.report(PilotEvent::Failed(problem));
+                    return None;
+                }
+            }
+            self.command = command;
+        }
+        Some(self.planner.as_ref().map(|planner| planner as &dyn Ask))
+    }
+}
+
 fn plan_once(
     scene: Arc<Scene>,
     settings: &PlanSettings,
-    network: Option<&dyn Propose>,
+    planners: Planners<'_>,
     desk: &Desk<'_, Option<PilotJob>, PilotEvent>,
 ) {
     let began = Instant::now();
     let mut steps: Vec<ProposeStep> = Vec::new();
-    let made = plan(&scene, &Start::default(), network, settings, &mut |step| {
-        steps.push(step.clone());
+    let made = plan(&scene, &Start::default(), planners, settings, &mut |step| {
+        if !step.modes.is_empty() {
+            steps.push(step.clone());
+        }
         going_on(desk)
     });
     match made {
@@ -241,11 +302,11 @@ fn drive_once(
     scene: &Scene,
     settings: &DriveSettings,
     world: &mut dyn World,
-    network: Option<&dyn Propose>,
+    planners: Planners<'_>,
     desk: &Desk<'_, Option<PilotJob>, PilotEvent>,
 ) {
     let start = scene.now_s();
-    let driven = drive(scene, network, settings, world, &mut |step| {
+    let driven = drive(scene, planners, settings, world, &mut |step| {
         desk.report(PilotEvent::Driving {
             done_s: step.scene.time_of(step.frame) - start,
             total_s: step.scene.time_of(step.last) - start,
@@ -306,6 +367,7 @@ mod tests {
         pilot.submit(PilotJob::Plan {
             scene: Arc::clone(&scene),
             settings: settings(Decoder::Idm),
+            own: OwnCommand::default(),
         });
         let PilotEvent::Planned(planned) = last(&mut pilot) else {
             panic!("no plan");
@@ -320,11 +382,38 @@ mod tests {
         pilot.submit(PilotJob::Plan {
             scene: scene(),
             settings: settings(Decoder::Ar),
+            own: OwnCommand::default(),
         });
         let PilotEvent::Failed(message) = last(&mut pilot) else {
             panic!("no failure");
         };
         assert!(message.contains("\"ar\""), "{message}");
+    }
+
+    #[test]
+    fn a_planner_of_ones_own_fails_with_a_sentence_and_ends_when_a_newer_plan_is_wanted() {
+        let mut pilot = pilot();
+        let ask = |line: &str| PilotJob::Plan {
+            scene: scene(),
+            settings: settings(Decoder::Own),
+            own: OwnCommand {
+                line: line.to_owned(),
+                start: 0,
+            },
+        };
+        for (line, said) in [("", "no command"), ("nobody-has-this", "no such command")] {
+            pilot.submit(ask(line));
+            let PilotEvent::Failed(message) = last(&mut pilot) else {
+                panic!("no failure");
+            };
+            assert!(message.contains(said), "{message}");
+        }
+        pilot.submit(ask("sleep 60"));
+        std::thread::sleep(Duration::from_millis(50));
+        pilot.submit(ask(""));
+        let began = Instant::now();
+        assert!(matches!(last(&mut pilot), PilotEvent::Failed(_)));
+        assert!(began.elapsed() < Duration::from_secs(30));
     }
 
     #[test]
@@ -337,6 +426,7 @@ mod tests {
                 ..DriveSettings::default()
             },
             world: DriveWorld::Generator,
+            own: OwnCommand::default(),
         });
         let PilotEvent::Failed(message) = last(&mut pilot) else {
             panic!("no failure");
@@ -355,10 +445,12 @@ mod tests {
             scene: scene(),
             settings: drive,
             world: DriveWorld::Traffic,
+            own: OwnCommand::default(),
         });
         pilot.submit(PilotJob::Plan {
             scene: scene(),
             settings: settings(Decoder::ConstantVelocity),
+            own: OwnCommand::default(),
         });
         let event = last(&mut pilot);
         assert!(matches!(event, PilotEvent::Planned(_)), "{event:?}");

@@ -7,7 +7,7 @@ use super::plan::{Plan, Start, plan};
 use super::report::{Report, plan_shift};
 use super::track::{STEP_S, TrackedState, Tracker, body_at_present, states_of};
 use super::world::World;
-use super::{PlanSettings, Propose, ProposeError, Route};
+use super::{PlanSettings, Planners, ProposeError, Route};
 use crate::codec::resampled;
 use crate::metrics::Ratio;
 use crate::scene::{Scene, Track};
@@ -41,8 +41,6 @@ pub struct DriveStep<'a> {
     pub frame: usize,
     /// The last frame that will be driven to.
     pub last: usize,
-    /// The plan that is being followed.
-    pub plan: &'a Plan,
 }
 
 /// A drive that is over.
@@ -97,13 +95,13 @@ pub enum DriveError {
 
 /// Drives the ego of `scene` from its present. Each plan sees only what has happened and the route, which is the way the
 /// ego takes in `scene`; the chosen mode's path is followed by the tracker until the next plan. `on_step` sees each tenth
-/// of a second and may stop: what was driven up to there comes back.
+/// of a second, and each step of a plan, and may stop: what was driven up to there comes back.
 ///
 /// # Errors
 /// If a plan or the world fails, a setting is out of range, or nothing lies ahead.
 pub fn drive(
     scene: &Scene,
-    network: Option<&dyn Propose>,
+    planners: Planners<'_>,
     settings: &DriveSettings,
     world: &mut dyn World,
     on_step: &mut dyn FnMut(&DriveStep<'_>) -> ControlFlow<()>,
@@ -150,27 +148,36 @@ pub fn drive(
                 body: Some(body),
                 route: route.as_ref(),
             };
-            let found = plan(&driven, &start_from, network, &asked, &mut |_| {
-                ControlFlow::Continue(())
+            let found = plan(&driven, &start_from, planners, &asked, &mut |_| {
+                on_step(&DriveStep {
+                    scene: &driven,
+                    frame,
+                    last,
+                })
             });
             driven.now = start;
-            let found = found.map_err(|source| DriveError::Plan {
-                time_s: driven.time_of(frame),
-                source,
-            })?;
+            let found = match found {
+                Err(ProposeError::Stopped) => {
+                    stopped = true;
+                    break;
+                }
+                found => found.map_err(|source| DriveError::Plan {
+                    time_s: driven.time_of(frame),
+                    source,
+                })?,
+            };
             let chosen = found.chosen();
             let braking = chosen.braked.map(|braked| braked.mps2);
             tracker = Some(Tracker::new(&chosen.path, &body).braking(braking));
             plans.push((frame, found));
         }
-        let (Some(tracker), Some((since, plan))) = (&tracker, plans.last()) else {
+        let (Some(tracker), Some((since, _))) = (&tracker, plans.last()) else {
             break;
         };
         let shown = DriveStep {
             scene: &driven,
             frame,
             last,
-            plan,
         };
         if on_step(&shown).is_break() {
             stopped = true;

@@ -4,13 +4,15 @@
 //! of the future it may not use. [`plan`] hands it only what can be [`foreseen`] and the lanes of its [`Route`], tracks
 //! each mode on a bicycle, scores it and chooses; where all fail, the safest of their ways braked joins ([`Braked`]).
 //! [`outcome`] scores the same paths by what then happens. [`drive`] puts a planner at the wheel in a [`World`]. The
-//! networks behind `Propose` live in `model`; here are the plain planners they are held against.
+//! networks behind `Propose` live in `model`; here are the plain planners they are held against, and what is said to a planner
+//! outside the program ([`Ask`]).
 
 mod brake;
 mod drive;
 mod foresee;
 mod json;
 mod open_loop;
+mod own;
 mod plain;
 mod plan;
 mod profile;
@@ -26,10 +28,11 @@ pub use drive::{DriveError, DriveSettings, DriveStep, Driven, drive};
 pub use foresee::{Other, foreseen, others};
 pub use json::{mode_json, plan_json};
 pub use open_loop::{OpenLoop, log_mode, open_loop};
+pub use own::{Ask, OWN_EXAMPLE, OWN_VERSION, Request, read_request};
 pub use plain::{ConstantVelocity, hermite_to, planned};
 pub use plan::{PROBABILITY_POWER, Plan, PlannedMode, Start, outcome, plan, plan_of};
 pub use propose::{
-    Decoder, Mode, PlanSettings, Planned, Propose, ProposeError, ProposeStep, Stage,
+    Decoder, Mode, PlanSettings, Planned, Planners, Propose, ProposeError, ProposeStep, Stage,
 };
 pub use report::{Report, Touch, plan_shift};
 pub use route::Route;

@@ -2,12 +2,17 @@
 
 use std::ops::ControlFlow;
 
+use super::Propose as _;
 use super::brake::{Braked, DECELERATIONS, braked};
 use super::foresee::{foreseen, others};
 use super::plain::{ConstantVelocity, ego_of, lane_follower};
 use super::score::{Partial, SCORED_S, Scores, Stage, TermKind};
 use super::track::{TrackedState, Tracker, body_at_present, path_of, track};
-use super::{Decoder, Mode, PlanSettings, Propose, ProposeError, ProposeStep, Route};
+use super::{
+    Ask, Decoder, Mode, PlanSettings, Planners, ProposeError, ProposeStep, Route,
+    Stage as ProposeStage, own,
+};
+
 use crate::codec::{Options, Window};
 use crate::geometry::DVec2;
 use crate::scene::{Agent, AgentId, Scene, State};
@@ -85,16 +90,16 @@ pub struct Start<'a> {
 
 /// Plans for the ego of `scene` at its present. Reads nothing later: proposer, scores and choice see what can be
 /// [`foreseen`], and of what lies ahead only the lanes of the route (with [`PlanSettings::route`]; the way the ego takes
-/// in the scene if `start` gives none). `network` answers for the decoders that have one. `on_step` sees the modes while
+/// in the scene if `start` gives none). `planners` answer for the decoders that are not plain. `on_step` sees the modes while
 /// they are made and may stop.
 ///
 /// # Errors
-/// If there is no ego or it is no vehicle, a setting is out of range, weights are missing, the network fails, or
-/// `on_step` stops.
+/// If there is no ego or it is no vehicle, a setting is out of range, weights are missing, the network or the planner outside
+/// fails, or `on_step` stops.
 pub fn plan(
     scene: &Scene,
     start: &Start<'_>,
-    network: Option<&dyn Propose>,
+    planners: Planners<'_>,
     settings: &PlanSettings,
     on_step: &mut dyn FnMut(&ProposeStep) -> ControlFlow<()>,
 ) -> Result<Plan, ProposeError> {
@@ -112,13 +117,22 @@ pub fn plan(
             (ConstantVelocity.identity().to_owned(), modes)
         }
         Decoder::Idm => ("<idm>".to_owned(), vec![asked.reference.clone()]),
+        Decoder::Own => {
+            let own = planners.own.ok_or(ProposeError::NoOwn)?;
+            (
+                own.identity().to_owned(),
+                asked.own(own, settings, on_step)?,
+            )
+        }
         decoder => {
-            let network = network.ok_or(ProposeError::NoWeights(decoder.key()))?;
+            let network = planners
+                .network
+                .ok_or(ProposeError::NoWeights(decoder.key()))?;
             let modes = network.propose(&asked.window, settings, on_step)?;
             (network.identity().to_owned(), modes)
         }
     };
-    let may_brake = settings.brake && !settings.decoder.is_plain();
+    let may_brake = settings.brake && settings.decoder.is_network();
     asked.answered(identity, modes, settings, may_brake)
 }
 
@@ -169,6 +183,23 @@ impl<'a> Asked<'a> {
             present,
             reference,
         })
+    }
+
+    /// What a planner outside the program proposes.
+    fn own(
+        &self,
+        own: &dyn Ask,
+        settings: &PlanSettings,
+        on_step: &mut dyn FnMut(&ProposeStep) -> ControlFlow<()>,
+    ) -> Result<Vec<Mode>, ProposeError> {
+        let request = own::request(&self.seen, &self.ego.id, &self.window.lanes, settings);
+        let answer = own.ask(&request, &mut || {
+            on_step(&ProposeStep {
+                stage: ProposeStage::Waiting,
+                modes: Vec::new(),
+            })
+        })?;
+        own::modes_of(&answer, &self.present)
     }
 
     fn route(&self) -> Vec<Vec<DVec2>> {

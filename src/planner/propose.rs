@@ -4,7 +4,7 @@ use std::ops::ControlFlow;
 
 use serde::{Deserialize, Serialize};
 
-use super::POINTS;
+use super::{Ask, POINTS};
 use crate::codec::Window;
 use crate::geometry::{DVec2, Pose};
 use crate::rng::Seed;
@@ -60,11 +60,13 @@ pub enum Decoder {
     ConstantVelocity,
     /// Follows the lane behind whoever is ahead with the Intelligent Driver Model. No network.
     Idm,
+    /// A planner outside the program ([`super::Ask`]).
+    Own,
 }
 
 impl Decoder {
     /// All, in the order in which they are listed.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::ArDiffusion,
         Self::Ar,
         Self::Diffusion,
@@ -74,6 +76,7 @@ impl Decoder {
         Self::Regression,
         Self::Idm,
         Self::ConstantVelocity,
+        Self::Own,
     ];
 
     /// The name on the command line and in files.
@@ -88,6 +91,7 @@ impl Decoder {
             Self::Regression => "regression",
             Self::ConstantVelocity => "constant-velocity",
             Self::Idm => "idm",
+            Self::Own => "own",
         }
     }
 
@@ -103,12 +107,18 @@ impl Decoder {
             Self::Regression => "Regression",
             Self::ConstantVelocity => "Constant velocity",
             Self::Idm => "IDM",
+            Self::Own => "Own planner",
         }
     }
 
-    /// Whether it needs no network.
+    /// Whether it is one of the program's own that needs no network: it has no settings.
     pub fn is_plain(self) -> bool {
         matches!(self, Self::ConstantVelocity | Self::Idm)
+    }
+
+    /// Whether it needs the planner's network.
+    pub fn is_network(self) -> bool {
+        !self.is_plain() && self != Self::Own
     }
 
     /// Whether drafts are noised to a chosen level and denoised.
@@ -150,8 +160,8 @@ pub struct PlanSettings {
     pub refine_steps: usize,
     /// Denoising steps from pure noise.
     pub diffusion_steps: usize,
-    /// Where every mode touches somebody by the ego's fault or comes too near (NC, TTC), the safest of their ways braked
-    /// joins them.
+    /// Where every mode of a network touches somebody by the ego's fault or comes too near (NC, TTC), the safest of their
+    /// ways braked joins them.
     pub brake: bool,
     /// The planner is told its route, where there is one.
     pub route: bool,
@@ -235,6 +245,8 @@ pub enum Stage {
     Tokens(usize),
     /// So many of this many denoising steps are done.
     Denoising(usize, usize),
+    /// A planner outside the program has not answered yet; there are no modes.
+    Waiting,
 }
 
 /// The modes as they are between two steps.
@@ -259,6 +271,25 @@ pub trait Propose: Send + Sync {
         settings: &PlanSettings,
         on_step: &mut dyn FnMut(&ProposeStep) -> ControlFlow<()>,
     ) -> Result<Vec<Mode>, ProposeError>;
+}
+
+/// Who answers for the decoders that are not plain.
+#[derive(Clone, Copy, Default)]
+pub struct Planners<'a> {
+    /// The planner's network, if there is one.
+    pub network: Option<&'a dyn Propose>,
+    /// A planner outside the program.
+    pub own: Option<&'a dyn Ask>,
+}
+
+impl<'a> Planners<'a> {
+    /// The network alone.
+    pub fn of_network(network: &'a dyn Propose) -> Self {
+        Self {
+            network: Some(network),
+            own: None,
+        }
+    }
 }
 
 /// Why there is no proposal.
@@ -291,6 +322,14 @@ pub enum ProposeError {
     /// The planner weights loaded have no such decoder.
     #[error("the planner weights in use hold no decoder \"{0}\"; the program's own do")]
     NoDecoder(&'static str),
+    /// The decoder is a planner outside the program, and none is given.
+    #[error(
+        "decoder \"own\" is a planner of your own, and no command that starts it is given (--own COMMAND, or the field Command in the window)"
+    )]
+    NoOwn,
+    /// A planner outside the program failed; a sentence.
+    #[error("{0}")]
+    Own(String),
     /// The network returned a number that is not finite, or failed otherwise.
     #[error("the planner's network failed: {0}")]
     Network(String),

@@ -1,5 +1,6 @@
 //! Where the ego's driver means to go: a course, and the lanes that belong to it.
 
+use super::own::is_told;
 use crate::codec::{LanePiece, PIECE_POINTS, Window};
 use crate::geometry::{DVec2, Pose};
 use crate::scene::Scene;
@@ -23,18 +24,31 @@ const HOPS: usize = 6;
 /// The course's end must be this near a lane for the route to go on along it, m (with 1.5 m · (1 − cos)).
 const REACH_M: f64 = 6.0;
 
-/// Where the ego's driver means to go, as a course in the scene's frame. What the planner is told of it is only which
+/// Where the ego's driver means to go, as a course in the scene's frame, or as lane pieces that somebody has named. What the planner is told of it is only which
 /// lanes run along it, neighbouring ones among them. So that they do not say how far the driver gets, the course goes on
 /// from its end along the straightest lanes.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Route {
     course: Vec<Pose>,
+    /// Points of the pieces; empty where a course says which.
+    told: Vec<Vec<DVec2>>,
 }
 
 impl Route {
     /// A route along a course; `None` without a pose.
     pub fn new(course: Vec<Pose>) -> Option<Self> {
-        (!course.is_empty()).then_some(Self { course })
+        (!course.is_empty()).then_some(Self {
+            course,
+            told: Vec::new(),
+        })
+    }
+
+    /// A route of lane pieces by their points, as another program was told it; `None` without one.
+    pub fn told(pieces: Vec<Vec<DVec2>>) -> Option<Self> {
+        (!pieces.is_empty()).then_some(Self {
+            course: Vec::new(),
+            told: pieces,
+        })
     }
 
     /// The way the ego of `scene` takes from the present on: as recorded, generated or drawn. `None` where the scene
@@ -58,7 +72,12 @@ impl Route {
         if window.rows.is_empty() {
             return;
         }
-        let on = self.ahead_of(window.frame(0)).pieces_on(&window.lanes);
+        let on: Vec<bool> = if self.told.is_empty() {
+            self.ahead_of(window.frame(0)).pieces_on(&window.lanes)
+        } else {
+            let told = |piece| is_told(piece, &self.told);
+            window.lanes.iter().map(told).collect()
+        };
         let told = on.contains(&true);
         for (piece, on) in window.lanes.iter_mut().zip(on) {
             piece.on_route = told.then_some(on);
@@ -75,6 +94,7 @@ impl Route {
         let rest = self.course.iter().skip(passed).copied();
         Self {
             course: std::iter::once(present).chain(rest).collect(),
+            told: Vec::new(),
         }
     }
 

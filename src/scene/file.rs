@@ -185,13 +185,18 @@ pub(super) fn content_hash(scene: &Scene) -> String {
     digest.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// The scene as the text of a scene file.
-pub fn scene_to_json(scene: &Scene) -> String {
+/// The scene as the JSON value of a scene file.
+pub fn scene_to_value(scene: &Scene) -> serde_json::Value {
     let mut value = serde_json::to_value(SceneFile::from(scene))
         .expect("scene files hold no map with odd keys");
     round_numbers(&mut value);
+    value
+}
+
+/// The scene as the text of a scene file.
+pub fn scene_to_json(scene: &Scene) -> String {
     let mut text = String::new();
-    write_value(&value, 0, &mut text);
+    write_value(&scene_to_value(scene), 0, &mut text);
     text.push('\n');
     text
 }

@@ -15,6 +15,7 @@ use super::pilot::Planning;
 use super::sources;
 use super::sources::View;
 use crate::geometry::dvec2;
+use crate::planner::Decoder;
 use crate::planner::plan_json;
 use crate::render::Camera;
 use crate::render::Look;
@@ -372,6 +373,10 @@ impl Choices {
                     match source.planning.plain_plan_at(time_s) {
                         Some(decoder) if source.panes.planners[0].is_none() => {
                             line.word(&format!("--plan {}", decoder.key()));
+                            if decoder == Decoder::Own {
+                                let command = quoted(&source.planning.own.line);
+                                line.word(&format!("--own {command}"));
+                            }
                         }
                         _ => line.inexact = true,
                     }

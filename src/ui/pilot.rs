@@ -2,6 +2,8 @@
 //! have planners of their own beside the one of the panel; all take turns on one thread.
 
 use std::sync::Arc;
+use std::time::Duration;
+use std::time::Instant;
 
 use super::action::Action;
 use super::action::Notice;
@@ -9,6 +11,7 @@ use super::action::Weight;
 use super::editor::Editor;
 use super::theme::Tokens;
 use crate::engine::DriveWorld;
+use crate::engine::OwnCommand;
 use crate::engine::Pilot;
 use crate::engine::PilotEvent;
 use crate::engine::PilotJob;
@@ -37,6 +40,9 @@ pub(super) const PLANNER_SCORE: &str = "planner_score";
 /// While time moves on, a plan is made every so many seconds of the scene.
 const EVERY_S: f64 = 0.5;
 
+/// A planner that takes longer is said to be thinking.
+const NOTICEABLE: Duration = Duration::from_millis(400);
+
 /// A wish that concerns the planner.
 #[derive(Debug, Clone)]
 pub enum PilotAction {
@@ -44,6 +50,10 @@ pub enum PilotAction {
     On(bool),
     /// New settings.
     Set(Box<PlanSettings>),
+    /// The command that starts the user's own planner.
+    Own(String),
+    /// Starts the user's own planner anew.
+    OwnAgain,
     /// Takes a mode by hand; the planner's own choice if absent.
     Choose(Option<usize>),
     /// The mode under the pointer.
@@ -142,6 +152,8 @@ pub(super) struct Planning {
     pub on: bool,
     /// How.
     pub settings: PlanSettings,
+    /// The command that starts the user's own planner.
+    pub own: OwnCommand,
     /// The last plan.
     pub planned: Option<Box<Planned>>,
     /// Why there is none.
@@ -170,6 +182,8 @@ pub(super) struct Planning {
     answers: [Option<Result<Box<Planned>, String>>; 4],
     /// Who was asked last, as in `asked`.
     turn: usize,
+    /// Since when.
+    since: Instant,
 }
 
 impl Planning {
@@ -183,6 +197,7 @@ impl Planning {
                 decoder: Decoder::Idm,
                 ..PlanSettings::default()
             },
+            own: OwnCommand::default(),
             planned: None,
             problem: None,
             by_hand: None,
@@ -197,6 +212,7 @@ impl Planning {
             asked: Default::default(),
             answers: Default::default(),
             turn: 0,
+            since: Instant::now(),
         }
     }
 
@@ -219,7 +235,20 @@ impl Planning {
 
     /// Whether a decoder can answer.
     pub(super) fn able(&self, decoder: Decoder) -> bool {
-        decoder.is_plain() || matches!(self.weights, Some(Some(_)))
+        !decoder.is_network() || matches!(self.weights, Some(Some(_)))
+    }
+
+    /// Whether the user's own planner is to answer and no command starts it.
+    pub(super) fn lacks_own(&self) -> bool {
+        self.settings.decoder == Decoder::Own && self.own.line.is_empty()
+    }
+
+    /// How long the user's own planner has been taking for the panel's plan, once that is noticeable.
+    pub(super) fn waiting(&self) -> Option<Duration> {
+        let busy = self.engine.as_ref().is_some_and(Pilot::busy) && self.driving.is_none();
+        let own = self.settings.decoder == Decoder::Own && self.turn == 0;
+        let waited = self.since.elapsed();
+        (busy && own && waited > NOTICEABLE).then_some(waited)
     }
 
     /// Stops a drive; false if there was none.
@@ -244,6 +273,14 @@ impl Planning {
                 self.by_hand = None;
                 self.step = None;
                 self.settings = *settings;
+            }
+            PilotAction::Own(line) => {
+                self.own.line = line;
+                self.forget_plan();
+            }
+            PilotAction::OwnAgain => {
+                self.own.start += 1;
+                self.forget_plan();
             }
             PilotAction::Choose(mode) => self.by_hand = mode,
             PilotAction::Point(mode) => self.pointed = mode,
@@ -272,6 +309,7 @@ impl Planning {
                 ..DriveSettings::default()
             },
             world: self.world,
+            own: self.own.clone(),
         });
         self.driving = Some((0.0, self.seconds));
     }
@@ -320,6 +358,7 @@ impl Planning {
             engine.submit(PilotJob::Plan {
                 scene: Arc::new(scene),
                 settings: settings.clone(),
+                own: self.own.clone(),
             });
             self.asked[turn] = Some(Asked {
                 shown: Arc::clone(shown),
@@ -327,6 +366,7 @@ impl Planning {
                 settings,
             });
             self.turn = turn;
+            self.since = Instant::now();
             return;
         }
     }
@@ -645,7 +685,7 @@ mod tests {
         let mut editor = Editor::default();
         let other = standing();
         let own = |decoder| [None, Some((decoder, Arc::clone(&other))), None, None];
-        let began = std::time::Instant::now();
+        let began = Instant::now();
         // the scene that is worked on changes in every frame, as in a drag
         while planning.answer_in(1).score.is_none() || planning.planned.is_none() {
             assert!(began.elapsed().as_secs() < 60, "a planner waits forever");

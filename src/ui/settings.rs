@@ -33,6 +33,8 @@ pub(super) struct Settings {
     pub variants: [Variant; 4],
     /// The planner of each pane that has one of its own.
     pub planners: [Option<Decoder>; 4],
+    /// The command that starts the user's own planner.
+    pub own_planner: String,
     /// How the first two sources are shown.
     pub compare: Mode,
     /// Panes share one camera.
@@ -73,6 +75,7 @@ impl Default for Settings {
             sources: Panes::SOURCES,
             variants: std::array::from_fn(Variant::of_pane),
             planners: [None; 4],
+            own_planner: String::new(),
             compare: Mode::Side,
             linked: true,
             left: true,

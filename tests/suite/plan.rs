@@ -240,3 +240,147 @@ fn the_planners_table_has_the_log_as_its_floor() {
     assert_eq!(wrong.status.code(), Some(1));
     assert!(text(&wrong.stderr).contains("does not plan"));
 }
+
+/// The command that makes this program answer as a planner outside itself.
+fn served(options: &str) -> String {
+    format!("'{}' serve {options}", env!("CARGO_BIN_EXE_nearmiss"))
+}
+
+#[test]
+fn a_planner_outside_the_program_answers_as_it_does_inside() {
+    let scene = bundled("left-turn");
+    let plan = |options: &[&str]| -> Value {
+        let asked = ["plan", &scene, "--json", "--modes", "3", "--seed", "7"];
+        let output = nearmiss(&[&asked[..], options].concat());
+        assert!(output.status.success(), "{}", text(&output.stderr));
+        serde_json::from_slice(&output.stdout).unwrap()
+    };
+    let inside = plan(&["--decoder", "ar-diffusion", "--no-brake"]);
+    let outside = plan(&["--own", &served("--no-brake")]);
+    assert_eq!(outside["decoder"], "own");
+    assert!(outside["weights"].as_str().unwrap().starts_with("<own: "));
+    assert_eq!(outside["route"], inside["route"]);
+    assert_eq!(outside["chosen"], inside["chosen"]);
+    let points = |plan: &Value| -> Vec<Value> {
+        let modes = plan["modes"].as_array().unwrap();
+        modes.iter().map(|mode| mode["points"].clone()).collect()
+    };
+    assert_eq!(points(&outside), points(&inside));
+}
+
+#[test]
+fn a_planner_outside_the_program_drives_and_stands_in_tables() {
+    let scene = bundled("cut-in");
+    let own = served("--decoder idm");
+    let drive = |options: &[&str]| -> Value {
+        let output = nearmiss(&[&["drive", &scene, "--json", "--seconds", "4"], options].concat());
+        assert!(output.status.success(), "{}", text(&output.stderr));
+        let first = text(&output.stdout);
+        serde_json::from_str(first.lines().next().unwrap()).unwrap()
+    };
+    let (inside, outside) = (drive(&["--planner", "idm"]), drive(&["--own", &own]));
+    assert_eq!(outside["planner"], "own");
+    let far = |drive: &Value| drive["progress_m"].as_f64().unwrap();
+    // what is sent is on the grid of files, 0.1 mm
+    assert!((far(&inside) - far(&outside)).abs() < 0.05);
+    let asked = [
+        "eval",
+        &scene,
+        "--task",
+        "plan",
+        "--methods",
+        "idm,own",
+        "--own",
+        &own,
+        "--json",
+    ];
+    let output = nearmiss(&asked);
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    let table: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let ade = |row: usize| table["rows"][row]["ade_m"].as_f64().unwrap();
+    assert!((ade(0) - ade(1)).abs() < 0.01, "{table}");
+}
+
+#[test]
+fn a_planner_outside_the_program_that_fails_is_quoted() {
+    let scene = bundled("empty-road");
+    let said = |own: &str| {
+        let output = nearmiss(&["plan", &scene, "--own", own]);
+        assert_eq!(output.status.code(), Some(1));
+        text(&output.stderr)
+    };
+    let wrong = served("--decoder no-such");
+    assert!(said(&wrong).contains("Its last words") && said(&wrong).contains("no-such"));
+    assert!(said("nobody-has-this-program").contains("no such command"));
+    let twice = nearmiss(&["plan", &scene, "--own", &wrong, "--decoder", "ar"]);
+    assert!(text(&twice.stderr).contains("leave one of them out"));
+    let none = nearmiss(&["plan", &scene, "--decoder", "own"]);
+    assert!(text(&none.stderr).contains("--own COMMAND"));
+}
+
+#[test]
+fn the_example_of_a_planner_of_ones_own_follows_its_lane() {
+    let example = nearmiss(&["serve", "--example"]);
+    let kept = Path::new(env!("CARGO_MANIFEST_DIR")).join("assets/own_planner.py");
+    assert_eq!(text(&example.stdout), fs::read_to_string(&kept).unwrap());
+    if std::process::Command::new("python3")
+        .arg("--version")
+        .output()
+        .is_err()
+    {
+        eprintln!("skipped: there is no python3 to run the example");
+        return;
+    }
+    let own = format!("python3 '{}'", kept.display());
+    for stem in ["detour", "roundabout", "dense-queue", "empty-road"] {
+        let scene = bundled(stem);
+        let output = nearmiss(&["plan", &scene, "--own", &own, "--json"]);
+        assert!(output.status.success(), "{stem}: {}", text(&output.stderr));
+        let plan: Value = serde_json::from_slice(&output.stdout).unwrap();
+        let terms = &plan["modes"][0]["scores"]["terms"];
+        // whoever crosses is not its business; whoever stands ahead of it is
+        let ahead = matches!(stem, "detour" | "dense-queue").then_some("nc");
+        for term in ["dac", "ddc"].into_iter().chain(ahead) {
+            assert_eq!(
+                terms[term]["score"], 1.0,
+                "{stem}: {}",
+                terms[term]["reason"]
+            );
+        }
+    }
+}
+
+#[test]
+fn served_requests_that_are_none_get_an_error_each_and_the_next_an_answer() {
+    use std::io::Write as _;
+    let mut child = std::process::Command::new(env!("CARGO_BIN_EXE_nearmiss"))
+        .args(["serve", "--decoder", "idm"])
+        .stdin(std::process::Stdio::piped())
+        .stdout(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    let scene: Value =
+        serde_json::from_str(&fs::read_to_string(bundled("cut-in")).unwrap()).unwrap();
+    let ego = scene["agents"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|agent| agent["role"] == "ego");
+    let ego = &ego.unwrap()["id"];
+    let request = serde_json::json!({ "request": "plan", "version": 1, "ego": ego, "modes": 1, "seed": 1, "scene": scene });
+    let lines = format!("not json\n\n{{\"request\": \"dance\"}}\n{request}\n");
+    child
+        .stdin
+        .take()
+        .unwrap()
+        .write_all(lines.as_bytes())
+        .unwrap();
+    let answers = text(&child.wait_with_output().unwrap().stdout);
+    let answers: Vec<Value> = answers
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    assert_eq!(answers.len(), 3);
+    assert!(answers[0]["error"].is_string() && answers[1]["error"].is_string());
+    assert_eq!(answers[2]["modes"].as_array().unwrap().len(), 1);
+}

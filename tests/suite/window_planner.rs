@@ -164,3 +164,40 @@ fn the_tokens_of_a_mode_can_be_marked_and_the_generator_can_be_the_world_of_a_dr
         document.history.entries().0.len() > before
     });
 }
+
+#[test]
+fn a_planner_of_ones_own_answers_in_the_window_and_is_kept_for_the_next_start() {
+    if !may_draw() {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let mut bench = opened(folder.path(), false);
+    planning(&mut bench);
+    let list = egui::accesskit::Role::ComboBox;
+    bench.get_by_role_and_label(list, "Decoder").click();
+    bench.run_steps(3);
+    bench.get_by_label("Own planner").click();
+    appears(&mut bench, &["Type the command that starts your planner"]);
+    let enter = |bench: &mut Bench, command: &str| {
+        let field = bench.get_by_label("Command");
+        field.focus();
+        bench.run_steps(2);
+        bench.get_by_label("Command").type_text(command);
+        bench.run_steps(2);
+        bench.key_press(egui::Key::Enter);
+        bench.run_steps(2);
+    };
+    enter(&mut bench, "nobody-has-this");
+    appears(&mut bench, &["nobody-has-this: there is no such command"]);
+    bench.get_by_label("Command").focus();
+    bench.run_steps(2);
+    bench.key_press_modifiers(egui::Modifiers::COMMAND, egui::Key::A);
+    bench.run_steps(2);
+    let served = format!("'{}' serve --decoder idm", env!("CARGO_BIN_EXE_nearmiss"));
+    enter(&mut bench, &served);
+    until(&mut bench, "plan", |app| app.plan_modes() == 1);
+    until(&mut bench, "settings to be stored", |_| {
+        let kept = std::fs::read_to_string(folder.path().join("window.json"));
+        kept.is_ok_and(|text| text.contains("serve --decoder idm"))
+    });
+}

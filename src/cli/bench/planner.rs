@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 use super::{Row, spend};
 use crate::cli::weights;
 use crate::geometry::dvec2;
-use crate::planner::{Decoder, Mode, PlanSettings, Start, foreseen, plan, plan_of};
+use crate::planner::{Decoder, Mode, PlanSettings, Planners, Start, foreseen, plan, plan_of};
 use crate::scene::scene_from_json;
 use crate::sim::BUNDLED;
 
@@ -18,7 +18,13 @@ pub(super) fn rows(seconds: f64) -> anyhow::Result<Vec<Row>> {
         ..PlanSettings::default()
     };
     let going_on = &mut |_: &_| ControlFlow::Continue(());
-    let one = plan(&scene, &Start::default(), None, &settings, going_on)?;
+    let one = plan(
+        &scene,
+        &Start::default(),
+        Planners::default(),
+        &settings,
+        going_on,
+    )?;
     let six: Vec<Mode> = (0..6)
         .map(|number| {
             let mut mode = one.modes[0].mode.clone();
@@ -55,7 +61,7 @@ pub(super) fn rows(seconds: f64) -> anyhow::Result<Vec<Row>> {
         let _plan = plan(
             &scene,
             &Start::default(),
-            Some(&*planner),
+            Planners::of_network(&*planner),
             &settings,
             going_on,
         );

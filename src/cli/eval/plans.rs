@@ -10,13 +10,13 @@ use serde_json::{Value, json};
 
 use super::{Arguments, Method};
 use crate::cli::batch::Shown;
-use crate::cli::weights;
+use crate::cli::planning::Crew;
 use crate::codec::{NOW, T};
 use crate::generator::LoggedWindow;
 use crate::metrics::{Instability, Ratio, bootstrap};
 use crate::planner::{
-    Decoder, OpenLoop, POINTS, Plan, PlanSettings, Propose, ProposeError, Start, TermKind, VARIANT,
-    hermite_to, log_mode, open_loop, plan, plan_of, plan_shift,
+    Decoder, OpenLoop, POINTS, Plan, PlanSettings, Planners, ProposeError, Start, TermKind,
+    VARIANT, hermite_to, log_mode, open_loop, plan, plan_of, plan_shift,
 };
 use crate::rng::Seed;
 use crate::scene::Scene;
@@ -25,7 +25,7 @@ use crate::scene::Scene;
 const NEXT_S: f64 = 0.5;
 
 /// The methods of the planner's table, in its order.
-const METHODS: [Method; 11] = [
+const METHODS: [Method; 12] = [
     Method::Log,
     Method::ConstantVelocity,
     Method::Hermite,
@@ -37,6 +37,7 @@ const METHODS: [Method; 11] = [
     Method::Diffusion,
     Method::Anchors,
     Method::ArDiffusion,
+    Method::Own,
 ];
 
 impl Method {
@@ -52,6 +53,7 @@ impl Method {
             Self::Diffusion => Some(Decoder::Diffusion),
             Self::Anchors => Some(Decoder::Anchors),
             Self::ArDiffusion => Some(Decoder::ArDiffusion),
+            Self::Own => Some(Decoder::Own),
             _ => None,
         }
     }
@@ -82,10 +84,11 @@ pub(super) fn run(
     windows: &[LoggedWindow],
     stop: &AtomicBool,
 ) -> anyhow::Result<Vec<PlanRow>> {
-    let planner = weights::planner()?;
-    let network = Some(&*planner);
+    let crew = Crew::new(arguments.own.as_deref())?;
+    let planners = crew.planners();
     let methods: Vec<Method> = if arguments.methods.is_empty() {
-        METHODS.to_vec()
+        let fit = |method: &Method| *method != Method::Own || arguments.own.is_some();
+        METHODS.into_iter().filter(fit).collect()
     } else {
         arguments.methods.clone()
     };
@@ -111,7 +114,7 @@ pub(super) fn run(
                 break;
             }
             shown.doing(method.name());
-            row.add(window, network, arguments)?;
+            row.add(window, planners, arguments)?;
             shown.done(method.name());
         }
         shown.finish();
@@ -131,11 +134,11 @@ impl PlanRow {
     fn add(
         &mut self,
         window: &LoggedWindow,
-        network: Option<&dyn Propose>,
+        planners: Planners<'_>,
         arguments: &Arguments,
     ) -> anyhow::Result<()> {
         let begun = Instant::now();
-        let made = match self.plan(window, &window.scene, network, arguments) {
+        let made = match self.plan(window, &window.scene, planners, arguments) {
             Ok(made) => made,
             // a recording's ego may be somebody on foot
             Err(ProposeError::NotAVehicle(_)) => return Ok(()),
@@ -152,7 +155,7 @@ impl PlanRow {
             .is_some_and(|ego| ego.track.get(next.now).is_some());
         let mut shift = Ratio::default();
         if there && self.method.decoder().is_some() {
-            let later = self.plan(window, &next, network, arguments)?;
+            let later = self.plan(window, &next, planners, arguments)?;
             shift = plan_shift(&made, &later).unwrap_or_default();
         }
         let recording = window.recording.clone();
@@ -166,7 +169,7 @@ impl PlanRow {
         &self,
         window: &LoggedWindow,
         scene: &Scene,
-        network: Option<&dyn Propose>,
+        planners: Planners<'_>,
         arguments: &Arguments,
     ) -> Result<Plan, ProposeError> {
         let settings = PlanSettings {
@@ -194,7 +197,7 @@ impl PlanRow {
                 let mode = hermite_to(window.window.state(0, NOW), &end_state);
                 plan_of(scene, vec![mode], "<hermite>", &settings)
             }
-            _ => plan(scene, &Start::default(), network, &settings, &mut |_| {
+            _ => plan(scene, &Start::default(), planners, &settings, &mut |_| {
                 ControlFlow::Continue(())
             }),
         }

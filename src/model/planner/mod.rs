@@ -330,8 +330,8 @@ impl Propose for Planner {
                 };
                 refined(drafts, &starts, descent, on_step)
             }
-            plain @ (Decoder::ConstantVelocity | Decoder::Idm) => {
-                Err(ProposeError::Decoder(plain.key()))
+            other @ (Decoder::ConstantVelocity | Decoder::Idm | Decoder::Own) => {
+                Err(ProposeError::Decoder(other.key()))
             }
         }
     }

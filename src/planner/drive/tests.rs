@@ -48,7 +48,7 @@ fn driven(scene: &Scene, decoder: Decoder, world: &mut dyn World) -> Driven {
         },
         ..DriveSettings::default()
     };
-    drive(scene, None, &settings, world, &mut |_| {
+    drive(scene, Planners::default(), &settings, world, &mut |_| {
         ControlFlow::Continue(())
     })
     .unwrap()
@@ -113,13 +113,19 @@ fn a_drive_can_be_stopped_and_keeps_what_was_driven() {
         },
         ..DriveSettings::default()
     };
-    let found = drive(&scene, None, &settings, &mut LogWorld, &mut |step| {
-        if step.frame >= 30 {
-            ControlFlow::Break(())
-        } else {
-            ControlFlow::Continue(())
-        }
-    })
+    let found = drive(
+        &scene,
+        Planners::default(),
+        &settings,
+        &mut LogWorld,
+        &mut |step| {
+            if step.frame >= 30 {
+                ControlFlow::Break(())
+            } else {
+                ControlFlow::Continue(())
+            }
+        },
+    )
     .unwrap();
     assert!(found.stopped);
     assert!((found.report.seconds - 1.0).abs() < 1e-9); // frames 20 to 30
@@ -149,9 +155,13 @@ fn settings_out_of_range_and_scenes_without_a_future_are_refused() {
             replan_hz,
             ..DriveSettings::default()
         };
-        drive(scene, None, &settings, &mut LogWorld, &mut |_| {
-            ControlFlow::Continue(())
-        })
+        drive(
+            scene,
+            Planners::default(),
+            &settings,
+            &mut LogWorld,
+            &mut |_| ControlFlow::Continue(()),
+        )
         .err()
         .map(|error| error.to_string())
     };

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::*;
 use crate::geometry::{Polyline, Pose, dvec2};
 use crate::map::{Lane, LaneKind, Map, MapParts};
-use crate::planner::{POINTS, Stage as ProposeStage, plan_json, planned};
+use crate::planner::{POINTS, Propose, Stage as ProposeStage, plan_json, planned};
 use crate::scene::{AgentKind, Track};
 
 fn agent(id: &str, x: f64, y: f64, speed: impl Fn(f64) -> f64) -> Arc<Agent> {
@@ -103,7 +103,8 @@ fn asked(
         decoder,
         ..PlanSettings::default()
     };
-    plan(scene, &Start::default(), network, &settings, &mut |_| {
+    let planners = Planners { network, own: None };
+    plan(scene, &Start::default(), planners, &settings, &mut |_| {
         ControlFlow::Continue(())
     })
 }
@@ -169,7 +170,7 @@ fn the_choice_knows_nothing_of_the_future_and_the_outcome_does() {
         ..PlanSettings::default()
     };
     let mut on = |_: &ProposeStep| ControlFlow::Continue(());
-    let again = super::plan(&cut, &start, Some(&TWO), &settings, &mut on).unwrap();
+    let again = super::plan(&cut, &start, Planners::of_network(&TWO), &settings, &mut on).unwrap();
     assert!(again == plan, "{} {}", again.reason, plan.reason);
     assert!(!plan.route.is_empty());
     let unrouted = asked(&cut, Some(&TWO), Decoder::Ar).unwrap();
@@ -210,7 +211,8 @@ fn bad_input_and_bad_answers_are_named() {
         modes: 0,
         ..PlanSettings::default()
     };
-    let found = plan(&scene(), &Start::default(), None, &settings, &mut |_| {
+    let nobody = Planners::default();
+    let found = plan(&scene(), &Start::default(), nobody, &settings, &mut |_| {
         ControlFlow::Continue(())
     });
     assert!(matches!(
@@ -229,7 +231,7 @@ fn a_plan_can_be_stopped_between_two_steps() {
     let found = plan(
         &scene(),
         &Start::default(),
-        Some(&TWO),
+        Planners::of_network(&TWO),
         &settings,
         &mut |_| {
             seen += 1;
@@ -295,7 +297,7 @@ fn nothing_is_braked_for_plain_planners_or_where_that_is_off() {
     let plan = plan(
         &blocked(),
         &Start::default(),
-        Some(&TWO),
+        Planners::of_network(&TWO),
         &settings,
         &mut |_| ControlFlow::Continue(()),
     );

@@ -231,6 +231,7 @@ impl App {
         app.panes.planners = app.settings.planners;
         app.panes.compare = app.settings.compare;
         app.planning.on = app.settings.planning;
+        app.planning.own.line.clone_from(&app.settings.own_planner);
         if first {
             app.greet();
         }
@@ -669,6 +670,9 @@ impl App {
         self.settings.compare = self.panes.compare;
         self.settings.looping = self.editor.looping;
         self.settings.planning = self.planning.on;
+        self.settings
+            .own_planner
+            .clone_from(&self.planning.own.line);
         if self.settings != self.stored {
             self.stored = self.settings.clone();
             let settings = Box::new(self.settings.clone());

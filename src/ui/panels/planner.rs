@@ -1,11 +1,14 @@
 //! The ego's planner: how it decodes, its modes with their scores, why one is taken, and drives in closed loop.
 
+use std::time::Duration;
+
 use egui::Ui;
 use egui::vec2;
 
 use crate::engine::DriveWorld;
 use crate::engine::Planned;
 use crate::planner::Decoder;
+use crate::planner::OWN_EXAMPLE;
 use crate::planner::PlanSettings;
 use crate::planner::PlannedMode;
 use crate::planner::Report;
@@ -45,8 +48,18 @@ pub(crate) fn planner_ui(
             ui.add_space(8.0);
             switch_ui(ui, planning, actions);
             decoder_ui(ui, planning, actions);
-            if let Some(problem) = &planning.problem {
-                banner(ui, tokens(ui).bad, problem);
+            match &planning.problem {
+                Some(_) if planning.lacks_own() => {
+                    let text = "Type the command that starts your planner; it is asked as soon as you have.";
+                    ui.add(egui::Label::new(theme::small(text).color(tokens(ui).dim)).wrap());
+                }
+                Some(problem) => banner(ui, tokens(ui).bad, problem),
+                None => {}
+            }
+            if let Some(waiting) = planning.waiting() {
+                let text = format!("Your planner has been thinking for {:.1} s", waiting.as_secs_f64());
+                ui.label(theme::small(text).color(tokens(ui).dim));
+                ui.ctx().request_repaint_after(Duration::from_millis(100));
             }
             if let Some(planned) = &planning.planned {
                 steps_ui(ui, planned, planning, actions);
@@ -103,12 +116,51 @@ fn decoder_ui(ui: &mut Ui, planning: &Planning, actions: &mut Vec<Action>) {
         let text = "No planner weights come with this program: only the plain planners answer.";
         banner(ui, tokens(ui).warn, text);
     }
+    if before.decoder == Decoder::Own {
+        own_ui(ui, planning, actions);
+    }
     if !before.decoder.is_plain() {
         settings_ui(ui, &mut next);
     }
     if next != *before {
         wish(actions, PilotAction::Set(Box::new(next)));
     }
+}
+
+/// The command that starts a planner of one's own. What is typed counts when it is entered or left.
+fn own_ui(ui: &mut Ui, planning: &Planning, actions: &mut Vec<Action>) {
+    ui.add_space(4.0);
+    let id = ui.scope_id().with("own command");
+    let kept: Option<String> = ui.data(|data| data.get_temp(id));
+    let mut typed = kept.unwrap_or_else(|| planning.own.line.clone());
+    let field = egui::TextEdit::singleline(&mut typed)
+        .hint_text("python3 own_planner.py")
+        .desired_width(f32::INFINITY);
+    let shown = ui.add(field).accessible_name("Command");
+    let tip = "A program that is started once and answers each request for a plan, one line of JSON, on its standard output; quoted as in a shell";
+    let shown = shown.on_hover_text(tip);
+    if shown.lost_focus() {
+        ui.data_mut(|data| data.remove_temp::<String>(id));
+        if typed.trim() != planning.own.line {
+            wish(actions, PilotAction::Own(typed.trim().to_owned()));
+        }
+    } else if shown.changed() {
+        ui.data_mut(|data| data.insert_temp(id, typed));
+    }
+    ui.horizontal(|ui| {
+        let started = ui.add_enabled(!planning.own.line.is_empty(), egui::Button::new("Start again").small());
+        if started.on_hover_text("Ends it and starts it anew, after you have changed it").clicked() {
+            wish(actions, PilotAction::OwnAgain);
+        }
+        let copied = ui.small_button("Copy an example");
+        if copied
+            .on_hover_text("A planner in Python to start from; paste it into a file. What is asked and answered: nearmiss serve --help")
+            .clicked()
+        {
+            ui.ctx().copy_text(OWN_EXAMPLE.to_owned());
+        }
+    });
+    ui.add_space(2.0);
 }
 
 fn settings_ui(ui: &mut Ui, settings: &mut PlanSettings) {
@@ -126,10 +178,12 @@ fn settings_ui(ui: &mut Ui, settings: &mut PlanSettings) {
         )
         .accessible_name("Modes");
         ui.end_row();
-        label(ui, "Brake");
-        ui.checkbox(&mut settings.brake, "if every mode fails")
-            .on_hover_text("Where every mode touches somebody by the ego's fault or comes too near (NC, TTC), the safest of their ways braked joins them");
-        ui.end_row();
+        if settings.decoder.is_network() {
+            label(ui, "Brake");
+            ui.checkbox(&mut settings.brake, "if every mode fails")
+                .on_hover_text("Where every mode touches somebody by the ego's fault or comes too near (NC, TTC), the safest of their ways braked joins them");
+            ui.end_row();
+        }
         label(ui, "Route");
         ui.checkbox(&mut settings.route, "along the ego's way")
             .on_hover_text("The planner is told which lanes the ego takes in the scene (not when), and the straightest ones after them. Without it, it chooses where to turn");
@@ -210,7 +264,7 @@ fn steps_ui(ui: &mut Ui, planned: &Planned, planning: &Planning, actions: &mut V
     let text = match planned.steps.get(at).map(|step| step.stage) {
         Some(Stage::Tokens(count)) => format!("after token {count}"),
         Some(Stage::Denoising(taken, total)) => format!("denoising step {taken} of {total}"),
-        None => "the result".to_owned(),
+        Some(Stage::Waiting) | None => "the result".to_owned(),
     };
     ui.horizontal(|ui| {
         ui.spacing_mut().slider_width = ui.available_width() - 120.0;
