@@ -24,6 +24,8 @@ pub(super) enum Kind {
     CommonRoad,
     Argoverse2Parquet,
     Argoverse2Feather,
+    OpenDrive,
+    OpenScenario,
     SumoNet,
     SumoFcd,
 }
@@ -40,6 +42,8 @@ impl Kind {
             Self::CommonRoad => Format::CommonRoad,
             Self::Argoverse2Parquet => Format::Argoverse2Forecasting,
             Self::Argoverse2Feather => Format::Argoverse2Sensor,
+            Self::OpenDrive => Format::OpenDrive,
+            Self::OpenScenario => Format::OpenScenario,
             Self::SumoNet => Format::SumoNet,
             Self::SumoFcd => Format::SumoFcd,
         }
@@ -259,14 +263,8 @@ fn xml_kind(path: &Path, head: &Head, text: &[u8]) -> Result<Kind, OpenError> {
             "commonRoad" => Ok(Kind::CommonRoad),
             "net" => Ok(Kind::SumoNet),
             "fcd-export" => Ok(Kind::SumoFcd),
-            "OpenDRIVE" => Err(unsupported(
-                "OpenDRIVE",
-                "Convert it with SUMO's netconvert --opendrive-files and open the network",
-            )),
-            "OpenSCENARIO" => Err(unsupported(
-                "OpenSCENARIO",
-                "Nearmiss writes it; open the scene it was made from",
-            )),
+            "OpenDRIVE" => Ok(Kind::OpenDrive),
+            "OpenSCENARIO" => Ok(Kind::OpenScenario),
             "osm" => Err(unsupported(
                 "an OpenStreetMap or Lanelet2 map",
                 "Convert it with SUMO's netconvert --osm-files or to CommonRoad",

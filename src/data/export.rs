@@ -155,6 +155,8 @@ pub fn export(scene: &Scene, path: &Path, target: Target) -> Result<Exported, Ex
             openscenario_out::check(&texts).map_err(|message| differs(path, message))?;
             write_atomically(&road_path, &texts.road)?;
             write_atomically(path, &texts.scenario)?;
+            let again = reread(path)?;
+            openscenario_out::compare(scene, &again).map_err(|message| differs(path, message))?;
             return Ok(Exported {
                 files: vec![path.to_path_buf(), road_path],
                 report,

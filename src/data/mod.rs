@@ -13,6 +13,8 @@ mod folder;
 mod gpudrive;
 mod gpudrive_json;
 mod gpudrive_out;
+mod opendrive;
+mod openscenario;
 mod openscenario_out;
 mod pickle;
 mod report;
@@ -68,6 +70,10 @@ pub enum Format {
     Argoverse2Forecasting,
     /// Argoverse 2 sensor log: a folder with annotations, poses and a map.
     Argoverse2Sensor,
+    /// OpenDRIVE roads.
+    OpenDrive,
+    /// OpenSCENARIO scenario, played on its road.
+    OpenScenario,
     /// SUMO network.
     SumoNet,
     /// SUMO floating car data, with its network beside it.
@@ -88,6 +94,8 @@ impl Format {
             Self::CommonRoad => "commonroad",
             Self::Argoverse2Forecasting => "argoverse2-forecasting",
             Self::Argoverse2Sensor => "argoverse2-sensor",
+            Self::OpenDrive => "opendrive",
+            Self::OpenScenario => "openscenario",
             Self::SumoNet => "sumo-net",
             Self::SumoFcd => "sumo-fcd",
         }
@@ -137,7 +145,7 @@ pub enum OpenError {
     },
     /// The content is of no kind we know.
     #[error(
-        "{path}: not a scene file that Nearmiss knows ({seen}). It opens its own JSON, ScenarioNet pickles, GPUDrive and Nocturne JSON, Waymo Motion TFRecords, CommonRoad XML, Argoverse 2 folders, SUMO networks and FCD"
+        "{path}: not a scene file that Nearmiss knows ({seen}). It opens its own JSON, ScenarioNet pickles, GPUDrive and Nocturne JSON, Waymo Motion TFRecords, CommonRoad XML, OpenSCENARIO and OpenDRIVE, Argoverse 2 folders, SUMO networks and FCD"
     )]
     Unknown {
         /// Which file.
@@ -300,6 +308,8 @@ pub fn open(path: &Path, pick: Option<&str>) -> Result<Opened, OpenError> {
                     (scene, report)
                 }
                 Kind::CommonRoad => commonroad::read(&bytes, path)?,
+                Kind::OpenDrive => opendrive::read(&bytes, path)?,
+                Kind::OpenScenario => openscenario::read(&bytes, path)?,
                 _ => return Err(detect::unknown(path, &head)),
             }
         }

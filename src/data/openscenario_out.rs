@@ -13,7 +13,7 @@ use super::report::Report;
 use super::xml::XmlReader;
 use crate::geometry::quantise;
 use crate::map::Lane;
-use crate::scene::{Agent, AgentKind, Role, Scene, State};
+use crate::scene::{Agent, AgentId, AgentKind, Role, Scene, State};
 
 /// Shortest straight piece of a road, m.
 const MIN_PIECE_M: f64 = 0.01;
@@ -88,9 +88,40 @@ pub(super) fn check(texts: &Texts) -> Result<(), String> {
     Ok(())
 }
 
+/// Holds what was read again against what was written: every agent where it was, at the frames that both have.
+pub(super) fn compare(scene: &Scene, again: &Scene) -> Result<(), String> {
+    let shown = |agent: &&std::sync::Arc<Agent>| agent.track.span().is_some();
+    let ego = |scene: &Scene| scene.ego().map(|agent| agent.id.clone());
+    for agent in scene.agents.iter().filter(shown) {
+        let found = match ego(scene).as_ref() == Some(&agent.id) {
+            true => again.ego(),
+            false => again.agent(&AgentId::new(format!("Agent_{}", clean(agent.id.as_str())))),
+        };
+        let Some(found) = found else {
+            return Err(format!("agent {} is missing", agent.id));
+        };
+        for (frame, state) in agent.track.valid() {
+            let place = again.frame_at(scene.time_of(frame));
+            let exact =
+                (place - place.round()).abs() < 1e-6 && place <= again.duration_s() / again.dt_s;
+            let there = found.track.get(place.round() as usize);
+            let near = there.is_some_and(|there| there.position.distance(state.position) < 1e-3);
+            if exact && !near {
+                let time_s = scene.time_of(frame);
+                return Err(format!("agent {} is elsewhere at {time_s} s", agent.id));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Without what XML cannot hold.
+fn clean(text: &str) -> String {
+    text.chars().filter(|letter| !letter.is_control()).collect()
+}
+
 fn escaped(text: &str) -> String {
-    let clean: String = text.chars().filter(|letter| !letter.is_control()).collect();
-    quick_xml::escape::escape(clean.as_str()).into_owned()
+    quick_xml::escape::escape(clean(text).as_str()).into_owned()
 }
 
 fn road(scene: &Scene, report: &mut Report) -> (String, usize) {

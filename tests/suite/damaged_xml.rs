@@ -1,4 +1,4 @@
-//! Damaged and hostile files in CommonRoad, Argoverse 2 and SUMO formats: every one opens or is refused with a
+//! Damaged and hostile files in CommonRoad, Argoverse 2, SUMO, OpenDRIVE and OpenSCENARIO formats: every one opens or is refused with a
 //! sentence, quickly and without a panic. `NEARMISS_MUTATIONS=20000` tries that many of each instead of 200, and
 //! then also holds the memory against 1 GiB (Linux; run it alone: `--test suite damaged_xml -- --test-threads 1`).
 #![expect(
@@ -201,6 +201,41 @@ fn damaged_sumo_networks_open_or_are_refused() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("a.net.xml");
     survive(&file, NET.as_bytes(), &file);
+}
+
+const ROADS: &str = r#"<OpenDRIVE><header revMajor="1" revMinor="6"/>
+<road id="1" length="80" junction="-1" rule="RHT"><link><successor elementType="junction" elementId="9"/></link><type s="0" type="town"><speed max="50" unit="km/h"/></type>
+<planView><geometry s="0" x="0" y="0" hdg="0" length="30"><line/></geometry><geometry s="30" x="30" y="0" hdg="0" length="20"><spiral curvStart="0" curvEnd="0.02"/></geometry><geometry s="50" x="49.9" y="1.3" hdg="0.2" length="30"><arc curvature="0.02"/></geometry></planView>
+<lanes><laneOffset s="0" a="0.5" b="0.01" c="0" d="0"/><laneSection s="0"><left><lane id="1" type="driving"><link><successor id="1"/></link><width sOffset="0" a="3.5" b="0" c="0" d="0"/></lane></left><center><lane id="0" type="none"><roadMark sOffset="0" type="broken" color="white"/></lane></center><right><lane id="-1" type="driving"><link><successor id="-1"/></link><width sOffset="0" a="3" b="0.02" c="0" d="0"/><speed sOffset="0" max="30" unit="mph"/></lane><lane id="-2" type="sidewalk"><border sOffset="0" a="-6" b="0" c="0" d="0"/></lane></right></laneSection>
+<laneSection s="40"><left><lane id="1" type="driving"><width sOffset="0" a="3.5" b="0" c="0" d="0"/></lane></left><right><lane id="-1" type="driving"><link><predecessor id="-1"/></link><width sOffset="0" a="3.8" b="0" c="0" d="0"/></lane></right></laneSection></lanes>
+<objects><object id="1" type="crosswalk" s="20" t="0" hdg="0" length="4" width="8"/><object id="2" type="crosswalk" s="60" t="0"><outline><cornerRoad s="58" t="-4"/><cornerRoad s="62" t="-4"/><cornerLocal u="2" v="4"/></outline></object></objects><signals><signal id="3" dynamic="yes" s="79" t="-2"/></signals></road>
+<road id="2" length="20" junction="9"><link><predecessor elementType="road" elementId="1" contactPoint="end"/></link><planView><geometry s="0" x="76" y="12" hdg="0.8" length="20"><paramPoly3 pRange="normalized" aU="0" bU="20" cU="0" dU="0" aV="0" bV="0" cV="2" dV="1"/></geometry></planView><lanes><laneSection s="0"><right><lane id="-1" type="driving"><link><predecessor id="-1"/></link><width sOffset="0" a="3.8"/></lane></right></laneSection></lanes></road>
+<road id="3" length="9" junction="-1"><planView><geometry s="0" x="0" y="90" hdg="1" length="9"><poly3 a="0" b="0.1" c="0.01" d="0"/></geometry></planView><lanes><laneSection s="0"><right><lane id="-1" type="driving"><width sOffset="0" a="3.8"/></lane></right></laneSection></lanes></road>
+<junction id="9"><connection id="0" incomingRoad="1" connectingRoad="2" contactPoint="start"><laneLink from="-1" to="-1"/></connection></junction></OpenDRIVE>"#;
+
+#[test]
+fn damaged_opendrive_files_open_or_are_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("a.xodr");
+    survive(&file, ROADS.as_bytes(), &file);
+}
+
+const SCENARIO: &str = r#"<OpenSCENARIO><FileHeader revMajor="1" revMinor="1" description="d"/><ParameterDeclarations><ParameterDeclaration name="v" parameterType="double" value="${36 / 3.6}"/></ParameterDeclarations>
+<CatalogLocations><VehicleCatalog><Directory path="."/></VehicleCatalog></CatalogLocations><RoadNetwork><LogicFile filepath="a.xodr"/></RoadNetwork>
+<Entities><ScenarioObject name="Ego"><Vehicle name="e" vehicleCategory="car"><BoundingBox><Center x="1.4" y="0" z="0.9"/><Dimensions length="5" width="2" height="1.8"/></BoundingBox></Vehicle></ScenarioObject><ScenarioObject name="b"><CatalogReference catalogName="V" entryName="car"/></ScenarioObject><ScenarioObject name="p"><Pedestrian name="w"/></ScenarioObject></Entities>
+<Storyboard><Init><Actions><Private entityRef="Ego"><PrivateAction><TeleportAction><Position><LanePosition roadId="1" laneId="-1" s="5" offset="0.2"/></Position></TeleportAction></PrivateAction><PrivateAction><LongitudinalAction><SpeedAction><SpeedActionDynamics dynamicsShape="step" dynamicsDimension="time" value="0"/><SpeedActionTarget><AbsoluteTargetSpeed value="$v"/></SpeedActionTarget></SpeedAction></LongitudinalAction></PrivateAction></Private>
+<Private entityRef="b"><PrivateAction><TeleportAction><Position><RelativeLanePosition entityRef="Ego" dLane="2" ds="20" offset="0"/></Position></TeleportAction></PrivateAction></Private><Private entityRef="p"><PrivateAction><TeleportAction><Position><WorldPosition x="30" y="-7" z="0" h="1.57"/></Position></TeleportAction></PrivateAction></Private></Actions></Init>
+<Story name="s"><Act name="a"><ManeuverGroup name="g" maximumExecutionCount="1"><Actors selectTriggeringEntities="false"><EntityRef entityRef="b"/><EntityRef entityRef="p"/></Actors><Maneuver name="m"><Event name="e" priority="overwrite"><Action name="x"><PrivateAction><LongitudinalAction><SpeedAction><SpeedActionDynamics dynamicsShape="linear" dynamicsDimension="rate" value="2"/><SpeedActionTarget><RelativeTargetSpeed entityRef="Ego" value="1.1" speedTargetValueType="factor" continuous="true"/></SpeedActionTarget></SpeedAction></LongitudinalAction></PrivateAction></Action><StartTrigger><ConditionGroup><Condition name="c" delay="0.5" conditionEdge="rising"><ByEntityCondition><TriggeringEntities triggeringEntitiesRule="any"><EntityRef entityRef="Ego"/></TriggeringEntities><EntityCondition><TimeHeadwayCondition entityRef="b" value="1.5" freespace="true" rule="lessThan"/></EntityCondition></ByEntityCondition></Condition></ConditionGroup></StartTrigger></Event>
+<Event name="f" priority="parallel"><Action name="y"><PrivateAction><RoutingAction><FollowTrajectoryAction><Trajectory name="t" closed="false"><Shape><Polyline><Vertex time="0"><Position><WorldPosition x="30" y="-7"/></Position></Vertex><Vertex time="4"><Position><WorldPosition x="30" y="7" h="1.5"/></Position></Vertex></Polyline></Shape></Trajectory><TimeReference><Timing domainAbsoluteRelative="relative" scale="1" offset="0"/></TimeReference></FollowTrajectoryAction></RoutingAction></PrivateAction></Action><StartTrigger><ConditionGroup><Condition name="d"><ByValueCondition><SimulationTimeCondition value="2" rule="greaterThan"/></ByValueCondition></Condition></ConditionGroup></StartTrigger></Event>
+<Event name="h"><Action name="z"><PrivateAction><LateralAction><LaneChangeAction><LaneChangeActionDynamics dynamicsShape="sinusoidal" dynamicsDimension="time" value="3"/><LaneChangeTarget><RelativeTargetLane entityRef="Ego" value="0"/></LaneChangeTarget></LaneChangeAction></LateralAction></PrivateAction></Action><StartTrigger><ConditionGroup><Condition name="k"><ByValueCondition><StoryboardElementStateCondition storyboardElementType="event" storyboardElementRef="f" state="endTransition"/></ByValueCondition></Condition></ConditionGroup></StartTrigger></Event></Maneuver></ManeuverGroup></Act></Story>
+<StopTrigger><ConditionGroup><Condition name="q"><ByValueCondition><SimulationTimeCondition value="9" rule="greaterThan"/></ByValueCondition></Condition></ConditionGroup></StopTrigger></Storyboard></OpenSCENARIO>"#;
+
+#[test]
+fn damaged_openscenario_files_open_or_are_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("a.xodr"), ROADS).unwrap();
+    let file = folder.path().join("a.xosc");
+    survive(&file, SCENARIO.as_bytes(), &file);
 }
 
 fn traffic() -> String {
@@ -475,6 +510,9 @@ fn damaged_real_files_open_or_are_refused() {
         "commonroad/ngsim/USA_Peach-4_8_T-1.xml",
         "commonroad/simulated/test_reading_all.xml",
         "sumo/smarts_maps/cloverleaf.net.xml",
+        "opendrive_openscenario/esmini/xodr/fabriksgatan_traffic_lights.xodr",
+        "opendrive_openscenario/esmini/xodr/parking_demo.xodr",
+        "opendrive_openscenario/commonroad_designer/MONAEast.xodr",
         "argoverse2/motion_forecasting/0a1e6f0a-1817-4a98-b02e-db8c9327d151/scenario_0a1e6f0a-1817-4a98-b02e-db8c9327d151.parquet",
     ];
     for file in files {

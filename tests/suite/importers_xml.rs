@@ -1,4 +1,4 @@
-//! Real files in CommonRoad, Argoverse 2 and SUMO formats, read from a folder that is not part of the source tree
+//! Real files in CommonRoad, Argoverse 2, SUMO, OpenDRIVE and OpenSCENARIO formats, read from a folder that is not part of the source tree
 //! (its path is in `NEARMISS_DATA`, else `../shared/data`). Without the folder the tests say so and pass.
 #![expect(
     clippy::unwrap_used,
@@ -385,4 +385,127 @@ fn a_window_of_sumo_traffic_starts_where_it_is_asked_for() {
     assert_eq!(scene.frames, 11); // 310, 310.5, ... 315
     assert!(data::open(&path, Some("soon")).is_err());
     assert!(data::open(&path, Some("900")).is_err());
+}
+
+/// Places and directions on driving lanes of road networks as SUMO's netconvert 1.28 gives them (`--opendrive-files`
+/// `--opendrive.curve-resolution 1 --opendrive.import-all-lanes --offset.disable-normalization`), to the centimetre: lines,
+/// arcs, spirals and polynomials are in them.
+const ON_LANES: [(&str, f64, f64, f64); 6] = [
+    ("esmini/xodr/fabriksgatan.xodr", 40.03, -74.21, -1.371),
+    ("esmini/xodr/fabriksgatan.xodr", -5.45, 153.96, -1.378),
+    ("esmini/xodr/curves.xodr", 305.70, 349.85, -0.086),
+    ("esmini/xodr/curves.xodr", 305.96, 352.91, 3.058),
+    ("commonroad_designer/MONAEast.xodr", 51.37, -180.40, 1.918),
+    ("commonroad_designer/MONAEast.xodr", 152.17, -293.64, -0.643),
+];
+
+#[test]
+fn opendrive_lanes_lie_where_another_program_puts_them() {
+    for (file, x, y, heading) in ON_LANES {
+        let Some(scene) = open(&format!("opendrive_openscenario/{file}")) else {
+            return;
+        };
+        let carries = |lane: &nearmiss::map::Lane| lane.carries_vehicles();
+        let hit = scene
+            .map
+            .lane_for(dvec2(x, y), heading, 1.0, carries)
+            .unwrap();
+        assert!(hit.offset.abs() < 0.04, "{file} {x} {y}: {} m", hit.offset);
+        let turned = nearmiss::geometry::angle_between(hit.pose.heading, heading);
+        assert!(turned.abs() < 0.02, "{file} {x} {y}: {turned} rad");
+    }
+}
+
+#[test]
+fn every_arm_of_an_opendrive_junction_leads_to_the_three_others() {
+    let Some(scene) = open("opendrive_openscenario/esmini/xodr/fabriksgatan.xodr") else {
+        return;
+    };
+    let lane = |id: &LaneId| scene.map.lane(id).unwrap();
+    let arms = ["0.0.1", "1.0.1", "2.0.-1", "3.0.-1"];
+    for arm in arms {
+        let through = &lane(&LaneId::new(arm)).successors;
+        let onto = through.iter().flat_map(|id| &lane(id).successors);
+        let mut roads: Vec<&str> = onto
+            .map(|id| id.as_str().split('.').next().unwrap())
+            .collect();
+        roads.sort_unstable();
+        let own = arm.split('.').next().unwrap();
+        let others: Vec<&str> = ["0", "1", "2", "3"]
+            .into_iter()
+            .filter(|road| *road != own)
+            .collect();
+        assert_eq!(roads, others, "{arm}");
+        assert!(through.iter().all(|id| lane(id).in_junction));
+    }
+}
+
+/// In esmini's cut-in the faster car changes in front of the ego once it is 0.4 s ahead of it, and brakes to a stop at
+/// 4 m/s² once it is 0.7 s ahead.
+#[test]
+fn an_openscenario_cut_in_is_played() {
+    let Some(scene) = open("opendrive_openscenario/esmini/xosc/cut-in.xosc") else {
+        return;
+    };
+    let ego = scene.ego().unwrap();
+    let other = scene.agent(&AgentId::new("OverTaker")).unwrap();
+    assert_eq!(ego.id.as_str(), "Ego");
+    let state = |agent: &Agent, frame: usize| *agent.track.get(frame).unwrap();
+    // 108 km/h; the other 1.2 times as fast, 25 m behind on the next lane
+    assert!((state(ego, 20).speed() - 30.0).abs() < 0.01);
+    assert!((state(other, 20).speed() - 36.0).abs() < 0.01);
+    let across = |frame: usize| {
+        let own = state(ego, frame);
+        own.pose().local_from_outer(state(other, frame).position)
+    };
+    // 6 m/s nearer: level after 25 / 6 = 4.2 s, 0.4 s (12 m) ahead 2 s later, 0.7 s (21 m) ahead 1.5 s after that
+    let frames = 0..scene.frames;
+    let changing = frames
+        .clone()
+        .find(|frame| across(*frame).y.abs() < 3.3)
+        .unwrap();
+    let passed = frames
+        .clone()
+        .find(|frame| across(*frame).x > 12.0)
+        .unwrap();
+    assert!(
+        (0..=6).contains(&(changing as i64 - passed as i64)),
+        "{changing} {passed}"
+    );
+    assert!((58..=66).contains(&passed), "{passed}");
+    let braking = frames
+        .clone()
+        .find(|frame| *frame > 5 && state(other, *frame).speed() < 35.0)
+        .unwrap();
+    assert!((70..=85).contains(&braking), "{braking}");
+    assert!(
+        across(changing + 30).y.abs() < 0.3,
+        "three seconds later it is in the ego's lane"
+    );
+    assert!(state(other, scene.frames - 1).speed() < 1e-6);
+}
+
+#[test]
+fn other_openscenario_files_open_or_say_what_is_missing() {
+    let file = |name: &str| real(&format!("opendrive_openscenario/esmini/xosc/{name}.xosc"));
+    let (Some(parking), Some(walk), Some(test)) = (
+        file("parking_demo"),
+        file("pedestrian"),
+        file("trajectory-test"),
+    ) else {
+        return;
+    };
+    let opened = data::open(&parking, None).unwrap();
+    assert_eq!(recorded(&opened.scene), [13, 1, 0]);
+    let walker = data::open(&walk, None).unwrap();
+    // the car starts on a route of a catalog that is not beside the file
+    assert!(
+        walker
+            .report
+            .lines()
+            .iter()
+            .any(|line| line.contains("RoutePosition"))
+    );
+    let said = data::open(&test, None).unwrap_err().to_string();
+    assert!(said.contains("curves_elevation.xodr"), "{said}");
 }

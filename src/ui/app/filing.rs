@@ -56,7 +56,10 @@ impl App {
         let report = opened.report.lines();
         let problems = opened.report.problems.len() + opened.report.further_problems;
         if problems > 0 {
-            let text = format!("{problems} things in this file were not usable and left out.");
+            let text = match problems {
+                1 => "One thing in this file was not usable and left out.".to_owned(),
+                some => format!("{some} things in this file were not usable and left out."),
+            };
             let detail = report.join("\n");
             let notice = Notice::new(Weight::Warning, text).with_detail(detail);
             self.editor.notices.push(notice);

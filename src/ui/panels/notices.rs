@@ -23,6 +23,9 @@ pub(crate) struct Notices {
 /// At most this many at once; older ones make room.
 const MOST: usize = 4;
 
+/// Lines of details that are shown; the rest is copied with them.
+const LINES: usize = 7;
+
 impl Notices {
     /// Adds a notice; the same text twice restarts its time.
     pub(crate) fn push(&mut self, notice: Notice, now_s: f64) {
@@ -82,6 +85,16 @@ fn tint(weight: Weight, tokens: &Tokens) -> (Color32, Icon) {
     }
 }
 
+/// The first lines of a detail, and how many follow.
+fn beginning(detail: &str) -> String {
+    let lines = detail.lines().count();
+    if lines <= LINES + 1 {
+        return detail.to_owned();
+    }
+    let first: Vec<&str> = detail.lines().take(LINES).collect();
+    format!("{}\n… and {} more lines", first.join("\n"), lines - LINES)
+}
+
 /// True if it is to be closed.
 fn card(ui: &mut egui::Ui, notice: &Notice, run: &mut Option<Command>) -> bool {
     let tokens = tokens(ui);
@@ -102,7 +115,7 @@ fn card(ui: &mut egui::Ui, notice: &Notice, run: &mut Option<Command>) -> bool {
                     ui.set_width(278.0);
                     ui.add(egui::Label::new(notice.text.clone()).wrap());
                     if let Some(detail) = &notice.detail {
-                        let text = theme::small(detail.to_string()).color(tokens.dim);
+                        let text = theme::small(beginning(detail)).color(tokens.dim);
                         ui.add(egui::Label::new(text).wrap());
                         if ui.small_button("Copy details").clicked() {
                             ui.ctx().copy_text(format!("{}\n{detail}", notice.text));
@@ -121,4 +134,19 @@ fn card(ui: &mut egui::Ui, notice: &Notice, run: &mut Option<Command>) -> bool {
             });
         });
     close || taken
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn long_details_begin_and_say_how_many_lines_follow() {
+        let lines = |count: usize| vec!["line"; count].join("\n");
+        assert_eq!(beginning(&lines(8)), lines(8)); // one more costs no less room than saying so
+        assert_eq!(
+            beginning(&lines(9)),
+            format!("{}\n… and 2 more lines", lines(7))
+        );
+    }
 }

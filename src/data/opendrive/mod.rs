@@ -1,0 +1,217 @@
+//! OpenDRIVE 1.4 to 1.8 in: roads along their reference lines (line, arc, spiral, poly3, paramPoly3), lanes with widths
+//! or borders, links through roads and junctions, painted lines, pedestrian crossings.
+//!
+//! The map is flat: elevation and superelevation are left out. A lane of a section becomes a lane in its driving
+//! direction, named road.section.lane. Traffic lights are counted and left out: the format knows their places, not their
+//! states. Source: ASAM OpenDRIVE 1.7, chapters 7 to 12.
+
+mod lanes;
+mod line;
+mod road;
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use crate::data::OpenError;
+use crate::data::draft::Draft;
+use crate::data::folder::stem;
+use crate::data::report::Report;
+use crate::data::xml::{Element, XmlReader};
+use crate::geometry::{DVec2, Pose};
+use crate::map::{LaneId, MapParts};
+use crate::scene::Scene;
+use road::{Connection, Road, Section, connections};
+
+/// Longest text, bytes, and all roads of a network together, m.
+const MAX_BYTES: u64 = crate::data::MAX_BYTES;
+const MAX_LENGTH_M: f64 = 1e7;
+
+/// Reads a road network on its own: a scene of one frame without traffic.
+pub(super) fn read(bytes: &[u8], path: &Path) -> Result<(Scene, Report), OpenError> {
+    let mut report = Report::default();
+    let network = Network::read(bytes, path, &mut report)?;
+    let draft = Draft {
+        name: stem(path),
+        source: format!("OpenDRIVE {}", stem(path)),
+        dt_s: 0.1,
+        frames: 1,
+        map: network.map(path, &mut report)?,
+        ..Draft::default()
+    };
+    let scene = draft.finish(path, &mut report)?;
+    Ok((scene, report))
+}
+
+/// The roads of a file.
+#[derive(Debug, Default)]
+pub(super) struct Network {
+    roads: BTreeMap<String, Road>,
+    /// Ids in the order of the file.
+    order: Vec<String>,
+    connections: Vec<Connection>,
+    lights: usize,
+}
+
+impl Network {
+    /// Reads the text of a file.
+    ///
+    /// # Errors
+    /// If it is no XML, or holds no road with lanes.
+    pub(super) fn read(bytes: &[u8], path: &Path, report: &mut Report) -> Result<Self, OpenError> {
+        let broken =
+            |error: &dyn ToString| OpenError::damaged(path, "OpenDRIVE XML", error.to_string());
+        let mut xml = XmlReader::new(bytes, MAX_BYTES);
+        xml.root().map_err(|error| broken(&error))?;
+        let mut network = Self::default();
+        let mut length_m = 0.0;
+        let wanted = |element: &Element| matches!(element.name.as_str(), "road" | "junction");
+        while let Some(element) = xml.next_child(wanted).map_err(|error| broken(&error))? {
+            if element.name == "junction" {
+                network.connections.extend(connections(&element));
+                continue;
+            }
+            network.lights += lights(&element);
+            length_m += stated_length(&element);
+            if length_m > MAX_LENGTH_M {
+                let limit = MAX_LENGTH_M as u64;
+                let element = "length of all roads in metres";
+                return Err(OpenError::too_large(path, element, length_m as u64, limit));
+            }
+            let Some(road) = Road::of(&element, report) else {
+                continue;
+            };
+            if network.roads.contains_key(&road.id) {
+                report.problem("road id", &road.id, "is used twice; the later is left out");
+                continue;
+            }
+            network.order.push(road.id.clone());
+            network.roads.insert(road.id.clone(), road);
+        }
+        if network.roads.is_empty() {
+            return Err(OpenError::damaged(
+                path,
+                "OpenDRIVE",
+                "it has no road with lanes",
+            ));
+        }
+        Ok(network)
+    }
+
+    /// Lanes, painted lines and crossings.
+    ///
+    /// # Errors
+    /// If there would be more than the limits allow.
+    pub(super) fn map(&self, path: &Path, report: &mut Report) -> Result<MapParts, OpenError> {
+        report.skip_many(
+            "traffic lights (the file does not say when they are green)",
+            self.lights,
+        );
+        lanes::build(self, path, report)
+    }
+
+    fn in_order(&self) -> impl Iterator<Item = &Road> {
+        self.order.iter().filter_map(|id| self.roads.get(id))
+    }
+
+    /// Where a lane's middle is at s of its road, `offset` metres to the left of the road's direction; heading along the
+    /// lane's traffic. `None` if there is no such road or lane.
+    pub(super) fn lane_pose(&self, road: &str, lane: i32, s: f64, offset: f64) -> Option<Pose> {
+        let road = self.roads.get(road)?;
+        let section = road.section_at(s);
+        if lane != 0 && !section.lanes.contains_key(&lane) {
+            return None;
+        }
+        let (inner, outer) = road.borders(section, lane, s);
+        let pose = road.pose(s, 0.5 * (inner + outer) + offset);
+        let turned = if lane == 0 || road.forward(lane) {
+            0.0
+        } else {
+            std::f64::consts::PI
+        };
+        Some(Pose::new(pose.point, pose.heading + turned))
+    }
+
+    /// The place t to the left of a road's reference line at s, heading along s.
+    pub(super) fn road_pose(&self, road: &str, s: f64, t: f64) -> Option<Pose> {
+        Some(self.roads.get(road)?.pose(s, t))
+    }
+
+    /// The place `along` metres ahead of a point on a lane (its name in the map) in that lane's direction: so many lanes to
+    /// the left of the road's direction, `offset` metres beside that lane's middle. `None` beyond the road's ends.
+    pub(super) fn lane_from(
+        &self,
+        (lane, point): (&LaneId, DVec2),
+        along: f64,
+        lanes: i32,
+        offset: f64,
+    ) -> Option<Pose> {
+        let (road, section, lane) = self.named(lane)?;
+        let (s, _) = road.along(section, point);
+        let s = s + if road.forward(lane) { along } else { -along };
+        let moved = lane + lanes;
+        // there is no lane 0 to be on
+        let target = if lane.signum() == moved.signum() {
+            moved
+        } else {
+            moved - lane.signum()
+        };
+        let within = (-1e-6..=road.length + 1e-6).contains(&s);
+        within
+            .then(|| self.lane_pose(&road.id, target, s, offset))
+            .flatten()
+    }
+
+    /// The place `along` metres ahead of a point on a lane in that lane's direction, `left` metres to the left of the
+    /// road's. `None` beyond the road's ends.
+    pub(super) fn road_from(
+        &self,
+        (lane, point): (&LaneId, DVec2),
+        along: f64,
+        left: f64,
+    ) -> Option<Pose> {
+        let (road, section, lane) = self.named(lane)?;
+        let (s, t) = road.along(section, point);
+        let forward = road.forward(lane);
+        let s = s + if forward { along } else { -along };
+        let pose = road.pose(s, t + left);
+        let turned = if forward { 0.0 } else { std::f64::consts::PI };
+        let within = (-1e-6..=road.length + 1e-6).contains(&s);
+        within.then(|| Pose::new(pose.point, pose.heading + turned))
+    }
+
+    /// Road, section and number of a lane by its name in the map.
+    fn named(&self, lane: &LaneId) -> Option<(&Road, &Section, i32)> {
+        let (road, section, number) = parts(lane)?;
+        let road = self.roads.get(road)?;
+        Some((road, road.sections.get(section)?, number))
+    }
+}
+
+/// Road, section and number in the name of a lane in the map.
+pub(super) fn parts(lane: &LaneId) -> Option<(&str, usize, i32)> {
+    let mut parts = lane.as_str().rsplitn(3, '.');
+    let (number, section, road) = (parts.next()?, parts.next()?, parts.next()?);
+    Some((road, section.parse().ok()?, number.parse().ok()?))
+}
+
+/// The length of all pieces of a road's reference line together, m.
+fn stated_length(road: &Element) -> f64 {
+    let pieces = road.child("planView").into_iter();
+    let pieces = pieces.flat_map(|plan| plan.all("geometry"));
+    pieces
+        .filter_map(|piece| piece.number_attribute("length"))
+        .map(|length| length.max(0.0))
+        .sum()
+}
+
+/// Signals that change.
+fn lights(road: &Element) -> usize {
+    let signals = road.child("signals").into_iter();
+    let signals = signals.flat_map(|signals| signals.all("signal"));
+    signals
+        .filter(|signal| signal.attribute("dynamic") == Some("yes"))
+        .count()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,338 @@
+//! What an OpenDRIVE file says of its roads, lanes and junctions, before any of it is placed.
+
+use std::collections::BTreeMap;
+
+use super::line::{Cubics, ReferenceLine};
+use crate::data::report::Report;
+use crate::data::xml::Element;
+use crate::geometry::{DVec2, Pose, dvec2};
+
+/// A road or junction at a road's end.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Target {
+    /// A road, and whether its start is met.
+    Road(String, bool),
+    Junction(String),
+}
+
+/// A road.
+#[derive(Debug, Clone)]
+pub(super) struct Road {
+    pub(super) id: String,
+    pub(super) junction: Option<String>,
+    /// Traffic keeps to the left.
+    pub(super) left_hand: bool,
+    pub(super) line: ReferenceLine,
+    pub(super) length: f64,
+    /// From the reference line to the middle of the road.
+    pub(super) offset: Cubics,
+    /// By their start, never empty.
+    pub(super) sections: Vec<Section>,
+    /// From s on: kind of road, and speed limit, m/s.
+    pub(super) types: Vec<(f64, String, Option<f64>)>,
+    pub(super) predecessor: Option<Target>,
+    pub(super) successor: Option<Target>,
+    /// Outlines of pedestrian crossings, scene frame.
+    pub(super) crossings: Vec<Vec<DVec2>>,
+}
+
+/// A part of a road with the same lanes.
+#[derive(Debug, Clone)]
+pub(super) struct Section {
+    pub(super) s: f64,
+    pub(super) end: f64,
+    /// By id: 1, 2, .. to the left of the middle, −1, −2, .. to its right; 0 is the middle.
+    pub(super) lanes: BTreeMap<i32, LaneText>,
+}
+
+/// A lane of a section.
+#[derive(Debug, Clone)]
+pub(super) struct LaneText {
+    pub(super) kind: String,
+    pub(super) width: Cubics,
+    /// Distance of the outer border from the middle, where the file gives that instead of widths.
+    pub(super) border: Cubics,
+    pub(super) predecessors: Vec<i32>,
+    pub(super) successors: Vec<i32>,
+    /// From an offset on, m/s.
+    pub(super) speeds: Vec<(f64, f64)>,
+    /// Painted on the outer border: from an offset on, type and colour.
+    pub(super) marks: Vec<(f64, String, String)>,
+}
+
+/// A way through a junction.
+#[derive(Debug, Clone)]
+pub(super) struct Connection {
+    pub(super) junction: String,
+    pub(super) incoming: String,
+    pub(super) connecting: String,
+    /// The incoming road meets the connecting one's start.
+    pub(super) at_start: bool,
+    /// Lanes of the incoming and of the connecting road.
+    pub(super) lanes: Vec<(i32, i32)>,
+}
+
+impl Road {
+    /// Reads a `<road>`; `None`, and reported, if it has no id, reference line or lanes.
+    pub(super) fn of(element: &Element, report: &mut Report) -> Option<Self> {
+        let id = element.attribute("id").unwrap_or_default().to_owned();
+        let lost = |report: &mut Report, what: &str| {
+            report.problem(format!("road {id}"), what, "the road is left out");
+            None
+        };
+        let plan = element.child("planView").and_then(ReferenceLine::of);
+        let Some(line) = plan else {
+            return lost(report, "planView without a geometry that can be read");
+        };
+        let shapes = element
+            .child("planView")
+            .map_or(0, |plan| plan.all("geometry").count());
+        if shapes > line.starts().count() {
+            let element = format!("road {id}: planView");
+            report.problem(element, shapes, "geometries, of which some cannot be read");
+        }
+        let stated = element
+            .number_attribute("length")
+            .filter(|length| *length > 0.0);
+        let length = stated.unwrap_or(line.length()).min(line.length());
+        let Some(lanes) = element.child("lanes") else {
+            return lost(report, "no lanes");
+        };
+        let sections = sections(lanes, length);
+        if sections.is_empty() {
+            return lost(report, "lanes without a section");
+        }
+        let link = element.child("link");
+        let target = |name: &str| link.and_then(|link| link.child(name)).and_then(target);
+        let junction = element
+            .attribute("junction")
+            .filter(|id| !matches!(*id, "-1" | ""));
+        let mut road = Self {
+            junction: junction.map(str::to_owned),
+            left_hand: element.attribute("rule") == Some("LHT"),
+            length,
+            offset: Cubics::of(lanes.all("laneOffset"), "s"),
+            sections,
+            types: element.all("type").map(road_type).collect(),
+            predecessor: target("predecessor"),
+            successor: target("successor"),
+            crossings: Vec::new(),
+            id,
+            line,
+        };
+        let objects = element.child("objects").into_iter();
+        let objects = objects.flat_map(|objects| objects.all("object"));
+        let crossings = objects.filter(|object| object.attribute("type") == Some("crosswalk"));
+        road.crossings = crossings
+            .filter_map(|object| road.outline(object))
+            .collect();
+        Some(road)
+    }
+
+    /// Distance of the middle of the road from the reference line, to the left, m.
+    fn middle(&self, s: f64) -> f64 {
+        self.offset.at(s)
+    }
+
+    /// Distances from the reference line, to the left, of a lane's inner and outer border at s.
+    pub(super) fn borders(&self, section: &Section, lane: i32, s: f64) -> (f64, f64) {
+        let side = f64::from(lane.signum());
+        let middle = self.middle(s);
+        let mut inner = middle;
+        let mut outer = middle;
+        for number in 1..=lane.abs() {
+            inner = outer;
+            let Some(text) = section.lanes.get(&(number * lane.signum())) else {
+                continue;
+            };
+            let from = s - section.s;
+            outer = if text.width.is_empty() && !text.border.is_empty() {
+                middle + text.border.at(from)
+            } else {
+                outer + side * text.width.at(from).max(0.0)
+            };
+        }
+        (inner, outer)
+    }
+
+    /// The place t to the left of the reference line at s, with the line's direction.
+    pub(super) fn pose(&self, s: f64, t: f64) -> Pose {
+        let line = self.line.pose_at(s);
+        Pose::new(line.outer_from_local(dvec2(0.0, t)), line.heading)
+    }
+
+    /// Whether traffic on a lane goes the way of s.
+    pub(super) fn forward(&self, lane: i32) -> bool {
+        (lane < 0) != self.left_hand
+    }
+
+    /// The section at s.
+    pub(super) fn section_at(&self, s: f64) -> &Section {
+        let later = self
+            .sections
+            .partition_point(|section| section.s <= s + 1e-9);
+        &self.sections[later.saturating_sub(1)]
+    }
+
+    /// The place nearest to a point in a section: s, and t to the left of the reference line.
+    pub(super) fn along(&self, section: &Section, point: DVec2) -> (f64, f64) {
+        let length = section.end - section.s;
+        let steps = (length / 2.0).ceil().clamp(1.0, 10_000.0);
+        let places = (0..=steps as usize).map(|step| section.s + length * step as f64 / steps);
+        let gap = |s: &f64| self.line.pose_at(*s).point.distance(point);
+        let near = places.min_by(|a, b| gap(a).total_cmp(&gap(b)));
+        let near = near.unwrap_or(section.s);
+        let ahead = self.line.pose_at(near).local_from_outer(point).x;
+        let s = (near + ahead).clamp(0.0, self.length);
+        (s, self.line.pose_at(s).local_from_outer(point).y)
+    }
+
+    /// Kind of road and speed limit at s.
+    pub(super) fn type_at(&self, s: f64) -> Option<&(f64, String, Option<f64>)> {
+        self.types.iter().rfind(|(from, ..)| *from <= s + 1e-6)
+    }
+
+    /// The outline of an object, scene frame.
+    fn outline(&self, object: &Element) -> Option<Vec<DVec2>> {
+        let number = |element: &Element, name: &str| element.number_attribute(name);
+        let outlines = object.child("outlines").unwrap_or(object);
+        if let Some(outline) = outlines.child("outline") {
+            let place = self.pose(number(object, "s")?, number(object, "t")?);
+            let turned = number(object, "hdg").unwrap_or(0.0);
+            let own = Pose::new(place.point, place.heading + turned);
+            let corners = outline
+                .children
+                .iter()
+                .filter_map(|corner| match corner.name.as_str() {
+                    "cornerLocal" => {
+                        let local = dvec2(number(corner, "u")?, number(corner, "v")?);
+                        Some(own.outer_from_local(local))
+                    }
+                    "cornerRoad" => {
+                        Some(self.pose(number(corner, "s")?, number(corner, "t")?).point)
+                    }
+                    _ => None,
+                });
+            let corners: Vec<DVec2> = corners.collect();
+            return (corners.len() >= 3).then_some(corners);
+        }
+        let place = self.pose(number(object, "s")?, number(object, "t")?);
+        let own = Pose::new(
+            place.point,
+            place.heading + number(object, "hdg").unwrap_or(0.0),
+        );
+        let (length, width) = (number(object, "length")?, number(object, "width")?);
+        let corner =
+            |u: f64, v: f64| own.outer_from_local(dvec2(u * length / 2.0, v * width / 2.0));
+        Some(vec![
+            corner(1.0, 1.0),
+            corner(-1.0, 1.0),
+            corner(-1.0, -1.0),
+            corner(1.0, -1.0),
+        ])
+    }
+}
+
+fn target(element: &Element) -> Option<Target> {
+    let id = element.attribute("elementId")?.to_owned();
+    match element.attribute("elementType") {
+        Some("junction") => Some(Target::Junction(id)),
+        _ => Some(Target::Road(
+            id,
+            element.attribute("contactPoint") != Some("end"),
+        )),
+    }
+}
+
+fn road_type(element: &Element) -> (f64, String, Option<f64>) {
+    let from = element.number_attribute("s").unwrap_or(0.0);
+    let kind = element.attribute("type").unwrap_or_default().to_owned();
+    (from, kind, element.child("speed").and_then(speed))
+}
+
+/// A limit in m/s; `None` for "no limit".
+fn speed(element: &Element) -> Option<f64> {
+    let limit = element.number_attribute("max").filter(|max| *max > 0.0)?;
+    Some(match element.attribute("unit") {
+        Some("km/h") => limit / 3.6,
+        Some("mph") => limit * 0.447_04,
+        _ => limit,
+    })
+}
+
+fn sections(lanes: &Element, length: f64) -> Vec<Section> {
+    let mut sections: Vec<Section> = lanes
+        .all("laneSection")
+        .map(|element| Section {
+            s: element
+                .number_attribute("s")
+                .unwrap_or(0.0)
+                .clamp(0.0, length),
+            end: length,
+            lanes: ["left", "center", "right"]
+                .into_iter()
+                .filter_map(|side| element.child(side))
+                .flat_map(|side| side.all("lane"))
+                .filter_map(lane)
+                .collect(),
+        })
+        .collect();
+    sections.sort_by(|a, b| a.s.total_cmp(&b.s));
+    for index in 1..sections.len() {
+        sections[index - 1].end = sections[index].s;
+    }
+    sections
+}
+
+fn lane(element: &Element) -> Option<(i32, LaneText)> {
+    let id: i32 = element.attribute("id")?.trim().parse().ok()?;
+    if id.unsigned_abs() > 64 {
+        return None;
+    }
+    let link = element.child("link");
+    let linked = |name: &str| -> Vec<i32> {
+        let elements = link.into_iter().flat_map(|link| link.all(name));
+        let ids = elements.filter_map(|element| element.attribute("id")?.trim().parse().ok());
+        ids.collect()
+    };
+    let from = |element: &Element| element.number_attribute("sOffset").unwrap_or(0.0);
+    let text =
+        |element: &Element, name: &str| element.attribute(name).unwrap_or_default().to_lowercase();
+    let mut marks: Vec<(f64, String, String)> = element
+        .all("roadMark")
+        .map(|mark| (from(mark), text(mark, "type"), text(mark, "color")))
+        .collect();
+    marks.sort_by(|a, b| a.0.total_cmp(&b.0));
+    let speeds = element.all("speed");
+    let lane = LaneText {
+        kind: element.attribute("type").unwrap_or_default().to_owned(),
+        width: Cubics::of(element.all("width"), "sOffset"),
+        border: Cubics::of(element.all("border"), "sOffset"),
+        predecessors: linked("predecessor"),
+        successors: linked("successor"),
+        speeds: speeds
+            .filter_map(|limit| Some((from(limit), speed(limit)?)))
+            .collect(),
+        marks,
+    };
+    Some((id, lane))
+}
+
+/// The ways through a `<junction>`.
+pub(super) fn connections(junction: &Element) -> Vec<Connection> {
+    let id = junction.attribute("id").unwrap_or_default();
+    let connections = junction.all("connection").filter_map(|element| {
+        let lanes = element.all("laneLink").filter_map(|link| {
+            let lane = |name: &str| link.attribute(name)?.trim().parse::<i32>().ok();
+            Some((lane("from")?, lane("to")?))
+        });
+        Some(Connection {
+            junction: id.to_owned(),
+            incoming: element.attribute("incomingRoad")?.to_owned(),
+            connecting: element.attribute("connectingRoad")?.to_owned(),
+            at_start: element.attribute("contactPoint") != Some("end"),
+            lanes: lanes.collect(),
+        })
+    });
+    connections.collect()
+}

@@ -1,0 +1,236 @@
+//! Who takes part: entities with their kind, size and reference point, in the file or in catalogs beside it.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use crate::data::report::Report;
+use crate::data::xml::{Element, XmlReader};
+use crate::geometry::{DVec2, dvec2};
+use crate::scene::AgentKind;
+
+/// Longest catalog that is read, bytes, and most files of a folder.
+const MAX_BYTES: u64 = 16 << 20;
+const MAX_FILES: usize = 200;
+/// Where a car's reference point, below the middle of its rear axle, usually lies: behind its middle by this much of its
+/// length.
+const REAR_AXLE: f64 = 0.29;
+
+/// An entity.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Entity {
+    pub(super) name: String,
+    pub(super) kind: AgentKind,
+    pub(super) category: Option<String>,
+    pub(super) length: f64,
+    pub(super) width: f64,
+    /// The middle of its box from its reference point, forward and left.
+    pub(super) centre: DVec2,
+}
+
+/// Reads `<Entities>`; what a catalog should say is looked for in the folders that `locations` names, beside `path`.
+pub(super) fn entities(
+    element: &Element,
+    locations: Option<&Element>,
+    path: &Path,
+    report: &mut Report,
+) -> Vec<Entity> {
+    let catalogs = Catalogs::of(locations, path);
+    let mut found: Vec<Entity> = Vec::new();
+    let mut lacking = BTreeSet::new();
+    for object in element.all("ScenarioObject") {
+        let name = object.attribute("name").unwrap_or_default().to_owned();
+        let entity = match object
+            .children
+            .iter()
+            .find_map(|child| entity(&name, child))
+        {
+            Some(entity) => entity,
+            None => match object.child("CatalogReference") {
+                Some(reference) => catalogs.entity(&name, reference, &mut lacking),
+                None => {
+                    report.problem(format!("entity {name}"), "of no known kind", "is left out");
+                    continue;
+                }
+            },
+        };
+        if found.iter().any(|other| other.name == name) {
+            report.problem("entity", &name, "is named twice; the later is left out");
+            continue;
+        }
+        found.push(entity);
+    }
+    if !lacking.is_empty() {
+        let names: Vec<String> = lacking.into_iter().collect();
+        let what = "no catalog beside the file has them; who is one has the usual size of its kind";
+        report.problem("CatalogReference", names.join(", "), what);
+    }
+    found
+}
+
+/// A `<Vehicle>`, `<Pedestrian>` or `<MiscObject>`.
+fn entity(name: &str, element: &Element) -> Option<Entity> {
+    let word = |name: &str| element.attribute(name).map(str::to_lowercase);
+    let (kind, category) = match element.name.as_str() {
+        "Vehicle" => {
+            let category = word("vehicleCategory");
+            let two_wheels = matches!(category.as_deref(), Some("bicycle" | "motorbike"));
+            (
+                if two_wheels {
+                    AgentKind::Cyclist
+                } else {
+                    AgentKind::Vehicle
+                },
+                category,
+            )
+        }
+        "Pedestrian" => (AgentKind::Pedestrian, None),
+        "MiscObject" => (AgentKind::Other, word("miscObjectCategory")),
+        _ => return None,
+    };
+    let mut made = usual(name, kind, category);
+    if let Some(size) = element.child("BoundingBox") {
+        let number = |child: &str, key: &str| size.child(child)?.number_attribute(key);
+        made.length = number("Dimensions", "length").unwrap_or(made.length);
+        made.width = number("Dimensions", "width").unwrap_or(made.width);
+        let [x, y] = ["x", "y"].map(|key| number("Center", key).unwrap_or(0.0));
+        made.centre = dvec2(x, y);
+    }
+    Some(made)
+}
+
+/// An entity of the usual size of its kind.
+fn usual(name: &str, kind: AgentKind, category: Option<String>) -> Entity {
+    let (length, width) = match category.as_deref() {
+        Some("bus") => (12.0, 2.5),
+        Some("truck" | "semitrailer" | "trailer") => (8.5, 2.5),
+        Some("van") => (5.5, 2.1),
+        _ => kind.default_size(),
+    };
+    let behind = match kind {
+        AgentKind::Vehicle => REAR_AXLE * length,
+        _ => 0.0,
+    };
+    Entity {
+        name: name.to_owned(),
+        kind,
+        category,
+        length,
+        width,
+        centre: dvec2(behind, 0.0),
+    }
+}
+
+/// Entries of catalogs by catalog and name.
+struct Catalogs(BTreeMap<(String, String), Element>);
+
+impl Catalogs {
+    fn of(locations: Option<&Element>, path: &Path) -> Self {
+        let base = path.parent().unwrap_or_else(|| Path::new("."));
+        let mut entries = BTreeMap::new();
+        for location in locations.into_iter().flat_map(|element| &element.children) {
+            let wanted = ["VehicleCatalog", "PedestrianCatalog", "MiscObjectCatalog"];
+            let folder = location
+                .child("Directory")
+                .and_then(|found| found.attribute("path"));
+            if let (true, Some(folder)) = (wanted.contains(&location.name.as_str()), folder) {
+                for file in files(&base.join(folder)) {
+                    read(&file, &mut entries);
+                }
+            }
+        }
+        Self(entries)
+    }
+
+    /// The entity that a reference names; of the usual size if no catalog has it, which `lacking` then names.
+    fn entity(&self, name: &str, reference: &Element, lacking: &mut BTreeSet<String>) -> Entity {
+        let text = |key: &str| reference.attribute(key).unwrap_or_default().to_owned();
+        let (catalog, entry) = (text("catalogName"), text("entryName"));
+        let found = self.0.get(&(catalog.clone(), entry.clone()));
+        if let Some(entity) = found.and_then(|element| entity(name, element)) {
+            return entity;
+        }
+        let words = format!("{catalog} {entry}").to_lowercase();
+        let says = |word: &str| words.contains(word);
+        let kind = match () {
+            () if says("pedestrian") => AgentKind::Pedestrian,
+            () if says("misc") => AgentKind::Other,
+            () if says("bicycle") || says("motorbike") => AgentKind::Cyclist,
+            () => AgentKind::Vehicle,
+        };
+        let category = ["bus", "truck", "van"].into_iter().find(|word| says(word));
+        lacking.insert(format!("{catalog} {entry}"));
+        usual(name, kind, category.map(str::to_owned))
+    }
+}
+
+/// The XML files of a folder (or the file itself).
+fn files(path: &Path) -> Vec<PathBuf> {
+    if path.is_file() {
+        return vec![path.to_path_buf()];
+    }
+    let Ok(listed) = fs::read_dir(path) else {
+        return Vec::new();
+    };
+    let mut files: Vec<PathBuf> = listed
+        .take(MAX_FILES)
+        .filter_map(|entry| Some(entry.ok()?.path()))
+        .filter(|path| path.extension().is_some_and(|end| end == "xosc"))
+        .collect();
+    files.sort();
+    files
+}
+
+/// Adds the entries of a catalog file; one that cannot be read has none.
+fn read(path: &Path, entries: &mut BTreeMap<(String, String), Element>) {
+    let small = fs::metadata(path).is_ok_and(|facts| facts.len() <= MAX_BYTES);
+    let Some(bytes) = small.then(|| fs::read(path).ok()).flatten() else {
+        return;
+    };
+    let mut xml = XmlReader::new(bytes.as_slice(), MAX_BYTES);
+    if xml.root().is_err() {
+        return;
+    }
+    while let Ok(Some(catalog)) = xml.next_child(|element| element.name == "Catalog") {
+        let name = catalog.attribute("name").unwrap_or_default().to_owned();
+        for entry in &catalog.children {
+            if let Some(entry_name) = entry.attribute("name") {
+                entries.insert((name.clone(), entry_name.to_owned()), entry.clone());
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::data::xml::parse;
+
+    #[test]
+    fn kind_size_and_reference_point_come_from_the_file_or_from_a_catalog_beside_it() {
+        let folder = tempfile::tempdir().unwrap();
+        fs::create_dir(folder.path().join("cars")).unwrap();
+        let vehicle = "<Vehicle name='lorry' vehicleCategory='truck'><BoundingBox><Center x='2' y='0'/><Dimensions length='9' width='2.4'/></BoundingBox></Vehicle>";
+        let catalog = format!("<OpenSCENARIO><Catalog name='V'>{vehicle}</Catalog></OpenSCENARIO>");
+        fs::write(folder.path().join("cars/v.xosc"), catalog).unwrap();
+        let locations = parse("<CatalogLocations><VehicleCatalog><Directory path='cars'/></VehicleCatalog></CatalogLocations>").unwrap();
+        let listed = parse(
+            "<Entities><ScenarioObject name='a'><CatalogReference catalogName='V' entryName='lorry'/></ScenarioObject>\
+             <ScenarioObject name='b'><CatalogReference catalogName='V' entryName='city_bus'/></ScenarioObject>\
+             <ScenarioObject name='c'><Pedestrian><BoundingBox><Center x='0' y='0'/><Dimensions length='0.5' width='0.6'/></BoundingBox></Pedestrian></ScenarioObject>\
+             <ScenarioObject name='c'><Pedestrian/></ScenarioObject><ScenarioObject name='d'/></Entities>",
+        )
+        .unwrap();
+        let mut report = Report::default();
+        let path = folder.path().join("x.xosc");
+        let found = entities(&listed, Some(&locations), &path, &mut report);
+        assert_eq!(found.len(), 3);
+        assert_eq!((found[0].length, found[0].centre.x), (9.0, 2.0));
+        assert_eq!((found[1].length, found[1].kind), (12.0, AgentKind::Vehicle));
+        assert_eq!(
+            (found[2].kind, found[2].width),
+            (AgentKind::Pedestrian, 0.6)
+        );
+        assert_eq!(report.problems.len(), 3, "{:?}", report.lines());
+    }
+}

@@ -1,0 +1,156 @@
+//! OpenSCENARIO 1.x in: the entities, and the storyboard played on the OpenDRIVE road beside it into tracks.
+//!
+//! Played are start positions, speed and lane changes, lane offsets, polyline trajectories and teleports, started by time,
+//! by other elements, headway, distance, time to collision, speed, way and place. Vehicles keep to their lane and go straight
+//! on where it forks. Everything else is counted in the report. Source: ASAM OpenSCENARIO XML 1.2.
+
+mod cast;
+mod motion;
+mod place;
+mod play;
+mod story;
+mod values;
+
+use std::fs;
+use std::path::Path;
+
+use crate::data::draft::{Draft, MAX_AGENTS};
+use crate::data::folder::stem;
+use crate::data::opendrive::Network;
+use crate::data::report::Report;
+use crate::data::xml::{Element, XmlReader};
+use crate::data::{MAX_BYTES, OpenError};
+use crate::map::{Map, MapParts};
+use crate::scene::{Agent, AgentId, AgentKind, Scene, Track};
+use cast::{Entity, entities};
+use play::{FRAME_S, play};
+use story::Story;
+use values::{Values, put_in_place};
+
+/// Most entities, events and conditions that are played.
+const MOST_ENTITIES: usize = MAX_AGENTS;
+const MOST_EVENTS: usize = 2 * MAX_AGENTS;
+const MOST_CONDITIONS: usize = 4 * MAX_AGENTS;
+
+/// Reads a scenario and its road.
+pub(super) fn read(bytes: &[u8], path: &Path) -> Result<(Scene, Report), OpenError> {
+    let mut report = Report::default();
+    let broken =
+        |error: &dyn ToString| OpenError::damaged(path, "OpenSCENARIO XML", error.to_string());
+    let mut xml = XmlReader::new(bytes, MAX_BYTES);
+    let mut root = xml.root().map_err(|error| broken(&error))?;
+    while let Some(child) = xml.next_child(|_| true).map_err(|error| broken(&error))? {
+        root.children.push(child);
+    }
+    put_in_place(&mut root, &Values::new());
+    let Some(listed) = root.child("Entities") else {
+        let what = if root.child("Catalog").is_some() {
+            "it is a catalog: open a scenario that uses it"
+        } else {
+            "it has no entities"
+        };
+        return Err(OpenError::damaged(path, "Entities", what));
+    };
+    let cast = entities(listed, root.child("CatalogLocations"), path, &mut report);
+    let story = root.child("Storyboard").map(Story::of).unwrap_or_default();
+    let counts = [
+        ("number of entities", cast.len(), MOST_ENTITIES),
+        ("number of events", story.events.len(), MOST_EVENTS),
+        ("number of conditions", story.conditions(), MOST_CONDITIONS),
+    ];
+    for (element, count, most) in counts {
+        if count > most {
+            return Err(OpenError::too_large(
+                path,
+                element,
+                count as u64,
+                most as u64,
+            ));
+        }
+    }
+    let (network, parts) = road(&root, path, &mut report)?;
+    let map = Map::build(parts.clone());
+    let tracks = play(&network, &map, &cast, &story, &mut report);
+    let frames = tracks.first().map_or(1, Vec::len);
+    let described = root
+        .child("FileHeader")
+        .and_then(|header| header.attribute("description"));
+    let name = described.filter(|text| !text.trim().is_empty());
+    let ego = ego(&cast).map(|entity| AgentId::new(&entity.name));
+    let agents = cast.into_iter().zip(tracks).map(|(entity, states)| Agent {
+        category: entity.category,
+        length: entity.length,
+        width: entity.width,
+        ..Agent::new(&entity.name, entity.kind, Track::new(states))
+    });
+    let draft = Draft {
+        name: name.map_or_else(|| stem(path), str::to_owned),
+        source: format!("OpenSCENARIO {}, played", stem(path)),
+        dt_s: FRAME_S,
+        frames,
+        map: parts,
+        agents: agents.collect(),
+        ego,
+        ..Draft::default()
+    };
+    let scene = draft.finish(path, &mut report)?;
+    if scene.agents.is_empty() {
+        let why: Vec<String> = report.problems.iter().map(ToString::to_string).collect();
+        let what = format!("nobody could be placed ({})", why.join("; "));
+        return Err(OpenError::damaged(path, "Entities", what));
+    }
+    Ok((scene, report))
+}
+
+/// The road that the scenario names, beside it; without one, a scene without a map, reported.
+fn road(
+    root: &Element,
+    path: &Path,
+    report: &mut Report,
+) -> Result<(Network, MapParts), OpenError> {
+    let logic = root
+        .child("RoadNetwork")
+        .and_then(|network| network.child("LogicFile"));
+    let Some(named) = logic.and_then(|file| file.attribute("filepath")) else {
+        report.problem("RoadNetwork", "no LogicFile", "the scene has no map");
+        return Ok((Network::default(), MapParts::default()));
+    };
+    let base = path.parent().unwrap_or_else(|| Path::new("."));
+    let named_there = base.join(named);
+    // files are often moved together into one folder
+    let moved = Path::new(named).file_name().map(|name| base.join(name));
+    let found = [Some(named_there), moved]
+        .into_iter()
+        .flatten()
+        .find(|file| file.is_file());
+    let Some(file) = found else {
+        report.problem("LogicFile", named, "is not there: the scene has no map");
+        return Ok((Network::default(), MapParts::default()));
+    };
+    let size = fs::metadata(&file).map_or(0, |facts| facts.len());
+    if size > MAX_BYTES {
+        return Err(OpenError::too_large(
+            &file,
+            "file size in bytes",
+            size,
+            MAX_BYTES,
+        ));
+    }
+    let bytes = fs::read(&file).map_err(|error| OpenError::io(&file, &error))?;
+    let network = Network::read(&bytes, &file, report)?;
+    let parts = network.map(&file, report)?;
+    Ok((network, parts))
+}
+
+/// Whoever is called so, else the first vehicle.
+fn ego(cast: &[Entity]) -> Option<&Entity> {
+    let called = |entity: &&Entity| {
+        let name = entity.name.to_lowercase();
+        entity.kind == AgentKind::Vehicle && (name.contains("ego") || name.contains("host"))
+    };
+    let first = |entity: &&Entity| entity.kind == AgentKind::Vehicle;
+    cast.iter().find(called).or_else(|| cast.iter().find(first))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,430 @@
+//! The storyboard played: entities along lanes and trajectories, events when their conditions hold. Deterministic, flat, in
+//! steps of 50 ms; what is not known here is named and passed over.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::cast::Entity;
+use super::motion::{Body, Course};
+use super::story::{Action, Condition, Event, OfEntity, Story, Trigger, What};
+use crate::data::draft::MAX_CELLS;
+use crate::data::opendrive::Network;
+use crate::data::report::Report;
+use crate::geometry::{DVec2, Pose};
+use crate::map::Map;
+use crate::scene::State;
+
+/// Between two steps, s; two make a frame.
+pub(super) const TICK_S: f64 = 0.05;
+/// What is written, s.
+pub(super) const FRAME_S: f64 = 0.1;
+/// A scenario is played for at most so long, s.
+const LONGEST_S: f64 = 600.0;
+/// Later than this only while something is under way, s: many files name a quarter of an hour as their end.
+const LATE_S: f64 = 60.0;
+/// Where nothing ends it, it is played for at least so long, and for so long after the last event, s.
+const SHORTEST_S: f64 = 12.0;
+const AFTER_S: f64 = 4.0;
+/// Faster than this is a jump, m/s.
+const JUMP_MPS: f64 = 150.0;
+
+/// What is known of a condition so far.
+#[derive(Debug, Clone, Copy, Default)]
+struct Seen {
+    before: Option<bool>,
+    since_s: Option<f64>,
+}
+
+/// A storyboard under way.
+pub(super) struct Player<'a> {
+    pub(super) network: &'a Network,
+    pub(super) map: &'a Map,
+    pub(super) cast: &'a [Entity],
+    by_name: BTreeMap<&'a str, usize>,
+    story: &'a Story,
+    pub(super) report: &'a mut Report,
+    pub(super) bodies: Vec<Body>,
+    begun: BTreeSet<String>,
+    ended: BTreeSet<String>,
+    /// How many events that are part of something are not over yet.
+    left: BTreeMap<&'a str, usize>,
+    acts: Vec<bool>,
+    running: Vec<bool>,
+    over: Vec<bool>,
+    seen_acts: Vec<Vec<Vec<Seen>>>,
+    seen_events: Vec<Vec<Vec<Seen>>>,
+    seen_stop: Vec<Vec<Seen>>,
+    pub(super) now_s: f64,
+}
+
+/// Plays a storyboard; the states of the boxes of all entities in every frame.
+pub(super) fn play(
+    network: &Network,
+    map: &Map,
+    cast: &[Entity],
+    story: &Story,
+    report: &mut Report,
+) -> Vec<Vec<Option<State>>> {
+    let body = Body {
+        pose: None,
+        away: false,
+        speed: 0.0,
+        course: Course::Straight,
+        speeding: None,
+        drift: None,
+        travelled_m: 0.0,
+    };
+    let seen = |trigger: &Trigger| -> Vec<Vec<Seen>> {
+        trigger
+            .iter()
+            .map(|group| vec![Seen::default(); group.len()])
+            .collect()
+    };
+    let mut left: BTreeMap<&str, usize> = BTreeMap::new();
+    for name in story.events.iter().flat_map(|event| &event.part_of) {
+        *left.entry(name).or_default() += 1;
+    }
+    let mut player = Player {
+        network,
+        map,
+        by_name: cast
+            .iter()
+            .enumerate()
+            .map(|(index, entity)| (entity.name.as_str(), index))
+            .collect(),
+        cast,
+        story,
+        report,
+        bodies: vec![body; cast.len()],
+        begun: BTreeSet::new(),
+        ended: BTreeSet::new(),
+        left,
+        acts: vec![false; story.acts.len()],
+        running: vec![false; story.events.len()],
+        over: vec![false; story.events.len()],
+        seen_acts: story
+            .acts
+            .iter()
+            .map(|(_, trigger)| seen(trigger))
+            .collect(),
+        seen_events: story
+            .events
+            .iter()
+            .map(|event| seen(&event.trigger))
+            .collect(),
+        seen_stop: seen(&story.stop),
+        now_s: 0.0,
+    };
+    player.say_what_is_not_played();
+    player.begin();
+    let poses = player.run();
+    cast.iter()
+        .enumerate()
+        .map(|(index, entity)| states(entity, index, &poses))
+        .collect()
+}
+
+/// Box states of an entity from the poses and speeds of its reference point in each frame.
+fn states(entity: &Entity, index: usize, poses: &[Vec<Option<(Pose, f64)>>]) -> Vec<Option<State>> {
+    let middle = |frame: usize| -> Option<DVec2> {
+        let (pose, _) = (*poses.get(frame)?.get(index)?)?;
+        Some(pose.outer_from_local(entity.centre))
+    };
+    (0..poses.len())
+        .map(|frame| {
+            let (pose, speed) = poses[frame][index]?;
+            let here = middle(frame)?;
+            let before = frame.checked_sub(1).and_then(middle);
+            let velocity = match (before, middle(frame + 1)) {
+                (Some(before), Some(after)) => (after - before) / (2.0 * FRAME_S),
+                (Some(before), None) => (here - before) / FRAME_S,
+                (None, Some(after)) => (after - here) / FRAME_S,
+                (None, None) => DVec2::ZERO,
+            };
+            let jumps = velocity.length() > JUMP_MPS;
+            Some(State {
+                position: here,
+                heading: pose.heading,
+                velocity: if jumps {
+                    pose.forward() * speed
+                } else {
+                    velocity
+                },
+            })
+        })
+        .collect()
+}
+
+impl Player<'_> {
+    pub(super) fn index(&self, name: &str) -> Option<usize> {
+        self.by_name.get(name).copied()
+    }
+
+    fn say_what_is_not_played(&mut self) {
+        let mut counts: BTreeMap<(&str, &str), usize> = BTreeMap::new();
+        let actions = self.story.events.iter().flat_map(|event| &event.actions);
+        let actions = actions.chain(self.story.init.iter().map(|(_, action)| action));
+        for action in actions {
+            if let Action::Unknown(name) = action {
+                *counts.entry((name, "is not played")).or_default() += 1;
+            }
+        }
+        let of_acts = self.story.acts.iter().map(|(_, trigger)| trigger);
+        let of_events = self.story.events.iter().map(|event| &event.trigger);
+        let all = of_acts.chain(of_events).chain([&self.story.stop]);
+        for condition in all.flatten().flatten() {
+            let name = match &condition.what {
+                What::Unknown(name) => name,
+                What::Of {
+                    what: OfEntity::Unknown(name),
+                    ..
+                } => name,
+                _ => continue,
+            };
+            *counts
+                .entry((name, "is a condition that is never met here"))
+                .or_default() += 1;
+        }
+        for ((name, what), count) in counts {
+            let value = if count == 1 {
+                name.to_owned()
+            } else {
+                format!("{name}, {count} times")
+            };
+            self.report.problem("Storyboard", value, what);
+        }
+    }
+
+    /// What entities are told at the start; places that depend on others come after those.
+    fn begin(&mut self) {
+        let story = self.story;
+        let mut waiting: Vec<&(String, Action)> = Vec::new();
+        for told in &story.init {
+            match &told.1 {
+                Action::Teleport(_) => waiting.push(told),
+                action => {
+                    if let Some(index) = self.index(&told.0) {
+                        self.apply(index, action, None);
+                    }
+                }
+            }
+        }
+        let mut left = waiting.len() + 1;
+        while !waiting.is_empty() && waiting.len() < left {
+            left = waiting.len();
+            waiting.retain(|(name, action)| {
+                let (Some(index), Action::Teleport(place)) = (self.index(name), action) else {
+                    return false;
+                };
+                match self.place(place) {
+                    Some(place) => {
+                        self.put(index, &place);
+                        false
+                    }
+                    None => true,
+                }
+            });
+        }
+        for (name, action) in waiting {
+            let kind = match action {
+                Action::Teleport(place) => place.children.first().map(|child| child.name.as_str()),
+                _ => None,
+            };
+            self.report.problem(
+                format!("entity {name}"),
+                kind.unwrap_or("no position"),
+                "its place at the start cannot be found",
+            );
+        }
+    }
+
+    fn run(&mut self) -> Vec<Vec<Option<(Pose, f64)>>> {
+        let mut frames: Vec<Vec<Option<(Pose, f64)>>> = Vec::new();
+        let most = (LONGEST_S / TICK_S).round() as usize;
+        let mut quiet_s = 0.0;
+        for tick in 0..=most {
+            self.now_s = tick as f64 * TICK_S;
+            let full = frames.len() * self.cast.len() >= MAX_CELLS;
+            if full || self.stops() && !frames.is_empty() {
+                break;
+            }
+            self.start_events();
+            if tick % 2 == 0 {
+                let shown = |body: &Body| {
+                    body.pose
+                        .filter(|_| !body.away)
+                        .map(|pose| (pose, body.speed))
+                };
+                frames.push(self.bodies.iter().map(shown).collect());
+            }
+            let all_over = self.over.iter().all(|over| *over);
+            quiet_s = if all_over { quiet_s + TICK_S } else { 0.0 };
+            let idle = !self.running.contains(&true);
+            let unended = self.story.stop.is_empty() && quiet_s > AFTER_S;
+            if unended && self.now_s >= SHORTEST_S || idle && self.now_s >= LATE_S - 1e-9 {
+                break;
+            }
+            self.advance();
+            self.end_events();
+        }
+        frames
+    }
+
+    fn stops(&mut self) -> bool {
+        let story = self.story;
+        let mut seen = std::mem::take(&mut self.seen_stop);
+        let stops = !story.stop.is_empty() && self.holds(&story.stop, &mut seen);
+        self.seen_stop = seen;
+        stops
+    }
+
+    fn start_events(&mut self) {
+        let story = self.story;
+        for (number, (name, trigger)) in story.acts.iter().enumerate() {
+            if self.acts[number] {
+                continue;
+            }
+            let mut seen = std::mem::take(&mut self.seen_acts[number]);
+            if trigger.is_empty() || self.holds(trigger, &mut seen) {
+                self.acts[number] = true;
+                self.begun.insert(name.clone());
+            }
+            self.seen_acts[number] = seen;
+        }
+        for (number, event) in story.events.iter().enumerate() {
+            if self.running[number] || self.over[number] || !self.acts[event.act] {
+                continue;
+            }
+            let mut seen = std::mem::take(&mut self.seen_events[number]);
+            if event.trigger.is_empty() || self.holds(&event.trigger, &mut seen) {
+                self.start(number, event);
+            }
+            self.seen_events[number] = seen;
+        }
+    }
+
+    fn start(&mut self, number: usize, event: &Event) {
+        self.running[number] = true;
+        self.begun.extend(event.part_of.iter().cloned());
+        for actor in &event.actors {
+            if let Some(index) = self.index(actor) {
+                for action in &event.actions {
+                    self.apply(index, action, Some(number));
+                }
+            }
+        }
+    }
+
+    /// Events whose actions are all done, and what they were part of.
+    fn end_events(&mut self) {
+        let mut busy = vec![false; self.running.len()];
+        for body in &self.bodies {
+            let way = match &body.course {
+                Course::Trajectory(way) => way.event,
+                _ => None,
+            };
+            let speeding = body.speeding.as_ref().and_then(|speeding| speeding.event);
+            let drift = body.drift.as_ref().and_then(|drift| drift.event);
+            for event in [way, speeding, drift].into_iter().flatten() {
+                busy[event] = true;
+            }
+        }
+        for (number, busy) in busy.into_iter().enumerate() {
+            if busy || !self.running[number] {
+                continue;
+            }
+            self.running[number] = false;
+            self.over[number] = true;
+            for name in &self.story.events[number].part_of {
+                let left = self.left.entry(name).or_default();
+                *left = left.saturating_sub(1);
+                if *left == 0 {
+                    self.ended.insert(name.clone());
+                }
+            }
+        }
+    }
+
+    // ------------------------------------------------------------ conditions
+
+    fn holds(&mut self, trigger: &Trigger, seen: &mut [Vec<Seen>]) -> bool {
+        let mut any = false;
+        for (group, seen) in trigger.iter().zip(seen) {
+            let mut all = !group.is_empty();
+            for (condition, seen) in group.iter().zip(seen) {
+                all &= self.met(condition, seen);
+            }
+            any |= all;
+        }
+        any
+    }
+
+    fn met(&self, condition: &Condition, seen: &mut Seen) -> bool {
+        let now = self.is_true(&condition.what);
+        // that an element has begun or ended is always something new
+        let first = matches!(condition.what, What::Element(..)).then_some(false);
+        let before = seen.before.or(first);
+        seen.before = Some(now);
+        if now && (!condition.rising || before == Some(false)) && seen.since_s.is_none() {
+            seen.since_s = Some(self.now_s);
+        }
+        seen.since_s
+            .is_some_and(|since_s| self.now_s - since_s >= condition.delay_s - 1e-9)
+    }
+
+    fn is_true(&self, what: &What) -> bool {
+        match what {
+            What::Time(rule, value) => rule.holds(self.now_s, *value),
+            What::Element(name, true) => self.ended.contains(name),
+            What::Element(name, false) => self.begun.contains(name),
+            What::Of { who, all, what } => {
+                let mut each = who.iter().map(|name| {
+                    let index = self.index(name);
+                    index.is_some_and(|index| self.is_true_of(index, what))
+                });
+                if *all {
+                    !who.is_empty() && each.all(|holds| holds)
+                } else {
+                    each.any(|holds| holds)
+                }
+            }
+            What::Unknown(_) => false,
+        }
+    }
+
+    fn is_true_of(&self, index: usize, what: &OfEntity) -> bool {
+        let body = &self.bodies[index];
+        let Some(pose) = body.pose else {
+            return false;
+        };
+        // distance ahead (or behind) of another, less half of both lengths if it is to be free
+        let ahead = |name: &str, free: bool| -> Option<(f64, f64)> {
+            let other = self.index(name)?;
+            let there = self.bodies[other].pose?;
+            let along = pose.local_from_outer(there.point).x;
+            let halves = 0.5 * (self.cast[index].length + self.cast[other].length);
+            let gap = if free {
+                (along.abs() - halves).max(0.0)
+            } else {
+                along.abs()
+            };
+            let closing =
+                body.speed - self.bodies[other].speed * (there.heading - pose.heading).cos();
+            Some((gap, closing * along.signum()))
+        };
+        match what {
+            OfEntity::Headway(name, rule, value, free) => ahead(name, *free)
+                .is_some_and(|(gap, _)| body.speed > 0.01 && rule.holds(gap / body.speed, *value)),
+            OfEntity::Distance(name, rule, value, free) => {
+                ahead(name, *free).is_some_and(|(gap, _)| rule.holds(gap, *value))
+            }
+            OfEntity::Collision(name, rule, value, free) => ahead(name, *free)
+                .is_some_and(|(gap, closing)| closing > 0.01 && rule.holds(gap / closing, *value)),
+            OfEntity::ToPosition(place, rule, value) => self
+                .place(place)
+                .is_some_and(|place| rule.holds(place.pose.point.distance(pose.point), *value)),
+            OfEntity::Speed(rule, value) => rule.holds(body.speed, *value),
+            OfEntity::Travelled(value) => body.travelled_m >= *value,
+            OfEntity::Unknown(_) => false,
+        }
+    }
+}

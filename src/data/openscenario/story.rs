@@ -1,0 +1,475 @@
+//! The storyboard as it is read: who is where at first, and what happens when.
+
+use crate::data::xml::Element;
+
+/// How a value changes.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Dynamics {
+    pub(super) shape: Curve,
+    /// Seconds, metres, or a rate (m/s², m/s).
+    pub(super) by: By,
+}
+
+/// Between 0 and 1.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Curve {
+    Step,
+    Linear,
+    Smooth,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) enum By {
+    Time(f64),
+    Distance(f64),
+    Rate(f64),
+}
+
+impl Dynamics {
+    fn of(element: Option<&Element>) -> Self {
+        let text = |name: &str| element.and_then(|element| element.attribute(name));
+        let value = element.and_then(|element| element.number_attribute("value"));
+        let value = value.unwrap_or(0.0).abs();
+        Self {
+            shape: match text("dynamicsShape") {
+                Some("linear") => Curve::Linear,
+                Some("sinusoidal" | "cubic") => Curve::Smooth,
+                _ => Curve::Step,
+            },
+            by: match text("dynamicsDimension") {
+                Some("distance") => By::Distance(value),
+                Some("rate") => By::Rate(value),
+                _ => By::Time(value),
+            },
+        }
+    }
+}
+
+/// What an entity is told.
+#[derive(Debug, Clone)]
+pub(super) enum Action {
+    Teleport(Element),
+    /// To m/s.
+    Speed(f64, Dynamics),
+    /// To another's speed times a factor plus a difference, once or from now on.
+    RelativeSpeed {
+        to: String,
+        factor: f64,
+        delta: f64,
+        always: bool,
+        dynamics: Dynamics,
+    },
+    /// By so many lanes to the left of `of` (the entity itself if empty), or to the lane with a number.
+    LaneChange {
+        of: Option<String>,
+        lane: i32,
+        dynamics: Dynamics,
+    },
+    /// To a distance from the lane's middle, m to the left.
+    LaneOffset(f64, Dynamics),
+    Trajectory(Trajectory),
+    /// One that is not played: its name.
+    Unknown(String),
+}
+
+/// A way to follow.
+#[derive(Debug, Clone)]
+pub(super) struct Trajectory {
+    pub(super) shape: Shape,
+    /// Vertex times count from the scenario's start, not from the action's.
+    pub(super) absolute: bool,
+    /// Whether the times are kept.
+    pub(super) timed: bool,
+}
+
+/// Its shape.
+#[derive(Debug, Clone)]
+pub(super) enum Shape {
+    /// Vertices: time, if there is one, and position.
+    Polyline(Vec<(Option<f64>, Element)>),
+    /// From a position on: curvature (1/m), its change (1/m²), length (m), and the times of both ends.
+    Clothoid(Element, [f64; 3], Option<[f64; 2]>),
+}
+
+/// What must hold for something to begin or end.
+#[derive(Debug, Clone)]
+pub(super) struct Condition {
+    pub(super) what: What,
+    pub(super) delay_s: f64,
+    /// It must have been otherwise before.
+    pub(super) rising: bool,
+}
+
+#[derive(Debug, Clone)]
+pub(super) enum What {
+    /// Simulation time.
+    Time(Rule, f64),
+    /// An element of the storyboard, by name, has begun (or, true, has ended).
+    Element(String, bool),
+    /// Of any, or all, of these entities.
+    Of {
+        who: Vec<String>,
+        all: bool,
+        what: OfEntity,
+    },
+    /// One that is not known: its name.
+    Unknown(String),
+}
+
+#[derive(Debug, Clone)]
+pub(super) enum OfEntity {
+    Headway(String, Rule, f64, bool),
+    Distance(String, Rule, f64, bool),
+    ToPosition(Element, Rule, f64),
+    Collision(String, Rule, f64, bool),
+    Speed(Rule, f64),
+    Travelled(f64),
+    Unknown(String),
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Rule {
+    Less,
+    Greater,
+    Equal,
+}
+
+impl Rule {
+    fn of(element: &Element) -> Self {
+        match element.attribute("rule") {
+            Some("lessThan" | "lessOrEqual") => Self::Less,
+            Some("equalTo") => Self::Equal,
+            _ => Self::Greater,
+        }
+    }
+
+    pub(super) fn holds(self, value: f64, limit: f64) -> bool {
+        match self {
+            Self::Less => value < limit,
+            Self::Greater => value > limit,
+            Self::Equal => (value - limit).abs() < 0.05,
+        }
+    }
+}
+
+/// Any of these groups, all of a group's conditions.
+pub(super) type Trigger = Vec<Vec<Condition>>;
+
+/// What happens to some entities once its trigger holds.
+#[derive(Debug, Clone)]
+pub(super) struct Event {
+    /// Names of what it is part of, itself and its actions among them.
+    pub(super) part_of: Vec<String>,
+    pub(super) act: usize,
+    pub(super) actors: Vec<String>,
+    pub(super) trigger: Trigger,
+    pub(super) actions: Vec<Action>,
+}
+
+/// The storyboard.
+#[derive(Debug, Default)]
+pub(super) struct Story {
+    /// What entities are told at the start.
+    pub(super) init: Vec<(String, Action)>,
+    /// Names and triggers of acts.
+    pub(super) acts: Vec<(String, Trigger)>,
+    pub(super) events: Vec<Event>,
+    pub(super) stop: Trigger,
+}
+
+impl Story {
+    /// Reads `<Storyboard>`.
+    pub(super) fn of(board: &Element) -> Self {
+        let mut story = Self::default();
+        let init = board.child("Init").and_then(|init| init.child("Actions"));
+        for private in init.into_iter().flat_map(|actions| actions.all("Private")) {
+            let who = private.attribute("entityRef").unwrap_or_default();
+            let actions = private.all("PrivateAction").flat_map(private_actions);
+            story
+                .init
+                .extend(actions.map(|action| (who.to_owned(), action)));
+        }
+        for part in board.all("Story") {
+            for act in part.all("Act") {
+                story.read_act(part, act);
+            }
+        }
+        story.stop = trigger(board.child("StopTrigger"));
+        story
+    }
+
+    /// All conditions of it.
+    pub(super) fn conditions(&self) -> usize {
+        let of_acts = self.acts.iter().map(|(_, trigger)| trigger);
+        let of_events = self.events.iter().map(|event| &event.trigger);
+        of_acts
+            .chain(of_events)
+            .chain([&self.stop])
+            .flatten()
+            .map(Vec::len)
+            .sum()
+    }
+
+    fn read_act(&mut self, part: &Element, act: &Element) {
+        let number = self.acts.len();
+        self.acts
+            .push((name(act), trigger(act.child("StartTrigger"))));
+        for group in act.all("ManeuverGroup") {
+            let actors = group.child("Actors").into_iter();
+            let actors = actors.flat_map(|actors| actors.all("EntityRef"));
+            let actors: Vec<String> = actors
+                .filter_map(|actor| actor.attribute("entityRef").map(str::to_owned))
+                .collect();
+            for manoeuvre in group.all("Maneuver") {
+                for event in manoeuvre.all("Event") {
+                    let above = [part, act, group, manoeuvre, event];
+                    let mut part_of: Vec<String> = above.into_iter().map(name).collect();
+                    part_of.extend(event.all("Action").map(name));
+                    let actions = event.all("Action").flat_map(|action| {
+                        let private = action.all("PrivateAction").flat_map(private_actions);
+                        let others = action.children.iter();
+                        let others = others.filter(|child| child.name != "PrivateAction");
+                        private.chain(others.map(|other| Action::Unknown(kind_of(other))))
+                    });
+                    self.events.push(Event {
+                        part_of,
+                        act: number,
+                        actors: actors.clone(),
+                        trigger: trigger(event.child("StartTrigger")),
+                        actions: actions.collect(),
+                    });
+                }
+            }
+        }
+    }
+}
+
+fn name(element: &Element) -> String {
+    element.attribute("name").unwrap_or_default().to_owned()
+}
+
+/// The name of the innermost action.
+fn kind_of(element: &Element) -> String {
+    let inner = element
+        .children
+        .iter()
+        .find(|child| child.name.ends_with("Action"));
+    inner.map_or_else(|| element.name.clone(), kind_of)
+}
+
+fn private_actions(private: &Element) -> Vec<Action> {
+    private.children.iter().filter_map(private_action).collect()
+}
+
+fn private_action(element: &Element) -> Option<Action> {
+    match element.name.as_str() {
+        "LongitudinalAction" | "LateralAction" | "RoutingAction" => {
+            let inner = element.children.iter().find_map(private_action);
+            inner.or_else(|| Some(Action::Unknown(element.name.clone())))
+        }
+        "TeleportAction" => Some(Action::Teleport(element.child("Position")?.clone())),
+        "SpeedAction" => {
+            let dynamics = Dynamics::of(element.child("SpeedActionDynamics"));
+            let target = element.child("SpeedActionTarget")?;
+            if let Some(absolute) = target.child("AbsoluteTargetSpeed") {
+                return Some(Action::Speed(absolute.number_attribute("value")?, dynamics));
+            }
+            let relative = target.child("RelativeTargetSpeed")?;
+            let value = relative.number_attribute("value")?;
+            let times = relative.attribute("speedTargetValueType") == Some("factor");
+            Some(Action::RelativeSpeed {
+                to: relative.attribute("entityRef")?.to_owned(),
+                factor: if times { value } else { 1.0 },
+                delta: if times { 0.0 } else { value },
+                always: relative.attribute("continuous") == Some("true"),
+                dynamics,
+            })
+        }
+        "LaneChangeAction" => {
+            let dynamics = Dynamics::of(element.child("LaneChangeActionDynamics"));
+            let target = element.child("LaneChangeTarget")?;
+            let number = |element: &Element| element.number_attribute("value");
+            let (of, lane) = match target.child("RelativeTargetLane") {
+                Some(relative) => {
+                    let of = relative.attribute("entityRef").unwrap_or_default();
+                    (Some(of.to_owned()), number(relative)?)
+                }
+                None => (None, number(target.child("AbsoluteTargetLane")?)?),
+            };
+            Some(Action::LaneChange {
+                of,
+                lane: lane.clamp(-64.0, 64.0) as i32,
+                dynamics,
+            })
+        }
+        "LaneOffsetAction" => {
+            let target = element
+                .child("LaneOffsetTarget")?
+                .child("AbsoluteTargetLaneOffset")?;
+            let smooth = Dynamics {
+                shape: Curve::Smooth,
+                by: By::Time(3.0),
+            };
+            Some(Action::LaneOffset(
+                target.number_attribute("value")?,
+                smooth,
+            ))
+        }
+        "FollowTrajectoryAction" => {
+            let found = element
+                .child("TrajectoryRef")
+                .unwrap_or(element)
+                .child("Trajectory");
+            let Some(shape) = found.and_then(|found| found.child("Shape")).and_then(shape) else {
+                let name = "FollowTrajectoryAction of another shape than polyline and clothoid";
+                return Some(Action::Unknown(name.to_owned()));
+            };
+            let timing = element
+                .child("TimeReference")
+                .and_then(|time| time.child("Timing"));
+            let domain = timing.and_then(|timing| timing.attribute("domainAbsoluteRelative"));
+            Some(Action::Trajectory(Trajectory {
+                shape,
+                absolute: domain == Some("absolute"),
+                timed: timing.is_some(),
+            }))
+        }
+        // what nobody can see from above
+        "VisibilityAction"
+        | "ControllerAction"
+        | "ActivateControllerAction"
+        | "AppearanceAction" => None,
+        other => Some(Action::Unknown(other.to_owned())),
+    }
+}
+
+fn shape(element: &Element) -> Option<Shape> {
+    if let Some(line) = element.child("Polyline") {
+        let vertices = line.all("Vertex").filter_map(|vertex| {
+            let time = vertex.number_attribute("time");
+            Some((time, vertex.child("Position")?.clone()))
+        });
+        return Some(Shape::Polyline(vertices.collect()));
+    }
+    let clothoid = element.child("Clothoid")?;
+    let number = |name: &str| clothoid.number_attribute(name);
+    let change = number("curvatureDot").or(number("curvaturePrime"));
+    let bends = [
+        number("curvature")?,
+        change.unwrap_or(0.0),
+        number("length")?,
+    ];
+    let times = number("startTime").zip(number("stopTime"));
+    let start = clothoid.child("Position")?.clone();
+    Some(Shape::Clothoid(
+        start,
+        bends,
+        times.map(|(from, to)| [from, to]),
+    ))
+}
+
+fn trigger(element: Option<&Element>) -> Trigger {
+    let groups = element
+        .into_iter()
+        .flat_map(|element| element.all("ConditionGroup"));
+    groups
+        .map(|group| group.all("Condition").map(condition).collect())
+        .collect()
+}
+
+fn condition(element: &Element) -> Condition {
+    let by_value = element
+        .child("ByValueCondition")
+        .and_then(|by| by.children.first());
+    let by_entity = element.child("ByEntityCondition");
+    let what = match (by_value, by_entity) {
+        (Some(value), _) => by_value_condition(value),
+        (None, Some(entity)) => by_entity_condition(entity),
+        (None, None) => What::Unknown(name(element)),
+    };
+    let edge = element.attribute("conditionEdge");
+    Condition {
+        what,
+        delay_s: element.number_attribute("delay").unwrap_or(0.0).max(0.0),
+        rising: matches!(edge, Some("rising" | "risingOrFalling")),
+    }
+}
+
+fn by_value_condition(element: &Element) -> What {
+    match element.name.as_str() {
+        "SimulationTimeCondition" => match element.number_attribute("value") {
+            Some(value) => What::Time(Rule::of(element), value),
+            None => What::Unknown(element.name.clone()),
+        },
+        "StoryboardElementStateCondition" => {
+            let name = element
+                .attribute("storyboardElementRef")
+                .unwrap_or_default();
+            let ended = matches!(
+                element.attribute("state"),
+                Some("endTransition" | "completeState" | "stopTransition")
+            );
+            What::Element(name.to_owned(), ended)
+        }
+        other => What::Unknown(other.to_owned()),
+    }
+}
+
+fn by_entity_condition(element: &Element) -> What {
+    let triggering = element.child("TriggeringEntities");
+    let who = triggering.into_iter().flat_map(|who| who.all("EntityRef"));
+    let rule = triggering.and_then(|who| who.attribute("triggeringEntitiesRule"));
+    let inner = element
+        .child("EntityCondition")
+        .and_then(|entity| entity.children.first());
+    What::Of {
+        who: who
+            .filter_map(|who| who.attribute("entityRef").map(str::to_owned))
+            .collect(),
+        all: rule == Some("all"),
+        what: inner.map_or_else(|| OfEntity::Unknown(String::new()), of_entity),
+    }
+}
+
+/// A position that does not depend on the road place of somebody on the move, which is dear to find in every step.
+fn fixed(element: &Element) -> Option<&Element> {
+    let place = element.child("Position")?;
+    let kind = place.children.first()?.name.as_str();
+    (!matches!(kind, "RelativeLanePosition" | "RelativeRoadPosition")).then_some(place)
+}
+
+fn of_entity(element: &Element) -> OfEntity {
+    let unknown = || OfEntity::Unknown(element.name.clone());
+    let value = element.number_attribute("value");
+    let other = element.attribute("entityRef").map(str::to_owned);
+    let free = element.attribute("freespace") == Some("true");
+    let rule = Rule::of(element);
+    match (element.name.as_str(), value) {
+        ("TimeHeadwayCondition", Some(value)) => {
+            other.map_or_else(unknown, |other| OfEntity::Headway(other, rule, value, free))
+        }
+        ("RelativeDistanceCondition", Some(value)) => other.map_or_else(unknown, |other| {
+            OfEntity::Distance(other, rule, value, free)
+        }),
+        ("DistanceCondition", Some(value)) => fixed(element).map_or_else(unknown, |place| {
+            OfEntity::ToPosition(place.clone(), rule, value)
+        }),
+        ("ReachPositionCondition", _) => {
+            let tolerance = element.number_attribute("tolerance").unwrap_or(1.0);
+            fixed(element).map_or_else(unknown, |place| {
+                OfEntity::ToPosition(place.clone(), Rule::Less, tolerance)
+            })
+        }
+        ("TimeToCollisionCondition", Some(value)) => {
+            let target = element.child("TimeToCollisionConditionTarget");
+            let target =
+                target.and_then(|target| target.child("EntityRef")?.attribute("entityRef"));
+            target.map_or_else(unknown, |other| {
+                OfEntity::Collision(other.to_owned(), rule, value, free)
+            })
+        }
+        ("SpeedCondition", Some(value)) => OfEntity::Speed(rule, value),
+        ("TraveledDistanceCondition", Some(value)) => OfEntity::Travelled(value),
+        _ => unknown(),
+    }
+}

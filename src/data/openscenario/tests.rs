@@ -1,0 +1,393 @@
+//! Scenarios whose course is known beforehand.
+
+use super::*;
+use crate::geometry::{DVec2, Pose, dvec2};
+use crate::scene::State;
+
+/// A folder with a straight road of 1 km with two lanes of 4 m each way, along x from the origin.
+fn folder() -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    let lane =
+        |id: i32| format!("<lane id='{id}' type='driving'><width sOffset='0' a='4'/></lane>");
+    let road = format!(
+        "<OpenDRIVE><road id='0' length='1000' junction='-1'><planView><geometry s='0' x='0' y='0' hdg='0' length='1000'><line/></geometry></planView>\
+         <lanes><laneSection s='0'><left>{}{}</left><center><lane id='0' type='none'/></center><right>{}{}</right></laneSection></lanes></road></OpenDRIVE>",
+        lane(2),
+        lane(1),
+        lane(-1),
+        lane(-2)
+    );
+    fs::write(folder.path().join("road.xodr"), road).unwrap();
+    folder
+}
+
+/// A car on a lane at s and with a speed.
+fn start(name: &str, lane: i32, s: f64, speed: f64) -> String {
+    format!(
+        "<Private entityRef='{name}'><PrivateAction><TeleportAction><Position><LanePosition roadId='0' laneId='{lane}' s='{s}'/></Position></TeleportAction></PrivateAction>{}</Private>",
+        private(&speed_action(
+            "AbsoluteTargetSpeed",
+            &format!("value='{speed}'"),
+            "step",
+            "time",
+            0.0
+        ))
+    )
+}
+
+fn private(inner: &str) -> String {
+    format!("<PrivateAction>{inner}</PrivateAction>")
+}
+
+fn speed_action(kind: &str, target: &str, shape: &str, by: &str, value: f64) -> String {
+    format!(
+        "<LongitudinalAction><SpeedAction><SpeedActionDynamics dynamicsShape='{shape}' dynamicsDimension='{by}' value='{value}'/><SpeedActionTarget><{kind} {target}/></SpeedActionTarget></SpeedAction></LongitudinalAction>"
+    )
+}
+
+fn change(target: &str, seconds: f64) -> String {
+    format!(
+        "<LateralAction><LaneChangeAction><LaneChangeActionDynamics dynamicsShape='sinusoidal' dynamicsDimension='time' value='{seconds}'/><LaneChangeTarget>{target}</LaneChangeTarget></LaneChangeAction></LateralAction>"
+    )
+}
+
+fn after(seconds: f64) -> String {
+    format!(
+        "<ByValueCondition><SimulationTimeCondition value='{seconds}' rule='greaterThan'/></ByValueCondition>"
+    )
+}
+
+fn of(who: &str, condition: &str) -> String {
+    format!(
+        "<ByEntityCondition><TriggeringEntities triggeringEntitiesRule='any'><EntityRef entityRef='{who}'/></TriggeringEntities><EntityCondition>{condition}</EntityCondition></ByEntityCondition>"
+    )
+}
+
+/// An event of an actor with a condition, its delay and its edge.
+fn event(name: &str, actor: &str, action: &str, condition: &str, more: &str) -> String {
+    format!(
+        "<ManeuverGroup name='g{name}'><Actors><EntityRef entityRef='{actor}'/></Actors><Maneuver name='m{name}'><Event name='{name}'><Action name='a{name}'>{}</Action>\
+         <StartTrigger><ConditionGroup><Condition name='c' {more}>{condition}</Condition></ConditionGroup></StartTrigger></Event></Maneuver></ManeuverGroup>",
+        private(action)
+    )
+}
+
+fn scenario(init: &str, events: &str, stop_s: f64) -> String {
+    let car = |name: &str| {
+        format!(
+            "<ScenarioObject name='{name}'><Vehicle name='v' vehicleCategory='car'><BoundingBox><Center x='0' y='0'/><Dimensions length='4' width='2'/></BoundingBox></Vehicle></ScenarioObject>"
+        )
+    };
+    format!(
+        "<OpenSCENARIO><FileHeader description='A test'/><RoadNetwork><LogicFile filepath='road.xodr'/></RoadNetwork><Entities>{}{}</Entities>\
+         <Storyboard><Init><Actions>{init}</Actions></Init><Story name='s'><Act name='act'>{events}</Act></Story>\
+         <StopTrigger><ConditionGroup><Condition name='stop'>{}</Condition></ConditionGroup></StopTrigger></Storyboard></OpenSCENARIO>",
+        car("other"),
+        car("Ego"),
+        after(stop_s)
+    )
+}
+
+fn opened(init: &str, events: &str, stop_s: f64) -> (Scene, Report) {
+    let folder = folder();
+    read(
+        scenario(init, events, stop_s).as_bytes(),
+        &folder.path().join("x.xosc"),
+    )
+    .unwrap()
+}
+
+fn at(scene: &Scene, who: &str, time_s: f64) -> State {
+    let agent = scene.agent(&AgentId::new(who)).unwrap();
+    *agent
+        .track
+        .get(scene.frame_at(time_s).round() as usize)
+        .unwrap()
+}
+
+#[test]
+fn cars_keep_their_lane_and_speed_and_the_stop_trigger_ends_it() {
+    let init = [start("Ego", -1, 50.0, 10.0), start("other", 2, 300.0, 20.0)].concat();
+    let (scene, report) = opened(&init, "", 8.0);
+    assert!(report.is_clean(), "{:?}", report.lines());
+    assert_eq!(
+        (scene.name.as_str(), scene.frames, scene.dt_s),
+        ("A test", 81, 0.1)
+    );
+    assert_eq!(scene.ego().unwrap().id.as_str(), "Ego");
+    assert_eq!(
+        (scene.ego().unwrap().length, scene.map.lanes().len()),
+        (4.0, 4)
+    );
+    // lane −1 lies around y = −2; lane 2 around y = 6, towards −x
+    assert!(at(&scene, "Ego", 8.0).position.distance(dvec2(130.0, -2.0)) < 1e-3);
+    let other = at(&scene, "other", 8.0);
+    assert!(other.position.distance(dvec2(140.0, 6.0)) < 1e-3);
+    assert!((other.velocity - dvec2(-20.0, 0.0)).length() < 1e-3);
+}
+
+#[test]
+fn a_speed_that_falls_evenly_covers_the_way_of_arithmetic() {
+    let brake = speed_action("AbsoluteTargetSpeed", "value='0'", "linear", "rate", -2.0);
+    let events = event("brake", "Ego", &brake, &after(2.0), "");
+    let (scene, _) = opened(&start("Ego", -1, 0.0, 10.0), &events, 12.0);
+    // 2 s at 10 m/s, then 10²/(2·2) = 25 m in 5 s, give or take a step of 0.05 s
+    let end = at(&scene, "Ego", 12.0);
+    assert!((end.position.x - 45.0).abs() < 0.6, "{}", end.position.x);
+    assert!(end.velocity.length() < 1e-9);
+    assert!((at(&scene, "Ego", 4.5).velocity.x - 5.0).abs() < 0.2);
+}
+
+#[test]
+fn a_lane_change_ends_in_the_middle_of_the_next_lane_and_is_half_done_half_way() {
+    let left = change("<RelativeTargetLane entityRef='Ego' value='1'/>", 4.0);
+    let events = event("change", "Ego", &left, &after(2.0), "");
+    let (scene, report) = opened(&start("Ego", -2, 0.0, 10.0), &events, 10.0);
+    assert!(report.problems.is_empty(), "{:?}", report.lines());
+    let y = |time_s: f64| at(&scene, "Ego", time_s).position.y;
+    assert!((y(2.0) + 6.0).abs() < 1e-6 && (y(7.0) + 2.0).abs() < 1e-6);
+    assert!((y(4.05) + 4.0).abs() < 0.1, "{}", y(4.05));
+    assert!(at(&scene, "Ego", 4.0).heading > 0.1);
+    // to a lane by its number
+    let absolute = change("<AbsoluteTargetLane value='-1'/>", 4.0);
+    let events = event("change", "Ego", &absolute, &after(2.0), "");
+    let (scene, _) = opened(&start("Ego", -2, 0.0, 10.0), &events, 10.0);
+    assert!((at(&scene, "Ego", 9.0).position.y + 2.0).abs() < 1e-6);
+    // where there is none, the car stays, and that is said
+    let none = change("<RelativeTargetLane entityRef='Ego' value='-1'/>", 4.0);
+    let events = event("change", "Ego", &none, &after(2.0), "");
+    let (scene, report) = opened(&start("Ego", -2, 0.0, 10.0), &events, 10.0);
+    assert!((at(&scene, "Ego", 9.0).position.y + 6.0).abs() < 1e-6);
+    assert!(
+        report.lines()[0].contains("no such lane"),
+        "{:?}",
+        report.lines()
+    );
+}
+
+#[test]
+fn events_begin_by_headway_after_others_and_with_their_delay() {
+    // 60 m behind at 20 m/s against 10: a headway of 1 s, 20 m, comes after 4 s
+    let init = [
+        start("other", -1, 100.0, 10.0),
+        start("Ego", -1, 40.0, 20.0),
+    ]
+    .concat();
+    let headway = of(
+        "Ego",
+        "<TimeHeadwayCondition entityRef='other' value='1' freespace='false' rule='lessThan'/>",
+    );
+    let brake = speed_action("AbsoluteTargetSpeed", "value='10'", "step", "time", 0.0);
+    let begun = "<ByValueCondition><StoryboardElementStateCondition storyboardElementType='event' storyboardElementRef='brake' state='endTransition'/></ByValueCondition>";
+    let away = speed_action("AbsoluteTargetSpeed", "value='30'", "step", "time", 0.0);
+    let events = [
+        event(
+            "brake",
+            "Ego",
+            &brake,
+            &headway,
+            "conditionEdge='rising' delay='0'",
+        ),
+        event(
+            "away",
+            "other",
+            &away,
+            begun,
+            "conditionEdge='rising' delay='1.5'",
+        ),
+    ]
+    .concat();
+    let (scene, _) = opened(&init, &events, 10.0);
+    let speed = |who: &str, time_s: f64| at(&scene, who, time_s).velocity.x;
+    assert!((speed("Ego", 3.8) - 20.0).abs() < 1e-3 && (speed("Ego", 4.3) - 10.0).abs() < 1e-3);
+    assert!((speed("other", 5.3) - 10.0).abs() < 1e-3 && (speed("other", 5.9) - 30.0).abs() < 1e-3);
+}
+
+#[test]
+fn a_relative_speed_follows_the_other_from_then_on() {
+    let init = [start("other", -1, 100.0, 10.0), start("Ego", -2, 0.0, 5.0)].concat();
+    let target = "entityRef='other' value='1.5' speedTargetValueType='factor' continuous='true'";
+    let follow = speed_action("RelativeTargetSpeed", target, "step", "time", 0.0);
+    let faster = speed_action("AbsoluteTargetSpeed", "value='20'", "step", "time", 0.0);
+    let events = [
+        event("f", "Ego", &follow, &after(1.0), ""),
+        event("g", "other", &faster, &after(5.0), ""),
+    ]
+    .concat();
+    let (scene, _) = opened(&init, &events, 8.0);
+    assert!((at(&scene, "Ego", 4.0).velocity.x - 15.0).abs() < 1e-3);
+    assert!((at(&scene, "Ego", 7.0).velocity.x - 30.0).abs() < 1e-3);
+}
+
+fn trajectory(shape: &str, timing: &str) -> String {
+    format!(
+        "<RoutingAction><FollowTrajectoryAction><Trajectory name='t' closed='false'><Shape>{shape}</Shape></Trajectory><TimeReference>{timing}</TimeReference></FollowTrajectoryAction></RoutingAction>"
+    )
+}
+
+fn vertex(time: &str, x: f64, y: f64) -> String {
+    format!("<Vertex {time}><Position><WorldPosition x='{x}' y='{y}'/></Position></Vertex>")
+}
+
+#[test]
+fn a_trajectory_is_followed_by_its_times_or_by_the_speed() {
+    let times = "<Timing domainAbsoluteRelative='relative' scale='1' offset='0'/>";
+    let line = |timed: bool| {
+        let time = |seconds: f64| {
+            if timed {
+                format!("time='{seconds}'")
+            } else {
+                String::new()
+            }
+        };
+        format!(
+            "<Polyline>{}{}{}</Polyline>",
+            vertex(&time(0.0), 20.0, -2.0),
+            vertex(&time(2.0), 40.0, -2.0),
+            vertex(&time(4.0), 40.0, 28.0)
+        )
+    };
+    let timed = event(
+        "t",
+        "Ego",
+        &trajectory(&line(true), times),
+        &after(1.97),
+        "",
+    );
+    let (scene, _) = opened(&start("Ego", -1, 0.0, 10.0), &timed, 8.0);
+    // from 2 s on; after 3 s half of the second leg, up
+    let half = at(&scene, "Ego", 5.0);
+    assert!(half.position.distance(dvec2(40.0, 13.0)) < 0.1, "{half:?}");
+    assert!(
+        (half.heading - std::f64::consts::FRAC_PI_2).abs() < 1e-3
+            && (half.velocity.y - 15.0).abs() < 1e-6
+    );
+    let free = event(
+        "t",
+        "Ego",
+        &trajectory(&line(false), "<None/>"),
+        &after(1.97),
+        "",
+    );
+    let (scene, _) = opened(&start("Ego", -1, 0.0, 10.0), &free, 8.0);
+    // 30 m at 10 m/s: 20 along x, 10 up
+    assert!(at(&scene, "Ego", 5.0).position.distance(dvec2(40.0, 8.0)) < 0.1);
+}
+
+#[test]
+fn a_clothoid_without_change_is_a_circle() {
+    let shape = "<Clothoid curvature='0.1' curvatureDot='0' length='31.41592653589793'><Position><WorldPosition x='0' y='0' h='0'/></Position></Clothoid>";
+    let events = event("t", "Ego", &trajectory(shape, "<None/>"), &after(1.97), "");
+    let (scene, _) = opened(&start("Ego", -1, 0.0, 10.0), &events, 6.0);
+    // half of a circle of 10 m: from (0, 0) to (0, 20), back
+    let end = at(&scene, "Ego", 5.1);
+    assert!(end.position.distance(dvec2(0.0, 20.0)) < 0.5, "{end:?}");
+}
+
+#[test]
+fn what_we_write_comes_back_with_every_state() {
+    let (name, text) = crate::sim::BUNDLED[0];
+    let scene = crate::scene::scene_from_json(text.as_bytes(), name).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("again.xosc");
+    crate::data::export(&scene, &path, crate::data::Target::OpenScenario).unwrap();
+    let again = crate::data::open(&path, None).unwrap().scene;
+    assert_eq!(
+        (again.frames, again.agents.len()),
+        (scene.frames, scene.agents.len())
+    );
+    assert_eq!(again.ego().unwrap().id.as_str(), "Ego");
+    let mut ego = 0;
+    for agent in &scene.agents {
+        let id = format!("Agent_{}", agent.id);
+        let found = again.agent(&AgentId::new(&id)).or_else(|| {
+            ego += 1;
+            again.ego()
+        });
+        let found = found.unwrap();
+        assert_eq!(
+            (found.kind, found.length, found.width),
+            (agent.kind, agent.length, agent.width)
+        );
+        for frame in 0..scene.frames {
+            match (agent.track.get(frame), found.track.get(frame)) {
+                (Some(before), Some(after)) => {
+                    assert!(
+                        before.position.distance(after.position) < 2e-4,
+                        "{id} {frame}"
+                    );
+                    assert!(
+                        (before.velocity - after.velocity).length() < 0.6,
+                        "{id} {frame}"
+                    );
+                }
+                (None, None) => {}
+                other => panic!("{id} {frame}: {other:?}"),
+            }
+        }
+    }
+    assert_eq!(ego, 1);
+}
+
+#[test]
+fn what_is_not_played_or_not_there_is_said() {
+    let odd = "<ByValueCondition><ParameterCondition parameterRef='x' value='1' rule='equalTo'/></ByValueCondition>";
+    let action = "<LateralAction><LateralDistanceAction entityRef='other'/></LateralAction>";
+    let events = event("e", "Ego", action, odd, "");
+    let lost = "<Private entityRef='other'><PrivateAction><TeleportAction><Position><RoutePosition/></Position></TeleportAction></PrivateAction></Private>";
+    let (scene, report) = opened(&[&start("Ego", -1, 0.0, 10.0), lost].concat(), &events, 4.0);
+    assert_eq!(scene.agents.len(), 1);
+    let lines = report.lines().join("\n");
+    for word in [
+        "LateralDistanceAction: is not played",
+        "ParameterCondition: is a condition that is never met here",
+        "RoutePosition",
+    ] {
+        assert!(lines.contains(word), "{word}: {lines}");
+    }
+    let text = scenario(&start("Ego", -1, 0.0, 10.0), "", 4.0);
+    let elsewhere = tempfile::tempdir().unwrap();
+    let said = |text: &str| {
+        let path = elsewhere.path().join("x.xosc");
+        read(text.as_bytes(), &path)
+            .map(|_| ())
+            .unwrap_err()
+            .to_string()
+    };
+    assert!(said(&text).contains("road.xodr"), "{}", said(&text));
+    assert!(said("<OpenSCENARIO><Catalog name='V'/></OpenSCENARIO>").contains("catalog"));
+    assert!(said("<OpenSCENARIO/>").contains("no entities"));
+    assert!(said(&text[..200]).contains("OpenSCENARIO XML"));
+}
+
+#[test]
+fn a_scenario_without_an_end_ends_and_a_large_one_is_refused() {
+    let text = scenario(&start("Ego", -1, 0.0, 10.0), "", 1e9);
+    let folder = folder();
+    let path = folder.path().join("x.xosc");
+    let (scene, _) = read(text.as_bytes(), &path).unwrap();
+    assert_eq!(scene.frames, 601); // a minute
+    let many: String = (0..20_000)
+        .map(|number| format!("<ScenarioObject name='{number}'><Pedestrian/></ScenarioObject>"))
+        .collect();
+    let many = text.replace("</Entities>", &format!("{many}</Entities>"));
+    let said = read(many.as_bytes(), &path).unwrap_err().to_string();
+    assert!(said.contains("number of entities is 20002"), "{said}");
+}
+
+#[test]
+fn positions_relative_to_others_are_found_whatever_their_order() {
+    let beside = "<Private entityRef='other'><PrivateAction><TeleportAction><Position><RelativeLanePosition entityRef='Ego' dLane='1' ds='20' offset='0.5'/></Position></TeleportAction></PrivateAction></Private>";
+    let (scene, report) = opened(&[beside, &start("Ego", -2, 30.0, 0.0)].concat(), "", 4.0);
+    assert!(report.is_clean(), "{:?}", report.lines());
+    let found = at(&scene, "other", 0.0).position;
+    assert!(found.distance(dvec2(50.0, -1.5)) < 1e-6, "{found}");
+    let world = "<Private entityRef='other'><PrivateAction><TeleportAction><Position><RelativeObjectPosition entityRef='Ego' dx='-5' dy='3'><Orientation type='relative' h='1'/></RelativeObjectPosition></Position></TeleportAction></PrivateAction></Private>";
+    let (scene, _) = opened(&[world, &start("Ego", 1, 30.0, 0.0)].concat(), "", 4.0);
+    // the ego heads towards −x at (30, 2): 5 m behind it is 35, 3 m left of it is −1
+    let found = at(&scene, "other", 0.0);
+    let expected = Pose::new(dvec2(35.0, -1.0), 1.0 - std::f64::consts::PI);
+    assert!(found.position.distance(expected.point) < 1e-6);
+    assert!((found.heading - expected.heading).abs() < 1e-3);
+    assert_eq!(DVec2::ZERO, found.velocity);
+}
