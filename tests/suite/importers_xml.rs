@@ -509,3 +509,48 @@ fn other_openscenario_files_open_or_say_what_is_missing() {
     let said = data::open(&test, None).unwrap_err().to_string();
     assert!(said.contains("curves_elevation.xodr"), "{said}");
 }
+
+#[test]
+fn a_scene_written_as_openscenario_comes_back_with_every_state() {
+    let (name, text) = nearmiss::sim::BUNDLED[0];
+    let scene = nearmiss::scene::scene_from_json(text.as_bytes(), name).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("again.xosc");
+    data::export(&scene, &path, data::Target::OpenScenario).unwrap();
+    let again = data::open(&path, None).unwrap().scene;
+    assert_eq!(
+        (again.frames, again.agents.len()),
+        (scene.frames, scene.agents.len())
+    );
+    assert_eq!(again.ego().unwrap().id.as_str(), "Ego");
+    let mut ego = 0;
+    for agent in &scene.agents {
+        let id = format!("Agent_{}", agent.id);
+        let found = again.agent(&AgentId::new(&id)).or_else(|| {
+            ego += 1;
+            again.ego()
+        });
+        let found = found.unwrap();
+        assert_eq!(
+            (found.kind, found.length, found.width),
+            (agent.kind, agent.length, agent.width)
+        );
+        for frame in 0..scene.frames {
+            match (agent.track.get(frame), found.track.get(frame)) {
+                (Some(before), Some(after)) => {
+                    assert!(
+                        before.position.distance(after.position) < 2e-4,
+                        "{id} {frame}"
+                    );
+                    assert!(
+                        (before.velocity - after.velocity).length() < 0.6,
+                        "{id} {frame}"
+                    );
+                }
+                (None, None) => {}
+                other => panic!("{id} {frame}: {other:?}"),
+            }
+        }
+    }
+    assert_eq!(ego, 1);
+}

@@ -285,51 +285,6 @@ fn a_clothoid_without_change_is_a_circle() {
 }
 
 #[test]
-fn what_we_write_comes_back_with_every_state() {
-    let (name, text) = crate::sim::BUNDLED[0];
-    let scene = crate::scene::scene_from_json(text.as_bytes(), name).unwrap();
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("again.xosc");
-    crate::data::export(&scene, &path, crate::data::Target::OpenScenario).unwrap();
-    let again = crate::data::open(&path, None).unwrap().scene;
-    assert_eq!(
-        (again.frames, again.agents.len()),
-        (scene.frames, scene.agents.len())
-    );
-    assert_eq!(again.ego().unwrap().id.as_str(), "Ego");
-    let mut ego = 0;
-    for agent in &scene.agents {
-        let id = format!("Agent_{}", agent.id);
-        let found = again.agent(&AgentId::new(&id)).or_else(|| {
-            ego += 1;
-            again.ego()
-        });
-        let found = found.unwrap();
-        assert_eq!(
-            (found.kind, found.length, found.width),
-            (agent.kind, agent.length, agent.width)
-        );
-        for frame in 0..scene.frames {
-            match (agent.track.get(frame), found.track.get(frame)) {
-                (Some(before), Some(after)) => {
-                    assert!(
-                        before.position.distance(after.position) < 2e-4,
-                        "{id} {frame}"
-                    );
-                    assert!(
-                        (before.velocity - after.velocity).length() < 0.6,
-                        "{id} {frame}"
-                    );
-                }
-                (None, None) => {}
-                other => panic!("{id} {frame}: {other:?}"),
-            }
-        }
-    }
-    assert_eq!(ego, 1);
-}
-
-#[test]
 fn what_is_not_played_or_not_there_is_said() {
     let odd = "<ByValueCondition><ParameterCondition parameterRef='x' value='1' rule='equalTo'/></ByValueCondition>";
     let action = "<LateralAction><LateralDistanceAction entityRef='other'/></LateralAction>";
