@@ -16,6 +16,7 @@ use crate::scene::AgentKind;
 use crate::scene::Attack;
 use crate::scene::Edit;
 use crate::scene::Goal;
+use crate::scene::Role;
 use crate::scene::Scene;
 
 use super::dial;
@@ -537,16 +538,24 @@ fn added(scene: &Scene, at: DVec2, pointer: &Pointer) -> Meaning {
         8.0
     };
     let speed = speed.min(40.0);
+    let agent = free_id(scene, "vehicle");
+    // the first vehicle of a bare map is whom all is about
+    let ego = scene.ego().is_none().then(|| Edit::SetRole {
+        agent: agent.clone(),
+        role: Role::Ego,
+    });
+    let part = if ego.is_some() { "the ego, " } else { "" };
+    let add = Edit::Add {
+        agent,
+        kind: AgentKind::Vehicle,
+        point: [pose.point.x, pose.point.y],
+        heading: pose.heading,
+        speed,
+        size: None,
+    };
     Meaning {
-        note: format!("{speed:.1} m/s{}", snap_note(snapped.as_ref())),
-        edits: vec![Edit::Add {
-            agent: free_id(scene, "vehicle"),
-            kind: AgentKind::Vehicle,
-            point: [pose.point.x, pose.point.y],
-            heading: pose.heading,
-            speed,
-            size: None,
-        }],
+        note: format!("{part}{speed:.1} m/s{}", snap_note(snapped.as_ref())),
+        edits: std::iter::once(add).chain(ego).collect(),
     }
 }
 
@@ -613,7 +622,6 @@ mod tests {
     use crate::map::Lane;
     use crate::map::Map;
     use crate::map::MapParts;
-    use crate::scene::Role;
     use crate::scene::State;
     use crate::scene::Track;
     use std::sync::Arc;
@@ -748,5 +756,27 @@ mod tests {
         assert_eq!(clicked.time_s, 9.0); // the present, 1 s, and 8 s
         let drawn = place(pointer(80.0, 11.0));
         assert!((drawn.heading.unwrap() - std::f64::consts::FRAC_PI_2).abs() < 1e-9);
+    }
+
+    #[test]
+    fn the_first_vehicle_of_a_map_is_the_ego_and_the_next_is_not() {
+        let mut scene = scene();
+        let roles = |scene: &Scene| -> Vec<Edit> {
+            let edits = added(scene, dvec2(50.0, 0.0), &pointer(50.0, 0.0)).edits;
+            edits
+                .into_iter()
+                .filter(|edit| matches!(edit, Edit::SetRole { .. }))
+                .collect()
+        };
+        assert!(roles(&scene).is_empty());
+        scene.agents.clear();
+        let [
+            Edit::SetRole {
+                role: Role::Ego, ..
+            },
+        ] = &roles(&scene)[..]
+        else {
+            panic!("no ego");
+        };
     }
 }
