@@ -28,21 +28,22 @@ A request and its answer are one line of JSON each. A request:
   {\"request\": \"plan\", \"version\": 1, \"ego\": ID, \"horizon_s\": 8, \"modes\": K, \"seed\": N,
    \"route\": [{\"lane\": ID, \"points\": [[x, y], ..]}, ..], \"scene\": {..}}
 
-`scene` is a scene file (`nearmiss schema`) that ends at its present, frame `now`: metres, radians counted from x to y,
-positions of box centres. Nothing later is in it, nor who attacks. `route` names pieces of the lanes the ego is to follow;
+`scene` is a scene file (`nearmiss schema`) that ends at its present, frame `now`: metres, radians counted from x to y, \
+positions of box centres. Nothing later is in it, nor who attacks. `route` names pieces of the lanes the ego is to follow; \
 it is empty where there is no route (--no-route).
 
 An answer of a planner of your own (--own):
 
   {\"modes\": [{\"probability\": P, \"points\": [[x, y, heading, speed], ..]}, ..]}
 
-Points lie `dt_s` apart (0.5 if absent) from `dt_s` after the present on. Heading and speed may be left out and follow from
-the way. 8 s are wanted; after the last point a plan goes on at that point's velocity. \"frame\": \"ego\" says that points are
-in the ego's frame at the present (x ahead, y left), not in the scene's. {\"error\": \"..\"} says why there is no plan. Lines
-that do not begin with { and what is written to standard error are shown, not read.
+Points lie `dt_s` apart (0.5 if absent) from `dt_s` after the present on. Heading and speed may be left out and follow from \
+the way. 8 s are wanted; after the last point a plan goes on at that point's velocity. \"frame\": \"ego\" says that points \
+are in the ego's frame at the present (x ahead, y left), not in the scene's. {\"error\": \"..\"} says why there is no plan. \
+Lines that do not begin with { and what is written to standard error are shown, not read.
 
-The planner is started once and asked many times; when its standard input ends, it should, too. An answer may take two
-minutes. `nearmiss serve --example` prints one to start from. This command answers with what `nearmiss plan --json` prints, which holds the same.";
+The planner is started once and asked many times; when its standard input ends, it should, too. An answer may take two \
+minutes. `nearmiss serve --example` prints one to start from. This command answers with what `nearmiss plan --json` prints, \
+which holds the same.";
 
 pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     if arguments.example {
