@@ -1,17 +1,13 @@
 //! Who takes part: entities with their kind, size and reference point, in the file or in catalogs beside it.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::fs;
-use std::path::{Path, PathBuf};
+use std::collections::BTreeSet;
 
+use super::catalog::Catalogs;
 use crate::data::report::Report;
-use crate::data::xml::{Element, XmlReader};
+use crate::data::xml::Element;
 use crate::geometry::{DVec2, dvec2};
 use crate::scene::AgentKind;
 
-/// Longest catalog that is read, bytes, and most files of a folder.
-const MAX_BYTES: u64 = 16 << 20;
-const MAX_FILES: usize = 200;
 /// Where a car's reference point, below the middle of its rear axle, usually lies: behind its middle by this much of its
 /// length.
 const REAR_AXLE: f64 = 0.29;
@@ -28,14 +24,8 @@ pub(super) struct Entity {
     pub(super) centre: DVec2,
 }
 
-/// Reads `<Entities>`; what a catalog should say is looked for in the folders that `locations` names, beside `path`.
-pub(super) fn entities(
-    element: &Element,
-    locations: Option<&Element>,
-    path: &Path,
-    report: &mut Report,
-) -> Vec<Entity> {
-    let catalogs = Catalogs::of(locations, path);
+/// Reads `<Entities>`.
+pub(super) fn entities(element: &Element, catalogs: &Catalogs, report: &mut Report) -> Vec<Entity> {
     let mut found: Vec<Entity> = Vec::new();
     let mut lacking = BTreeSet::new();
     for object in element.all("ScenarioObject") {
@@ -47,7 +37,7 @@ pub(super) fn entities(
         {
             Some(entity) => entity,
             None => match object.child("CatalogReference") {
-                Some(reference) => catalogs.entity(&name, reference, &mut lacking),
+                Some(reference) => of_catalog(&name, reference, catalogs, &mut lacking),
                 None => {
                     report.problem(format!("entity {name}"), "of no known kind", "is left out");
                     continue;
@@ -121,88 +111,38 @@ fn usual(name: &str, kind: AgentKind, category: Option<String>) -> Entity {
     }
 }
 
-/// Entries of catalogs by catalog and name.
-struct Catalogs(BTreeMap<(String, String), Element>);
-
-impl Catalogs {
-    fn of(locations: Option<&Element>, path: &Path) -> Self {
-        let base = path.parent().unwrap_or_else(|| Path::new("."));
-        let mut entries = BTreeMap::new();
-        for location in locations.into_iter().flat_map(|element| &element.children) {
-            let wanted = ["VehicleCatalog", "PedestrianCatalog", "MiscObjectCatalog"];
-            let folder = location
-                .child("Directory")
-                .and_then(|found| found.attribute("path"));
-            if let (true, Some(folder)) = (wanted.contains(&location.name.as_str()), folder) {
-                for file in files(&base.join(folder)) {
-                    read(&file, &mut entries);
-                }
-            }
-        }
-        Self(entries)
+/// The entity that a reference to a catalog names; of the usual size if no catalog has it, which `lacking` then names.
+fn of_catalog(
+    name: &str,
+    reference: &Element,
+    catalogs: &Catalogs,
+    lacking: &mut BTreeSet<String>,
+) -> Entity {
+    if let Some(entity) = catalogs
+        .entry(reference)
+        .and_then(|found| entity(name, &found))
+    {
+        return entity;
     }
-
-    /// The entity that a reference names; of the usual size if no catalog has it, which `lacking` then names.
-    fn entity(&self, name: &str, reference: &Element, lacking: &mut BTreeSet<String>) -> Entity {
-        let text = |key: &str| reference.attribute(key).unwrap_or_default().to_owned();
-        let (catalog, entry) = (text("catalogName"), text("entryName"));
-        let found = self.0.get(&(catalog.clone(), entry.clone()));
-        if let Some(entity) = found.and_then(|element| entity(name, element)) {
-            return entity;
-        }
-        let words = format!("{catalog} {entry}").to_lowercase();
-        let says = |word: &str| words.contains(word);
-        let kind = match () {
-            () if says("pedestrian") => AgentKind::Pedestrian,
-            () if says("misc") => AgentKind::Other,
-            () if says("bicycle") || says("motorbike") => AgentKind::Cyclist,
-            () => AgentKind::Vehicle,
-        };
-        let category = ["bus", "truck", "van"].into_iter().find(|word| says(word));
-        lacking.insert(format!("{catalog} {entry}"));
-        usual(name, kind, category.map(str::to_owned))
-    }
-}
-
-/// The XML files of a folder (or the file itself).
-fn files(path: &Path) -> Vec<PathBuf> {
-    if path.is_file() {
-        return vec![path.to_path_buf()];
-    }
-    let Ok(listed) = fs::read_dir(path) else {
-        return Vec::new();
+    let text = |key: &str| reference.attribute(key).unwrap_or_default();
+    let words = format!("{} {}", text("catalogName"), text("entryName"));
+    let lower = words.to_lowercase();
+    let says = |word: &str| lower.contains(word);
+    let kind = match () {
+        () if says("pedestrian") => AgentKind::Pedestrian,
+        () if says("misc") => AgentKind::Other,
+        () if says("bicycle") || says("motorbike") => AgentKind::Cyclist,
+        () => AgentKind::Vehicle,
     };
-    let mut files: Vec<PathBuf> = listed
-        .take(MAX_FILES)
-        .filter_map(|entry| Some(entry.ok()?.path()))
-        .filter(|path| path.extension().is_some_and(|end| end == "xosc"))
-        .collect();
-    files.sort();
-    files
-}
-
-/// Adds the entries of a catalog file; one that cannot be read has none.
-fn read(path: &Path, entries: &mut BTreeMap<(String, String), Element>) {
-    let small = fs::metadata(path).is_ok_and(|facts| facts.len() <= MAX_BYTES);
-    let Some(bytes) = small.then(|| fs::read(path).ok()).flatten() else {
-        return;
-    };
-    let mut xml = XmlReader::new(bytes.as_slice(), MAX_BYTES);
-    if xml.root().is_err() {
-        return;
-    }
-    while let Ok(Some(catalog)) = xml.next_child(|element| element.name == "Catalog") {
-        let name = catalog.attribute("name").unwrap_or_default().to_owned();
-        for entry in &catalog.children {
-            if let Some(entry_name) = entry.attribute("name") {
-                entries.insert((name.clone(), entry_name.to_owned()), entry.clone());
-            }
-        }
-    }
+    let category = ["bus", "truck", "van"].into_iter().find(|word| says(word));
+    lacking.insert(words);
+    usual(name, kind, category.map(str::to_owned))
 }
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
     use crate::data::xml::parse;
 
@@ -223,7 +163,8 @@ mod tests {
         .unwrap();
         let mut report = Report::default();
         let path = folder.path().join("x.xosc");
-        let found = entities(&listed, Some(&locations), &path, &mut report);
+        let catalogs = Catalogs::of(Some(&locations), &path);
+        let found = entities(&listed, &catalogs, &mut report);
         assert_eq!(found.len(), 3);
         assert_eq!((found[0].length, found[0].centre.x), (9.0, 2.0));
         assert_eq!((found[1].length, found[1].kind), (12.0, AgentKind::Vehicle));

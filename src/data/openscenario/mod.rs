@@ -1,13 +1,15 @@
 //! OpenSCENARIO 1.x in: the entities, and the storyboard played on the OpenDRIVE road beside it into tracks.
 //!
 //! Played are start positions, speed and lane changes, lane offsets, polyline trajectories and teleports, started by time,
-//! by other elements, headway, distance, time to collision, speed, way and place. Vehicles keep to their lane and go straight
-//! on where it forks. Everything else is counted in the report. Source: ASAM OpenSCENARIO XML 1.2.
+//! by other elements, headway, distance, time to collision, speed, way and place. Vehicles keep to their lane; where it forks
+//! they take the road of their route, else go straight on. Everything else is counted in the report. Source: ASAM OpenSCENARIO XML 1.2.
 
 mod cast;
+mod catalog;
 mod motion;
 mod place;
 mod play;
+mod route;
 mod story;
 mod values;
 
@@ -23,6 +25,7 @@ use crate::data::{MAX_BYTES, OpenError};
 use crate::map::{Map, MapParts};
 use crate::scene::{Agent, AgentId, AgentKind, Scene, Track};
 use cast::{Entity, entities};
+use catalog::Catalogs;
 use play::{FRAME_S, play};
 use story::Story;
 use values::{Values, put_in_place};
@@ -43,6 +46,8 @@ pub(super) fn read(bytes: &[u8], path: &Path) -> Result<(Scene, Report), OpenErr
         root.children.push(child);
     }
     put_in_place(&mut root, &Values::new());
+    let catalogs = Catalogs::of(root.child("CatalogLocations"), path);
+    catalogs.put_in_place(&mut root);
     let Some(listed) = root.child("Entities") else {
         let what = if root.child("Catalog").is_some() {
             "it is a catalog: open a scenario that uses it"
@@ -51,7 +56,7 @@ pub(super) fn read(bytes: &[u8], path: &Path) -> Result<(Scene, Report), OpenErr
         };
         return Err(OpenError::damaged(path, "Entities", what));
     };
-    let cast = entities(listed, root.child("CatalogLocations"), path, &mut report);
+    let cast = entities(listed, &catalogs, &mut report);
     let story = root.child("Storyboard").map(Story::of).unwrap_or_default();
     let counts = [
         ("number of entities", cast.len(), MOST_ENTITIES),

@@ -1,5 +1,7 @@
 //! Entities on the move: what actions change of their speed, place and course, and a step of time.
 
+use std::collections::BTreeSet;
+
 use super::place::Place;
 use super::play::{Player, TICK_S};
 use super::story::{Action, By, Curve, Dynamics, Shape, Trajectory};
@@ -78,6 +80,8 @@ pub(super) struct Body {
     pub(super) speeding: Option<Speeding>,
     pub(super) drift: Option<Drift>,
     pub(super) travelled_m: f64,
+    /// Roads of its route.
+    pub(super) route: BTreeSet<String>,
 }
 
 impl Player<'_> {
@@ -118,6 +122,7 @@ impl Player<'_> {
                 }
             }
             Action::Trajectory(trajectory) => self.follow(index, event, trajectory),
+            Action::Route(waypoints) => self.bodies[index].route = self.route(waypoints),
             Action::Unknown(_) => {}
         }
     }
@@ -373,18 +378,8 @@ impl Player<'_> {
         let mut hops = 0;
         while s > lanes[lane].centreline.length() {
             let line = &lanes[lane].centreline;
-            let heading = line.pose_at(line.length()).heading;
-            let turn = |next: &usize| {
-                angle_between(heading, lanes[*next].centreline.pose_at(0.0).heading).abs()
-            };
-            let next = lanes[lane]
-                .successors
-                .iter()
-                .filter_map(|id| self.map.lane_index(id));
-            let Some(next) = next
-                .min_by(|a, b| turn(a).total_cmp(&turn(b)))
-                .filter(|_| hops < 100)
-            else {
+            let next = self.lane_after(lane, &self.bodies[index].route);
+            let Some(next) = next.filter(|_| hops < 100) else {
                 let end = line.pose_at(line.length());
                 let beyond = end.outer_from_local(dvec2(s - line.length(), left));
                 self.bodies[index].pose = Some(Pose::new(beyond, end.heading));

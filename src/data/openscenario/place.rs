@@ -72,6 +72,7 @@ impl Player<'_> {
                     number("dt").unwrap_or(0.0),
                 )?
             }
+            "RoutePosition" => self.on_route(element)?,
             _ => return None,
         };
         let orientation = element.child("Orientation");

@@ -72,6 +72,7 @@ pub(super) fn play(
         speeding: None,
         drift: None,
         travelled_m: 0.0,
+        route: BTreeSet::new(),
     };
     let seen = |trigger: &Trigger| -> Vec<Vec<Seen>> {
         trigger

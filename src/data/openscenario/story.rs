@@ -2,6 +2,9 @@
 
 use crate::data::xml::Element;
 
+/// Most waypoints of a route.
+const MOST_WAYPOINTS: usize = 200;
+
 /// How a value changes.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Dynamics {
@@ -68,6 +71,8 @@ pub(super) enum Action {
     /// To a distance from the lane's middle, m to the left.
     LaneOffset(f64, Dynamics),
     Trajectory(Trajectory),
+    /// Through these positions.
+    Route(Vec<Element>),
     /// One that is not played: its name.
     Unknown(String),
 }
@@ -334,6 +339,12 @@ fn private_action(element: &Element) -> Option<Action> {
                 timed: timing.is_some(),
             }))
         }
+        "AssignRouteAction" => match element.child("Route") {
+            Some(route) => Some(Action::Route(waypoints(route))),
+            None => Some(Action::Unknown(
+                "AssignRouteAction of a catalog that is not there".to_owned(),
+            )),
+        },
         // what nobody can see from above
         "VisibilityAction"
         | "ControllerAction"
@@ -341,6 +352,14 @@ fn private_action(element: &Element) -> Option<Action> {
         | "AppearanceAction" => None,
         other => Some(Action::Unknown(other.to_owned())),
     }
+}
+
+/// The positions of a `<Route>`.
+pub(super) fn waypoints(route: &Element) -> Vec<Element> {
+    let waypoints = route.all("Waypoint").take(MOST_WAYPOINTS);
+    waypoints
+        .filter_map(|waypoint| waypoint.child("Position").cloned())
+        .collect()
 }
 
 fn shape(element: &Element) -> Option<Shape> {
@@ -431,11 +450,15 @@ fn by_entity_condition(element: &Element) -> What {
     }
 }
 
-/// A position that does not depend on the road place of somebody on the move, which is dear to find in every step.
+/// A position that is not dear to find in every step: one on a route or on the road beside somebody on the move is.
 fn fixed(element: &Element) -> Option<&Element> {
     let place = element.child("Position")?;
     let kind = place.children.first()?.name.as_str();
-    (!matches!(kind, "RelativeLanePosition" | "RelativeRoadPosition")).then_some(place)
+    (!matches!(
+        kind,
+        "RelativeLanePosition" | "RelativeRoadPosition" | "RoutePosition"
+    ))
+    .then_some(place)
 }
 
 fn of_entity(element: &Element) -> OfEntity {

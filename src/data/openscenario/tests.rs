@@ -346,3 +346,163 @@ fn positions_relative_to_others_are_found_whatever_their_order() {
     assert!((found.heading - expected.heading).abs() < 1e-3);
     assert_eq!(DVec2::ZERO, found.velocity);
 }
+
+/// A road along x that forks after 100 m: straight on, or a quarter of a circle of 20 m to the left and up.
+fn fork(folder: &Path) {
+    let lane = |link: &str| {
+        format!(
+            "<lanes><laneSection s='0'><right><lane id='-1' type='driving'><link>{link}</link><width sOffset='0' a='4'/></lane></right></laneSection></lanes>"
+        )
+    };
+    let road = |id: &str,
+                junction: i32,
+                link: &str,
+                length: f64,
+                start: (f64, f64, f64),
+                shape: &str,
+                lane_link: &str| {
+        let (x, y, heading) = start;
+        format!(
+            "<road id='{id}' length='{length}' junction='{junction}'><link>{link}</link><planView><geometry s='0' x='{x}' y='{y}' hdg='{heading}' length='{length}'>{shape}</geometry></planView>{}</road>",
+            lane(lane_link)
+        )
+    };
+    let quarter = 20.0 * std::f64::consts::FRAC_PI_2;
+    let up = std::f64::consts::FRAC_PI_2;
+    let through = |next: &str| {
+        format!(
+            "<predecessor elementType='road' elementId='a' contactPoint='end'/><successor elementType='road' elementId='{next}' contactPoint='start'/>"
+        )
+    };
+    let both = "<predecessor id='-1'/><successor id='-1'/>";
+    let connection = |id: &str| {
+        format!(
+            "<connection incomingRoad='a' connectingRoad='{id}' contactPoint='start'><laneLink from='-1' to='-1'/></connection>"
+        )
+    };
+    let text = [
+        road(
+            "a",
+            -1,
+            "<successor elementType='junction' elementId='9'/>",
+            100.0,
+            (0.0, 0.0, 0.0),
+            "<line/>",
+            "",
+        ),
+        road(
+            "s",
+            9,
+            &through("b"),
+            20.0,
+            (100.0, 0.0, 0.0),
+            "<line/>",
+            both,
+        ),
+        road(
+            "l",
+            9,
+            &through("c"),
+            quarter,
+            (100.0, 0.0, 0.0),
+            "<arc curvature='0.05'/>",
+            both,
+        ),
+        road("b", -1, "", 200.0, (120.0, 0.0, 0.0), "<line/>", ""),
+        road("c", -1, "", 200.0, (120.0, 20.0, up), "<line/>", ""),
+        format!(
+            "<junction id='9'>{}{}</junction>",
+            connection("s"),
+            connection("l")
+        ),
+    ]
+    .concat();
+    fs::write(
+        folder.join("road.xodr"),
+        format!("<OpenDRIVE>{text}</OpenDRIVE>"),
+    )
+    .unwrap();
+}
+
+#[test]
+fn where_the_lane_forks_the_route_decides_and_without_one_it_is_straight_on() {
+    let waypoint = |road: &str, s: f64| {
+        format!(
+            "<Waypoint routeStrategy='shortest'><Position><LanePosition roadId='{road}' laneId='-1' s='{s}'/></Position></Waypoint>"
+        )
+    };
+    let route = |end: &str| {
+        format!(
+            "<Route name='r' closed='false'>{}{}</Route>",
+            waypoint("a", 10.0),
+            waypoint(end, 100.0)
+        )
+    };
+    let folder = tempfile::tempdir().unwrap();
+    fork(folder.path());
+    let catalog = format!("<OpenSCENARIO><Catalog name='R'>{}</Catalog></OpenSCENARIO>", route("$end").replace("<Route name='r' closed='false'>", "<Route name='r' closed='false'><ParameterDeclarations><ParameterDeclaration name='end' parameterType='string' value='b'/></ParameterDeclarations>"));
+    fs::write(folder.path().join("routes.xosc"), catalog).unwrap();
+    let reference = |end: &str| {
+        format!(
+            "<CatalogReference catalogName='R' entryName='r'><ParameterAssignments><ParameterAssignment parameterRef='end' value='{end}'/></ParameterAssignments></CatalogReference>"
+        )
+    };
+    let assign = |route: &str| {
+        format!(
+            "<Private entityRef='Ego'>{}</Private>",
+            private(&format!(
+                "<RoutingAction><AssignRouteAction>{route}</AssignRouteAction></RoutingAction>"
+            ))
+        )
+    };
+    let drive = |route: &str, position: &str| {
+        let put = start("Ego", -1, 50.0, 10.0).replace("roadId='0'", "roadId='a'");
+        let put = match position {
+            "" => put,
+            position => format!(
+                "{put}<Private entityRef='other'><PrivateAction><TeleportAction><Position>{position}</Position></TeleportAction></PrivateAction></Private>"
+            ),
+        };
+        let init = if route.is_empty() {
+            put
+        } else {
+            format!("{}{put}", assign(route))
+        };
+        let text = scenario(&init, "", 12.0).replace("<Entities>", "<CatalogLocations><RouteCatalog><Directory path='.'/></RouteCatalog></CatalogLocations><Entities>");
+        read(text.as_bytes(), &folder.path().join("x.xosc")).unwrap()
+    };
+    let end = |scene: &Scene| at(scene, "Ego", 12.0).position;
+    // 120 m from x = 50, in the middle of the lane, 2 m to the right of the road's line
+    let (straight, report) = drive("", "");
+    assert!(report.problems.is_empty(), "{:?}", report.lines());
+    assert!(
+        end(&straight).distance(dvec2(170.0, -2.0)) < 0.1,
+        "{}",
+        end(&straight)
+    );
+    // 50 m, then a quarter of a circle of 22 m, 34.6 m, and 35.4 m up
+    for left in [route("c"), reference("c")] {
+        let (scene, report) = drive(&left, "");
+        assert!(report.problems.is_empty(), "{:?}", report.lines());
+        assert!(
+            end(&scene).distance(dvec2(122.0, 55.4)) < 0.3,
+            "{}",
+            end(&scene)
+        );
+    }
+    let (scene, _) = drive(&reference("b"), "");
+    assert!(end(&scene).distance(dvec2(170.0, -2.0)) < 0.1);
+    // 10 m + 124.6 m along the way to the left, measured in the lane: at the end of the bend
+    let position = format!(
+        "<RoutePosition><RouteRef>{}</RouteRef><InRoutePosition><FromLaneCoordinates pathS='124.56' laneId='-1'/></InRoutePosition></RoutePosition>",
+        reference("c")
+    );
+    let (scene, report) = drive("", &position);
+    assert!(report.problems.is_empty(), "{:?}", report.lines());
+    let other = at(&scene, "other", 0.0);
+    assert!(
+        other.position.distance(dvec2(122.0, 20.0)) < 0.1,
+        "{other:?}"
+    );
+    assert!((other.heading - std::f64::consts::FRAC_PI_2).abs() < 0.05);
+}

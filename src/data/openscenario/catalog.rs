@@ -1,0 +1,146 @@
+//! Catalogs: what a scenario names and other files beside it hold.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use super::values::{Values, put_in_place};
+use crate::data::xml::{Element, XmlReader};
+
+/// Longest catalog that is read, bytes, and most files of a folder.
+const MAX_BYTES: u64 = 16 << 20;
+const MAX_FILES: usize = 200;
+/// Most references that are replaced by what they name, and most elements of one.
+const MAX_PUT: usize = 5_000;
+const MAX_ELEMENTS: usize = 5_000;
+
+/// Entries of catalogs by catalog and name.
+#[derive(Debug, Default)]
+pub(super) struct Catalogs(BTreeMap<(String, String), Element>);
+
+impl Catalogs {
+    /// Those in the folders that `<CatalogLocations>` names, beside `path`.
+    pub(super) fn of(locations: Option<&Element>, path: &Path) -> Self {
+        let base = path.parent().unwrap_or_else(|| Path::new("."));
+        let mut entries = BTreeMap::new();
+        for location in locations.into_iter().flat_map(|element| &element.children) {
+            let wanted = matches!(
+                location.name.as_str(),
+                "VehicleCatalog"
+                    | "PedestrianCatalog"
+                    | "MiscObjectCatalog"
+                    | "RouteCatalog"
+                    | "TrajectoryCatalog"
+            );
+            let folder = location
+                .child("Directory")
+                .and_then(|found| found.attribute("path"));
+            if let (true, Some(folder)) = (wanted, folder) {
+                for file in files(&base.join(folder)) {
+                    read(&file, &mut entries);
+                }
+            }
+        }
+        Self(entries)
+    }
+
+    /// What a `<CatalogReference>` names, with its parameters in place.
+    pub(super) fn entry(&self, reference: &Element) -> Option<Element> {
+        let text = |key: &str| reference.attribute(key).unwrap_or_default().to_owned();
+        let mut entry = self
+            .0
+            .get(&(text("catalogName"), text("entryName")))?
+            .clone();
+        if size(&entry) > MAX_ELEMENTS {
+            return None;
+        }
+        let mut given = Values::new();
+        let assignments = reference.child("ParameterAssignments").into_iter();
+        for assignment in assignments.flat_map(|list| list.all("ParameterAssignment")) {
+            if let (Some(name), Some(value)) = (
+                assignment.attribute("parameterRef"),
+                assignment.attribute("value"),
+            ) {
+                given.insert(name.to_owned(), value.to_owned());
+            }
+        }
+        // what is given takes the place of what is declared
+        for declarations in &mut entry.children {
+            if declarations.name == "ParameterDeclarations" {
+                let is_given = |element: &Element| {
+                    let name = element.attribute("name");
+                    name.is_some_and(|name| given.contains_key(name))
+                };
+                declarations
+                    .children
+                    .retain(|declaration| !is_given(declaration));
+            }
+        }
+        put_in_place(&mut entry, &given);
+        Some(entry)
+    }
+
+    /// Puts routes and trajectories in the place of the references to them, everywhere below `element`.
+    pub(super) fn put_in_place(&self, element: &mut Element) {
+        self.put(element, &mut 0);
+    }
+
+    fn put(&self, element: &mut Element, count: &mut usize) {
+        let refers = matches!(
+            element.name.as_str(),
+            "RouteRef" | "AssignRouteAction" | "TrajectoryRef" | "FollowTrajectoryAction"
+        );
+        for child in &mut element.children {
+            if refers && child.name == "CatalogReference" && *count < MAX_PUT {
+                if let Some(entry) = self.entry(child) {
+                    *child = entry;
+                    *count += 1;
+                }
+            } else {
+                self.put(child, count);
+            }
+        }
+    }
+}
+
+/// An element and all below it.
+fn size(element: &Element) -> usize {
+    1 + element.children.iter().map(size).sum::<usize>()
+}
+
+/// The XML files of a folder (or the file itself).
+fn files(path: &Path) -> Vec<PathBuf> {
+    if path.is_file() {
+        return vec![path.to_path_buf()];
+    }
+    let Ok(listed) = fs::read_dir(path) else {
+        return Vec::new();
+    };
+    let mut files: Vec<PathBuf> = listed
+        .take(MAX_FILES)
+        .filter_map(|entry| Some(entry.ok()?.path()))
+        .filter(|path| path.extension().is_some_and(|end| end == "xosc"))
+        .collect();
+    files.sort();
+    files
+}
+
+/// Adds the entries of a catalog file; one that cannot be read has none.
+fn read(path: &Path, entries: &mut BTreeMap<(String, String), Element>) {
+    let small = fs::metadata(path).is_ok_and(|facts| facts.len() <= MAX_BYTES);
+    let Some(bytes) = small.then(|| fs::read(path).ok()).flatten() else {
+        return;
+    };
+    let mut xml = XmlReader::new(bytes.as_slice(), MAX_BYTES);
+    if xml.root().is_err() {
+        return;
+    }
+    while let Ok(Some(catalog)) = xml.next_child(|element| element.name == "Catalog") {
+        let name = catalog.attribute("name").unwrap_or_default().to_owned();
+        for entry in &catalog.children {
+            if let Some(entry_name) = entry.attribute("name") {
+                entries.insert((name.clone(), entry_name.to_owned()), entry.clone());
+            }
+        }
+    }
+}
