@@ -11,7 +11,7 @@ pub use angle::{angle_between, lerp_angle, wrap_angle};
 pub use glam::{DVec2, dvec2};
 pub use oriented_box::OrientedBox;
 pub use polygon::{clip_convex, polygon_area, polygon_contains};
-pub use polyline::{Polyline, Projection};
+pub use polyline::{Polyline, Projection, simplified};
 pub use pose::Pose;
 
 /// The file grid, 1e-4 (m, rad, m/s): scenes live on it from the moment they are opened, so that writing and

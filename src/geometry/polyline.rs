@@ -167,6 +167,41 @@ impl Polyline {
     }
 }
 
+/// The corners of `points` that are needed to stay within `tolerance` metres of all (Douglas and Peucker 1973).
+pub fn simplified(points: &[DVec2], tolerance: f64) -> Vec<DVec2> {
+    let Some(last) = points.len().checked_sub(1) else {
+        return Vec::new();
+    };
+    let mut keep = vec![false; points.len()];
+    keep[0] = true;
+    keep[last] = true;
+    let mut pending = vec![(0, last)];
+    while let Some((first, last)) = pending.pop() {
+        let edge = points[last] - points[first];
+        let squared = edge.length_squared();
+        let from_edge = |point: DVec2| {
+            let along = if squared > 0.0 {
+                ((point - points[first]).dot(edge) / squared).clamp(0.0, 1.0)
+            } else {
+                0.0
+            };
+            point.distance(points[first] + edge * along)
+        };
+        let farthest = (first + 1..last)
+            .map(|index| (index, from_edge(points[index])))
+            .max_by(|a, b| a.1.total_cmp(&b.1));
+        if let Some((index, distance)) = farthest
+            && distance > tolerance
+        {
+            keep[index] = true;
+            pending.push((first, index));
+            pending.push((index, last));
+        }
+    }
+    let kept = points.iter().zip(keep).filter(|(_, keep)| *keep);
+    kept.map(|(&point, _)| point).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -208,5 +243,15 @@ mod tests {
     fn shifting_a_straight_line_left_moves_it_up() {
         let line = Polyline::new([dvec2(0.0, 0.0), dvec2(10.0, 0.0)]).unwrap();
         assert_eq!(line.shifted(2.0).unwrap().start(), dvec2(0.0, 2.0));
+    }
+
+    #[test]
+    fn points_on_a_straight_line_are_dropped_and_corners_kept() {
+        let points: Vec<DVec2> = (0..=10)
+            .map(|x| dvec2(f64::from(x), if x == 7 { 0.5 } else { 0.0 }))
+            .collect();
+        let kept = simplified(&points, 0.05);
+        assert!(kept.len() <= 5 && kept.contains(&dvec2(7.0, 0.5)));
+        assert!(simplified(&[], 0.1).is_empty());
     }
 }

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use super::Color;
 use super::Style;
 use super::draw_list::{Layer, Mark, MarkShape};
-use super::strokes::{Sheet, Stroke, simplified};
-use crate::geometry::{DVec2, Polyline};
+use super::strokes::{Sheet, Stroke};
+use crate::geometry::{DVec2, Polyline, simplified};
 use crate::map::{Area, AreaKind, Lane, LaneKind, Line as RoadLine, LineKind, Map};
 
 /// Points nearer than this to the line through their neighbours are not drawn, m.

@@ -8,7 +8,7 @@ use super::road::{LaneText, Road, Section, Target};
 use crate::data::OpenError;
 use crate::data::draft::MAX_MAP_POINTS;
 use crate::data::report::Report;
-use crate::geometry::{DVec2, Polyline};
+use crate::geometry::{DVec2, Polyline, simplified};
 use crate::map::{Area, AreaKind, Lane, LaneKind, Line, LineKind, MapParts};
 
 /// Between two places at which a curved or widening lane is measured, m.
@@ -143,8 +143,8 @@ fn kind(road: &Road, section: &Section, text: &LaneText) -> Option<LaneKind> {
 
 /// The points t(s) to the left of the reference line, without those that say nothing.
 fn along(road: &Road, stations: &[f64], t: impl Fn(f64) -> f64) -> Vec<DVec2> {
-    let points = stations.iter().map(|&s| road.pose(s, t(s)).point).collect();
-    thinned(points)
+    let points: Vec<DVec2> = stations.iter().map(|&s| road.pose(s, t(s)).point).collect();
+    simplified(&points, FLAT_M)
 }
 
 fn lane(
@@ -231,34 +231,6 @@ fn line_kind(kind: &str, colour: &str) -> Option<LineKind> {
         (solid, false) if solid.starts_with("solid") => Some(LineKind::SolidWhite),
         _ => Some(LineKind::Other),
     }
-}
-
-/// Points without those that lie nearer than 1 cm to the way without them (Douglas and Peucker).
-fn thinned(points: Vec<DVec2>) -> Vec<DVec2> {
-    if points.len() < 3 {
-        return points;
-    }
-    let mut kept = vec![false; points.len()];
-    kept[0] = true;
-    kept[points.len() - 1] = true;
-    let mut open = vec![(0, points.len() - 1)];
-    while let Some((from, to)) = open.pop() {
-        let way = points[to] - points[from];
-        let gap = |at: usize| {
-            let rel = points[at] - points[from];
-            let share = (rel.dot(way) / way.length_squared().max(1e-12)).clamp(0.0, 1.0);
-            rel.distance(way * share)
-        };
-        let farthest = (from + 1..to).max_by(|a, b| gap(*a).total_cmp(&gap(*b)));
-        if let Some(at) = farthest.filter(|at| gap(*at) > FLAT_M) {
-            kept[at] = true;
-            open.extend([(from, at), (at, to)]);
-        }
-    }
-    let mut kept = kept.into_iter();
-    let mut points = points;
-    points.retain(|_| kept.next().unwrap_or(false));
-    points
 }
 
 /// Which lane goes on in which: pairs in driving direction.
