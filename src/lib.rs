@@ -24,7 +24,7 @@
 //! | corpus | rng geometry map scene codec generator | scenes to training windows and their shards |
 //! | planner | rng geometry map scene codec metrics sim | the ego's futures, their scores and the choice; the `Propose` trait |
 //! | model | rng geometry codec diffusion planner | the networks behind `Denoise` and `Propose`, and their weights |
-//! | engine | rng geometry map scene data codec metrics sim diffusion generator planner model | jobs, and the one thread that runs them |
+//! | engine | rng geometry map scene data codec metrics sim diffusion generator planner model | jobs, the threads that run them, and a planner that is a program of its own |
 //! | ui | rng geometry map scene data codec metrics render diffusion generator planner engine | the window: panels, tools, canvas |
 //! | cli | rng geometry map scene data codec metrics sim render diffusion generator corpus planner model engine ui | one file per subcommand |
 //!
