@@ -61,14 +61,7 @@ impl Draft {
             ),
         ];
         for (element, value, limit) in limits {
-            if value > limit {
-                return Err(OpenError::too_large(
-                    path,
-                    element,
-                    value as u64,
-                    limit as u64,
-                ));
-            }
+            OpenError::within(path, element, value, limit)?;
         }
         Ok(())
     }

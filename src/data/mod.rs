@@ -253,6 +253,19 @@ impl OpenError {
         }
     }
 
+    /// [`OpenError::TooLarge`] if `value` is more than `limit`.
+    pub(crate) fn within(
+        path: &Path,
+        element: &str,
+        value: usize,
+        limit: usize,
+    ) -> Result<(), Self> {
+        if value > limit {
+            return Err(Self::too_large(path, element, value as u64, limit as u64));
+        }
+        Ok(())
+    }
+
     fn io(path: &Path, error: &std::io::Error) -> Self {
         Self::Io {
             path: path.display().to_string(),

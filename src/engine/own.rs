@@ -71,15 +71,13 @@ impl Ask for OwnPlanner {
         waiting: &mut dyn FnMut() -> ControlFlow<()>,
     ) -> Result<String, ProposeError> {
         let mut slot = self.running.lock().unwrap_or_else(PoisonError::into_inner);
-        if slot.is_none() {
-            *slot = Some(Running::start(&self.words)?);
-        }
-        let answer = match slot.as_mut() {
-            Some(running) => running.ask(request, waiting),
-            None => Err(ProposeError::Stopped),
+        let mut running = match slot.take() {
+            Some(running) => running,
+            None => Running::start(&self.words)?,
         };
-        if matches!(answer, Err(ProposeError::Own(_))) {
-            *slot = None;
+        let answer = running.ask(request, waiting);
+        if !matches!(answer, Err(ProposeError::Own(_))) {
+            *slot = Some(running);
         }
         answer
     }
@@ -119,8 +117,8 @@ impl Running {
         if let Some(stdout) = child.stdout.take() {
             spawn("own planner, out", move || {
                 for_each_line(stdout, |line| {
-                    let answers = matches!(&line, Ok(text) if !text.starts_with('{'));
-                    if answers {
+                    let chatter = matches!(&line, Ok(text) if !text.starts_with('{'));
+                    if chatter {
                         pass_on(&line.unwrap_or_default());
                         return true;
                     }

@@ -34,15 +34,7 @@ pub(super) fn build(
         for (number, section) in road.sections.iter().enumerate() {
             let stations = stations(road, section);
             points = points.saturating_add(stations.len() * 3 * section.lanes.len());
-            if points > MAX_MAP_POINTS {
-                let limit = MAX_MAP_POINTS as u64;
-                return Err(OpenError::too_large(
-                    path,
-                    "number of map points",
-                    points as u64,
-                    limit,
-                ));
-            }
+            OpenError::within(path, "number of map points", points, MAX_MAP_POINTS)?;
             for (&id, text) in &section.lanes {
                 parts
                     .lines

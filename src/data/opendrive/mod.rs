@@ -12,18 +12,17 @@ mod road;
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use crate::data::OpenError;
 use crate::data::draft::Draft;
 use crate::data::folder::stem;
 use crate::data::report::Report;
 use crate::data::xml::{Element, XmlReader};
+use crate::data::{MAX_BYTES, OpenError};
 use crate::geometry::{DVec2, Pose};
 use crate::map::{LaneId, MapParts};
 use crate::scene::Scene;
 use road::{Connection, Road, Section, connections};
 
-/// Longest text, bytes, and all roads of a network together, m.
-const MAX_BYTES: u64 = crate::data::MAX_BYTES;
+/// All roads of a network together, m.
 const MAX_LENGTH_M: f64 = 1e7;
 
 /// Reads a road network on its own: a scene of one frame without traffic.
@@ -72,11 +71,8 @@ impl Network {
             }
             network.lights += lights(&element);
             length_m += stated_length(&element);
-            if length_m > MAX_LENGTH_M {
-                let limit = MAX_LENGTH_M as u64;
-                let element = "length of all roads in metres";
-                return Err(OpenError::too_large(path, element, length_m as u64, limit));
-            }
+            let (length, most) = (length_m as usize, MAX_LENGTH_M as usize);
+            OpenError::within(path, "length of all roads in metres", length, most)?;
             let Some(road) = Road::of(&element, report) else {
                 continue;
             };

@@ -73,7 +73,7 @@ pub(super) struct Connection {
 }
 
 impl Road {
-    /// Reads a `<road>`; `None`, and reported, if it has no id, reference line or lanes.
+    /// Reads a `<road>`; `None`, and reported, if it has no reference line or lanes.
     pub(super) fn of(element: &Element, report: &mut Report) -> Option<Self> {
         let id = element.attribute("id").unwrap_or_default().to_owned();
         let lost = |report: &mut Report, what: &str| {
@@ -129,15 +129,10 @@ impl Road {
         Some(road)
     }
 
-    /// Distance of the middle of the road from the reference line, to the left, m.
-    fn middle(&self, s: f64) -> f64 {
-        self.offset.at(s)
-    }
-
     /// Distances from the reference line, to the left, of a lane's inner and outer border at s.
     pub(super) fn borders(&self, section: &Section, lane: i32, s: f64) -> (f64, f64) {
         let side = f64::from(lane.signum());
-        let middle = self.middle(s);
+        let middle = self.offset.at(s);
         let mut inner = middle;
         let mut outer = middle;
         for number in 1..=lane.abs() {

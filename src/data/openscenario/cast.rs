@@ -27,7 +27,7 @@ pub(super) struct Entity {
 /// Reads `<Entities>`.
 pub(super) fn entities(element: &Element, catalogs: &Catalogs, report: &mut Report) -> Vec<Entity> {
     let mut found: Vec<Entity> = Vec::new();
-    let mut lacking = BTreeSet::new();
+    let (mut lacking, mut names) = (BTreeSet::new(), BTreeSet::new());
     for object in element.all("ScenarioObject") {
         let name = object.attribute("name").unwrap_or_default().to_owned();
         let entity = match object
@@ -44,7 +44,7 @@ pub(super) fn entities(element: &Element, catalogs: &Catalogs, report: &mut Repo
                 }
             },
         };
-        if found.iter().any(|other| other.name == name) {
+        if !names.insert(name.clone()) {
             report.problem("entity", &name, "is named twice; the later is left out");
             continue;
         }

@@ -1,8 +1,9 @@
 //! OpenSCENARIO 1.x in: the entities, and the storyboard played on the OpenDRIVE road beside it into tracks.
 //!
-//! Played are start positions, speed and lane changes, lane offsets, polyline trajectories and teleports, started by time,
-//! by other elements, headway, distance, time to collision, speed, way and place. Vehicles keep to their lane; where it forks
-//! they take the road of their route, else go straight on. Everything else is counted in the report. Source: ASAM OpenSCENARIO XML 1.2.
+//! Played are start positions, speed and lane changes, lane offsets, trajectories (polylines, clothoids), routes and
+//! teleports, started by time, by other elements, headway, distance, time to collision, speed, way and place. Vehicles keep to
+//! their lane; where it forks they take the road of their route, else go straight on. Everything else is named in the report.
+//! Source: ASAM OpenSCENARIO XML 1.2.
 
 mod cast;
 mod catalog;
@@ -64,14 +65,7 @@ pub(super) fn read(bytes: &[u8], path: &Path) -> Result<(Scene, Report), OpenErr
         ("number of conditions", story.conditions(), MOST_CONDITIONS),
     ];
     for (element, count, most) in counts {
-        if count > most {
-            return Err(OpenError::too_large(
-                path,
-                element,
-                count as u64,
-                most as u64,
-            ));
-        }
+        OpenError::within(path, element, count, most)?;
     }
     let (network, parts) = road(&root, path, &mut report)?;
     let map = Map::build(parts.clone());

@@ -335,7 +335,7 @@ impl Player<'_> {
                 continue;
             };
             let step_m = self.bodies[index].speed * TICK_S;
-            match self.bodies[index].course.clone() {
+            match self.bodies[index].course {
                 Course::Straight => {
                     let point = pose.point + pose.forward() * step_m;
                     self.bodies[index].pose = Some(Pose::new(point, pose.heading));

@@ -24,6 +24,8 @@ const LATE_S: f64 = 60.0;
 /// Where nothing ends it, it is played for at least so long, and for so long after the last event, s.
 const SHORTEST_S: f64 = 12.0;
 const AFTER_S: f64 = 4.0;
+/// Places at the start that depend on others are looked for so many times.
+const MOST_ROUNDS: usize = 100;
 /// Faster than this is a jump, m/s.
 const JUMP_MPS: f64 = 150.0;
 
@@ -195,35 +197,28 @@ impl Player<'_> {
         }
     }
 
-    /// What entities are told at the start; places that depend on others come after those.
+    /// What entities are told at the start: first their places, those that depend on others after these, then the rest.
     fn begin(&mut self) {
-        let story = self.story;
-        let mut waiting: Vec<&(String, Action)> = Vec::new();
-        for told in &story.init {
-            match &told.1 {
-                Action::Teleport(_) => waiting.push(told),
-                action => {
-                    if let Some(index) = self.index(&told.0) {
-                        self.apply(index, action, None);
-                    }
-                }
-            }
-        }
-        let mut left = waiting.len() + 1;
-        while !waiting.is_empty() && waiting.len() < left {
-            left = waiting.len();
+        let (mut waiting, rest): (Vec<_>, Vec<_>) = self
+            .story
+            .init
+            .iter()
+            .partition(|(_, action)| matches!(action, Action::Teleport(_)));
+        for _ in 0..MOST_ROUNDS {
+            let before = waiting.len();
             waiting.retain(|(name, action)| {
                 let (Some(index), Action::Teleport(place)) = (self.index(name), action) else {
                     return false;
                 };
-                match self.place(place) {
-                    Some(place) => {
-                        self.put(index, &place);
-                        false
-                    }
-                    None => true,
+                let found = self.place(place);
+                if let Some(place) = &found {
+                    self.put(index, place);
                 }
+                found.is_none()
             });
+            if waiting.len() == before {
+                break;
+            }
         }
         for (name, action) in waiting {
             let kind = match action {
@@ -235,6 +230,11 @@ impl Player<'_> {
                 kind.unwrap_or("no position"),
                 "its place at the start cannot be found",
             );
+        }
+        for (name, action) in rest {
+            if let Some(index) = self.index(name) {
+                self.apply(index, action, None);
+            }
         }
     }
 

@@ -92,15 +92,14 @@ impl Player<'_> {
         vec![from, to]
     }
 
-    /// A `<RoutePosition>`: so far along the route from its first waypoint, on a lane by its number or t beside the road.
+    /// A `<RoutePosition>` in lane coordinates: so far along the route from its first waypoint, on a lane by its number. `None`
+    /// for other coordinates.
     pub(super) fn on_route(&self, position: &Element) -> Option<Pose> {
         let positions = waypoints(position.child("RouteRef")?.child("Route")?);
         let within = position.child("InRoutePosition")?;
         let roads = self.route(&positions);
         let start = self.place(positions.first()?)?.pose;
-        let from = within
-            .child("FromLaneCoordinates")
-            .or(within.child("FromRoadCoordinates"))?;
+        let from = within.child("FromLaneCoordinates")?;
         let along = from.number_attribute("pathS")?;
         let lanes = self.map.lanes();
         let (road, section, own) = parts(&lanes[self.lane_at(positions.first()?)?].id)?;

@@ -275,6 +275,21 @@ fn a_trajectory_is_followed_by_its_times_or_by_the_speed() {
 }
 
 #[test]
+fn a_trajectory_at_the_start_is_followed_from_the_place_at_the_start() {
+    let line = format!(
+        "<Polyline>{}{}</Polyline>",
+        vertex("", 0.0, -2.0),
+        vertex("", 0.0, 98.0)
+    );
+    let told = format!(
+        "<Private entityRef='Ego'>{}</Private>",
+        private(&trajectory(&line, "<None/>"))
+    );
+    let (scene, _) = opened(&[told, start("Ego", -1, 0.0, 10.0)].concat(), "", 6.0);
+    assert!(at(&scene, "Ego", 5.0).position.distance(dvec2(0.0, 48.0)) < 0.1); // 50 m up
+}
+
+#[test]
 fn a_clothoid_without_change_is_a_circle() {
     let shape = "<Clothoid curvature='0.1' curvatureDot='0' length='31.41592653589793'><Position><WorldPosition x='0' y='0' h='0'/></Position></Clothoid>";
     let events = event("t", "Ego", &trajectory(shape, "<None/>"), &after(1.97), "");
