@@ -1,12 +1,14 @@
 //! OpenSCENARIO 1.x in: the entities, and the storyboard played on the OpenDRIVE road beside it into tracks.
 //!
-//! Played are start positions, speed and lane changes, lane offsets, trajectories (polylines, clothoids), routes and
-//! teleports, started by time, by other elements, headway, distance, time to collision, speed, way and place. Vehicles keep to
-//! their lane; where it forks they take the road of their route, else go straight on. Everything else is named in the report.
+//! Played are start positions, speed and lane changes, lane offsets, kept distances, arrivals together, trajectories
+//! (polylines, clothoids), routes and teleports, started by time, by other elements, headway, distance, time to collision,
+//! contact, speed (relative, too), acceleration, standing, way and place. Vehicles keep to their lane; where it forks they take
+//! the road of their route, else go straight on. Everything else is named in the report.
 //! Source: ASAM OpenSCENARIO XML 1.2.
 
 mod cast;
 mod catalog;
+mod keeping;
 mod motion;
 mod place;
 mod play;

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use super::keeping::Keeping;
 use super::place::Place;
 use super::play::{Player, TICK_S};
 use super::story::{Action, By, Curve, Dynamics, Shape, Trajectory};
@@ -15,6 +16,8 @@ use crate::scene::AgentKind;
 pub(super) const ON_LANE_M: f64 = 3.0;
 /// What lies so far below the road is not there, m.
 const AWAY_M: f64 = -1.0;
+/// Slower is standing, m/s.
+const STILL_MPS: f64 = 0.01;
 /// Between two points of a clothoid, m, and most of them.
 const CLOTHOID_STEP_M: f64 = 0.5;
 const MOST_POINTS: f64 = 20_000.0;
@@ -79,7 +82,13 @@ pub(super) struct Body {
     pub(super) course: Course,
     pub(super) speeding: Option<Speeding>,
     pub(super) drift: Option<Drift>,
+    /// Instead of `speeding`.
+    pub(super) keeping: Option<Keeping>,
     pub(super) travelled_m: f64,
+    /// In the last step, m/s².
+    pub(super) acceleration: f64,
+    /// For how long by now, s.
+    pub(super) still_s: f64,
     /// Roads of its route.
     pub(super) route: BTreeSet<String>,
 }
@@ -109,18 +118,29 @@ impl Player<'_> {
             Action::LaneChange { of, lane, dynamics } => {
                 self.change_lane(index, event, of.as_deref(), *lane, *dynamics);
             }
-            Action::LaneOffset(to, dynamics) => {
-                if let Course::Lane { left, .. } = self.bodies[index].course {
+            Action::LaneOffset { of, to, dynamics } => {
+                let base = match of.as_deref().map(|of| self.index(of)) {
+                    None => Some(0.0),
+                    Some(other) => other.and_then(|other| match self.bodies[other].course {
+                        Course::Lane { left, .. } => Some(left),
+                        _ => None,
+                    }),
+                };
+                if let (Course::Lane { left, .. }, Some(base)) = (&self.bodies[index].course, base)
+                {
+                    let (left, to) = (*left, base + to);
                     self.bodies[index].drift = Some(drift(
                         event,
                         left,
-                        *to,
+                        to,
                         self.now_s,
                         self.bodies[index].speed,
                         *dynamics,
                     ));
                 }
             }
+            Action::KeepDistance(of) => self.keep_distance(index, event, of),
+            Action::Meet(meeting) => self.meet(index, event, meeting),
             Action::Trajectory(trajectory) => self.follow(index, event, trajectory),
             Action::Route(waypoints) => self.bodies[index].route = self.route(waypoints),
             Action::Unknown(_) => {}
@@ -174,6 +194,7 @@ impl Player<'_> {
             (_, By::Rate(rate)) => change / rate.max(1e-3),
             (_, By::Distance(metres)) => 2.0 * metres / (body.speed + to).abs().max(0.1),
         };
+        body.keeping = None;
         body.speeding = Some(Speeding {
             event,
             from: body.speed,
@@ -328,8 +349,18 @@ impl Player<'_> {
 
     pub(super) fn advance(&mut self) {
         let then_s = self.now_s + TICK_S;
+        // speeds first: who answers to another sees where all are now
         for index in 0..self.bodies.len() {
+            let before = self.bodies[index].speed;
             self.change_speed(index, then_s);
+            let body = &mut self.bodies[index];
+            body.acceleration = (body.speed - before) / TICK_S;
+            body.still_s = match body.speed.abs() < STILL_MPS {
+                true => body.still_s + TICK_S,
+                false => 0.0,
+            };
+        }
+        for index in 0..self.bodies.len() {
             let Some(pose) = self.bodies[index].pose else {
                 self.on_trajectory(index, then_s, 0.0);
                 continue;
@@ -353,6 +384,10 @@ impl Player<'_> {
     }
 
     fn change_speed(&mut self, index: usize, then_s: f64) {
+        if let Some(keeping) = self.bodies[index].keeping.clone() {
+            self.keep(index, &keeping);
+            return;
+        }
         let Some(speeding) = self.bodies[index].speeding.clone() else {
             return;
         };

@@ -9,7 +9,7 @@ use super::story::{Action, Condition, Event, OfEntity, Story, Trigger, What};
 use crate::data::draft::MAX_CELLS;
 use crate::data::opendrive::Network;
 use crate::data::report::Report;
-use crate::geometry::{DVec2, Pose};
+use crate::geometry::{DVec2, OrientedBox, Pose};
 use crate::map::Map;
 use crate::scene::State;
 
@@ -73,7 +73,10 @@ pub(super) fn play(
         course: Course::Straight,
         speeding: None,
         drift: None,
+        keeping: None,
         travelled_m: 0.0,
+        acceleration: 0.0,
+        still_s: 0.0,
         route: BTreeSet::new(),
     };
     let seen = |trigger: &Trigger| -> Vec<Vec<Seen>> {
@@ -325,7 +328,8 @@ impl Player<'_> {
             };
             let speeding = body.speeding.as_ref().and_then(|speeding| speeding.event);
             let drift = body.drift.as_ref().and_then(|drift| drift.event);
-            for event in [way, speeding, drift].into_iter().flatten() {
+            let keeping = body.keeping.as_ref().and_then(|keeping| keeping.event);
+            for event in [way, speeding, drift, keeping].into_iter().flatten() {
                 busy[event] = true;
             }
         }
@@ -392,6 +396,14 @@ impl Player<'_> {
         }
     }
 
+    /// The box of an entity that is there.
+    fn footprint(&self, index: usize) -> Option<OrientedBox> {
+        let (body, entity) = (&self.bodies[index], &self.cast[index]);
+        let pose = body.pose.filter(|_| !body.away)?;
+        let middle = Pose::new(pose.outer_from_local(entity.centre), pose.heading);
+        Some(OrientedBox::new(middle, entity.length, entity.width))
+    }
+
     fn is_true_of(&self, index: usize, what: &OfEntity) -> bool {
         let body = &self.bodies[index];
         let Some(pose) = body.pose else {
@@ -424,6 +436,18 @@ impl Player<'_> {
                 .place(place)
                 .is_some_and(|place| rule.holds(place.pose.point.distance(pose.point), *value)),
             OfEntity::Speed(rule, value) => rule.holds(body.speed, *value),
+            OfEntity::RelativeSpeed(name, rule, value) => self
+                .index(name)
+                .is_some_and(|other| rule.holds(body.speed - self.bodies[other].speed, *value)),
+            OfEntity::Acceleration(rule, value) => rule.holds(body.acceleration, *value),
+            OfEntity::StandStill(value) => body.still_s > 0.0 && body.still_s >= *value - 1e-9,
+            OfEntity::Touches(name) => {
+                let other = self.index(name).filter(|other| *other != index);
+                let theirs = other.and_then(|other| self.footprint(other));
+                let own = self.footprint(index);
+                own.zip(theirs)
+                    .is_some_and(|(own, theirs)| own.overlaps(&theirs))
+            }
             OfEntity::Travelled(value) => body.travelled_m >= *value,
             OfEntity::Unknown(_) => false,
         }

@@ -1,5 +1,6 @@
 //! The storyboard as it is read: who is where at first, and what happens when.
 
+use super::keeping::{Distance, Meeting};
 use crate::data::xml::Element;
 
 /// Most waypoints of a route.
@@ -68,8 +69,14 @@ pub(super) enum Action {
         lane: i32,
         dynamics: Dynamics,
     },
-    /// To a distance from the lane's middle, m to the left.
-    LaneOffset(f64, Dynamics),
+    /// To a distance from the lane's middle, m to the left; from where `of` is in its lane, if that is given.
+    LaneOffset {
+        of: Option<String>,
+        to: f64,
+        dynamics: Dynamics,
+    },
+    KeepDistance(Distance),
+    Meet(Meeting),
     Trajectory(Trajectory),
     /// Through these positions.
     Route(Vec<Element>),
@@ -128,6 +135,13 @@ pub(super) enum OfEntity {
     ToPosition(Element, Rule, f64),
     Collision(String, Rule, f64, bool),
     Speed(Rule, f64),
+    /// Above another's, m/s.
+    RelativeSpeed(String, Rule, f64),
+    Acceleration(Rule, f64),
+    /// For so long, s.
+    StandStill(f64),
+    /// Boxes overlap.
+    Touches(String),
     Travelled(f64),
     Unknown(String),
 }
@@ -308,18 +322,28 @@ fn private_action(element: &Element) -> Option<Action> {
             })
         }
         "LaneOffsetAction" => {
-            let target = element
-                .child("LaneOffsetTarget")?
-                .child("AbsoluteTargetLaneOffset")?;
-            let smooth = Dynamics {
-                shape: Curve::Smooth,
-                by: By::Time(3.0),
+            let target = element.child("LaneOffsetTarget")?;
+            let (of, target) = match target.child("RelativeTargetLaneOffset") {
+                Some(relative) => (Some(relative.attribute("entityRef")?.to_owned()), relative),
+                None => (None, target.child("AbsoluteTargetLaneOffset")?),
             };
-            Some(Action::LaneOffset(
-                target.number_attribute("value")?,
-                smooth,
-            ))
+            Some(Action::LaneOffset {
+                of,
+                to: target.number_attribute("value")?,
+                dynamics: Dynamics {
+                    shape: Curve::Smooth,
+                    by: By::Time(3.0),
+                },
+            })
         }
+        "LongitudinalDistanceAction" => Some(Distance::of(element).map_or_else(
+            || Action::Unknown("LongitudinalDistanceAction without a distance".to_owned()),
+            Action::KeepDistance,
+        )),
+        "SynchronizeAction" => Some(Meeting::of(element).map_or_else(
+            || Action::Unknown("SynchronizeAction without its places".to_owned()),
+            Action::Meet,
+        )),
         "FollowTrajectoryAction" => {
             let found = element
                 .child("TrajectoryRef")
@@ -492,6 +516,18 @@ fn of_entity(element: &Element) -> OfEntity {
             })
         }
         ("SpeedCondition", Some(value)) => OfEntity::Speed(rule, value),
+        ("RelativeSpeedCondition", Some(value)) => {
+            other.map_or_else(unknown, |other| OfEntity::RelativeSpeed(other, rule, value))
+        }
+        ("AccelerationCondition", Some(value)) => OfEntity::Acceleration(rule, value),
+        ("StandStillCondition", _) => {
+            OfEntity::StandStill(element.number_attribute("duration").unwrap_or(0.0))
+        }
+        ("CollisionCondition", _) => {
+            let with = element.child("EntityRef");
+            let with = with.and_then(|with| with.attribute("entityRef"));
+            with.map_or_else(unknown, |with| OfEntity::Touches(with.to_owned()))
+        }
         ("TraveledDistanceCondition", Some(value)) => OfEntity::Travelled(value),
         _ => unknown(),
     }

@@ -521,3 +521,178 @@ fn where_the_lane_forks_the_route_decides_and_without_one_it_is_straight_on() {
     );
     assert!((other.heading - std::f64::consts::FRAC_PI_2).abs() < 0.05);
 }
+
+fn keep(more: &str, limits: &str) -> String {
+    format!(
+        "<LongitudinalAction><LongitudinalDistanceAction entityRef='other' {more}>{limits}</LongitudinalDistanceAction></LongitudinalAction>"
+    )
+}
+
+#[test]
+fn a_distance_is_come_up_to_and_kept_as_the_other_changes_its_speed() {
+    // 60 m behind at 10 m/s, as fast as the other; 20 m are asked for, from 2 s on, and the other slows to 5 m/s at 15 s
+    let init = [
+        start("other", -1, 100.0, 10.0),
+        start("Ego", -1, 40.0, 10.0),
+    ]
+    .concat();
+    let slow = speed_action("AbsoluteTargetSpeed", "value='5'", "linear", "time", 2.0);
+    let limits = "<DynamicConstraints maxAcceleration='2' maxDeceleration='3' maxSpeed='16'/>";
+    let drive = |more: &str| {
+        let events = [
+            event("keep", "Ego", &keep(more, limits), &after(2.0), ""),
+            event("slow", "other", &slow, &after(15.0), ""),
+        ]
+        .concat();
+        let (scene, report) = opened(&init, &events, 25.0);
+        assert!(report.problems.is_empty(), "{:?}", report.lines());
+        scene
+    };
+    let gap = |scene: &Scene, time_s: f64| {
+        at(scene, "other", time_s).position.x - at(scene, "Ego", time_s).position.x
+    };
+    let kept = drive("distance='20' freespace='false' continuous='true'");
+    // 40 m are closed with at most 2 m/s² and 16 m/s: 9 m while it gets to 16 m/s in 3 s, not before 8 s in all
+    assert!((at(&kept, "Ego", 3.0).velocity.x - 12.0).abs() < 0.2);
+    assert!(at(&kept, "Ego", 6.0).velocity.x < 16.01 && gap(&kept, 7.5) > 25.0);
+    assert!(
+        (gap(&kept, 14.5) - 20.0).abs() < 0.3,
+        "{}",
+        gap(&kept, 14.5)
+    );
+    assert!(
+        (gap(&kept, 24.5) - 20.0).abs() < 0.3,
+        "{}",
+        gap(&kept, 24.5)
+    );
+    assert!((at(&kept, "Ego", 24.5).velocity.x - 5.0).abs() < 0.05);
+    // between the boxes, of 4 m each, it is 4 m more between the middles
+    let free = drive("distance='20' freespace='true' continuous='true'");
+    assert!(
+        (gap(&free, 14.5) - 24.0).abs() < 0.3,
+        "{}",
+        gap(&free, 14.5)
+    );
+    // two seconds at its own speed, which comes down to 10 m/s
+    let timed = drive("timeGap='2' freespace='false' continuous='true'");
+    let seconds = gap(&timed, 14.5) / at(&timed, "Ego", 14.5).velocity.x;
+    assert!((seconds - 2.0).abs() < 0.05, "{seconds}");
+    // once: it does not slow down with the other
+    let once = drive("distance='20' freespace='false' continuous='false'");
+    assert!((at(&once, "Ego", 24.5).velocity.x - 10.0).abs() < 0.3);
+}
+
+#[test]
+fn two_arrive_at_their_places_together_and_at_the_speed_asked_for() {
+    // the other has 200 m to x = 300 at 10 m/s, 20 s; Ego 300 m to x = 340, from 20 m/s
+    let init = [
+        start("other", -1, 100.0, 10.0),
+        start("Ego", -2, 40.0, 20.0),
+    ]
+    .concat();
+    let meet = |speed: &str| {
+        format!(
+            "<SynchronizeAction masterEntityRef='other'><TargetPositionMaster><LanePosition roadId='0' laneId='-1' s='300'/></TargetPositionMaster>\
+             <TargetPosition><LanePosition roadId='0' laneId='-2' s='340'/></TargetPosition>{speed}</SynchronizeAction>"
+        )
+    };
+    for (speed, expected) in [
+        ("", None),
+        (
+            "<FinalSpeed><AbsoluteSpeed value='12'/></FinalSpeed>",
+            Some(12.0),
+        ),
+        (
+            "<FinalSpeed><RelativeSpeedToMaster value='5'/></FinalSpeed>",
+            Some(15.0),
+        ),
+    ] {
+        let events = event("meet", "Ego", &meet(speed), &after(0.0), "");
+        let (scene, report) = opened(&init, &events, 22.0);
+        assert!(report.problems.is_empty(), "{:?}", report.lines());
+        let there = at(&scene, "Ego", 20.0);
+        assert!((there.position.x - 340.0).abs() < 1.0, "{speed}: {there:?}");
+        if let Some(expected) = expected {
+            assert!(
+                (there.velocity.x - expected).abs() < 0.5,
+                "{speed}: {there:?}"
+            );
+        }
+    }
+    // a place behind it is on no way it takes
+    let behind = meet("").replace("s='340'", "s='20'");
+    let (scene, report) = opened(&init, &event("meet", "Ego", &behind, &after(1.0), ""), 5.0);
+    assert!(
+        report.lines()[0].contains("SynchronizeAction"),
+        "{:?}",
+        report.lines()
+    );
+    assert!((at(&scene, "Ego", 5.0).position.x - 140.0).abs() < 1e-3);
+}
+
+#[test]
+fn standing_touching_and_being_faster_than_another_begin_events() {
+    let stop = speed_action("AbsoluteTargetSpeed", "value='0'", "step", "time", 0.0);
+    let go = speed_action("AbsoluteTargetSpeed", "value='8'", "step", "time", 0.0);
+    // Ego runs into the other, which stands 30 m ahead; boxes of 4 m touch after 26 m, 2.6 s, and then it stands
+    let init = [start("other", -1, 80.0, 0.0), start("Ego", -1, 50.0, 10.0)].concat();
+    let touch = of(
+        "Ego",
+        "<CollisionCondition><EntityRef entityRef='other'/></CollisionCondition>",
+    );
+    let still = of("Ego", "<StandStillCondition duration='2'/>");
+    let slower = of(
+        "other",
+        "<RelativeSpeedCondition entityRef='Ego' value='-5' rule='lessThan'/>",
+    );
+    let events = [
+        event("stop", "Ego", &stop, &touch, ""),
+        event("go", "Ego", &go, &still, ""),
+        event("too", "other", &go, &slower, "conditionEdge='rising'"),
+    ]
+    .concat();
+    let (scene, report) = opened(&init, &events, 8.0);
+    assert!(report.problems.is_empty(), "{:?}", report.lines());
+    let x = |who: &str, time_s: f64| at(&scene, who, time_s).position.x;
+    assert!((x("Ego", 4.0) - 76.0).abs() < 1.1, "{}", x("Ego", 4.0));
+    // from 4.6 s on it goes again, and then the other, slower by 8 m/s, does
+    assert!((x("Ego", 4.4) - x("Ego", 4.0)).abs() < 1e-9);
+    assert!(x("Ego", 6.0) - x("Ego", 5.0) > 7.9);
+    assert!((x("other", 4.0) - 80.0).abs() < 1e-9 && x("other", 6.0) - x("other", 5.0) > 7.9);
+}
+
+#[test]
+fn an_offset_may_be_relative_to_where_another_is_in_its_lane() {
+    let init = [
+        start("other", -1, 100.0, 10.0),
+        start("Ego", -1, 50.0, 10.0),
+    ]
+    .concat();
+    let offset = |kind: &str| {
+        format!(
+            "<LateralAction><LaneOffsetAction><LaneOffsetTarget>{kind}</LaneOffsetTarget></LaneOffsetAction></LateralAction>"
+        )
+    };
+    let events = [
+        event(
+            "first",
+            "other",
+            &offset("<AbsoluteTargetLaneOffset value='1'/>"),
+            &after(0.5),
+            "",
+        ),
+        event(
+            "then",
+            "Ego",
+            &offset("<RelativeTargetLaneOffset entityRef='other' value='-0.4'/>"),
+            &after(4.0),
+            "",
+        ),
+    ]
+    .concat();
+    let (scene, report) = opened(&init, &events, 9.0);
+    assert!(report.problems.is_empty(), "{:?}", report.lines());
+    // the lane's middle lies at y = −2
+    assert!((at(&scene, "other", 8.0).position.y + 1.0).abs() < 1e-6);
+    assert!((at(&scene, "Ego", 8.0).position.y + 1.4).abs() < 1e-6);
+}
