@@ -31,7 +31,7 @@ def save_weights(path, tensors, prior, config, about):
 def load_weights(path):
     """(tensors, prior, config) of a weights file of either feature version."""
     with safe_open(path, "pt") as file:
-        tensors = {name: file.get_tensor(name) for name in file.keys()}
+        tensors = {name: file.get_tensor(name).clone() for name in file.keys()}  # not views of the file, which may be written anew
         config = json.loads(file.metadata()["config"])
     if "d" in config:  # version 1 had other names
         config = {"feature_version": 1, "width": config["d"], "heads": config["H"], "hidden": config["ff"]}

@@ -56,6 +56,8 @@ def save_fixture(path, network, windows, egos_wanted=4):
     noisy = torch.cat([clean[:, :SEEN], keep * clean[:, SEEN:] + add * torch.randn(len(plan), POINTS, 6, generator=draw)], 1)
     predicted, mean, spread = network.refiner(egos, scene, bias, noisy, level, network.prior)
     components, _, logit = network.mixture(scene, bias)
+    shown = written["token"].clone()
+    shown[:, 2::3] = network.config["vocabulary"]
     save_file(
         {
             **rows,
@@ -63,6 +65,8 @@ def save_fixture(path, network, windows, egos_wanted=4):
             "routed": routed,
             "tokens": written["token"],
             "logits": logits,
+            "shown": shown,
+            "masked": network.masked(egos, scene, bias, shown, network.vocabulary),
             "noisy": noisy[:, SEEN:].contiguous(),
             "level": level,
             "predicted_clean": (mean + spread * predicted).clamp(-8, 8),

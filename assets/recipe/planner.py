@@ -1,8 +1,8 @@
 """The ego planner: what it reads of a window, and its network. PLANNER.md states the same as a specification.
 
-One encoder of the scene, five ways to answer: trajectory tokens one after the other (`Tokens`), denoising of sixteen
-future frames on top of the analytic prior (`Refiner`), a mixture of Gaussians (`Mixture`), one mean future (`regress`),
-and a choice among anchors.
+One encoder of the scene, six ways to answer: trajectory tokens one after the other (`Tokens`), all tokens at once out of
+masks (`Masked`), denoising of sixteen future frames on top of the analytic prior (`Refiner`), a mixture of Gaussians
+(`Mixture`), one mean future (`regress`), and a choice among anchors.
 Everything is in the ego's frame at the current moment: its box centre is the origin, its heading the x axis.
 
 Axes: B egos, N neighbours, L lane pieces of 10 points, S = 1 + N + L + 1 scene tokens, W width, T = 21 frames.
@@ -25,12 +25,13 @@ NEAR_AGENTS = 4
 CONFIG = {
     "planner_version": 3, "width": 128, "heads": 4, "hidden": 256, "encoder_layers": 1, "token_layers": 2,
     "refiner_layers": 2, "neighbours": 24, "lanes": 32, "vocabulary": 512, "anchors": 20,
-    "components": 6, "mixture_layers": 2,
+    "components": 6, "mixture_layers": 2, "masked_layers": 2,
 }  # fmt: skip
 POSE, ROUTE = 8, NEAREST_POINTS + 2 * 5
 LOCAL = 5 * NEAREST_POINTS + NEAREST_POINTS + 1 + 8 * NEAR_AGENTS + ROUTE
 AHEAD_WEIGHT, BEHIND_WEIGHT = 0.5, 1.5  # of a metre, where the nearest neighbours are looked for
 ROUTE_WIDTH_M, ROUTE_COS, ROUTE_SHARE = 4.5, 0.7, 0.7  # what of a lane lies on a route, and how much of it must
+EDIT = math.log(4)  # a known token gives way to one this much likelier
 ROUTE_JOIN_M, ROUTE_HOPS, ROUTE_FIRST_M = 2.0, 6, 20.0  # how lanes join, how far a route goes on, how lanes on it come first
 
 
@@ -385,6 +386,37 @@ class Tokens(nn.Module):
         return self.out(self.no(h)) - functional.softplus(self.jump) * mismatch.clamp(max=25)
 
 
+class Masked(nn.Module):
+    """p(token | the tokens that are known, scene) for all tokens at once: masked discrete diffusion.
+
+    Known tokens may be wrong and are answered for too. Where tokens before are masked, a place is where coasting leads.
+    """
+
+    def __init__(self, config):
+        super().__init__()
+        width = config["width"]
+        self.inp, self.step = nn.Linear(POSE + LOCAL + 1, width), nn.Parameter(torch.randn(TOKENS, width) * 0.02)
+        self.known = nn.Embedding(config["vocabulary"] + 1, width)  # the last row: masked
+        nn.init.normal_(self.known.weight, std=0.02)
+        blocks = [Block(width, config["heads"], config["hidden"], True) for _ in range(config["masked_layers"])]
+        self.layers, self.no = nn.ModuleList(blocks), nn.LayerNorm(width)
+        self.out, self.jump = nn.Linear(width, config["vocabulary"]), nn.Parameter(torch.tensor(0.0))
+
+    def forward(self, egos, scene, scene_bias, known, vocabulary):
+        """known [B, 8], the vocabulary's size where masked -> logits [B, 8, m].
+
+        A token that begins at another speed than the one before ends with counts less, if that one is known.
+        """
+        place, heading, speed, sure = laid(vocabulary, known, forward_speed(egos.own[:, NOW]))
+        around = egos.around(place, heading, speed, torch.arange(TOKENS).float())
+        inputs = torch.cat([pose_inputs(place, heading, speed), around, sure.cumprod(1)[..., None]], -1)
+        h = self.inp(inputs) + self.known(known) + self.step
+        for layer in self.layers:
+            h = layer(h, None, scene, scene_bias)
+        mismatch = (vocabulary[:, 0, 3] - speed[..., None]) ** 2 * sure[..., None]
+        return self.out(self.no(h)) - functional.softplus(self.jump) * mismatch.clamp(max=25)
+
+
 class Refiner(nn.Module):
     """Predicts F of the sixteen future frames; the clean plan is the prior's posterior mean + deviation * F."""
 
@@ -456,7 +488,7 @@ class Planner(nn.Module):
         self.register_buffer("anchors", anchors, persistent=False)
         width = config["width"]
         self.encoder, self.tokens, self.refiner = Encoder(config), Tokens(config), Refiner(config)
-        self.mixture = Mixture(config)
+        self.mixture, self.masked = Mixture(config), Masked(config)
         self.regress, self.anchor = mlp(width, width, POINTS * 6), mlp(width, width, config["anchors"])
         nn.init.zeros_(self.regress[2].weight)
 
@@ -498,6 +530,38 @@ class Planner(nn.Module):
         return torch.cat(plan, 1).unflatten(0, (-1, count)), score.unflatten(0, (-1, count))
 
     @torch.no_grad()
+    def fill(self, egos, scene, scene_bias, count, dice, passes=4, edits=2, temperature=1.0, top_p=0.95):
+        """Fills `count` masked sequences per ego: plans [B, count, 16, 4].
+
+        In each pass every masked token is drawn and the surest stay, as many in each (MaskGIT, arXiv 2202.04200); known
+        ones give way to a token that is four times as likely, also in `edits` passes after that.
+        """
+        many = egos.repeat(count)
+        scene, scene_bias = scene.repeat_interleave(count, 0), scene_bias.repeat_interleave(count, 0)
+        size, rows = self.config["vocabulary"], len(many.own)
+        known = torch.full((rows, TOKENS), size)
+        for turn in range(1, passes + edits + 1):
+            logits = self.masked(many, scene, scene_bias, known, self.vocabulary)
+            plain = logits.log_softmax(-1)
+            ranked, order = (logits / temperature).softmax(-1).sort(-1, descending=True)
+            ranked = ranked * ((ranked.cumsum(-1) - ranked) < top_p)
+            drawn = order.gather(-1, torch.multinomial(ranked.flatten(0, 1), 1, generator=dice).view(rows, TOKENS, 1))[..., 0]
+            masked = known == size
+            best, which = plain.max(-1)
+            now = plain.gather(-1, known.clamp(max=size - 1)[..., None])[..., 0]
+            known = torch.where(~masked & (best > now + EDIT), which, known)
+            wanted = math.ceil(TOKENS * turn / passes)
+            sure = torch.where(masked, plain.gather(-1, drawn[..., None])[..., 0], torch.inf)
+            rank = sure.argsort(-1, descending=True).argsort(-1)
+            known = torch.where(masked & (rank < wanted), drawn, known)
+        place, heading = torch.zeros(rows, 2), torch.tensor([1.0, 0.0]).expand(rows, 2)
+        plan = []
+        for k in range(TOKENS):
+            points, (place, heading, _) = apply(self.vocabulary[known[:, k]], place, heading)
+            plan.append(points)
+        return torch.cat(plan, 1).unflatten(0, (-1, count))
+
+    @torch.no_grad()
     def refine(self, egos, scene, scene_bias, start, level, steps, noise):
         """Noises scaled plans [B, 16, 6] to `level` and denoises them in `steps` DDIM steps."""
         history = self.scaled(egos, egos.own)[:, :SEEN]
@@ -511,6 +575,25 @@ class Planner(nn.Module):
             (a, s), (a_next, s_next) = noise_scales(now), noise_scales(then)
             x = a_next * clean + s_next * (x - a * clean) / s.clamp(min=1e-4)
         return x
+
+
+def laid(vocabulary, known, speed):
+    """Where each of tokens [B, 8] begins: place, heading [B, 8, 2], speed [B, 8]; and whether the one before is known.
+
+    The vocabulary's size stands for a masked one, in which the ego coasts for a second. speed [B]: the ego's own.
+    """
+    size = len(vocabulary)
+    place, heading = torch.zeros(len(known), 2), torch.tensor([1.0, 0.0]).expand(len(known), 2)
+    sure, out = torch.ones(len(known)), []
+    for k in range(known.shape[1]):
+        out.append((place, heading, speed, sure))
+        masked = known[:, k] == size
+        _, end = apply(vocabulary[known[:, k].clamp(max=size - 1)], place, heading)
+        coasting = place + heading * speed[:, None]
+        place = torch.where(masked[:, None], coasting, end[0])
+        heading = torch.where(masked[:, None], heading, end[1])
+        speed, sure = torch.where(masked, speed, end[2]), 1.0 - masked.float()
+    return tuple(torch.stack(part, 1) for part in zip(*out))
 
 
 def forward_speed(state):

@@ -2,11 +2,11 @@
 
     python train_planner.py --shards SHARDS/train --valid SHARDS/valid --run RUN --prior ../weights/denoiser.safetensors
                             [--from planner.safetensors] [--minutes 60 | --samples 300000] [--batch 96] [--rate 8e-4]
-                            [--threads 1] [--device cpu|cuda] [--every 5] [--encoder own|shared] [--only mixture]
+                            [--threads 1] [--device cpu|cuda] [--every 5] [--encoder own|shared] [--only mixture|masked]
 
-Five losses on one encoder: the next token (cross-entropy), F of the noised future, the mean future, the nearest
-anchor, the mixture's likelihood. The prior is the scene denoiser's. --from goes on from a planner's weights, with its
-vocabularies and anchors; with --only mixture everything but that decoder stays as it is there.
+Six losses on one encoder: the next token and masked ones (cross-entropy), F of the noised future, the mean future, the
+nearest anchor, the mixture's likelihood. The prior is the scene denoiser's. --from goes on from a planner's weights, with
+its vocabularies and anchors; with --only everything but that decoder stays as it is there.
 """
 
 import math
@@ -29,7 +29,8 @@ from prior import NOW, Prior, noise_scales
 SIZES = {"ego": CONFIG["vocabulary"], "vehicle": 512, "pedestrian": 128, "cyclist": 256}
 LONGEST_EGO_M = 7.0
 EGOS_PER_WINDOW = 3
-WEIGHTS = {"token": 1.0, "refine": 1.0, "mean": 0.5, "anchor": 0.2, "mixture": 0.2}
+WEIGHTS = {"token": 1.0, "refine": 1.0, "mean": 0.5, "anchor": 0.2, "mixture": 0.2, "masked": 0.5}
+WRONG, NEAR = 0.3, 24  # at most this share of the known tokens is wrong, most of them among so many like the right one
 
 
 def choose_egos(rows, each, draw):
@@ -79,12 +80,40 @@ def mixture_loss(parts, clean):
     return likelihood + rest + functional.cross_entropy(logits, nearest)
 
 
+def corrupted(vocabulary, tokens, draw):
+    """Tokens [B, 8] with some masked and some of the rest wrong; and what each counts in the loss.
+
+    A sequence in seven is masked throughout, of the others a share that is drawn for each.
+    """
+    rows, size = len(tokens), len(vocabulary)
+    dice = lambda *shape: torch.rand(*shape, generator=draw)
+    masked = dice(rows, tokens.shape[1]) < torch.where(dice(rows, 1) < 1 / 7, 1.0, dice(rows, 1))
+    wrong = ~masked & (dice(rows, tokens.shape[1]) < WRONG * dice(rows, 1))
+    points = vocabularies.coordinates(vocabulary)
+    alike = torch.cdist(points, points).topk(NEAR + 1, largest=False).indices[:, 1:]
+    near = alike[tokens, torch.randint(NEAR, tokens.shape, generator=draw)]
+    other = torch.where(dice(*tokens.shape) < 0.7, near, torch.randint(size, tokens.shape, generator=draw))
+    shown = torch.where(masked, size, torch.where(wrong, other, tokens))
+    return shown, torch.where(masked | wrong, 1.0, 0.1)
+
+
+def masked_loss(network, egos, scene, bias, plan, draw):
+    """Cross-entropy of the true tokens where they are masked or wrong, a tenth of it where they are shown."""
+    true = vocabularies.tokenise(network.vocabulary, plan, forward_speed(egos.own[:, NOW]))["token"]
+    shown, weight = corrupted(network.vocabulary, true, draw)
+    logits = network.masked(egos, scene, bias, shown, network.vocabulary)
+    loss = functional.cross_entropy(logits.flatten(0, 1), true.flatten(), reduction="none")
+    return (loss * weight.flatten()).sum() / weight.sum()
+
+
 def losses(network, egos, plan, draw, wander, only=None):
-    """The five losses as a dictionary; of one decoder if `only` that learns."""
+    """The six losses as a dictionary; of one decoder if `only` that learns."""
     clean = network.scaled(egos, egos.own)
     if only:
         with torch.no_grad():
             scene, bias = network.encoder(egos)
+        if only == "masked":
+            return {"masked": masked_loss(network, egos, scene, bias, plan, draw)}
         return {"mixture": mixture_loss(network.mixture(scene, bias), clean[:, SEEN:].clamp(-8, 8))}
     scene, bias = network.encoder(egos)
     written = vocabularies.tokenise(network.vocabulary, plan, forward_speed(egos.own[:, NOW]), draw, wander)
@@ -106,6 +135,7 @@ def losses(network, egos, plan, draw, wander, only=None):
     nearest = torch.cdist(plan[..., :2].flatten(1), network.anchors.flatten(1)).argmin(1)
     out["anchor"] = functional.cross_entropy(network.anchor(scene[:, 0]), nearest)
     out["mixture"] = mixture_loss(network.mixture(scene, bias), clean[:, SEEN:].clamp(-8, 8))
+    out["masked"] = masked_loss(network, egos, scene, bias, plan, draw)
     return out
 
 
@@ -152,6 +182,8 @@ class Validation:
             far = gap(network.states(egos.repeat(means.shape[1]), means.flatten(0, 1)).unflatten(0, means.shape[:2]))
             row["mixture_ade_m"] = far.gather(1, logits.argmax(1, keepdim=True)).mean().item()
             row["mixture_min6_m"] = far.amin(1).mean().item()
+            filled = network.fill(egos, scene, bias, 6, draw)
+            row["masked_ade_m"], row["masked_min6_m"] = gap(filled).mean().item(), gap(filled).amin(1).mean().item()
             row["cv_ade_m"] = gap(egos.base[:, None, SEEN:]).mean().item()
             row["ar_ade_m"], row["ar_min6_m"] = gap(drawn).mean().item(), gap(drawn).amin(1).mean().item()
             states = to_states(drawn)
@@ -177,7 +209,7 @@ def main():
     parser.add_argument("--from", dest="source", type=Path, help="planner weights to start from")
     parser.add_argument("--routed", type=float, default=0.7, help="share of the egos that are told their route")
     parser.add_argument("--encoder", choices=("own", "shared"), default="own", help="ablation: shared is that of the denoiser given as --prior")
-    parser.add_argument("--only", choices=("mixture",), help="the only part that learns")
+    parser.add_argument("--only", choices=("mixture", "masked"), help="the only part that learns")
     options = training.parse(parser)
     device = options.device
     dice, draw = np.random.default_rng(options.seed), torch.Generator(device).manual_seed(options.seed)

@@ -144,6 +144,8 @@ pub(super) enum Method {
     GmmDiffusion,
     /// Planner: trajectory tokens one after the other (task plan).
     Ar,
+    /// Planner: all trajectory tokens at once, out of masks (task plan).
+    MaskedDiffusion,
     /// Planner: denoised from noise (task plan).
     Diffusion,
     /// Planner: denoised from anchors (task plan).
@@ -171,6 +173,7 @@ impl Method {
             Self::Gmm => "gmm",
             Self::GmmDiffusion => "gmm-diffusion",
             Self::Ar => "ar",
+            Self::MaskedDiffusion => "masked-diffusion",
             Self::Diffusion => "diffusion",
             Self::Anchors => "anchors",
             Self::ArDiffusion => "ar-diffusion",
@@ -211,6 +214,7 @@ impl Method {
             | Self::Gmm
             | Self::GmmDiffusion
             | Self::Ar
+            | Self::MaskedDiffusion
             | Self::Diffusion
             | Self::Anchors
             | Self::ArDiffusion

@@ -50,6 +50,9 @@ pub enum Decoder {
     Anchors,
     /// Tokens one after the other, then each mode noised to an intermediate level and denoised.
     ArDiffusion,
+    /// All tokens at once out of masks, the surest first; known ones may still change (masked discrete diffusion: MaskGIT,
+    /// arXiv 2202.04200, with token-to-token edits).
+    MaskedDiffusion,
     /// A mixture of Gaussians about as many futures, all at once (after MultiPath, arXiv 1910.05449).
     Gmm,
     /// The mixture's means, then each noised to an intermediate level and denoised.
@@ -66,9 +69,10 @@ pub enum Decoder {
 
 impl Decoder {
     /// All, in the order in which they are listed.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::ArDiffusion,
         Self::Ar,
+        Self::MaskedDiffusion,
         Self::Diffusion,
         Self::Anchors,
         Self::GmmDiffusion,
@@ -83,6 +87,7 @@ impl Decoder {
     pub fn key(self) -> &'static str {
         match self {
             Self::Ar => "ar",
+            Self::MaskedDiffusion => "masked-diffusion",
             Self::Diffusion => "diffusion",
             Self::Anchors => "anchors",
             Self::Gmm => "gmm",
@@ -99,6 +104,7 @@ impl Decoder {
     pub fn label(self) -> &'static str {
         match self {
             Self::Ar => "Autoregressive",
+            Self::MaskedDiffusion => "Masked diffusion",
             Self::Diffusion => "Diffusion from noise",
             Self::Anchors => "Diffusion from anchors",
             Self::Gmm => "Gaussian mixture",
@@ -124,6 +130,11 @@ impl Decoder {
     /// Whether drafts are noised to a chosen level and denoised.
     pub fn refines(self) -> bool {
         matches!(self, Self::Anchors | Self::ArDiffusion | Self::GmmDiffusion)
+    }
+
+    /// Whether it draws trajectory tokens.
+    pub fn draws_tokens(self) -> bool {
+        matches!(self, Self::Ar | Self::ArDiffusion | Self::MaskedDiffusion)
     }
 
     /// The decoder called `key`.
@@ -160,6 +171,10 @@ pub struct PlanSettings {
     pub refine_steps: usize,
     /// Denoising steps from pure noise.
     pub diffusion_steps: usize,
+    /// Passes in which masked tokens are filled.
+    pub masked_passes: usize,
+    /// Passes after that in which known tokens may still change; 0: they never do.
+    pub edit_passes: usize,
     /// Where every mode of a network touches somebody by the ego's fault or comes too near (NC, TTC), the safest of their
     /// ways braked joins them.
     pub brake: bool,
@@ -182,6 +197,8 @@ impl Default for PlanSettings {
             anchor_level: 0.4,
             refine_steps: 3,
             diffusion_steps: 8,
+            masked_passes: 4,
+            edit_passes: 2,
             brake: true,
             route: true,
         }
@@ -207,6 +224,7 @@ impl PlanSettings {
             ("beams", self.beams, "1 to 1024"),
             ("refine_steps", self.refine_steps, "1 to 100"),
             ("diffusion_steps", self.diffusion_steps, "1 to 100"),
+            ("masked_passes", self.masked_passes, "1 to 100"),
         ];
         for (name, value, allowed) in counts {
             let most = match name {
@@ -217,6 +235,9 @@ impl PlanSettings {
             if !(1..=most).contains(&value) {
                 return refuse(name, value.to_string(), allowed);
             }
+        }
+        if self.edit_passes > 100 {
+            return refuse("edit_passes", self.edit_passes.to_string(), "0 to 100");
         }
         let levels = [
             ("refine_level", self.refine_level),
@@ -243,6 +264,8 @@ impl PlanSettings {
 pub enum Stage {
     /// So many of the 8 tokens are there.
     Tokens(usize),
+    /// So many of this many passes over masked tokens are done; modes are what the pass takes them for.
+    Filling(usize, usize),
     /// So many of this many denoising steps are done.
     Denoising(usize, usize),
     /// A planner outside the program has not answered yet; there are no modes.

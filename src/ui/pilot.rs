@@ -631,7 +631,7 @@ fn before_refinement(planned: &Planned) -> Option<&[Mode]> {
     let tokens = planned
         .steps
         .iter()
-        .rfind(|step| matches!(step.stage, Stage::Tokens(_)));
+        .rfind(|step| matches!(step.stage, Stage::Tokens(_) | Stage::Filling(..)));
     let first = tokens.or(planned.steps.first())?;
     Some(&first.modes)
 }

@@ -25,7 +25,7 @@ use crate::scene::Scene;
 const NEXT_S: f64 = 0.5;
 
 /// The methods of the planner's table, in its order.
-const METHODS: [Method; 12] = [
+const METHODS: [Method; 13] = [
     Method::Log,
     Method::ConstantVelocity,
     Method::Hermite,
@@ -34,6 +34,7 @@ const METHODS: [Method; 12] = [
     Method::Gmm,
     Method::GmmDiffusion,
     Method::Ar,
+    Method::MaskedDiffusion,
     Method::Diffusion,
     Method::Anchors,
     Method::ArDiffusion,
@@ -50,6 +51,7 @@ impl Method {
             Self::Gmm => Some(Decoder::Gmm),
             Self::GmmDiffusion => Some(Decoder::GmmDiffusion),
             Self::Ar => Some(Decoder::Ar),
+            Self::MaskedDiffusion => Some(Decoder::MaskedDiffusion),
             Self::Diffusion => Some(Decoder::Diffusion),
             Self::Anchors => Some(Decoder::Anchors),
             Self::ArDiffusion => Some(Decoder::ArDiffusion),

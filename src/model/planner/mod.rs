@@ -1,8 +1,9 @@
 //! The planner's networks behind `Propose`: one encoder of the scene, and decoders that answer in different ways.
 //!
-//! Trajectory tokens one after the other (`tokens`), denoising on the analytic prior (`refine`), one mean future, and
-//! anchors. Everything is computed in the ego's frame at the present. Layout and sources: `assets/recipe/PLANNER.md`.
+//! Trajectory tokens one after the other (`tokens`) or all at once (`masked`), denoising on the analytic prior (`refine`),
+//! one mean future, a mixture, and anchors. Everything is computed in the ego's frame at the present. Layout and sources: `assets/recipe/PLANNER.md`.
 
+mod masked;
 mod network;
 mod refine;
 mod surroundings;
@@ -65,6 +66,8 @@ pub struct Outputs {
     pub anchors: Vec<f32>,
     /// Means of the mixture's components [K, 16, 6] and their weights [K]; empty in weights without one.
     pub mixture: (Vec<f32>, Vec<f32>),
+    /// [8, m]: of all tokens at once; empty in weights without that decoder.
+    pub masked: Vec<f32>,
 }
 
 impl Planner {
@@ -149,7 +152,7 @@ impl Planner {
 
     /// What the network says to given inputs, for a second implementation to be held against.
     ///
-    /// `tokens` [n ≤ 8] are taken as decoded so far; `plan` [16, 6] is a noisy plan at `level`, as scaled residuals to
+    /// `tokens` [n ≤ 8] are taken as decoded so far; `shown` as those known of a masked plan; `plan` [16, 6] is a noisy plan at `level`, as scaled residuals to
     /// constant velocity in the ego's frame.
     ///
     /// # Errors
@@ -159,6 +162,7 @@ impl Planner {
         &self,
         window: &Window,
         tokens: &[u16],
+        shown: [Option<u16>; weights::TOKENS],
         plan: &[f32],
         level: f64,
     ) -> Result<Outputs, ProposeError> {
@@ -188,7 +192,19 @@ impl Planner {
             .collect::<Option<Vec<(u16, Segment)>>>()
             .filter(|known| known.len() <= weights::TOKENS)
             .ok_or_else(|| refuse("tokens", format!("{tokens:?}"), "8 of the vocabulary"))?;
+        if shown
+            .iter()
+            .flatten()
+            .any(|&token| usize::from(token) >= self.vocabulary.len())
+        {
+            return Err(refuse("shown", format!("{shown:?}"), "of the vocabulary"));
+        }
+        let masked = match self.config.masked_layers {
+            0 => Vec::new(),
+            _ => masked::follow(&reading, &self.vocabulary, shown)?,
+        };
         Ok(Outputs {
+            masked,
             logits: follow(&reading, &self.vocabulary, &known).map_err(failed)?,
             clean: reading.predict(plan, level)?,
             regression: self.network.regression(&encoded).map_err(failed)?,
@@ -296,7 +312,7 @@ impl Propose for Planner {
                 }
                 refined(drafts, &starts, refinement, on_step)
             }
-            Decoder::Ar => self.tokens(&reading, settings, on_step),
+            Decoder::Ar | Decoder::MaskedDiffusion => self.tokens(&reading, settings, on_step),
             Decoder::ArDiffusion => {
                 let drafts = self.tokens(&reading, settings, on_step)?;
                 let starts: Vec<f32> = drafts
@@ -356,19 +372,23 @@ impl Planner {
                 })
                 .collect()
         };
+        let masked = settings.decoder == Decoder::MaskedDiffusion;
+        let passes = settings.masked_passes + settings.edit_passes;
         let mut done = 0;
-        let (sequences, weights) = decode(
-            reading,
-            &self.vocabulary,
-            settings,
-            &mut |sequences, weights| {
-                done += 1;
-                on_step(&ProposeStep {
-                    stage: Stage::Tokens(done),
-                    modes: modes(sequences, weights),
-                })
-            },
-        )?;
+        let mut seen = |sequences: &[Sequence], weights: &[f64]| {
+            done += 1;
+            on_step(&ProposeStep {
+                stage: match masked {
+                    true => Stage::Filling(done, passes),
+                    false => Stage::Tokens(done),
+                },
+                modes: modes(sequences, weights),
+            })
+        };
+        let (sequences, weights) = match masked {
+            true => masked::decode(reading, &self.vocabulary, settings, &mut seen)?,
+            false => decode(reading, &self.vocabulary, settings, &mut seen)?,
+        };
         Ok(modes(&sequences, &weights))
     }
 }

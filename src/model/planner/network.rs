@@ -21,6 +21,9 @@ pub(super) const NOISY: usize = 12 + POSE + 2 + AROUND;
 /// Numbers a trajectory token enters with.
 pub(super) const TOKEN: usize = POSE + AROUND;
 
+/// Numbers a token that may be masked enters with.
+pub(super) const MASKED: usize = TOKEN + 1;
+
 /// Numbers of a mixture's component: mean and log deviation (x, y) per point, logit.
 const COMPONENT: usize = POINTS * (CHANNELS + 2) + 1;
 
@@ -178,6 +181,7 @@ pub(super) struct Encoded {
     tokens: Vec<Option<Memory>>,
     refiner: Vec<Option<Memory>>,
     mixture: Vec<Option<Memory>>,
+    masked: Vec<Option<Memory>>,
 }
 
 /// Trajectory tokens decoded so far.
@@ -222,6 +226,37 @@ impl Mixture {
     }
 }
 
+/// All tokens at once, from those that are known.
+struct Masked {
+    input: Linear,
+    step: Tensor,
+    known: Embedding,
+    layers: Vec<Block>,
+    norm: LayerNorm,
+    out: Linear,
+    /// As [`Network::jump`].
+    jump: f32,
+}
+
+impl Masked {
+    /// `None` in weights without it.
+    fn new(config: &Config, vb: &VarBuilder<'_>) -> Result<Option<Self>> {
+        if config.masked_layers == 0 {
+            return Ok(None);
+        }
+        let (width, vocabulary) = (config.width, config.vocabulary);
+        Ok(Some(Self {
+            input: linear(MASKED, width, vb.pp("inp"))?,
+            step: vb.get((TOKENS, width), "step")?,
+            known: embedding(vocabulary + 1, width, vb.pp("known"))?,
+            layers: Block::stack(config, config.masked_layers, true, vb)?,
+            norm: layer_norm(width, 1e-5, vb.pp("no"))?,
+            out: linear(width, vocabulary, vb.pp("out"))?,
+            jump: softplus(vb.get((), "jump")?.to_scalar()?),
+        }))
+    }
+}
+
 pub(super) struct Network {
     own: Mlp,
     near: Mlp,
@@ -244,6 +279,7 @@ pub(super) struct Network {
     refiner_norm: LayerNorm,
     refiner_out: Linear,
     mixture: Option<Mixture>,
+    masked: Option<Masked>,
     regress: Mlp,
     anchor: Mlp,
     width: usize,
@@ -256,7 +292,6 @@ impl Network {
         let width = config.width;
         let norm = |vb: VarBuilder<'_>| layer_norm(width, 1e-5, vb);
         let (encoder, tokens, refiner) = (vb.pp("encoder"), vb.pp("tokens"), vb.pp("refiner"));
-        let jump: f32 = tokens.get((), "jump")?.to_scalar()?;
         let level_width = config.refiner_layers * 2 * width;
         Ok(Self {
             own: Mlp::new([OWN, width, width], &encoder.pp("own"))?,
@@ -271,7 +306,7 @@ impl Network {
             token_layers: Block::stack(config, config.token_layers, true, &tokens)?,
             token_norm: norm(tokens.pp("no"))?,
             token_out: linear(width, config.vocabulary, tokens.pp("out"))?,
-            jump: jump.exp().ln_1p(),
+            jump: softplus(tokens.get((), "jump")?.to_scalar()?),
             noisy_input: linear(NOISY, width, refiner.pp("inp"))?,
             noisy_time: refiner.get((POINTS, width), "te")?,
             level: Mlp::new([2 * FREQUENCIES, 64, level_width], &refiner.pp("level"))?,
@@ -279,6 +314,7 @@ impl Network {
             refiner_norm: norm(refiner.pp("no"))?,
             refiner_out: linear(width, CHANNELS, refiner.pp("out"))?,
             mixture: Mixture::new(config, &vb.pp("mixture"))?,
+            masked: Masked::new(config, &vb.pp("masked"))?,
             regress: Mlp::new([width, width, POINTS * CHANNELS], &vb.pp("regress"))?,
             anchor: Mlp::new([width, width, config.anchors], &vb.pp("anchor"))?,
             width,
@@ -328,6 +364,10 @@ impl Network {
                     Some(mixture) => memories(&mixture.layers)?,
                     None => Vec::new(),
                 },
+                masked: match &self.masked {
+                    Some(masked) => memories(&masked.layers)?,
+                    None => Vec::new(),
+                },
             })
         })
     }
@@ -369,12 +409,37 @@ impl Network {
             let h = self.token_norm.forward(&h.squeeze(1)?)?;
             self.token_out.forward(&h)?.to_vec2::<f32>()
         })?;
-        for (row, logits) in logits.iter_mut().enumerate() {
-            for (token, logit) in logits.iter_mut().enumerate() {
-                *logit -= self.jump * mismatch(row, token).min(25.0);
-            }
-        }
+        hold_back(&mut logits, self.jump, mismatch);
         Ok(logits)
+    }
+
+    /// Logits [n · 8, m] of n plans whose tokens are `known` [n · 8] (m: masked), from inputs [n, 8, 80]; `mismatch` as in
+    /// [`Network::next_token`]. `None` in weights without this decoder.
+    pub(super) fn masked(
+        &self,
+        encoded: &Encoded,
+        known: &[u32],
+        inputs: Vec<f32>,
+        mismatch: impl Fn(usize, usize) -> f32,
+    ) -> Result<Option<Vec<Vec<f32>>>> {
+        let Some(masked) = &self.masked else {
+            return Ok(None);
+        };
+        let mut logits = self.pool.install(|| -> Result<_> {
+            let device = self.nothing.device();
+            let rows = known.len() / TOKENS;
+            let inputs = Tensor::from_vec(inputs, (rows, TOKENS, MASKED), device)?;
+            let known = Tensor::from_slice(known, (rows, TOKENS), device)?;
+            let h = (masked.input.forward(&inputs)? + masked.known.forward(&known)?)?;
+            let mut h = h.broadcast_add(&masked.step)?;
+            for (layer, memory) in masked.layers.iter().zip(&encoded.masked) {
+                h = layer.forward(&h, memory.as_ref(), None)?;
+            }
+            let h = masked.norm.forward(&h)?.flatten(0, 1)?;
+            masked.out.forward(&h)?.to_vec2::<f32>()
+        })?;
+        hold_back(&mut logits, masked.jump, mismatch);
+        Ok(Some(logits))
     }
 
     /// F [n, 16, 6] of noisy plans from inputs [n, 16, 93], all at one noise level.
@@ -453,6 +518,19 @@ impl Network {
                 .flatten_all()?
                 .to_vec1()
         })
+    }
+}
+
+fn softplus(x: f32) -> f32 {
+    x.exp().ln_1p()
+}
+
+/// Takes from the logits [n, m] what tokens lose that start at another speed: `mismatch`, (m/s)².
+fn hold_back(logits: &mut [Vec<f32>], jump: f32, mismatch: impl Fn(usize, usize) -> f32) {
+    for (row, logits) in logits.iter_mut().enumerate() {
+        for (token, logit) in logits.iter_mut().enumerate() {
+            *logit -= jump * mismatch(row, token).min(25.0);
+        }
     }
 }
 

@@ -21,6 +21,25 @@ pub(super) struct Sequence {
 }
 
 impl Sequence {
+    fn begin(start: Spot) -> Self {
+        Self {
+            tokens: Vec::new(),
+            spots: Vec::new(),
+            end: start,
+            log_probability: 0.0,
+        }
+    }
+
+    /// The sequence of `tokens`, whose probability is not known.
+    pub(super) fn of(start: Spot, vocabulary: &[Segment], tokens: &[u16]) -> Self {
+        let mut sequence = Self::begin(start);
+        for &token in tokens {
+            let token = usize::from(token);
+            sequence.push(token, &vocabulary[token], 0.0);
+        }
+        sequence
+    }
+
     fn push(&mut self, token: usize, segment: &Segment, log_probability: f64) {
         let from = self.end;
         for point in &segment.points {
@@ -33,7 +52,7 @@ impl Sequence {
 }
 
 /// A point of a segment laid on at its start.
-fn laid(start: &Spot, &[x, y, heading, speed]: &[f32; 4]) -> Spot {
+pub(super) fn laid(start: &Spot, &[x, y, heading, speed]: &[f32; 4]) -> Spot {
     let [cos, sin] = start.facing;
     let (turned_sin, turned_cos) = heading.sin_cos();
     Spot {
@@ -63,12 +82,7 @@ pub(super) fn decode(
     let failed = |error: candle_core::Error| ProposeError::Network(error.to_string());
     let count = settings.beams.max(settings.modes).max(1);
     let start = reading.scene.start();
-    let mut sequences = vec![Sequence {
-        tokens: Vec::new(),
-        spots: Vec::new(),
-        end: start,
-        log_probability: 0.0,
-    }];
+    let mut sequences = vec![Sequence::begin(start)];
     let mut dice: Vec<Stream> = (0..count as u64)
         .map(|index| settings.seed.substream(Purpose::Planner, index))
         .collect();
@@ -164,22 +178,28 @@ fn draw(
         .map(|(index, dice)| {
             let parent = index.min(parents - 1);
             let table = tables[parent].get_or_insert_with(|| allowed(&logits[parent], settings));
-            let mut left = dice.unit() * table.iter().map(|(_, share)| share).sum::<f64>();
-            let mut token = table[0].0;
-            for &(candidate, share) in table.iter() {
-                token = candidate;
-                left -= share;
-                if left < 0.0 {
-                    break;
-                }
-            }
+            let token = drawn(table, dice);
             (parent, token, log_probability(&logits[parent], token))
         })
         .collect()
 }
 
-/// The tokens that may be drawn, likeliest first, with tempered shares.
-fn allowed(logits: &[f32], settings: &PlanSettings) -> Vec<(usize, f64)> {
+/// A token of a table, by its shares.
+pub(super) fn drawn(table: &[(usize, f64)], dice: &mut Stream) -> usize {
+    let mut left = dice.unit() * table.iter().map(|(_, share)| share).sum::<f64>();
+    let mut token = table[0].0;
+    for &(candidate, share) in table {
+        token = candidate;
+        left -= share;
+        if left < 0.0 {
+            break;
+        }
+    }
+    token
+}
+
+/// The tokens that may be drawn, likeliest first, with tempered shares; never empty.
+pub(super) fn allowed(logits: &[f32], settings: &PlanSettings) -> Vec<(usize, f64)> {
     let most = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
     let mut table: Vec<(usize, f64)> = logits
         .iter()
@@ -206,28 +226,27 @@ fn allowed(logits: &[f32], settings: &PlanSettings) -> Vec<(usize, f64)> {
 }
 
 fn log_probability(logits: &[f32], token: usize) -> f64 {
+    f64::from(logits[token]) - log_total(logits)
+}
+
+pub(super) fn log_probabilities(logits: &[f32]) -> Vec<f64> {
+    let total = log_total(logits);
+    let logits = logits.iter();
+    logits.map(|&logit| f64::from(logit) - total).collect()
+}
+
+/// Logarithm of the sum of exponentials.
+fn log_total(logits: &[f32]) -> f64 {
     let most = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-    let total: f64 = logits
-        .iter()
-        .map(|&logit| f64::from(logit - most).exp())
-        .sum();
-    f64::from(logits[token] - most) - total.ln()
+    let shares = logits.iter().map(|&logit| f64::from(logit - most).exp());
+    f64::from(most) + shares.sum::<f64>().ln()
 }
 
 /// The `count` likeliest continuations of all sequences: parent, token, log probability.
 fn best(logits: &[Vec<f32>], sequences: &[Sequence], count: usize) -> Vec<(usize, usize, f64)> {
     let mut all: Vec<(f64, usize, usize, f64)> = Vec::new();
     for (parent, logits) in logits.iter().enumerate() {
-        let most = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-        let total: f64 = logits
-            .iter()
-            .map(|&logit| f64::from(logit - most).exp())
-            .sum();
-        let mut own: Vec<(f64, usize)> = logits
-            .iter()
-            .map(|&logit| f64::from(logit - most) - total.ln())
-            .zip(0..)
-            .collect();
+        let mut own: Vec<(f64, usize)> = log_probabilities(logits).into_iter().zip(0..).collect();
         own.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
         let so_far = sequences[parent].log_probability;
         all.extend(

@@ -48,6 +48,9 @@ pub struct Config {
     /// Layers over the mixture's components.
     #[serde(default)]
     pub mixture_layers: usize,
+    /// Layers over masked tokens; 0 where the file has no such decoder.
+    #[serde(default)]
+    pub masked_layers: usize,
 }
 
 /// A trajectory token: from a standing or moving start (place and heading zero) to 0.5 s and 1 s.
@@ -121,6 +124,7 @@ fn read_config(text: &str) -> Result<Config, WeightsError> {
         config.token_layers,
         config.refiner_layers,
         config.mixture_layers,
+        config.masked_layers,
         config.neighbours,
         config.lanes,
         config.components,

@@ -197,7 +197,7 @@ fn settings_ui(ui: &mut Ui, settings: &mut PlanSettings) {
             settings.seed = Seed(seed);
             ui.end_row();
         }
-        if matches!(settings.decoder, Decoder::Ar | Decoder::ArDiffusion) {
+        if settings.decoder.draws_tokens() {
             label(ui, "Temperature");
             let slider = egui::Slider::new(&mut settings.temperature, 0.05..=2.0).fixed_decimals(2);
             ui.add(slider).accessible_name("Planner temperature");
@@ -225,6 +225,26 @@ fn settings_ui(ui: &mut Ui, settings: &mut PlanSettings) {
                     .speed(0.1),
             )
             .accessible_name("Refinement steps");
+            ui.end_row();
+        }
+        if settings.decoder == Decoder::MaskedDiffusion {
+            label(ui, "Passes");
+            ui.add(
+                egui::DragValue::new(&mut settings.masked_passes)
+                    .range(1..=16)
+                    .speed(0.1),
+            )
+            .accessible_name("Passes that fill")
+            .on_hover_text("In each so many of the eight tokens become known, the surest first");
+            ui.end_row();
+            label(ui, "Edits");
+            ui.add(
+                egui::DragValue::new(&mut settings.edit_passes)
+                    .range(0..=16)
+                    .speed(0.1),
+            )
+            .accessible_name("Passes that edit")
+            .on_hover_text("Passes after those; in all of them a known token gives way to one four times as likely. 0: known tokens stay");
             ui.end_row();
         }
         if settings.decoder == Decoder::Diffusion {
@@ -263,6 +283,7 @@ fn steps_ui(ui: &mut Ui, planned: &Planned, planning: &Planning, actions: &mut V
     let mut at = planning.step.unwrap_or(last);
     let text = match planned.steps.get(at).map(|step| step.stage) {
         Some(Stage::Tokens(count)) => format!("after token {count}"),
+        Some(Stage::Filling(done, total)) => format!("pass {done} of {total}"),
         Some(Stage::Denoising(taken, total)) => format!("denoising step {taken} of {total}"),
         Some(Stage::Waiting) | None => "the result".to_owned(),
     };
