@@ -626,12 +626,13 @@ fn plan_frame(scene: &Scene, time_s: f64) -> usize {
     frame.min(last).min(scene.frames.saturating_sub(1))
 }
 
-/// The modes after the last token, or as they were when denoising began.
+/// The modes after the last token, when the last mask was filled, or as they were when denoising began.
 fn before_refinement(planned: &Planned) -> Option<&[Mode]> {
-    let tokens = planned
-        .steps
-        .iter()
-        .rfind(|step| matches!(step.stage, Stage::Tokens(_) | Stage::Filling(..)));
+    let tokens = planned.steps.iter().rfind(|step| match step.stage {
+        Stage::Tokens(_) => true,
+        Stage::Filling(done, _) => done <= planned.plan.settings.masked_passes,
+        Stage::Denoising(..) | Stage::Waiting => false,
+    });
     let first = tokens.or(planned.steps.first())?;
     Some(&first.modes)
 }

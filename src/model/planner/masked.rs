@@ -135,68 +135,131 @@ pub(super) fn decode(
         false => 1,
     };
     let weights = vec![1.0 / count as f64; count];
-    let mut plans: Vec<Known> = vec![[None; TOKENS]; count];
+    let start = reading.scene.start();
+    let nothing = Draft {
+        known: [None; TOKENS],
+        settled: false,
+    };
+    let mut drafts = vec![nothing; count];
+    let mut sequences = vec![Sequence::of(start, vocabulary, &[]); count];
     let mut dice: Vec<Stream> = (0..count as u64)
         .map(|index| settings.seed.substream(Purpose::Planner, index))
         .collect();
-    let mut sequences = Vec::new();
     for turn in 1..=settings.masked_passes + settings.edit_passes {
         // plans that are the same get the same answer
         let mut rows: BTreeMap<Known, usize> = BTreeMap::new();
         let mut distinct = Vec::new();
-        for plan in &plans {
-            rows.entry(*plan).or_insert_with(|| {
-                distinct.push(*plan);
+        for draft in drafts.iter().filter(|draft| !draft.settled) {
+            rows.entry(draft.known).or_insert_with(|| {
+                distinct.push(draft.known);
                 distinct.len() - 1
             });
         }
-        let logits = answers(reading, vocabulary, &distinct)?;
-        let mut tables: Vec<Option<Vec<(usize, f64)>>> = vec![None; logits.len()];
-        let shares: Vec<Vec<f64>> = logits.iter().map(|row| log_probabilities(row)).collect();
+        let mut answers = Answers::new(reading, vocabulary, &distinct)?;
         let keep = wanted(turn, settings.masked_passes);
-        sequences.clear();
-        for (plan, dice) in plans.iter_mut().zip(&mut dice) {
-            let row = rows.get(plan).copied().unwrap_or(0);
-            let mut guess = [0_u16; TOKENS];
-            let mut unsure: Vec<(f64, usize)> = Vec::new();
-            for (position, token) in plan.iter_mut().enumerate() {
-                let at = row * TOKENS + position;
-                let likely = &shares[at];
-                let taken = match token {
-                    Some(token) => {
-                        let best = likeliest(likely);
-                        let gain = likely[best] - likely[usize::from(*token)];
-                        if settings.edit_passes > 0 && gain > EDIT {
-                            *token = best as u16;
-                        }
-                        usize::from(*token)
-                    }
-                    None => {
-                        let taken = if settings.temperature > 0.0 {
-                            let table =
-                                tables[at].get_or_insert_with(|| allowed(&logits[at], settings));
-                            drawn(table, dice)
-                        } else {
-                            likeliest(likely)
-                        };
-                        unsure.push((likely[taken], position));
-                        taken
-                    }
-                };
-                guess[position] = taken as u16;
-            }
-            unsure.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
-            let known = TOKENS - unsure.len();
-            for (_, position) in unsure.into_iter().take(keep.saturating_sub(known)) {
-                plan[position] = Some(guess[position]);
-            }
-            sequences.push(Sequence::of(reading.scene.start(), vocabulary, &guess));
+        let open = drafts.iter_mut().zip(&mut sequences).zip(&mut dice);
+        for ((draft, sequence), dice) in open {
+            let Some(row) = rows.get(&draft.known).filter(|_| !draft.settled) else {
+                continue;
+            };
+            let guess = draft.take(*row, &mut answers, keep, settings, dice);
+            *sequence = Sequence::of(start, vocabulary, &guess);
         }
         if on_token(&sequences, &weights).is_break() {
             return Err(ProposeError::Stopped);
         }
     }
     Ok((sequences, weights))
+}
+
+/// A plan on its way.
+#[derive(Clone, Copy)]
+struct Draft {
+    known: Known,
+    /// All is known, and the last answer changed nothing: no other will.
+    settled: bool,
+}
+
+impl Draft {
+    /// Takes a pass's answer over: draws masked tokens, of which the surest stay until `keep` are known, and lets known ones
+    /// give way. Returns what it takes all tokens for.
+    fn take(
+        &mut self,
+        row: usize,
+        answers: &mut Answers,
+        keep: usize,
+        settings: &PlanSettings,
+        dice: &mut Stream,
+    ) -> [u16; TOKENS] {
+        let mut guess = [0_u16; TOKENS];
+        let mut unsure: Vec<(f64, usize)> = Vec::new();
+        let mut edited = false;
+        for (position, token) in self.known.iter_mut().enumerate() {
+            let at = row * TOKENS + position;
+            match token {
+                Some(token) => {
+                    let likely = &answers.likely[at];
+                    let best = likeliest(likely);
+                    let gain = likely[best] - likely[usize::from(*token)];
+                    if settings.edit_passes > 0 && gain > EDIT {
+                        *token = best as u16;
+                        edited = true;
+                    }
+                    guess[position] = *token;
+                }
+                None => {
+                    let taken = answers.draw(at, settings, dice);
+                    unsure.push((answers.likely[at][taken], position));
+                    guess[position] = taken as u16;
+                }
+            }
+        }
+        self.settled = unsure.is_empty() && !edited;
+        unsure.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
+        let known = TOKENS - unsure.len();
+        for (_, position) in unsure.into_iter().take(keep.saturating_sub(known)) {
+            self.known[position] = Some(guess[position]);
+        }
+        guess
+    }
+}
+
+/// What the network says in a pass, of each distinct plan's tokens.
+struct Answers {
+    /// Logits [n · 8][m].
+    logits: Vec<Vec<f32>>,
+    /// Their logarithmic probabilities.
+    likely: Vec<Vec<f64>>,
+    /// What may be drawn, where it has been asked for.
+    tables: Vec<Option<Vec<(usize, f64)>>>,
+}
+
+impl Answers {
+    fn new(
+        reading: &Reading<'_>,
+        vocabulary: &[Segment],
+        plans: &[Known],
+    ) -> Result<Self, ProposeError> {
+        let logits = match plans.is_empty() {
+            true => Vec::new(),
+            false => answers(reading, vocabulary, plans)?,
+        };
+        Ok(Self {
+            likely: logits.iter().map(|row| log_probabilities(row)).collect(),
+            tables: vec![None; logits.len()],
+            logits,
+        })
+    }
+
+    /// A token for a masked place; at temperature 0 the likeliest.
+    fn draw(&mut self, at: usize, settings: &PlanSettings, dice: &mut Stream) -> usize {
+        if settings.temperature <= 0.0 {
+            return likeliest(&self.likely[at]);
+        }
+        let logits = &self.logits[at];
+        let table = self.tables[at].get_or_insert_with(|| allowed(logits, settings));
+        drawn(table, dice)
+    }
 }
 
 /// Logits [8, m] of one plan, row by row, for a second implementation to be held against.
