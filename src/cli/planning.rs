@@ -37,6 +37,12 @@ pub(super) struct PlannerArguments {
     /// Denoising steps of a refinement.
     #[arg(long, default_value_t = PlanSettings::default().refine_steps)]
     refine_steps: usize,
+    /// Passes in which masked tokens are filled (decoder masked-diffusion).
+    #[arg(long, default_value_t = PlanSettings::default().masked_passes)]
+    passes: usize,
+    /// Passes after those in which known tokens may still change; 0: they never do (decoder masked-diffusion).
+    #[arg(long, default_value_t = PlanSettings::default().edit_passes)]
+    edits: usize,
     /// Never brake by rule: without it, where every mode fails NC or TTC, the safest of their ways braked joins them.
     #[arg(long)]
     no_brake: bool,
@@ -110,6 +116,8 @@ impl PlannerArguments {
             top_p: self.top_p,
             spread_m: self.spread,
             refine_steps: self.refine_steps,
+            masked_passes: self.passes,
+            edit_passes: self.edits,
             brake: !self.no_brake,
             route: !self.no_route,
             ..PlanSettings::default()

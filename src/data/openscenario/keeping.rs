@@ -139,6 +139,12 @@ impl Player<'_> {
         let other = self.index(&of.to).filter(|other| *other != index);
         let Some((other, along)) = other.and_then(|other| Some((other, self.along(index, other)?)))
         else {
+            let name = &self.cast[index].name;
+            self.report.problem(
+                format!("entity {name}: LongitudinalDistanceAction"),
+                &*of.to,
+                "nobody there to keep a distance from; left out",
+            );
             return;
         };
         let side = match of.side {

@@ -577,6 +577,20 @@ fn a_distance_is_come_up_to_and_kept_as_the_other_changes_its_speed() {
     let timed = drive("timeGap='2' freespace='false' continuous='true'");
     let seconds = gap(&timed, 14.5) / at(&timed, "Ego", 14.5).velocity.x;
     assert!((seconds - 2.0).abs() < 0.05, "{seconds}");
+    // from nobody: said
+    let events = event(
+        "keep",
+        "Ego",
+        &keep("distance='20'", "").replace("'other'", "'nobody'"),
+        &after(2.0),
+        "",
+    );
+    let (_, report) = opened(&init, &events, 4.0);
+    assert!(
+        report.lines()[0].contains("nobody there"),
+        "{:?}",
+        report.lines()
+    );
     // once: it does not slow down with the other
     let once = drive("distance='20' freespace='false' continuous='false'");
     assert!((at(&once, "Ego", 24.5).velocity.x - 10.0).abs() < 0.3);
