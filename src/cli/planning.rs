@@ -39,10 +39,10 @@ pub(super) struct PlannerArguments {
     refine_steps: usize,
     /// Passes in which masked tokens are filled (decoder masked-diffusion).
     #[arg(long, default_value_t = PlanSettings::default().masked_passes)]
-    passes: usize,
+    masked_passes: usize,
     /// Passes after those in which known tokens may still change; 0: they never do (decoder masked-diffusion).
     #[arg(long, default_value_t = PlanSettings::default().edit_passes)]
-    edits: usize,
+    edit_passes: usize,
     /// Never brake by rule: without it, where every mode fails NC or TTC, the safest of their ways braked joins them.
     #[arg(long)]
     no_brake: bool,
@@ -116,8 +116,8 @@ impl PlannerArguments {
             top_p: self.top_p,
             spread_m: self.spread,
             refine_steps: self.refine_steps,
-            masked_passes: self.passes,
-            edit_passes: self.edits,
+            masked_passes: self.masked_passes,
+            edit_passes: self.edit_passes,
             brake: !self.no_brake,
             route: !self.no_route,
             ..PlanSettings::default()

@@ -221,12 +221,16 @@ impl Player<'_> {
         else {
             return (body.speed, true);
         };
-        let halves = 0.5 * (self.cast[index].length + self.cast[other].length);
         let metres = match of.gap {
             Gap::Metres(metres) => metres,
             Gap::Seconds(seconds) => seconds * body.speed.abs(),
         };
-        let wanted = side * (metres + if of.free { halves } else { 0.0 });
+        let halves = if of.free {
+            self.halves(index, other)
+        } else {
+            0.0
+        };
+        let wanted = side * (metres + halves);
         let theirs = self.bodies[other].speed * (there.heading - pose.heading).cos();
         let ahead = along - wanted;
         let [up, down, most] = of.limits;
@@ -267,9 +271,14 @@ impl Player<'_> {
     }
 
     /// How far another is ahead, m; negative behind.
-    fn along(&self, index: usize, other: usize) -> Option<f64> {
+    pub(super) fn along(&self, index: usize, other: usize) -> Option<f64> {
         let there = self.bodies[other].pose?;
         Some(self.bodies[index].pose?.local_from_outer(there.point).x)
+    }
+
+    /// Half of both lengths together, m.
+    pub(super) fn halves(&self, index: usize, other: usize) -> f64 {
+        0.5 * (self.cast[index].length + self.cast[other].length)
     }
 
     /// Metres that an entity has to go to where its way passes a point.

@@ -412,11 +412,10 @@ impl Player<'_> {
         // distance ahead (or behind) of another, less half of both lengths if it is to be free
         let ahead = |name: &str, free: bool| -> Option<(f64, f64)> {
             let other = self.index(name)?;
+            let along = self.along(index, other)?;
             let there = self.bodies[other].pose?;
-            let along = pose.local_from_outer(there.point).x;
-            let halves = 0.5 * (self.cast[index].length + self.cast[other].length);
             let gap = if free {
-                (along.abs() - halves).max(0.0)
+                (along.abs() - self.halves(index, other)).max(0.0)
             } else {
                 along.abs()
             };

@@ -9,10 +9,10 @@ use std::collections::BTreeMap;
 use super::network::MASKED;
 use super::refine::Reading;
 use super::surroundings::{Spot, push_pose};
-use super::tokens::{OnToken, Sequence, allowed, drawn, laid, log_probabilities};
+use super::tokens::{OnToken, Sequence, allowed, dice_of, drawn, laid, log_probabilities};
 use super::weights::{PER_TOKEN, Segment, TOKENS};
 use crate::planner::{Decoder, PlanSettings, ProposeError};
-use crate::rng::{Purpose, Stream};
+use crate::rng::Stream;
 
 /// By how much likelier a token must be to take a known one's place, natural logarithm of 4.
 const EDIT: f64 = 1.386_294_361_119_890_6;
@@ -142,9 +142,7 @@ pub(super) fn decode(
     };
     let mut drafts = vec![nothing; count];
     let mut sequences = vec![Sequence::of(start, vocabulary, &[]); count];
-    let mut dice: Vec<Stream> = (0..count as u64)
-        .map(|index| settings.seed.substream(Purpose::Planner, index))
-        .collect();
+    let mut dice = dice_of(settings, count);
     for turn in 1..=settings.masked_passes + settings.edit_passes {
         // plans that are the same get the same answer
         let mut rows: BTreeMap<Known, usize> = BTreeMap::new();

@@ -68,6 +68,13 @@ pub(super) fn laid(start: &Spot, &[x, y, heading, speed]: &[f32; 4]) -> Spot {
     }
 }
 
+/// A stream for each of `count` sequences.
+pub(super) fn dice_of(settings: &PlanSettings, count: usize) -> Vec<Stream> {
+    (0..count as u64)
+        .map(|index| settings.seed.substream(Purpose::Planner, index))
+        .collect()
+}
+
 /// Sees the sequences so far with their weights, and may stop the decoding.
 pub(super) type OnToken<'a> = dyn FnMut(&[Sequence], &[f64]) -> ControlFlow<()> + 'a;
 
@@ -83,9 +90,7 @@ pub(super) fn decode(
     let count = settings.beams.max(settings.modes).max(1);
     let start = reading.scene.start();
     let mut sequences = vec![Sequence::begin(start)];
-    let mut dice: Vec<Stream> = (0..count as u64)
-        .map(|index| settings.seed.substream(Purpose::Planner, index))
-        .collect();
+    let mut dice = dice_of(settings, count);
     let mut decoding = reading.network.begin();
     let mut weights = vec![1.0];
     for step in 0..TOKENS {
