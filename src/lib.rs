@@ -47,6 +47,8 @@
 //! | indicatif | cli/ |
 //! | rand_chacha | rng.rs |
 //! | quick_xml | data/ |
+//! | csv | data/ |
+//! | proj4rs | data/ |
 //! | parquet | data/ |
 //! | arrow_ipc | data/ |
 //! | prost | data/ |

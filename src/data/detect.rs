@@ -26,6 +26,7 @@ pub(super) enum Kind {
     Argoverse2Feather,
     OpenDrive,
     OpenScenario,
+    Lanelet2,
     SumoNet,
     SumoFcd,
 }
@@ -44,6 +45,7 @@ impl Kind {
             Self::Argoverse2Feather => Format::Argoverse2Sensor,
             Self::OpenDrive => Format::OpenDrive,
             Self::OpenScenario => Format::OpenScenario,
+            Self::Lanelet2 => Format::Lanelet2,
             Self::SumoNet => Format::SumoNet,
             Self::SumoFcd => Format::SumoFcd,
         }
@@ -265,10 +267,7 @@ fn xml_kind(path: &Path, head: &Head, text: &[u8]) -> Result<Kind, OpenError> {
             "fcd-export" => Ok(Kind::SumoFcd),
             "OpenDRIVE" => Ok(Kind::OpenDrive),
             "OpenSCENARIO" => Ok(Kind::OpenScenario),
-            "osm" => Err(unsupported(
-                "an OpenStreetMap or Lanelet2 map",
-                "Convert it with SUMO's netconvert --osm-files or to CommonRoad",
-            )),
+            "osm" => Ok(Kind::Lanelet2),
             "routes" | "additional" | "configuration" | "sumoConfiguration" => Err(unsupported(
                 "this SUMO input",
                 "Run SUMO with --fcd-output and open the FCD file, or open the .net.xml",

@@ -140,7 +140,7 @@ pub(super) fn stem(file: &Path) -> String {
     let name = file.file_name().unwrap_or_default().to_string_lossy();
     let known = [
         ".gz", ".pkl", ".json", ".xml", ".net", ".fcd", ".cr", ".parquet", ".pickle", ".xodr",
-        ".xosc",
+        ".xosc", ".osm", ".csv",
     ];
     let mut name = name.as_ref();
     while let Some(shorter) = known.iter().find_map(|ending| name.strip_suffix(ending)) {

@@ -13,6 +13,7 @@ mod folder;
 mod gpudrive;
 mod gpudrive_json;
 mod gpudrive_out;
+mod lanelet2;
 mod opendrive;
 mod openscenario;
 mod openscenario_out;
@@ -26,6 +27,7 @@ mod waymo;
 mod waymo_example;
 mod waymo_map;
 mod waymo_terms;
+mod window;
 mod wire;
 mod xml;
 
@@ -74,6 +76,8 @@ pub enum Format {
     OpenDrive,
     /// OpenSCENARIO scenario, played on its road.
     OpenScenario,
+    /// Lanelet2 map: OpenStreetMap XML.
+    Lanelet2,
     /// SUMO network.
     SumoNet,
     /// SUMO floating car data, with its network beside it.
@@ -96,6 +100,7 @@ impl Format {
             Self::Argoverse2Sensor => "argoverse2-sensor",
             Self::OpenDrive => "opendrive",
             Self::OpenScenario => "openscenario",
+            Self::Lanelet2 => "lanelet2",
             Self::SumoNet => "sumo-net",
             Self::SumoFcd => "sumo-fcd",
         }
@@ -321,6 +326,7 @@ pub fn open(path: &Path, pick: Option<&str>) -> Result<Opened, OpenError> {
                     (scene, report)
                 }
                 Kind::CommonRoad => commonroad::read(&bytes, path)?,
+                Kind::Lanelet2 => lanelet2::read(&bytes, path)?,
                 Kind::OpenDrive => opendrive::read(&bytes, path)?,
                 Kind::OpenScenario => openscenario::read(&bytes, path)?,
                 _ => return Err(detect::unknown(path, &head)),

@@ -85,6 +85,23 @@ pub(super) fn number(text: &str) -> Option<f64> {
     value.is_finite().then_some(value)
 }
 
+/// A speed in m/s: a number with its unit, or a bare one of `bare` m/s each.
+pub(super) fn speed(text: &str, bare: f64) -> Option<f64> {
+    let text = text.trim().to_lowercase();
+    for (unit, factor) in [
+        ("km/h", 1.0 / 3.6),
+        ("kmh", 1.0 / 3.6),
+        ("mph", 0.44704),
+        ("m/s", 1.0),
+    ] {
+        if let Some(value) = text.strip_suffix(unit) {
+            return number(value).map(|value| value * factor);
+        }
+    }
+    let value = number(&text).filter(|value| *value > 0.0)?;
+    Some(value * bare)
+}
+
 /// Reads a root element and then its children, one by one.
 pub(super) struct XmlReader<R: BufRead> {
     reader: Reader<Metered<R>>,

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::data::report::Report;
-use crate::data::xml::{Element, number};
+use crate::data::xml::{Element, speed};
 use crate::geometry::{DVec2, Polyline};
 use crate::map::{Area, AreaKind, Lane, LaneId, LaneKind, Line, LineKind, MapParts, StopSign};
 use crate::scene::{Signal, SignalState};
@@ -444,27 +444,12 @@ fn sign(element: &Element) -> Sign {
             sign.is_stop = true;
         }
         if SPEED_LIMITS.contains(&name.as_str()) {
-            let value = part.text_of("additionalValue").and_then(speed);
+            let value = part.text_of("additionalValue");
+            let value = value.and_then(|text| speed(text, 1.0));
             sign.speed_limit = value.or(sign.speed_limit);
         }
     }
     sign
-}
-
-/// A speed: m/s, or with its unit.
-fn speed(text: &str) -> Option<f64> {
-    let text = text.trim().to_lowercase();
-    for (unit, factor) in [
-        ("km/h", 1.0 / 3.6),
-        ("kmh", 1.0 / 3.6),
-        ("mph", 0.44704),
-        ("m/s", 1.0),
-    ] {
-        if let Some(value) = text.strip_suffix(unit) {
-            return number(value).map(|value| value * factor);
-        }
-    }
-    number(&text).filter(|value| *value > 0.0)
 }
 
 fn light(element: &Element) -> Light {
@@ -539,8 +524,8 @@ mod tests {
 
     #[test]
     fn speed_limits_come_in_metres_per_second_unless_they_say_otherwise() {
-        assert_eq!(speed("15.6464"), Some(15.6464)); // 35 mph
-        assert!((speed("30kmh").unwrap() - 8.333).abs() < 1e-3);
-        assert_eq!(speed("fast"), None);
+        assert_eq!(speed("15.6464", 1.0), Some(15.6464)); // 35 mph
+        assert!((speed("30kmh", 1.0).unwrap() - 8.333).abs() < 1e-3);
+        assert_eq!(speed("fast", 1.0), None);
     }
 }

@@ -8,6 +8,7 @@ use std::io::BufRead;
 
 use crate::data::draft::{MAX_AGENTS, MAX_CELLS, MAX_FRAMES, point};
 use crate::data::report::Report;
+use crate::data::window::{Span, WHOLE_S};
 use crate::data::xml::{Element, XmlError, XmlReader};
 use crate::geometry::{DVec2, Pose, lerp_angle};
 use crate::scene::{Agent, State, Track};
@@ -15,24 +16,11 @@ use crate::scene::{Agent, State, Track};
 use super::net::Net;
 use super::types::Types;
 
-/// Longest file that is opened whole, s; longer ones are opened in windows.
-pub(super) const WHOLE_S: f64 = 60.0;
-
-/// Length of a window, s.
-pub(super) const WINDOW_S: f64 = 30.0;
-
 /// Most rows (vehicles times steps) read into one scene.
 const MAX_ROWS: usize = 3_000_000;
 
 /// Coarsest time between frames, s; coarser files are interpolated.
 const MAX_DT_S: f64 = 0.5;
-
-/// What part of the file is wanted: start and end in simulation time, s.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) struct Span {
-    pub(super) start: f64,
-    pub(super) end: f64,
-}
 
 /// The rows of a window.
 #[derive(Debug, Default)]

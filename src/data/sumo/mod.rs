@@ -15,26 +15,21 @@ use std::path::Path;
 use crate::data::draft::Draft;
 use crate::data::folder::stem;
 use crate::data::report::Report;
-use crate::data::xml::{XmlError, XmlReader, number};
+use crate::data::window::{self, MAX_SEARCH_BYTES, Span, WHOLE_S, WINDOW_S, name_of};
+use crate::data::xml::{XmlError, XmlReader};
 use crate::data::{Entry, Format, MAX_BYTES, OpenError};
 use crate::geometry::DVec2;
 use crate::scene::Scene;
 use beside::{Beside, open_text, time_range};
-use fcd::{Rows, Span, WHOLE_S, WINDOW_S, read_rows};
+use fcd::{Rows, read_rows};
 use net::Net;
 use types::Types;
-
-/// Longest text read from a file of which a certain window is wanted, bytes.
-const MAX_SEARCH_BYTES: u64 = 64 << 30;
 
 /// Maps of more lanes than this are cut to the surroundings of the traffic.
 const WHOLE_MAP_LANES: usize = 3000;
 
 /// How far around the traffic a cut map reaches, m.
 const SURROUNDINGS_M: f64 = 300.0;
-
-/// Most windows listed of one file.
-const MAX_WINDOWS: usize = 2000;
 
 /// Reads a network on its own: a scene of one frame without traffic.
 pub(super) fn read_net(path: &Path) -> Result<(Scene, Report), OpenError> {
@@ -75,7 +70,7 @@ fn fcd_scene(
     pick: Option<&str>,
 ) -> Result<(Scene, Report), OpenError> {
     let mut report = Report::default();
-    let span = pick.map(|pick| span_of(path, pick)).transpose()?;
+    let span = pick.map(|pick| Span::parse(path, pick)).transpose()?;
     let limit = if span.is_some() {
         MAX_SEARCH_BYTES
     } else {
@@ -167,49 +162,7 @@ fn fcd_scene(
 
 /// The windows of floating car data, as far as they can be told without reading all of it.
 pub(super) fn list_fcd(path: &Path) -> Vec<Entry> {
-    let entry = |pick: Option<String>| Entry {
-        file: path.to_path_buf(),
-        name: name_of(path, pick.as_deref()),
-        pick,
-        format: Format::SumoFcd,
-    };
-    match time_range(path) {
-        Some((first, last)) if last - first > WHOLE_S => {
-            let count = ((last - first) / WINDOW_S).ceil() as usize;
-            (0..count.min(MAX_WINDOWS))
-                .map(|index| entry(Some(format!("{}", first + index as f64 * WINDOW_S))))
-                .collect()
-        }
-        _ => vec![entry(None)],
-    }
-}
-
-fn name_of(path: &Path, pick: Option<&str>) -> String {
-    match pick {
-        Some(pick) => format!("{} at {pick} s", stem(path)),
-        None => stem(path),
-    }
-}
-
-/// "300" or "300-320".
-fn span_of(path: &Path, pick: &str) -> Result<Span, OpenError> {
-    // "300", "300 s", or a window's name: "morning at 300 s"
-    let pick_text = pick.rsplit(" at ").next().unwrap_or(pick);
-    let pick_text = pick_text.trim().trim_end_matches('s').trim();
-    let both = pick_text.split_once(['-', ':']);
-    let span = match both.filter(|(start, _)| !start.trim().is_empty()) {
-        Some((start, end)) => number(start).zip(number(end)),
-        None => number(pick_text).map(|start| (start, start + WINDOW_S)),
-    };
-    match span {
-        Some((start, end)) if end > start && end - start <= 600.0 => Ok(Span { start, end }),
-        _ => Err(OpenError::NoSuchPick {
-            path: path.display().to_string(),
-            pick: pick.to_owned(),
-            examples: "windows by their start in seconds, \"300\", or start and end, \"300-320\" (at most 600 s)"
-                .to_owned(),
-        }),
-    }
+    window::entries(path, time_range(path), Format::SumoFcd)
 }
 
 /// The first network that has the lanes the vehicles are on; without any, an empty one, reported.
