@@ -182,6 +182,11 @@ impl Shown {
         }
     }
 
+    /// Lets something be printed while the bar is away.
+    pub(super) fn aside(&self, print: impl FnOnce()) {
+        self.bar.suspend(print);
+    }
+
     pub(super) fn finish(&self) {
         self.bar.finish_and_clear();
     }

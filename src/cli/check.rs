@@ -2,14 +2,16 @@
 
 use std::ops::ControlFlow;
 use std::path::PathBuf;
+use std::sync::atomic::Ordering;
 
-use serde_json::json;
+use serde_json::{Value, json};
 
-use super::batch::scenes;
+use super::batch::{Shown, scenes, stop_on_ctrl_c};
 use super::generate::case_json;
 use super::weights;
 use crate::data;
-use crate::generator::{CheckReport, Regeneration, check};
+use crate::generator::{CheckReport, Progress, Regeneration, check};
+use crate::scene::Scene;
 
 /// Arguments of `nearmiss check`.
 #[derive(clap::Args)]
@@ -24,56 +26,95 @@ pub(super) struct Arguments {
 
 pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let network = weights::network(0)?;
-    let mut broken = 0;
+    let stop = stop_on_ctrl_c();
     let entries = scenes(&arguments.cases)?;
-    for entry in &entries {
-        let scene = data::open(&entry.file, entry.pick.as_deref())?.scene;
-        let report = check(&scene, &network, &mut |_| ControlFlow::Continue(()));
-        let sentence = sentence(&report.regeneration);
-        broken += usize::from(!report.holds());
-        if arguments.json {
-            let mut object = match &scene.generated {
-                Some(generated) => case_json(&entry.file, generated),
-                None => {
-                    json!({"file": entry.file.display().to_string(), "seed": null, "gates": [], "metrics": []})
-                }
-            };
-            if let Some(object) = object.as_object_mut() {
-                if let Some(pick) = &entry.pick {
-                    object.insert("scene".to_owned(), pick.clone().into());
-                }
-                object.insert("schema".to_owned(), true.into());
-                object.insert("holds".to_owned(), report.holds().into());
-                object.insert("gates_now".to_owned(), json!(report.gates));
-                object.insert("gates_changed".to_owned(), report.changes.len().into());
-                object.insert("regeneration".to_owned(), sentence.into());
-            }
-            println!("{object}");
-        } else {
-            print(entry, &report, &sentence);
-        }
-    }
     let count = entries.len();
-    anyhow::ensure!(broken == 0, "{broken} of {count} cases do not hold");
+    let shown = Shown::new(count as u64);
+    let (mut broken, mut unreadable, mut checked) = (0, 0, 0);
+    for entry in &entries {
+        if stop.load(Ordering::Relaxed) {
+            break;
+        }
+        let name = match &entry.pick {
+            Some(pick) => format!("{} [{pick}]", entry.file.display()),
+            None => entry.file.display().to_string(),
+        };
+        shown.doing(&name);
+        let scene = match data::open(&entry.file, entry.pick.as_deref()) {
+            Ok(opened) => opened.scene,
+            Err(error) => {
+                unreadable += 1;
+                shown.note(&format!("nearmiss: {error}"));
+                continue;
+            }
+        };
+        let mut goes_on = |_: &Progress<'_>| match stop.load(Ordering::Relaxed) {
+            true => ControlFlow::Break(()),
+            false => ControlFlow::Continue(()),
+        };
+        let report = check(&scene, &network, &mut goes_on);
+        if stop.load(Ordering::Relaxed) {
+            break;
+        }
+        checked += 1;
+        broken += usize::from(!report.holds());
+        shown.done(&name);
+        let sentence = sentence(&report.regeneration);
+        let text = match arguments.json {
+            true => object(entry, &scene, &report, sentence).to_string(),
+            false => text(&name, &report, &sentence),
+        };
+        shown.aside(|| println!("{text}"));
+    }
+    shown.finish();
+    anyhow::ensure!(
+        !stop.load(Ordering::Relaxed),
+        "stopped by Ctrl-C after {checked} of {count} cases"
+    );
+    let faults = [
+        (unreadable > 0).then(|| format!("{unreadable} of {count} cannot be opened")),
+        (broken > 0).then(|| format!("{broken} of {count} cases do not hold")),
+    ];
+    let faults: Vec<String> = faults.into_iter().flatten().collect();
+    anyhow::ensure!(faults.is_empty(), "{}", faults.join("; "));
     Ok(())
 }
 
-fn print(entry: &data::Entry, report: &CheckReport, sentence: &str) {
-    match &entry.pick {
-        Some(pick) => println!("{} [{pick}]", entry.file.display()),
-        None => println!("{}", entry.file.display()),
+fn object(entry: &data::Entry, scene: &Scene, report: &CheckReport, sentence: String) -> Value {
+    let mut value = match &scene.generated {
+        Some(generated) => case_json(&entry.file, generated),
+        None => {
+            json!({"file": entry.file.display().to_string(), "seed": null, "gates": [], "metrics": []})
+        }
+    };
+    if let Some(object) = value.as_object_mut() {
+        if let Some(pick) = &entry.pick {
+            object.insert("scene".to_owned(), pick.clone().into());
+        }
+        object.insert("schema".to_owned(), true.into());
+        object.insert("holds".to_owned(), report.holds().into());
+        object.insert("gates_now".to_owned(), json!(report.gates));
+        object.insert("gates_changed".to_owned(), report.changes.len().into());
+        object.insert("regeneration".to_owned(), sentence.into());
     }
-    println!("  schema        valid");
+    value
+}
+
+fn text(name: &str, report: &CheckReport, sentence: &str) -> String {
+    let mut lines = vec![name.to_owned(), "  schema        valid".to_owned()];
     for gate in &report.gates {
         let mark = if gate.passed { "passed" } else { "FAILED" };
-        println!("  {:<21} {mark}  {}", gate.gate, gate.reason);
+        lines.push(format!("  {:<21} {mark}  {}", gate.gate, gate.reason));
     }
     for change in &report.changes {
         let name = change.stored.as_ref().or(change.present.as_ref());
         let name = name.map_or("?", |gate| gate.gate.as_str());
-        println!("  {name}: the file says otherwise than the gate does now");
+        lines.push(format!(
+            "  {name}: the file says otherwise than the gate does now"
+        ));
     }
-    println!("  regeneration  {sentence}");
+    lines.push(format!("  regeneration  {sentence}"));
+    lines.join("\n")
 }
 
 fn sentence(regeneration: &Regeneration) -> String {

@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering;
 
 use rayon::prelude::*;
 
-use super::batch::{make_folder, stop_on_ctrl_c};
+use super::batch::{Shown, make_folder, stop_on_ctrl_c};
 use crate::corpus::resample_attacker;
 use crate::rng::{Purpose, Seed, Stream};
 use crate::scene::{AgentId, AgentKind, Scene, write_scene};
@@ -60,7 +60,7 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     make_folder(folder)?;
     let stop = stop_on_ctrl_c();
     let numbers: Vec<u64> = (arguments.from..arguments.from + arguments.scenes).collect();
-    let bar = indicatif::ProgressBar::new(arguments.scenes);
+    let shown = Shown::new(arguments.scenes);
     let made: anyhow::Result<Vec<Made>> = numbers
         .par_iter()
         .map(|&index| {
@@ -68,7 +68,7 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
                 return Ok(Made::Nothing);
             }
             let scene = sim::simulate(Seed(arguments.seed), index, arguments.seconds);
-            bar.inc(1);
+            shown.done(&format!("scene {index}"));
             let Some(mut scene) = scene else {
                 return Ok(Made::Nothing);
             };
@@ -86,7 +86,7 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
             Ok(made)
         })
         .collect();
-    bar.finish_and_clear();
+    shown.finish();
     let made = made?;
     let count = |wanted: fn(&Made) -> bool| made.iter().filter(|&one| wanted(one)).count();
     let attacked = count(|made| matches!(made, Made::Attacked));

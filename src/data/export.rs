@@ -32,6 +32,16 @@ impl Target {
     pub const ENDINGS: &str =
         ".json (nearmiss), .gpudrive.json, .xml (commonroad), .xosc (openscenario)";
 
+    /// The ending of its files, with the dot.
+    pub fn ending(self) -> &'static str {
+        match self {
+            Self::Scene => ".json",
+            Self::GpuDrive => ".gpudrive.json",
+            Self::CommonRoad => ".xml",
+            Self::OpenScenario => ".xosc",
+        }
+    }
+
     /// The target by its name, one of [`Target::NAMES`].
     pub fn named(name: &str) -> Option<Self> {
         match name {

@@ -69,7 +69,7 @@ pub fn explain(scene: &Scene) -> Vec<Explained> {
     let fine = Samples::new(scene, &Grid::frames(scene).until(end_s), part);
     let mut found = Vec::new();
     if made.is_some() {
-        found.extend(displacement_rows(scene, &result, &log, &kept));
+        found.extend(displacement_rows(scene, &result, &log, &kept, end_s));
     }
     found.push(collision_row(&fine));
     if !scene.map.lanes().is_empty() {
@@ -140,7 +140,12 @@ fn displacement_rows(
     result: &Samples,
     log: &Samples,
     kept: &BTreeSet<AgentId>,
+    end_s: f64,
 ) -> Vec<Explained> {
+    let until = match end_s.is_finite() {
+        true => format!("; up to the contact at {end_s:.1} s"),
+        false => String::new(),
+    };
     let given = |id: &AgentId, at: usize| {
         kept.contains(id)
             || scene
@@ -161,7 +166,7 @@ fn displacement_rows(
         ratio.value().map(|value| Explained {
             metric: metric(name, ratio, 1.0, "m"),
             arithmetic: format!(
-                "{:.2} m over {} points of {} {what} = {value:.3} m; goal points and kept agents left out",
+                "{:.2} m over {} points of {} {what} = {value:.3} m; goal points and kept agents left out{until}",
                 ratio.sum,
                 ratio.count,
                 counted.len()

@@ -25,7 +25,13 @@ pub(super) fn has_part(agent: &Agent) -> bool {
 /// The colour of an agent: its part first, then whether its future was made or is given.
 pub(super) fn agent_color(scene: &Scene, agent: &Agent, style: &Style) -> Color {
     let is_made = agent.control == Control::Free
-        && (scene.generated.is_some() || scene.log.contains_key(&agent.id));
+        && match &scene.generated {
+            Some(made) => {
+                let mut rows = made.recipe.rows();
+                rows.any(|id| *id == agent.id) && !made.recipe.kept.contains(&agent.id)
+            }
+            None => scene.log.contains_key(&agent.id),
+        };
     match agent.role {
         Role::Ego => style.ego,
         Role::Attacker => style.attacker,
@@ -34,13 +40,13 @@ pub(super) fn agent_color(scene: &Scene, agent: &Agent, style: &Style) -> Color 
     }
 }
 
-/// The colour a signal lamp has.
-pub(super) fn signal_color(state: SignalState) -> Option<Color> {
+/// The colour a signal lamp has; grey where it is off or not known.
+pub fn signal_color(state: SignalState) -> Color {
     match state {
-        SignalState::Unknown => None,
-        SignalState::Red | SignalState::FlashingRed => Some(Color::hex(0xff_3b_30)),
-        SignalState::Yellow | SignalState::FlashingYellow => Some(Color::hex(0xff_c4_00)),
-        SignalState::Green => Some(Color::hex(0x2f_d1_5a)),
+        SignalState::Unknown => Color::hex(0x8a_90_99),
+        SignalState::Red | SignalState::FlashingRed => Color::hex(0xff_3b_30),
+        SignalState::Yellow | SignalState::FlashingYellow => Color::hex(0xff_c4_00),
+        SignalState::Green => Color::hex(0x2f_d1_5a),
     }
 }
 
@@ -332,9 +338,8 @@ pub(super) fn draw_contacts(
 pub(super) fn draw_signals(scene: &Scene, time_s: f64, sheet: &mut Sheet) {
     let frame = (scene.frame_at(time_s) + 1e-6).max(0.0) as usize;
     for signal in scene.signals.iter() {
-        let Some(color) = signal_color(signal.at(frame)) else {
-            continue;
-        };
+        let state = signal.at(frame);
+        let color = signal_color(state);
         let Some((point, ahead, half_width_m)) = signal_place(scene, signal) else {
             continue;
         };
@@ -343,8 +348,12 @@ pub(super) fn draw_signals(scene: &Scene, time_s: f64, sheet: &mut Sheet) {
             ahead: ahead.as_vec2().to_array(),
             shift: [0.0; 2],
             radius: [half_width_m as f32, 4.0],
-            stroke: 3.5,
-            value: signal_gaps(signal.at(frame)),
+            stroke: if state == SignalState::Unknown {
+                2.0
+            } else {
+                3.5
+            },
+            value: signal_gaps(state),
             fill: color,
             edge: color,
             shape: MarkShape::Bar as u32,
@@ -356,7 +365,7 @@ pub(super) fn draw_signals(scene: &Scene, time_s: f64, sheet: &mut Sheet) {
 
 /// Where a signal's bar lies, the direction of travel across it, and half of its length (m). Without a stop point
 /// it is the start of a lane through a junction, else the end of the lane.
-fn signal_place(scene: &Scene, signal: &Signal) -> Option<(DVec2, DVec2, f64)> {
+pub fn signal_place(scene: &Scene, signal: &Signal) -> Option<(DVec2, DVec2, f64)> {
     let lane = scene.map.lane(&signal.lane);
     let line = lane.map(|lane| &lane.centreline);
     let half_width = lane

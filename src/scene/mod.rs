@@ -135,6 +135,17 @@ impl Scene {
             .filter_map(move |(index, agent)| Some((index, agent, agent.track.sample(frame)?)))
     }
 
+    /// The last time (s) at which anybody is there whose future a model made; `None` if nobody's was.
+    pub fn made_end_s(&self) -> Option<f64> {
+        let made = self.generated.as_ref()?;
+        let rows = made.recipe.rows();
+        let last = rows
+            .filter(|id| !made.recipe.kept.contains(id))
+            .filter_map(|id| Some(self.agent(id)?.track.span()?.1))
+            .max()?;
+        (last > self.now).then(|| self.time_of(last))
+    }
+
     /// The topmost agent whose footprint, grown by `margin` metres, holds `point` at a time.
     pub fn agent_at(&self, point: DVec2, time_s: f64, margin: f64) -> Option<AgentId> {
         self.states_at(time_s)

@@ -185,18 +185,21 @@ impl Editor {
 
     /// Moves time on by `elapsed_s` of the clock.
     pub fn advance(&mut self, elapsed_s: f64) {
-        let Some(duration) = self.scene().map(|scene| scene.duration_s()) else {
+        let Some(scene) = self.scene().filter(|_| self.playing) else {
             return;
         };
-        if !self.playing {
-            return;
-        }
+        let duration = scene.duration_s();
+        // play stops where what the model made does, unless it was started beyond
+        let end = match scene.made_end_s() {
+            Some(end) if self.time_s <= end => end,
+            _ => duration,
+        };
         self.time_s += elapsed_s * self.speed;
-        if self.time_s > duration {
-            if self.looping && duration > 0.0 {
-                self.time_s %= duration;
+        if self.time_s > end {
+            if self.looping && end > 0.0 {
+                self.time_s %= end;
             } else {
-                self.time_s = duration;
+                self.time_s = end;
                 self.playing = false;
             }
         }
@@ -461,9 +464,13 @@ impl Editor {
         };
         match edited(scene, edits) {
             Ok(scene) => {
-                let label = label.unwrap_or_else(|| match edits.len() {
-                    1 => first.label(),
-                    count => format!("{} and {} more", first.label(), count - 1),
+                // what makes way for the edit that is meant does not name the step
+                let makes_way = |edit: &Edit| matches!(edit, Edit::ClearPin { .. });
+                let meant: Vec<&Edit> = edits.iter().filter(|edit| !makes_way(edit)).collect();
+                let label = label.unwrap_or_else(|| match meant.as_slice() {
+                    [] => first.label(),
+                    [one] => one.label(),
+                    [one, ..] => format!("{} and {} more", one.label(), meant.len() - 1),
                 });
                 if let Some(open) = &mut self.document {
                     open.history.commit(label, scene);
@@ -518,35 +525,42 @@ impl Editor {
     }
 
     fn duplicate(&mut self) {
-        let copy = self
-            .committed()
-            .zip(self.primary())
-            .and_then(|(scene, id)| {
-                let agent = scene.agent(id)?;
-                let state = agent.track.get(scene.now)?;
-                // one car length and a gap behind the original
-                let behind = dvec2(-(agent.length + 4.0), 0.0);
-                let point = state.pose().outer_from_local(behind);
-                Some(Edit::Add {
-                    agent: free_id(scene, agent.kind.word()),
-                    kind: agent.kind,
-                    point: [point.x, point.y],
-                    heading: state.heading,
-                    speed: state.speed(),
-                    size: Some([agent.length, agent.width]),
-                })
+        let Some(scene) = self.committed() else {
+            return;
+        };
+        let mut edits = Vec::new();
+        let mut copies: Vec<AgentId> = Vec::new();
+        for id in &self.selection {
+            let Some(agent) = scene.agent(id) else {
+                continue;
+            };
+            let Some(state) = agent.track.get(scene.now) else {
+                continue;
+            };
+            // one car length and a gap behind the original
+            let behind = dvec2(-(agent.length + 4.0), 0.0);
+            let point = state.pose().outer_from_local(behind);
+            let copy = free_id(scene, agent.kind.word(), &copies);
+            copies.push(copy.clone());
+            edits.push(Edit::Add {
+                agent: copy,
+                kind: agent.kind,
+                point: [point.x, point.y],
+                heading: state.heading,
+                speed: state.speed(),
+                size: Some([agent.length, agent.width]),
             });
-        match copy {
-            Some(edit) => {
-                let id = edit.agent().cloned();
-                self.commit(None, &[edit]);
-                self.selection = id.into_iter().collect();
-            }
-            None => self.notices.push(Notice::new(
+        }
+        if edits.is_empty() {
+            self.notices.push(Notice::new(
                 Weight::Info,
                 "Select an agent that is there at the present, then duplicate it.",
-            )),
+            ));
+            return;
         }
+        let label = (edits.len() > 1).then(|| format!("Duplicate {} agents", edits.len()));
+        self.commit(label, &edits);
+        self.selection = copies;
     }
 }
 
@@ -573,11 +587,11 @@ fn refusal(error: &EditError) -> String {
 }
 
 /// An id that no agent of the scene has.
-pub(super) fn free_id(scene: &Scene, word: &str) -> AgentId {
+pub(super) fn free_id(scene: &Scene, word: &str, taken: &[AgentId]) -> AgentId {
     let mut number = 1;
     loop {
         let id = AgentId::new(format!("{word}-{number}"));
-        if scene.agent(&id).is_none() && !scene.log.contains_key(&id) {
+        if scene.agent(&id).is_none() && !scene.log.contains_key(&id) && !taken.contains(&id) {
             return id;
         }
         number += 1;
@@ -815,7 +829,7 @@ mod tests {
                 width: random.uniform(0.5, 3.0),
             },
             3 => Edit::Add {
-                agent: free_id(scene, "vehicle"),
+                agent: free_id(scene, "vehicle", &[]),
                 kind: AgentKind::Vehicle,
                 point,
                 heading,

@@ -14,6 +14,7 @@ use super::panes::Panes;
 use super::pilot::Planning;
 use super::sources;
 use super::sources::View;
+use crate::data::Target;
 use crate::geometry::dvec2;
 use crate::planner::Decoder;
 use crate::planner::plan_json;
@@ -32,6 +33,8 @@ use crate::scene::Scene;
 pub(super) enum Kind {
     /// The scene with its recipe.
     Case,
+    /// The scene in another program's format.
+    Foreign,
     /// A PNG.
     Picture,
     /// A GIF, or numbered PNGs.
@@ -54,7 +57,7 @@ pub(super) enum Which {
 /// What a picture shows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Shown {
-    /// The first pane.
+    /// The pane with the scene that is worked on, else the first.
     Pane,
     /// All panes.
     Panes,
@@ -84,6 +87,8 @@ pub(super) struct Choices {
     pub which: Which,
     /// From the first frame the model reads to the end of what it makes, instead of the whole scene.
     pub window: bool,
+    /// The format of [`Kind::Foreign`].
+    pub format: Target,
     /// Write the denoising steps beside the case.
     pub steps: bool,
     /// Write the planner's modes beside the case.
@@ -128,6 +133,7 @@ impl Default for Choices {
             kind: Kind::Case,
             which: Which::Present,
             window: false,
+            format: Target::OpenScenario,
             steps: false,
             modes: false,
             bundle: false,
@@ -177,7 +183,7 @@ pub(super) struct Plan {
 impl Choices {
     /// Sets the moments to the whole of `scene`.
     pub(super) fn whole(&mut self, scene: &Scene) {
-        self.span_s = [0.0, scene.duration_s()];
+        self.span_s = [0.0, scene.made_end_s().unwrap_or(scene.duration_s())];
     }
 
     /// The file or folder that is written.
@@ -190,10 +196,18 @@ impl Choices {
         let many = self.which != Which::Present;
         match (self.kind, self.frames) {
             (Kind::Case, _) if many && !self.bundle => folder.join(stem),
+            (Kind::Foreign, _) if many => folder.join(stem),
+            (Kind::Foreign, _) => folder.join(format!("{stem}{}", self.format.ending())),
             (Kind::Case, _) => folder.join(format!("{stem}.json")),
-            (Kind::Picture, _) => folder.join(format!("{stem}.png")),
+            (Kind::Picture, _) => match self.shown {
+                Shown::Pane => folder.join(format!("{stem}.png")),
+                Shown::Panes => folder.join(format!("{stem}-panes.png")),
+                Shown::Film => folder.join(format!("{stem}-film.png")),
+                Shown::Denoise => folder.join(format!("{stem}-steps.png")),
+            },
             (Kind::Clip, true) => folder.join(format!("{stem}-frames")),
             (Kind::Clip, false) => folder.join(format!("{stem}.gif")),
+            (Kind::Table, _) if self.per_step => folder.join(format!("{stem}-steps.csv")),
             (Kind::Table, _) => folder.join(format!("{stem}.csv")),
         }
     }
@@ -203,6 +217,7 @@ impl Choices {
         let scene = source.editor.committed().ok_or("Open a scene first.")?;
         match self.kind {
             Kind::Case => self.cases(source, scene),
+            Kind::Foreign => self.foreign(source, scene),
             Kind::Picture => self.picture(source, scene),
             Kind::Clip => self.clip(source, scene),
             Kind::Table => self.table(source, scene),
@@ -248,8 +263,12 @@ impl Choices {
         }
     }
 
-    fn cases(&self, source: &Source<'_>, scene: &Arc<Scene>) -> Result<Plan, String> {
-        let target = self.target();
+    /// The chosen cases, cut to the model's window where that is asked for.
+    fn cut(
+        &self,
+        source: &Source<'_>,
+        scene: &Arc<Scene>,
+    ) -> Result<Vec<(String, Arc<Scene>)>, String> {
         let mut chosen = self.chosen(source, scene);
         if chosen.is_empty() {
             return Err(self.nothing_chosen());
@@ -259,10 +278,43 @@ impl Choices {
                 *scene = Arc::new(model_window(scene));
             }
         }
+        Ok(chosen)
+    }
+
+    fn foreign(&self, source: &Source<'_>, scene: &Arc<Scene>) -> Result<Plan, String> {
+        let target = self.target();
+        let chosen = self.cut(source, scene)?;
+        let ending = self.format.ending();
+        let cases = match (self.which, chosen.as_slice()) {
+            (Which::Present, [(_, scene)]) => vec![(scene.clone(), target.clone())],
+            _ => numbered(&chosen, &target, ending),
+        };
+        // the line reads the scene from a file of our own beside
+        let own = Path::new(self.folder.trim()).join(format!("{}.json", self.stem.trim()));
+        let line = (self.which == Which::Present).then(|| {
+            let (from, to) = (quoted_path(&own), quoted_path(&target));
+            format!("nearmiss convert {from} {to}")
+        });
+        Ok(Plan {
+            needs: match (&line, cases.as_slice()) {
+                (Some(_), [(scene, _)]) => vec![(scene.clone(), own)],
+                _ => Vec::new(),
+            },
+            order: Order::Foreign {
+                cases,
+                format: self.format,
+            },
+            command: line,
+        })
+    }
+
+    fn cases(&self, source: &Source<'_>, scene: &Arc<Scene>) -> Result<Plan, String> {
+        let target = self.target();
+        let chosen = self.cut(source, scene)?;
         let bundle = (self.bundle && self.which != Which::Present).then(|| chosen.clone());
         let cases: Vec<(Arc<Scene>, PathBuf)> = match (self.which, chosen.as_slice()) {
             (Which::Present, [(_, scene)]) => vec![(scene.clone(), target.clone())],
-            _ => numbered(&chosen, &target),
+            _ => numbered(&chosen, &target, ".json"),
         };
         let steps = (self.steps && self.which == Which::Present)
             .then(|| steps(source, &cases[0].0, scene))
@@ -312,6 +364,7 @@ impl Choices {
 
     fn picture(&self, source: &Source<'_>, scene: &Arc<Scene>) -> Result<Plan, String> {
         let path = self.target();
+        let works = source.panes.working_pane();
         let time_s = (source.editor.time_s * 1e4).round() / 1e4;
         let (parts, columns) = match self.shown {
             Shown::Panes if source.panes.count > 1 => {
@@ -334,10 +387,10 @@ impl Choices {
                 (parts.collect(), Some(2))
             }
             Shown::Pane | Shown::Panes => {
-                let (scene, _) = source.shown(0);
-                let look = self.look(source, 0, self.scale, None);
+                let (scene, _) = source.shown(works);
+                let look = self.look(source, works, self.scale, None);
                 let mut moment = Moment::of(&scene, time_s);
-                moment.paths = self.modes(source, 0);
+                moment.paths = self.modes(source, works);
                 (vec![(look, Reel::Moments(vec![moment]))], None)
             }
             Shown::Film => {
@@ -367,11 +420,11 @@ impl Choices {
                 line.number("--time", time_s);
             }
             Shown::Pane | Shown::Panes => {
-                line.scenes(vec![source.shown(0).0]);
+                line.scenes(vec![source.shown(works).0]);
                 line.number("--time", time_s);
-                if !self.modes(source, 0).is_empty() {
+                if !self.modes(source, works).is_empty() {
                     match source.planning.plain_plan_at(time_s) {
-                        Some(decoder) if source.panes.planners[0].is_none() => {
+                        Some(decoder) if source.panes.planners[works].is_none() => {
                             line.word(&format!("--plan {}", decoder.key()));
                             if decoder == Decoder::Own {
                                 let command = quoted(&source.planning.own.line);
@@ -460,7 +513,7 @@ impl Choices {
         let mut line = Line::new(source, scene, &path);
         line.verb = "score";
         if self.which != Which::Present {
-            line.needs = numbered(&chosen, &path.with_extension("cases"));
+            line.needs = numbered(&chosen, &path.with_extension("cases"), ".json");
         }
         Ok(line.plan(Order::CaseTable {
             cases: chosen,
@@ -563,9 +616,13 @@ fn modes(source: &Source<'_>) -> Result<String, String> {
 }
 
 /// `01-name.json` and so on in a folder.
-fn numbered(cases: &[(String, Arc<Scene>)], folder: &Path) -> Vec<(Arc<Scene>, PathBuf)> {
+fn numbered(
+    cases: &[(String, Arc<Scene>)],
+    folder: &Path,
+    ending: &str,
+) -> Vec<(Arc<Scene>, PathBuf)> {
     let path =
-        |at: usize, name: &str| folder.join(format!("{:02}-{}.json", at + 1, file_stem(name)));
+        |at: usize, name: &str| folder.join(format!("{:02}-{}{ending}", at + 1, file_stem(name)));
     cases
         .iter()
         .enumerate()

@@ -10,6 +10,8 @@ use std::sync::Arc;
 use super::files;
 use super::lab::noise_view;
 use super::settings::write_atomically;
+use crate::data::Target;
+use crate::data::export;
 use crate::engine::Desk;
 use crate::engine::JobId;
 use crate::engine::StepLog;
@@ -101,6 +103,13 @@ pub(super) enum Order {
         steps: Option<Steps>,
         /// The planner's modes, in a file beside the only case.
         modes: Option<String>,
+    },
+    /// Scenes in another program's format, each read again and compared.
+    Foreign {
+        /// Where each goes.
+        cases: Vec<(Arc<Scene>, PathBuf)>,
+        /// The format.
+        format: Target,
     },
     /// Scenes in one file, read again and compared.
     Bundle {
@@ -256,6 +265,7 @@ fn carry_out(
             steps,
             modes,
         } => write_cases(&cases, steps.as_ref(), modes.as_deref(), desk),
+        Order::Foreign { cases, format } => write_foreign(&cases, format, desk),
         Order::Bundle { cases, path } => write_bundle(&cases, &path),
         Order::Picture {
             parts,
@@ -391,6 +401,57 @@ fn write_cases(
             format!("{done} cases written and checked: {folder} ({size})")
         }
     }))
+}
+
+/// Most remarks on what a format could not hold that are shown.
+const MAX_REMARKS: usize = 3;
+
+fn write_foreign(
+    cases: &[(Arc<Scene>, PathBuf)],
+    format: Target,
+    desk: &Desk<'_, Order, Told>,
+) -> Result<Told, String> {
+    let mut files = Vec::new();
+    let mut remarks: Vec<String> = Vec::new();
+    for (done, (scene, path)) in cases.iter().enumerate() {
+        if !desk.wanted() {
+            return Ok(Told::Cancelled(format!("{done} cases were written.")));
+        }
+        desk.report(Told::Progress(done, cases.len()));
+        if let Some(folder) = path.parent() {
+            fs::create_dir_all(folder).map_err(|error| at(folder, &error))?;
+        }
+        let exported = export(scene, path, format).map_err(words)?;
+        for line in exported.report.lines() {
+            if !remarks.contains(&line) {
+                remarks.push(line);
+            }
+        }
+        files.extend(exported.files);
+    }
+    let what = match (files.as_slice(), cases) {
+        (files, [_]) => {
+            let names: Vec<String> = files
+                .iter()
+                .map(|file| file.display().to_string())
+                .collect();
+            names.join(" and ")
+        }
+        _ => {
+            let folder = cases.first().and_then(|(_, path)| path.parent());
+            let folder = folder.unwrap_or(Path::new(".")).display();
+            format!("{} cases in {folder}", cases.len())
+        }
+    };
+    let more = remarks.len().saturating_sub(MAX_REMARKS);
+    remarks.truncate(MAX_REMARKS);
+    if more > 0 {
+        remarks.push(format!(
+            "and {more} remarks more (nearmiss convert shows all)"
+        ));
+    }
+    let remarks: String = remarks.iter().map(|line| format!("\n{line}")).collect();
+    Ok(Told::Done(format!("Written and checked: {what}{remarks}")))
 }
 
 fn write_bundle(cases: &[(String, Arc<Scene>)], path: &Path) -> Result<Told, String> {

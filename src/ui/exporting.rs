@@ -33,6 +33,8 @@ pub(super) struct Exporting {
     /// For which choices a size was asked for.
     asked: Option<Choices>,
     estimate: Option<(u64, usize)>,
+    /// What would be written is there already, as far as was looked at last.
+    exists: bool,
     /// What became of the last export: whether it worked, and a sentence.
     said: Option<(bool, String)>,
     /// A line that is copied once the scenes it reads are written.
@@ -57,6 +59,7 @@ impl Exporting {
             standing: None,
             asked: None,
             estimate: None,
+            exists: false,
             said: None,
             line: None,
             scene: None,
@@ -132,7 +135,8 @@ impl Exporting {
             self.choices.folder = folder.display().to_string();
         }
         if let Some(stem) = path.file_stem() {
-            self.choices.stem = stem.to_string_lossy().into_owned();
+            let stem = stem.to_string_lossy();
+            self.choices.stem = stem.trim_end_matches(".gpudrive").to_owned();
         }
     }
 
@@ -190,6 +194,7 @@ impl Exporting {
                 .said
                 .as_ref()
                 .map(|(worked, text)| (*worked, text.as_str())),
+            exists: self.exists && self.said.is_none(),
             can_browse: files::dialogs_available(),
             plan: &plan,
         };
@@ -197,6 +202,7 @@ impl Exporting {
         if self.choices != before {
             self.said = None;
             self.estimate = None;
+            self.exists = false;
         }
         match (wish?, plan) {
             (Wish::Run, Ok(plan)) => {
@@ -268,6 +274,11 @@ impl Exporting {
             return;
         }
         self.asked = Some(self.choices.clone());
+        let target = self.choices.target();
+        self.exists = match target.is_dir() {
+            true => std::fs::read_dir(&target).is_ok_and(|mut files| files.next().is_some()),
+            false => target.exists(),
+        };
         if let Some(order) = self.choices.estimate(source) {
             self.exporter.submit(order);
         }

@@ -14,8 +14,10 @@ use serde::Deserialize;
 use serde::Serialize;
 
 use super::bundled::Bundled;
+use super::lab::Case;
 use super::settings::Settings;
 use super::settings::write_atomically;
+use super::shelf;
 use super::thumbnail::Thumbnail;
 use crate::data;
 use crate::scene::Scene;
@@ -63,6 +65,15 @@ pub(super) enum Request {
     },
     /// Delete this session's autosave: everything is saved.
     DropAutosave,
+    /// Take over the trays that earlier windows have left.
+    Tray,
+    /// Keep the tray as it is now.
+    KeepTray {
+        /// Number of its last change.
+        change: u64,
+        /// Names and scenes.
+        cases: Vec<(String, Arc<Scene>)>,
+    },
     /// Delete other autosaves.
     Forget(Vec<PathBuf>),
     /// Complete a typed path.
@@ -107,6 +118,10 @@ pub(super) enum Answer {
         /// Its size in bytes, or a sentence.
         result: Result<u64, String>,
     },
+    /// Cases that earlier windows have left in their trays, and what of these could not be read.
+    Tray(Vec<Case>, Vec<String>),
+    /// The tray as it was at a change is kept, or a sentence.
+    TrayKept(u64, Result<(), String>),
     /// The autosave could not be written.
     AutosaveFailed(String),
     /// Paths that begin as typed.
@@ -312,6 +327,8 @@ fn is_held(autosave: &Path) -> bool {
 
 fn serve(inbox: &mpsc::Receiver<Request>, out: &Outbox, folder: &Path, autosave: &Path) {
     let held = hold(autosave);
+    // trays taken over; they go once this window's own holds their cases
+    let mut taken: Vec<PathBuf> = Vec::new();
     while let Ok(request) = inbox.recv() {
         match request {
             Request::Bundled(texts) => out.send(Answer::Bundled(bundled(texts))),
@@ -346,6 +363,41 @@ fn serve(inbox: &mpsc::Receiver<Request>, out: &Outbox, folder: &Path, autosave:
                 }
             }
             Request::DropAutosave => remove(autosave),
+            Request::Tray => {
+                let (mut cases, mut faults) = (Vec::new(), Vec::new());
+                for path in shelf::left(folder, is_held) {
+                    match shelf::read(&path) {
+                        Ok(read) => {
+                            cases.extend(read);
+                            taken.push(path);
+                        }
+                        Err(message) => {
+                            // set aside, so that it is said once
+                            let aside = path.with_extension("damaged");
+                            let shown = aside.display().to_string();
+                            let moved = fs::rename(&path, aside).is_ok();
+                            let kept = if moved {
+                                format!(" (kept as {shown})")
+                            } else {
+                                String::new()
+                            };
+                            faults.push(format!("{message}{kept}"));
+                        }
+                    }
+                }
+                if !cases.is_empty() || !faults.is_empty() {
+                    out.send(Answer::Tray(cases, faults));
+                }
+            }
+            Request::KeepTray { change, cases } => {
+                let kept = shelf::store(autosave, &cases).map_err(|error| error.to_string());
+                if kept.is_ok() {
+                    for path in taken.drain(..) {
+                        let _absent = fs::remove_file(path);
+                    }
+                }
+                out.send(Answer::TrayKept(change, kept));
+            }
             Request::Forget(paths) => paths.iter().for_each(|path| forget(path)),
             Request::Complete { typed } => {
                 let paths = complete(&typed);

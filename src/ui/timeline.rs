@@ -48,6 +48,8 @@ pub(super) enum EventKind {
     Goal,
     /// A contact is intended.
     Attack,
+    /// A made scene fails a gate.
+    Gate,
 }
 
 /// Events of the scene last asked for, so that they are computed once per change.
@@ -69,7 +71,8 @@ impl Events {
     }
 }
 
-/// Contacts with the ego, due goals and intended contacts, in order of time.
+/// Contacts with the ego, due goals, intended contacts, and where a made scene fails a gate (others that touch, ways off
+/// the road, impossible motion), in order of time.
 fn events(scene: &Scene) -> Vec<Event> {
     let mut found = Vec::new();
     if let Some(ego) = scene.ego() {
@@ -99,6 +102,14 @@ fn events(scene: &Scene) -> Vec<Event> {
         time_s: attack.time_s,
         kind: EventKind::Attack,
         text: format!("{} shall meet {}", attack.attacker, attack.target),
+    }));
+    let failed = scene.generated.iter().flat_map(|made| made.failed());
+    found.extend(failed.filter_map(|gate| {
+        Some(Event {
+            time_s: scene.time_of(gate.frame.filter(|frame| *frame < scene.frames)?),
+            kind: EventKind::Gate,
+            text: gate.reason.clone(),
+        })
     }));
     found.sort_by(|a, b| a.time_s.total_cmp(&b.time_s).then(a.text.cmp(&b.text)));
     found
@@ -219,11 +230,18 @@ fn track(
     painter.rect_filled(done, 4.0, tokens.accent.gamma_multiply(0.22));
     if let Some(made) = &scene.generated {
         let from = x_of(scene.time_of(made.from_frame));
+        let until = scene.made_end_s().map_or(rail.right(), x_of);
         let line = Rect::from_min_max(
             egui::pos2(from, rail.bottom() - 2.5),
-            egui::pos2(rail.right(), rail.bottom()),
+            egui::pos2(until.max(from), rail.bottom()),
         );
         painter.rect_filled(line, 1.0, tokens.accent);
+        if until < rail.right() - 1.0 {
+            // beyond it only who was not made goes on
+            let beyond = Rect::from_min_max(egui::pos2(until, rail.top()), rail.max);
+            painter.rect_filled(beyond, 4.0, tokens.panel.gamma_multiply(0.7));
+            painter.vline(until, rail.y_range(), Stroke::new(1.0, tokens.accent));
+        }
     }
     painter.rect_stroke(rail, 4.0, Stroke::new(1.0, tokens.line), StrokeKind::Inside);
     ruler(&painter, rail, duration, tokens);
@@ -303,6 +321,12 @@ fn mark(painter: &egui::Painter, at: Pos2, kind: EventKind, tokens: &Tokens) {
         EventKind::Attack => {
             painter.circle_stroke(at, 4.5, Stroke::new(1.8, tokens.attacker));
         }
+        EventKind::Gate => {
+            let corners = [(0.0, -4.5), (5.0, 4.0), (-5.0, 4.0)];
+            let points = corners.map(|(x, y)| at + vec2(x, y)).to_vec();
+            let rim = Stroke::new(1.5, tokens.panel);
+            painter.add(Shape::convex_polygon(points, tokens.warn, rim));
+        }
     }
 }
 
@@ -323,6 +347,9 @@ mod tests {
     use super::*;
     use crate::geometry::Pose;
     use crate::scene::Agent;
+    use crate::scene::GateResult;
+    use crate::scene::Generated;
+    use crate::scene::Recipe;
     use crate::scene::Role as Part;
     use crate::scene::State;
     use crate::scene::Track;
@@ -351,5 +378,52 @@ mod tests {
         assert_eq!(found.len(), 1);
         assert!((found[0].time_s - 0.6).abs() < 1e-9);
         assert_eq!(found[0].text, "car touches the ego");
+    }
+
+    #[test]
+    fn a_failed_gate_is_marked_where_it_fails() {
+        let gate = |name: &str, passed: bool, frame: Option<usize>| GateResult {
+            gate: name.to_owned(),
+            passed,
+            value: 3.4,
+            limit: 3.0,
+            unit: "m".to_owned(),
+            agent: None,
+            frame,
+            reason: format!("{name} fails"),
+        };
+        let recipe: Recipe = serde_json::from_value(serde_json::json!({
+            "app_version": "0", "weights_hash": "", "seed": 1, "task": "free",
+            "schedule": "full", "steps": 1, "temperature": 1.0, "agents": [],
+        }))
+        .unwrap();
+        let made = Generated {
+            recipe,
+            from_frame: 1,
+            complete: true,
+            gates: vec![
+                gate("road", false, Some(7)),
+                gate("slip", true, Some(3)),
+                gate("start", false, None),
+                gate("yaw_rate", false, Some(99)), // beyond the scene
+            ],
+            fault: None,
+            avoidability: None,
+            metrics: Vec::new(),
+            extra: crate::map::Extra::new(),
+        };
+        let scene = Scene {
+            dt_s: 0.1,
+            frames: 12,
+            generated: Some(Arc::new(made)),
+            ..Scene::default()
+        };
+        let found = events(&scene);
+        assert_eq!(found.len(), 1);
+        assert_eq!(
+            (found[0].kind, found[0].text.as_str()),
+            (EventKind::Gate, "road fails")
+        );
+        assert!((found[0].time_s - 0.7).abs() < 1e-9);
     }
 }

@@ -240,6 +240,7 @@ fn moved(
     let pose = snapped.as_ref().map_or(target, |snap| snap.pose);
     let slid = pose.point - state.position;
     let mut edits = Vec::new();
+    let mut taken: Vec<AgentId> = Vec::new();
     for id in agents {
         let Some((agent, state)) = present(id) else {
             continue;
@@ -251,8 +252,10 @@ fn moved(
         };
         let point = state.position + slid;
         edits.push(if copy {
+            let new = free_id(scene, agent.kind.word(), &taken);
+            taken.push(new.clone());
             Edit::Add {
-                agent: free_id(scene, agent.kind.word()),
+                agent: new,
                 kind: agent.kind,
                 point: [point.x, point.y],
                 heading,
@@ -267,10 +270,6 @@ fn moved(
                 speed: None,
             }
         });
-        if copy {
-            // one copy at a time keeps ids free of clashes
-            break;
-        }
     }
     Meaning {
         edits,
@@ -538,7 +537,7 @@ fn added(scene: &Scene, at: DVec2, pointer: &Pointer) -> Meaning {
         8.0
     };
     let speed = speed.min(40.0);
-    let agent = free_id(scene, "vehicle");
+    let agent = free_id(scene, "vehicle", &[]);
     // the first vehicle of a bare map is whom all is about
     let ego = scene.ego().is_none().then(|| Edit::SetRole {
         agent: agent.clone(),
@@ -692,6 +691,23 @@ mod tests {
             panic!("not a move")
         };
         assert_eq!(point, [15.0, 1.2]);
+    }
+
+    #[test]
+    fn several_are_copied_at_once_each_under_an_id_of_its_own() {
+        let gesture = Gesture::Move {
+            lead: car(),
+            agents: vec![car(), AgentId::new("ego")],
+            from: dvec2(10.0, 0.0),
+            copy: true,
+        };
+        let edits = gesture.meaning(&scene(), &pointer(15.0, 0.0)).edits;
+        let ids: Vec<String> = edits
+            .iter()
+            .filter(|edit| matches!(edit, Edit::Add { .. }))
+            .filter_map(|edit| Some(edit.agent()?.to_string()))
+            .collect();
+        assert_eq!(ids, ["vehicle-1", "vehicle-2"]);
     }
 
     #[test]

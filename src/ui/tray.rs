@@ -30,6 +30,7 @@ pub(super) struct Tray {
     /// First cases of the groups that are unfolded, by serial number.
     unfolded: BTreeSet<u64>,
     made: u64,
+    changes: u64,
 }
 
 /// Why a case was not kept.
@@ -45,6 +46,32 @@ impl Tray {
     /// All cases, oldest first.
     pub(super) fn cases(&self) -> &[Kept] {
         &self.kept
+    }
+
+    /// How often it has changed: what is kept on the disk is compared by it.
+    pub(super) fn changes(&self) -> u64 {
+        self.changes
+    }
+
+    /// Takes in cases that earlier windows have kept, with the notes in their scenes; all of them, whatever the room.
+    pub(super) fn restore(&mut self, cases: Vec<Case>) {
+        for case in cases {
+            let note = case.scene.extra.get("note").and_then(|note| note.as_str());
+            let note = note.unwrap_or_default().to_owned();
+            self.push(case, note);
+        }
+        self.group();
+    }
+
+    fn push(&mut self, case: Case, note: String) {
+        self.made += 1;
+        self.changes += 1;
+        self.kept.push(Kept {
+            gist: Gist::of(&case.scene),
+            case,
+            note,
+            serial: self.made,
+        });
     }
 
     /// Positions of near duplicates, each group's first case first.
@@ -66,13 +93,7 @@ impl Tray {
         if self.kept.len() >= MOST {
             return Err(Refusal::Full);
         }
-        self.made += 1;
-        self.kept.push(Kept {
-            gist: Gist::of(&case.scene),
-            case,
-            note: String::new(),
-            serial: self.made,
-        });
+        self.push(case, String::new());
         self.group();
         let last = self.kept.len() - 1;
         let own = self.groups.iter().find(|group| group.contains(&last));
@@ -83,6 +104,7 @@ impl Tray {
     pub(super) fn remove(&mut self, position: usize) {
         if position < self.kept.len() {
             self.kept.remove(position);
+            self.changes += 1;
             self.group();
         }
     }
@@ -91,6 +113,7 @@ impl Tray {
     pub(super) fn rename(&mut self, position: usize, name: &str) {
         if let (Some(kept), false) = (self.kept.get_mut(position), name.trim().is_empty()) {
             name.trim().clone_into(&mut kept.case.name);
+            self.changes += 1;
         }
     }
 
@@ -98,6 +121,7 @@ impl Tray {
     pub(super) fn annotate(&mut self, position: usize, note: String) {
         if let Some(kept) = self.kept.get_mut(position) {
             kept.note = note;
+            self.changes += 1;
         }
     }
 
@@ -183,6 +207,21 @@ mod tests {
         let (name, scene) = tray.scenes().remove(0);
         assert_eq!((name.as_str(), scene.name.as_str()), ("cut-in", "cut-in"));
         assert_eq!(scene.extra["note"], "brakes too late");
+    }
+
+    #[test]
+    fn a_restored_tray_has_its_notes_again() {
+        let mut tray = Tray::default();
+        assert!(tray.keep(case("a")).is_ok());
+        tray.annotate(0, "brakes too late".to_owned());
+        let cases = tray.scenes().into_iter().map(|(name, scene)| Case {
+            scene,
+            ..case(&name)
+        });
+        let mut again = Tray::default();
+        again.restore(cases.collect());
+        assert_eq!(again.cases()[0].note, "brakes too late");
+        assert_eq!(again.changes(), 1);
     }
 
     #[test]

@@ -194,6 +194,33 @@ pub(super) fn section(ui: &mut Ui, title: &str) {
     ui.add_space(1.0);
 }
 
+/// A row with a name, a value, and something below it that a click opens or closes.
+pub(super) fn fold(ui: &mut Ui, name: &str, value: &str, open: bool) -> Response {
+    let tokens = tokens(ui);
+    let (rect, response) = ui.allocate_exact_size(vec2(ui.available_width(), 22.0), Sense::click());
+    response
+        .widget_info(|| WidgetInfo::selected(Role::Button, true, open, format!("{name}: {value}")));
+    let fill = match (open, response.hovered()) {
+        (true, _) => tokens.accent_soft,
+        (_, true) => tokens.hover,
+        _ => Color32::TRANSPARENT,
+    };
+    ui.painter().rect_filled(rect, 4.0, fill);
+    if response.has_focus() {
+        ring(ui, rect);
+    }
+    let font = FontId::proportional(12.0);
+    let (left, right) = (
+        rect.left_center() + vec2(4.0, 0.0),
+        rect.right_center() - vec2(4.0, 0.0),
+    );
+    ui.painter()
+        .text(left, Align2::LEFT_CENTER, name, font.clone(), tokens.dim);
+    ui.painter()
+        .text(right, Align2::RIGHT_CENTER, value, font, tokens.text);
+    response
+}
+
 /// A name on the left and a value on the right.
 pub(super) fn row(ui: &mut Ui, name: &str, value: impl Into<String>) -> Response {
     let tokens = tokens(ui);

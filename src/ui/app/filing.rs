@@ -24,6 +24,7 @@ use crate::ui::files::Answer;
 use crate::ui::files::Purpose;
 use crate::ui::files::Request;
 use crate::ui::first_start;
+use crate::ui::lab::Case;
 use crate::ui::panels::dialogs;
 use crate::ui::panels::dialogs::Outcome;
 use crate::ui::panels::dialogs::PathField;
@@ -227,6 +228,17 @@ impl App {
                     path,
                     result,
                 } => self.saved(scene, path, result),
+                Answer::Tray(cases, faults) => self.tray_found(cases, &faults),
+                Answer::TrayKept(change, result) => {
+                    // one that cannot be written is said once, and does not keep the window from closing
+                    self.tray_kept = change;
+                    if let Err(message) = result {
+                        let text =
+                            "The tray could not be kept for the next start. Export its cases.";
+                        let notice = Notice::new(Weight::Warning, text).with_detail(message);
+                        self.editor.notices.push(notice);
+                    }
+                }
                 Answer::AutosaveFailed(message) => {
                     let text = "The autosave could not be written. Save your work to a file.";
                     let notice = Notice::new(Weight::Warning, text).with_detail(message);
@@ -397,16 +409,58 @@ impl App {
         self.autosaved = (self.editor.revision(), now_s);
     }
 
-    pub(super) fn closing(&mut self, context: &Context) {
-        if self.quitting {
-            context.send_viewport_cmd(egui::ViewportCommand::Close);
+    fn tray_found(&mut self, cases: Vec<Case>, faults: &[String]) {
+        let text = match cases.len() {
+            1 => "The tray holds a case of an earlier session.".to_owned(),
+            some => format!("The tray holds {some} cases of an earlier session."),
+        };
+        if !cases.is_empty() {
+            self.say(Weight::Info, text);
+        }
+        self.lab.tray.restore(cases);
+        if !faults.is_empty() {
+            let text = "A tray of an earlier session cannot be read.";
+            let notice = Notice::new(Weight::Warning, text).with_detail(faults.join("\n"));
+            self.editor.notices.push(notice);
+        }
+    }
+
+    /// Keeps the tray for the next start, once it has changed; at once if `hurry`.
+    pub(super) fn keep_tray(&mut self, context: &Context, hurry: bool) {
+        let change = self.lab.tray.changes();
+        let now_s = context.input(|input| input.time);
+        let (asked, at_s) = self.tray_asked;
+        if change == asked {
             return;
         }
+        if !hurry && now_s - at_s < AUTOSAVE_S {
+            context.request_repaint_after_secs(AUTOSAVE_S as f32);
+            return;
+        }
+        let cases = self.lab.tray.scenes();
+        self.files.ask(Request::KeepTray { change, cases });
+        self.tray_asked = (change, now_s);
+    }
+
+    pub(super) fn closing(&mut self, context: &Context) {
         let asked = context.input(|input| input.viewport().close_requested());
         let modified = self.editor.document().is_some_and(Document::modified);
-        if asked && modified {
+        if asked && modified && !self.quitting {
             context.send_viewport_cmd(egui::ViewportCommand::CancelClose);
             self.unsaved = Some(Pending::Quit);
+            return;
+        }
+        if !asked && !self.quitting {
+            return;
+        }
+        if self.lab.tray.changes() != self.tray_kept {
+            // the window stays until the file thread has written the tray
+            context.send_viewport_cmd(egui::ViewportCommand::CancelClose);
+            self.quitting = true;
+            self.keep_tray(context, true);
+            context.request_repaint();
+        } else if self.quitting {
+            context.send_viewport_cmd(egui::ViewportCommand::Close);
         }
     }
 

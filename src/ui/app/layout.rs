@@ -141,7 +141,8 @@ impl App {
         ];
         widgets::segments(ui, &choices, &mut self.comparing);
         if !self.comparing {
-            results::results_ui(ui, &self.editor, &self.lab, actions);
+            let worked_out = (&mut self.measures, &mut self.why);
+            results::results_ui(ui, (&self.editor, &self.lab), worked_out, actions);
             return;
         }
         // what is dragged is compared when it is let go

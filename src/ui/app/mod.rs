@@ -50,6 +50,7 @@ use crate::ui::panels::inspector;
 use crate::ui::panels::library::Library;
 use crate::ui::panels::notices::Notices;
 use crate::ui::panels::palette::Palette;
+use crate::ui::panels::results;
 use crate::ui::panels::tray;
 use crate::ui::panes::Made;
 use crate::ui::panes::Panes;
@@ -105,6 +106,8 @@ pub struct App {
     pub(super) lab: Lab,
     planning: Planning,
     measures: Measures,
+    /// The metric whose reasons are open in the results.
+    why: results::Why,
     changes: Changes,
     comparing: bool,
     compare: compare::Opened,
@@ -132,6 +135,10 @@ pub struct App {
     opening: Option<String>,
     saving: bool,
     autosaved: (u64, f64),
+    /// The change of the tray that was last handed to the file thread, and when, s.
+    tray_asked: (u64, f64),
+    /// The change of the tray that is on the disk.
+    tray_kept: u64,
     next_agent: Option<Command>,
     play_first: bool,
     pub(super) quitting: bool,
@@ -180,6 +187,7 @@ impl App {
         if !start.bundled.is_empty() {
             files.ask(Request::Bundled(start.bundled));
         }
+        files.ask(Request::Tray);
         let welcomed = settings.welcomed;
         let mut app = Self {
             editor: Editor::default(),
@@ -192,6 +200,7 @@ impl App {
             lab: Lab::new(engine),
             planning: Planning::new(pilot),
             measures,
+            why: None,
             changes: Changes::default(),
             comparing: false,
             compare: compare::Opened::default(),
@@ -218,6 +227,8 @@ impl App {
             opening: None,
             saving: false,
             autosaved: (0, 0.0),
+            tray_asked: (0, 0.0),
+            tray_kept: 0,
             next_agent: None,
             play_first: start.scene.is_none(),
             quitting: false,
@@ -704,6 +715,7 @@ impl eframe::App for App {
         self.editor.notices.extend(told);
         self.measures.hear();
         self.autosave(context);
+        self.keep_tray(context, false);
         self.store_settings();
     }
 

@@ -131,6 +131,8 @@ pub(super) struct Running {
     pub total: usize,
     /// Position of the sample and how many were asked for.
     pub sample: (usize, usize),
+    /// When it was handed in.
+    since: Instant,
     reason: Reason,
     input: Arc<Scene>,
     settings: Settings,
@@ -156,10 +158,18 @@ impl Running {
             0 => "preparing".to_owned(),
             total => format!("step {} of {total}", self.taken),
         };
+        // short runs are over before a number could be read
+        let took = match self.since.elapsed().as_secs() {
+            0 => String::new(),
+            took => format!(", {took} s"),
+        };
         match self.sample {
-            (_, 1) => format!("Generating, {steps}"),
+            (_, 1) => format!("Generating, {steps}{took}"),
             (sample, samples) => {
-                format!("Generating sample {} of {samples}, {steps}", sample + 1)
+                format!(
+                    "Generating sample {} of {samples}, {steps}{took}",
+                    sample + 1
+                )
             }
         }
     }
@@ -252,6 +262,8 @@ pub(super) struct Lab {
     /// What the last run gave.
     made: Option<Arc<Scene>>,
     queue: Vec<(Arc<Scene>, Settings, usize)>,
+    /// A run that the user stopped, until the engine says how far it came.
+    cut: Option<Running>,
     clock_s: f64,
     shown: Option<(usize, bool, Arc<Scene>)>,
     skins: Option<(usize, bool, Arc<Vec<Path>>)>,
@@ -297,6 +309,7 @@ impl Lab {
             base: None,
             made: None,
             queue: Vec::new(),
+            cut: None,
             clock_s: 0.0,
             shown: None,
             skins: None,
@@ -319,6 +332,7 @@ impl Lab {
         self.turn = Turn::default();
         self.candidates.clear();
         self.cases.clear();
+        self.cut = None;
         self.verdict = None;
     }
 
@@ -363,6 +377,7 @@ impl Lab {
             ..self.settings.clone()
         };
         self.cases.clear();
+        self.cut = None;
         self.queue = (0..self.samples)
             .rev()
             .map(|sample| {
@@ -407,6 +422,7 @@ impl Lab {
             taken: 0,
             total: 0,
             sample,
+            since: Instant::now(),
             reason,
             input: scene,
             settings,
@@ -619,8 +635,41 @@ impl Lab {
             engine.cancel();
         }
         self.searching = false;
+        let running = self.running.as_ref();
+        self.cut = running
+            .filter(|running| running.reason == Reason::Asked)
+            .cloned();
         self.break_off();
         busy
+    }
+
+    /// Keeps what a run that the user stopped has made so far among the samples.
+    fn cut_short(
+        &mut self,
+        editor: &mut Editor,
+        scene: Arc<Scene>,
+        (taken, total): (usize, usize),
+        log: Arc<StepLog>,
+    ) {
+        let Some(running) = self.cut.take().filter(|_| taken > 0) else {
+            return;
+        };
+        let name = format!(
+            "Seed {}, partial, {taken} of {total}",
+            running.settings.seed
+        );
+        let text = format!("Kept among the samples: {name} steps.");
+        editor.notices.push(Notice::new(Weight::Info, text));
+        self.cases.push(Case {
+            name,
+            picture: Thumbnail::of(&scene),
+            scene,
+            past: Some(Past {
+                input: running.input,
+                log: StepLog::clone(&log),
+                verdict: None,
+            }),
+        });
     }
 
     /// Lets go of the run in progress, whose steps so far can still be looked at.
@@ -718,8 +767,14 @@ impl Lab {
                     took,
                     ..
                 } => self.done(editor, scene, verdict, &log, took),
-                Event::Stopped { .. } => {
+                Event::Stopped {
+                    scene,
+                    taken,
+                    total,
+                    log,
+                } => {
                     self.live_scene = None;
+                    self.cut_short(editor, scene, (taken, total), log);
                 }
                 Event::Attacks(candidates) => {
                     self.searching = false;

@@ -164,15 +164,19 @@ fn bar_row(
     }
     let font = egui::FontId::proportional(12.0);
     let left = rect.left_center() + vec2(8.0, -1.0);
-    painter.text(
-        left,
-        egui::Align2::LEFT_CENTER,
-        name,
-        font.clone(),
-        tokens.text,
-    );
     let right = rect.right_center() - vec2(8.0, 1.0);
-    painter.text(right, egui::Align2::RIGHT_CENTER, value, font, tokens.dim);
+    let shown = painter.text(
+        right,
+        egui::Align2::RIGHT_CENTER,
+        value,
+        font.clone(),
+        tokens.dim,
+    );
+    // a long id ends before the numbers
+    let width = (shown.left() - 10.0 - left.x).max(20.0);
+    let name = widgets::one_line(&painter, width, name, font, tokens.text);
+    let at = left - vec2(0.0, name.size().y / 2.0);
+    painter.galley(at, name, tokens.text);
     response
 }
 
@@ -189,6 +193,14 @@ fn words_of(name: &str) -> (&'static str, (&'static str, &'static str)) {
         PLANNER_SCORE => ("Score of the ego's planner", ("worse", "better")),
         "standing_moving_pct" => ("Standing cars that move", judged),
         _ => ("", judged),
+    }
+}
+
+/// A metric's name in words; the name itself where there are none.
+pub(super) fn title_of(name: &str) -> &str {
+    match words_of(name).0 {
+        "" => name,
+        words => words,
     }
 }
 
@@ -217,10 +229,7 @@ fn metrics_ui(
         names.push(PLANNER_SCORE);
     }
     for name in names {
-        let title = match words_of(name).0 {
-            "" => name,
-            words => words,
-        };
+        let title = title_of(name);
         ui.add_space(4.0);
         ui.label(theme::small(title).color(tokens(ui).dim));
         let cells: Vec<Option<&Explained>> = columns
@@ -252,7 +261,7 @@ fn cells_ui(
     opened: &mut Opened,
 ) {
     let tokens = tokens(ui);
-    let first = cells.first().copied().flatten().map(|row| row.metric.value);
+    let first = cells.first().copied().flatten().map(|row| &row.metric);
     let gap = 4.0;
     let per_line = cells.len().min(2) as f32;
     let width = (ui.available_width() - gap * (per_line - 1.0)) / per_line;
@@ -270,8 +279,14 @@ fn cells_ui(
                     },
                 );
                 let change = match (column, first, cell) {
+                    // over other agents (a log judges all vehicles, a result whom the model made) nothing is better
+                    (1.., Some(from), Some(row))
+                        if from.count.abs_diff(row.metric.count) * 10 > from.count =>
+                    {
+                        ("over others".to_owned(), tokens.faint)
+                    }
                     (1.., Some(from), Some(row)) => {
-                        difference(name, row.metric.value - from, tokens)
+                        difference(name, row.metric.value - from.value, tokens)
                     }
                     _ => (String::new(), tokens.faint),
                 };
@@ -291,7 +306,7 @@ fn cells_ui(
 }
 
 /// Three or four figures: a value and its difference must fit into a cell.
-fn figure(value: f64) -> String {
+pub(super) fn figure(value: f64) -> String {
     match value.abs() {
         large if large >= 9.995 => format!("{value:.1}"),
         _ => format!("{value:.2}"),
@@ -363,7 +378,7 @@ fn cell_ui(
 }
 
 /// The arithmetic of a number, and who contributed to it; a click goes there.
-fn reasons_ui(ui: &mut Ui, scene: &Scene, row: &Explained, actions: &mut Vec<Action>) {
+pub(super) fn reasons_ui(ui: &mut Ui, scene: &Scene, row: &Explained, actions: &mut Vec<Action>) {
     let tokens = tokens(ui);
     egui::Frame::new()
         .fill(tokens.raised)

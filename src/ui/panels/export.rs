@@ -3,6 +3,7 @@
 use egui::Ui;
 use egui::vec2;
 
+use crate::data::Target;
 use crate::render::FRAME_RATES;
 use crate::scene::VERSION;
 use crate::ui::export::Along;
@@ -47,6 +48,8 @@ pub(crate) struct Facts<'a> {
     pub running: Option<(usize, usize)>,
     /// What became of the last export.
     pub said: Option<(bool, &'a str)>,
+    /// What would be written is there already.
+    pub exists: bool,
     /// The system has a file dialog.
     pub can_browse: bool,
 }
@@ -63,6 +66,7 @@ pub(crate) fn export_ui(
         ui.label(theme::strong("Export", 17.0));
         let kinds = [
             (Kind::Case, "Case (JSON)"),
+            (Kind::Foreign, "Other formats"),
             (Kind::Picture, "Picture"),
             (Kind::Clip, "Clip"),
             (Kind::Table, "Table"),
@@ -74,6 +78,7 @@ pub(crate) fn export_ui(
             ui.set_min_size(room);
             ui.add_enabled_ui(facts.running.is_none(), |ui| match choices.kind {
                 Kind::Case => case_ui(ui, choices, facts),
+                Kind::Foreign => foreign_ui(ui, choices, facts),
                 Kind::Picture => picture_ui(ui, choices, facts),
                 Kind::Clip => clip_ui(ui, choices, facts),
                 Kind::Table => table_ui(ui, choices, facts),
@@ -145,13 +150,43 @@ fn case_ui(ui: &mut Ui, choices: &mut Choices, facts: &Facts<'_>) {
     ui.add(egui::Label::new(theme::small(text).color(tokens(ui).faint)).wrap());
 }
 
+fn foreign_ui(ui: &mut Ui, choices: &mut Choices, facts: &Facts<'_>) {
+    widgets::section(ui, "Format");
+    let formats = [
+        (
+            Target::OpenScenario,
+            "OpenSCENARIO",
+            "Version 1.1 with an OpenDRIVE road beside it, as esmini plays it",
+        ),
+        (
+            Target::CommonRoad,
+            "CommonRoad",
+            "XML, version 2020a, with a planning problem for the ego",
+        ),
+        (
+            Target::GpuDrive,
+            "GPUDrive",
+            "JSON, 91 frames at 10 Hz with the present at frame 10",
+        ),
+    ];
+    widgets::segments(ui, &formats, &mut choices.format);
+    which_ui(ui, choices, facts);
+    widgets::section(ui, "With it");
+    let whole = ui.checkbox(&mut choices.window, "Only the model's window");
+    whole.on_hover_text("From two seconds before the present to the end, time counted from 0, instead of the whole scene");
+    let text = "Map, agents with their states, signals and the ego's goal, as far as the format holds them; no recipe, gates or \
+                metrics. Read again and compared after writing; what was left out is said.";
+    ui.add_space(4.0);
+    ui.add(egui::Label::new(theme::small(text).color(tokens(ui).dim)).wrap());
+}
+
 fn picture_ui(ui: &mut Ui, choices: &mut Choices, facts: &Facts<'_>) {
     widgets::section(ui, "What");
     let shown = [
         (
             Shown::Pane,
             "This pane",
-            "The first pane at the present time cursor",
+            "The pane with the scene that is worked on, at the time cursor",
         ),
         (
             Shown::Panes,
@@ -383,7 +418,13 @@ fn state_ui(ui: &mut Ui, choices: &Choices, facts: &Facts<'_>) {
                 }
                 _ => String::new(),
             };
-            (format!("{target}{size}"), tokens.dim)
+            match facts.exists {
+                true => (
+                    format!("{target}{size} is there already and will be replaced"),
+                    tokens.warn,
+                ),
+                false => (format!("{target}{size}"), tokens.dim),
+            }
         }
     };
     ui.add(egui::Label::new(theme::small(text).color(color)).wrap());
@@ -399,7 +440,9 @@ fn buttons_ui(ui: &mut Ui, facts: &Facts<'_>, wish: &mut Option<Wish>) {
         }
         let ready = facts.plan.is_ok();
         let go = ui
-            .add_enabled_ui(ready, |ui| widgets::primary(ui, "Export"))
+            .add_enabled_ui(ready, |ui| {
+                widgets::primary(ui, if facts.exists { "Replace" } else { "Export" })
+            })
             .inner;
         if ready && go.clicked() {
             *wish = Some(Wish::Run);

@@ -18,6 +18,7 @@ use crate::ui::action::Action;
 use crate::ui::action::Command;
 use crate::ui::editor::Editor;
 use crate::ui::icons::Icon;
+use crate::ui::lab::Case;
 use crate::ui::lab::Lab;
 use crate::ui::lab::LabAction;
 use crate::ui::lab::Model;
@@ -484,7 +485,7 @@ fn candidate_ui(ui: &mut Ui, editor: &Editor, candidate: &AttackCandidate) -> eg
         .and_then(|scene| scene.attack_by(&attack.attacker))
         .is_some_and(|set| set.time_s == attack.time_s && set.offset == attack.offset);
     let (rect, response) =
-        ui.allocate_exact_size(vec2(ui.available_width(), 28.0), egui::Sense::click());
+        ui.allocate_exact_size(vec2(ui.available_width(), 38.0), egui::Sense::click());
     let name = format!("{} at {:.1} s", attack.attacker.short(), attack.time_s);
     response.widget_info(|| {
         egui::WidgetInfo::selected(
@@ -503,7 +504,16 @@ fn candidate_ui(ui: &mut Ui, editor: &Editor, candidate: &AttackCandidate) -> eg
     painter.rect_filled(rect, 5.0, fill);
     let font = egui::FontId::proportional(12.0);
     let left = rect.left_center() + vec2(9.0, 0.0);
-    painter.text(left, egui::Align2::LEFT_CENTER, name, font, tokens.text);
+    let above = left - vec2(0.0, 8.0);
+    painter.text(above, egui::Align2::LEFT_CENTER, name, font, tokens.text);
+    // what the score is made of
+    let factors = format!(
+        "likely {:.2} · hits {:.2} · soon {:.2}",
+        candidate.likelihood, candidate.overlap, candidate.earliness
+    );
+    let font = egui::FontId::proportional(10.5);
+    let below = left + vec2(0.0, 9.0);
+    painter.text(below, egui::Align2::LEFT_CENTER, factors, font, tokens.dim);
     // the score as a bar with its number
     let share = candidate.score.clamp(0.0, 1.0) as f32;
     let rail = egui::Rect::from_min_size(rect.right_center() + vec2(-96.0, -2.0), vec2(52.0, 4.0));
@@ -521,7 +531,11 @@ fn candidate_ui(ui: &mut Ui, editor: &Editor, candidate: &AttackCandidate) -> eg
 }
 
 fn cases_ui(ui: &mut Ui, editor: &Editor, lab: &Lab, actions: &mut Vec<Action>) {
-    if lab.cases.len() > 1 {
+    let is_partial = |case: &Case| {
+        let made = case.scene.generated.as_ref();
+        made.is_some_and(|made| !made.complete)
+    };
+    if lab.cases.len() > 1 || lab.cases.iter().any(is_partial) {
         widgets::section(ui, "Samples");
         for (index, case) in lab.cases.iter().enumerate() {
             let shown = editor

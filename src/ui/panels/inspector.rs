@@ -23,23 +23,40 @@ use crate::ui::action::Action;
 use crate::ui::action::Command;
 use crate::ui::editor::Editor;
 use crate::ui::icons::Icon;
+use crate::ui::lights;
 use crate::ui::reasons;
 use crate::ui::theme;
 use crate::ui::theme::tokens;
 use crate::ui::tools;
 use crate::ui::widgets;
 
+/// Longest time to a contact that is shown, s.
+const LONGEST_TTC_S: f64 = 10.0;
+
 /// Curves of one agent over time, computed once per track.
 #[derive(Default)]
 pub(crate) struct Curves {
     of: Option<Arc<Agent>>,
+    /// The scene of the last gaps: they concern others, too.
+    among: Option<Arc<Scene>>,
+    /// Distance between its box and the ego's, or between the ego's and the nearest other, m.
+    gap: Vec<[f64; 2]>,
+    /// That gap over the speed at which it closes, at most [`LONGEST_TTC_S`], s.
+    ttc: Vec<[f64; 2]>,
     speed: Vec<[f64; 2]>,
     acceleration: Vec<[f64; 2]>,
     heading: Vec<[f64; 2]>,
 }
 
 impl Curves {
-    fn update(&mut self, scene: &Scene, agent: &Arc<Agent>) {
+    fn update(&mut self, scene: &Arc<Scene>, agent: &Arc<Agent>) {
+        let same_agent = self.of.as_ref().is_some_and(|of| Arc::ptr_eq(of, agent));
+        let same_scene = self.among.as_ref().is_some_and(|of| Arc::ptr_eq(of, scene));
+        if !(same_agent && same_scene) {
+            self.among = Some(scene.clone());
+            self.gap = gaps(scene, agent);
+            self.ttc = closing(&self.gap, scene.dt_s);
+        }
         if self.of.as_ref().is_some_and(|of| Arc::ptr_eq(of, agent)) {
             return;
         }
@@ -78,6 +95,51 @@ impl Curves {
     }
 }
 
+/// The gap at every frame at which both are there.
+fn gaps(scene: &Scene, agent: &Agent) -> Vec<[f64; 2]> {
+    let others: Vec<&Arc<Agent>> = match agent.role {
+        Role::Ego => scene
+            .agents
+            .iter()
+            .filter(|other| other.id != agent.id)
+            .collect(),
+        _ => scene.ego().into_iter().collect(),
+    };
+    let gap = |frame: usize| {
+        let own = agent.footprint_at(frame)?;
+        let boxes = others.iter().filter_map(|other| other.footprint_at(frame));
+        // boxes whose middles lie farther away than one already found are not measured
+        boxes.fold(None, |nearest: Option<f64>, other| {
+            let apart = own.pose.point.distance(other.pose.point) - own.radius() - other.radius();
+            match nearest {
+                Some(nearest) if apart >= nearest => Some(nearest),
+                _ => Some(nearest.unwrap_or(f64::INFINITY).min(own.distance(&other))),
+            }
+        })
+    };
+    let frames = 0..scene.frames;
+    frames
+        .filter_map(|frame| Some([scene.time_of(frame), gap(frame)?]))
+        .collect()
+}
+
+/// Each gap over the speed at which it closes, by differences over half a second.
+fn closing(gap: &[[f64; 2]], dt_s: f64) -> Vec<[f64; 2]> {
+    let reach = ((0.25 / dt_s).round() as usize).max(1);
+    (0..gap.len())
+        .map(|at| {
+            let before = gap[at.saturating_sub(reach)];
+            let after = gap[(at + reach).min(gap.len() - 1)];
+            let closes = (before[1] - after[1]) / (after[0] - before[0]).max(1e-9);
+            let ttc = match closes > 0.0 {
+                true => gap[at][1] / closes,
+                false => LONGEST_TTC_S,
+            };
+            [gap[at][0], ttc.min(LONGEST_TTC_S)]
+        })
+        .collect()
+}
+
 /// Shows the inspector.
 pub(crate) fn inspector_ui(
     ui: &mut Ui,
@@ -91,7 +153,7 @@ pub(crate) fn inspector_ui(
         return;
     };
     let Some(agent) = editor.primary().and_then(|id| scene.agent(id)).cloned() else {
-        scene_ui(ui, editor, &scene);
+        scene_ui(ui, editor, &scene, actions);
         return;
     };
     egui::ScrollArea::vertical()
@@ -104,19 +166,28 @@ pub(crate) fn inspector_ui(
             widgets::section(ui, "Over time");
             curves.update(&scene, &agent);
             let color = tokens(ui).agent(&agent);
+            let gap = match agent.role {
+                Role::Ego => "Gap to the nearest",
+                _ => "Gap to the ego",
+            };
             let plots = [
                 ("Speed", "m/s", &curves.speed),
                 ("Acceleration", "m/s²", &curves.acceleration),
                 ("Heading", "°", &curves.heading),
+                (gap, "m", &curves.gap),
+                ("Time to contact", "s", &curves.ttc),
             ];
             for (name, unit, points) in plots {
+                if points.is_empty() {
+                    continue;
+                }
                 plot(ui, (editor, &scene), (name, unit), points, color, actions);
             }
             ui.add_space(12.0);
         });
 }
 
-fn scene_ui(ui: &mut Ui, editor: &Editor, scene: &Scene) {
+fn scene_ui(ui: &mut Ui, editor: &Editor, scene: &Scene, actions: &mut Vec<Action>) {
     let tokens = tokens(ui);
     egui::ScrollArea::vertical()
         .auto_shrink([false, false])
@@ -138,6 +209,7 @@ fn scene_ui(ui: &mut Ui, editor: &Editor, scene: &Scene) {
                 widgets::section(ui, name);
                 ui.add(egui::Label::new(theme::small(text.clone())).wrap());
             }
+            lights::list_ui(ui, editor, scene, actions);
             let report = editor.document().map_or(&[][..], |open| &open.report);
             if !report.is_empty() {
                 widgets::section(ui, "Notes of the importer");
@@ -600,5 +672,47 @@ fn plot(
         .widget_info(|| egui::WidgetInfo::labeled(egui::Role::Image, true, &label));
     if let Some(at) = shown.inner {
         actions.push(Action::Seek((at.x / scene.dt_s).round() * scene.dt_s));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::geometry::Pose;
+    use crate::scene::AgentKind;
+    use crate::scene::Track;
+
+    #[test]
+    fn the_gap_is_that_of_the_boxes_and_its_time_that_at_which_it_closes() {
+        // the ego stands at x = 0; the car comes from 30 m at 10 m/s; both are 4.7 m long: 30 - 4.7 = 25.3 m
+        let track = |start: f64, step: f64| {
+            let states = (0..11).map(|frame| {
+                let pose = Pose::at(start + step * f64::from(frame), 0.0, 0.0);
+                Some(State::along(pose, 0.0))
+            });
+            Track::new(states.collect())
+        };
+        let mut ego = Agent::new("ego", AgentKind::Vehicle, track(0.0, 0.0));
+        ego.role = Role::Ego;
+        let car = Agent::new("car", AgentKind::Vehicle, track(30.0, -1.0));
+        let scene = Arc::new(Scene {
+            dt_s: 0.1,
+            frames: 11,
+            agents: vec![Arc::new(ego), Arc::new(car)],
+            ..Scene::default()
+        });
+        let mut curves = Curves::default();
+        for agent in &scene.agents {
+            // the nearest to the ego is the car, so both have the same gap
+            curves.update(&scene, agent);
+            assert!((curves.gap[0][1] - 25.3).abs() < 1e-9);
+            assert!((curves.gap[10][1] - 15.3).abs() < 1e-9);
+            assert!((curves.ttc[5][1] - 2.03).abs() < 1e-9); // 20.3 m at 10 m/s
+        }
+        // a gap that does not close has no time: the most that is shown
+        assert_eq!(
+            closing(&[[0.0, 5.0], [1.0, 5.0]], 1.0)[1],
+            [1.0, LONGEST_TTC_S]
+        );
     }
 }

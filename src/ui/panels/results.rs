@@ -1,8 +1,11 @@
 //! What a generated scene was found to be: gates with reasons, fault, escape, metrics, recipe.
 
+use std::sync::Arc;
+
 use egui::Ui;
 use egui::vec2;
 
+use super::compare;
 use crate::scene::Avoidability;
 use crate::scene::Fault;
 use crate::scene::GateResult;
@@ -14,56 +17,78 @@ use crate::ui::editor::Editor;
 use crate::ui::icons;
 use crate::ui::icons::Icon;
 use crate::ui::lab::Lab;
+use crate::ui::measures::Measures;
 use crate::ui::theme;
 use crate::ui::theme::tokens;
 use crate::ui::widgets;
 
+/// The metric whose reasons are open.
+pub(crate) type Why = Option<String>;
+
 /// Shows the panel.
-pub(crate) fn results_ui(ui: &mut Ui, editor: &Editor, lab: &Lab, actions: &mut Vec<Action>) {
-    let made = editor
-        .committed()
-        .and_then(|scene| scene.generated.clone().map(|made| (scene.clone(), made)));
-    let Some((scene, made)) = made else {
-        let text = "Gates, fault, escape and metrics of a generated scene appear here.";
-        let button = editor.document().map(|_| "Generate");
-        if widgets::empty_state(ui, Icon::Check, "No result yet", text, button) {
-            actions.push(Action::Run(Command::Generate));
-        }
+pub(crate) fn results_ui(
+    ui: &mut Ui,
+    (editor, lab): (&Editor, &Lab),
+    (measures, why): (&mut Measures, &mut Why),
+    actions: &mut Vec<Action>,
+) {
+    let Some(scene) = editor.committed().cloned() else {
+        let text = "Gates, fault, escape and metrics of a scene appear here.";
+        widgets::empty_state(ui, Icon::Check, "No result yet", text, None);
         return;
     };
     egui::ScrollArea::vertical()
         .auto_shrink([false, false])
         .show(ui, |ui| {
             ui.add_space(8.0);
-            summary_ui(ui, &made);
-            verdict_ui(ui, &scene, lab, &made);
-            widgets::section(ui, "Gates");
-            for gate in &made.gates {
-                gate_ui(ui, &scene, gate, actions);
-            }
-            if !made.metrics.is_empty() {
-                widgets::section(ui, "Metrics");
-                for metric in &made.metrics {
-                    let value = format!("{:.3} {}", metric.value, metric.unit);
-                    let shown = widgets::row(ui, &metric_words(&metric.name), value);
-                    shown.on_hover_text(format!("over {} items", metric.count));
+            if let Some(made) = &scene.generated {
+                summary_ui(ui, made);
+                verdict_ui(ui, &scene, lab, made);
+                widgets::section(ui, "Gates");
+                for gate in &made.gates {
+                    gate_ui(ui, &scene, gate, actions);
+                }
+            } else {
+                let text = "Gates, fault and escape of a generated scene appear here.";
+                if widgets::empty_state(ui, Icon::Check, "No result yet", text, Some("Generate")) {
+                    actions.push(Action::Run(Command::Generate));
                 }
             }
-            recipe_ui(ui, &made);
+            metrics_ui(ui, &scene, (measures, why), actions);
+            if let Some(made) = &scene.generated {
+                recipe_ui(ui, made);
+            }
             ui.add_space(12.0);
         });
 }
 
-/// A metric's stable name as words; its unit stands behind the value.
-fn metric_words(name: &str) -> String {
-    let bare = ["_m", "_pct", "_mps", "_s"]
-        .iter()
-        .find_map(|unit| name.strip_suffix(unit))
-        .unwrap_or(name);
-    match bare {
-        "ade" => "Displacement from the log".to_owned(),
-        "ade_moving" => "Displacement, moving agents".to_owned(),
-        other => words(other),
+/// Each metric with its value; a click opens its arithmetic and who contributed.
+fn metrics_ui(
+    ui: &mut Ui,
+    scene: &Arc<Scene>,
+    (measures, why): (&mut Measures, &mut Why),
+    actions: &mut Vec<Action>,
+) {
+    widgets::section(ui, "Metrics; click one for its reasons");
+    let Some(rows) = measures.of(scene) else {
+        ui.add(egui::Spinner::new().size(12.0));
+        return;
+    };
+    for row in rows.iter() {
+        let metric = &row.metric;
+        let title = compare::title_of(&metric.name);
+        let value = match metric.unit.as_str() {
+            // the parts and their units are in the arithmetic
+            "mixed" => compare::figure(metric.value),
+            unit => format!("{} {unit}", compare::figure(metric.value)),
+        };
+        let open = why.as_ref() == Some(&metric.name);
+        if widgets::fold(ui, title, &value, open).clicked() {
+            *why = (!open).then(|| metric.name.clone());
+        }
+        if open {
+            compare::reasons_ui(ui, scene, row, actions);
+        }
     }
 }
 
@@ -103,7 +128,7 @@ fn summary_ui(ui: &mut Ui, made: &Generated) {
         });
 }
 
-fn verdict_ui(ui: &mut Ui, scene: &std::sync::Arc<Scene>, lab: &Lab, made: &Generated) {
+fn verdict_ui(ui: &mut Ui, scene: &Arc<Scene>, lab: &Lab, made: &Generated) {
     let fault = match made.fault {
         None => None,
         Some(Fault::None) => Some("No contact"),

@@ -188,11 +188,13 @@ pub(crate) fn case_ui(ui: &mut Ui, case: &Case, shown: bool, taken: f32) -> egui
     let (text, color) = match &case.scene.generated {
         None => ("edited by hand".to_owned(), tokens.dim),
         Some(made) if made.valid() => ("valid".to_owned(), tokens.good),
-        Some(made) => {
-            let failed = made.failed().next();
-            let gate = failed.map_or("partial", |gate| gate.gate.as_str());
-            (format!("fails: {}", gate.replace('_', " ")), tokens.bad)
-        }
+        Some(made) => match made.failed().next() {
+            Some(gate) => (
+                format!("fails: {}", gate.gate.replace('_', " ")),
+                tokens.bad,
+            ),
+            None => ("partial: never scored".to_owned(), tokens.warn),
+        },
     };
     painter.text(
         at + vec2(0.0, 17.0),

@@ -37,6 +37,9 @@ use crate::ui::compare::Changes;
 use crate::ui::compare::Distinctions;
 use crate::ui::compare::Mode;
 use crate::ui::editor::Editor;
+use crate::ui::lights;
+use crate::ui::lights::Light;
+use crate::ui::lights::light_at;
 use crate::ui::overlay;
 use crate::ui::pane_header;
 use crate::ui::pilot::PaneAnswer;
@@ -157,6 +160,8 @@ pub(super) struct Panes {
     meaning: Meaning,
     hover: Option<AgentId>,
     menu_for: Option<AgentId>,
+    /// The light that a menu was opened on.
+    menu_light: Option<Light>,
     changes: Changes,
     distinctions: Distinctions,
     screens: [Option<Screen>; 4],
@@ -188,6 +193,7 @@ impl Default for Panes {
             meaning: Meaning::default(),
             hover: None,
             menu_for: None,
+            menu_light: None,
             changes: Changes::default(),
             distinctions: Distinctions::default(),
             screens: [None; 4],
@@ -215,6 +221,14 @@ impl Panes {
     /// Whether the first two sources are shown in one pane.
     pub(super) fn joined_in_one(&self) -> bool {
         self.compare != Mode::Side
+    }
+
+    /// The first pane on screen with the scene that is worked on, else the first of all.
+    pub(super) fn working_pane(&self) -> usize {
+        let mut shown = self.sources[..self.count.min(4)].iter();
+        shown
+            .position(|source| *source == Source::Scene)
+            .unwrap_or(0)
     }
 
     /// Where the scene that is worked on lies in the window, if a pane shows it.
@@ -407,6 +421,10 @@ impl Panes {
                 scene.clone_from(&made.scene);
             }
             options.noise.clone_from(&made.noise);
+            if made.noise.is_some() && options.trails == Trails::Parts {
+                // a step is about everybody's future
+                options.trails = Trails::All;
+            }
             options.paths = made.paths.clone();
         }
         let base = self.base(pane);
@@ -651,9 +669,15 @@ impl Panes {
             {
                 actions.push(Action::Select(vec![agent.clone()]));
             }
+            let lights = under.is_none().then(|| editor.scene()).flatten();
+            self.menu_light = lights.and_then(|scene| light_at(scene, screen.world(at), margin));
             self.menu_for = under;
         }
         response.context_menu(|ui| {
+            if let Some(light) = &self.menu_light {
+                lights::menu(ui, light, editor, actions);
+                ui.separator();
+            }
             let on_agent: &[Command] = &[
                 Command::FrameSelection,
                 Command::Follow,
