@@ -61,6 +61,12 @@ pub(super) struct Shard {
     pub(super) count: u64,
 }
 
+impl std::fmt::Display for Shard {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(formatter, "{}/{}", self.index, self.count)
+    }
+}
+
 impl Shard {
     /// From `I/N` (I from 0), else from a Slurm array, else from an indexed Kubernetes job, else everything.
     pub(super) fn from(
@@ -92,8 +98,9 @@ impl Shard {
             }
         } else if let Some(index) = number("SLURM_ARRAY_TASK_ID")? {
             let first = number("SLURM_ARRAY_TASK_MIN")?.unwrap_or(0);
+            let step = number("SLURM_ARRAY_TASK_STEP")?.unwrap_or(1).max(1);
             Self {
-                index: index.saturating_sub(first),
+                index: index.saturating_sub(first) / step,
                 count: number("SLURM_ARRAY_TASK_COUNT")?
                     .context("SLURM_ARRAY_TASK_ID is set, SLURM_ARRAY_TASK_COUNT is not")?,
             }

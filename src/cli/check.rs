@@ -95,6 +95,7 @@ fn object(entry: &data::Entry, scene: &Scene, report: &CheckReport, sentence: St
         object.insert("holds".to_owned(), report.holds().into());
         object.insert("gates_now".to_owned(), json!(report.gates));
         object.insert("gates_changed".to_owned(), report.changes.len().into());
+        object.insert("claims_wrong".to_owned(), json!(report.claims));
         object.insert("regeneration".to_owned(), sentence.into());
     }
     value
@@ -113,6 +114,8 @@ fn text(name: &str, report: &CheckReport, sentence: &str) -> String {
             "  {name}: the file says otherwise than the gate does now"
         ));
     }
+    let claims = report.claims.iter();
+    lines.extend(claims.map(|claim| format!("  WRONG         {claim}")));
     lines.push(format!("  regeneration  {sentence}"));
     lines.join("\n")
 }

@@ -41,6 +41,13 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
             Target::NAMES.join("|")
         )
     })?;
+    let same = std::fs::canonicalize(&arguments.input)
+        .and_then(|input| Ok(input == std::fs::canonicalize(output)?));
+    anyhow::ensure!(
+        !same.unwrap_or(false),
+        "{}: input and output are the same file; write to another",
+        output.display()
+    );
     let opened = open(&arguments.input, arguments.pick.as_deref())?;
     for line in opened.report.lines() {
         eprintln!("{}: {line}", arguments.input.display());

@@ -80,6 +80,13 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
         .enumerate()
         .filter(|(number, _)| shard.holds(*number as u64))
         .collect();
+    if mine.is_empty() {
+        eprintln!(
+            "nothing to do: shard {shard} holds none of {} scenes",
+            entries.len()
+        );
+        return Ok(());
+    }
     let stop = stop_on_ctrl_c();
     let shown = Shown::new(mine.len() as u64);
     let mut table = Table::default();

@@ -231,6 +231,11 @@ impl Method {
 pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let network = weights::network(0)?;
     let guidance = guidance_of(arguments.guidance.as_deref().unwrap_or(""))?;
+    anyhow::ensure!(
+        arguments.stride.is_finite() && arguments.stride > 0.0,
+        "--stride {}: a number of seconds above 0 is wanted",
+        arguments.stride
+    );
     let windows = load(arguments)?;
     anyhow::ensure!(
         !windows.is_empty(),

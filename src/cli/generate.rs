@@ -37,10 +37,10 @@ pub(super) struct Arguments {
     #[arg(long, value_enum, default_value = "full")]
     schedule: ScheduleChoice,
     /// Denoising steps; the paper's number for the schedule if absent.
-    #[arg(long)]
+    #[arg(long, value_parser = at_least_one)]
     steps: Option<usize>,
     /// Samples per scene; sample K of an attack without --attacker takes the K-th candidate.
-    #[arg(long, default_value_t = 1)]
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..=100_000))]
     samples: u64,
     /// Draws each case anew, at most so many times, until it passes every gate; if none does, the one that fails fewest
     /// is written.
@@ -128,6 +128,18 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
         Some(text) => guidance_of(text)?,
         None => Settings::default().guidance,
     };
+    anyhow::ensure!(
+        arguments
+            .temperature
+            .is_none_or(|t| (0.0..=10.0).contains(&t)),
+        "--temperature {}: it lies in 0 to 10",
+        arguments.temperature.unwrap_or_default()
+    );
+    let attacks = matches!(arguments.task, TaskChoice::Attack | TaskChoice::Mix);
+    anyhow::ensure!(
+        attacks || arguments.again || !asks_for_attack(arguments),
+        "--attacker, --target and --at belong to --task attack (or mix)"
+    );
     let entries = scenes(&arguments.scenes)?;
     let network = weights::network(0)?;
     make_folder(&arguments.out)?;
@@ -136,6 +148,14 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
         .filter(|&case| shard.holds(case))
         .map(|case| (case, &entries[(case / samples) as usize]))
         .collect();
+    if cases.is_empty() {
+        eprintln!(
+            "nothing to do: shard {} holds none of {} cases",
+            shard,
+            entries.len() as u64 * samples
+        );
+        return Ok(());
+    }
     let stop = stop_on_ctrl_c();
     let shown = Shown::new(cases.len() as u64);
     let (mut written, mut refused, mut valid) = (0_usize, 0_usize, 0_usize);
@@ -226,7 +246,7 @@ impl Job<'_> {
         if task == Task::Goal && scene.goals.is_empty() {
             scene.goals = goals_from_log(&scene, &[]);
         }
-        if task == Task::Attack && (scene.attacks.is_empty() || self.asks_for_attack()) {
+        if task == Task::Attack && (scene.attacks.is_empty() || asks_for_attack(self.arguments)) {
             scene = self.aimed(&scene)?;
         }
         let schedule = arguments.schedule.kind();
@@ -371,14 +391,12 @@ impl Job<'_> {
         trouble.map_or(Ok(complete.then_some(made)), Err)
     }
 
-    fn asks_for_attack(&self) -> bool {
-        let arguments = self.arguments;
-        arguments.attacker != "auto" || arguments.target.is_some() || arguments.at.is_some()
-    }
-
     /// The scene with an attack: the best candidate, or the K-th for sample K.
     fn aimed(&self, scene: &Scene) -> anyhow::Result<Scene> {
         let arguments = self.arguments;
+        if let Some(time_s) = arguments.at {
+            within_horizon("--at", time_s, scene)?;
+        }
         let query = AttackQuery {
             target: arguments.target.as_ref().map(AgentId::new),
             attacker: (arguments.attacker != "auto").then(|| AgentId::new(&arguments.attacker)),
@@ -410,6 +428,29 @@ impl Job<'_> {
     }
 }
 
+fn asks_for_attack(arguments: &Arguments) -> bool {
+    arguments.attacker != "auto" || arguments.target.is_some() || arguments.at.is_some()
+}
+
+fn at_least_one(text: &str) -> Result<usize, String> {
+    let number = text.parse().ok().filter(|number| *number > 0);
+    number.ok_or_else(|| "a number from 1 on is wanted".to_owned())
+}
+
+/// A time within what the model makes: after the present, up to 8 s later.
+///
+/// # Errors
+/// If it lies elsewhere.
+fn within_horizon(option: &str, time_s: f64, scene: &Scene) -> anyhow::Result<()> {
+    let now_s = scene.now_s();
+    anyhow::ensure!(
+        time_s > now_s && time_s <= now_s + 8.0 + 1e-6,
+        "{option}: {time_s} s is not within the 8 s after the present, {now_s:.1} to {:.1} s",
+        now_s + 8.0
+    );
+    Ok(())
+}
+
 /// `ID=X,Y[,T]` as a hard goal.
 fn goal_of(text: &str, scene: &Scene) -> anyhow::Result<Goal> {
     let wrong = || format!("--goal {text}: write it as ID=X,Y or ID=X,Y,T");
@@ -423,6 +464,7 @@ fn goal_of(text: &str, scene: &Scene) -> anyhow::Result<Goal> {
         [x, y, time_s] => (*x, *y, *time_s),
         _ => anyhow::bail!(wrong()),
     };
+    within_horizon(&format!("--goal {text}"), time_s, scene)?;
     Ok(Goal {
         agent: AgentId::new(agent),
         point: [x, y],

@@ -109,16 +109,21 @@ pub fn main() -> ExitCode {
     }
 }
 
-/// `nearmiss info FILE | head`: when the reader closes the pipe, stop without a complaint, as other programs do.
+/// `nearmiss info FILE | head`: when the reader closes the pipe, stop without a complaint, as other programs do. What
+/// cannot be printed for another reason (a full disk) is said in a sentence.
 fn leave_quietly_when_nobody_reads() {
     let usual = std::panic::take_hook();
     std::panic::set_hook(Box::new(move |panic| {
         let message = panic.payload().downcast_ref::<String>();
-        if message.is_some_and(|text| {
-            text.starts_with("failed printing to") && text.contains("Broken pipe")
-        }) {
-            std::process::exit(0);
+        match message.filter(|text| text.starts_with("failed printing to")) {
+            Some(text) if text.contains("Broken pipe") => std::process::exit(0),
+            Some(text) => {
+                use std::io::Write as _;
+                // standard error may be as full
+                let _full = writeln!(std::io::stderr(), "nearmiss: {text}");
+                std::process::exit(1);
+            }
+            None => usual(panic),
         }
-        usual(panic);
     }));
 }

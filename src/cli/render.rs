@@ -231,10 +231,26 @@ fn medium_of(out: &Path) -> anyhow::Result<Medium> {
     }
 }
 
+/// Whether the moments asked for lie in the scene.
+///
+/// # Errors
+/// If one does not.
+fn within(scene: &Scene, arguments: &Arguments) -> anyhow::Result<()> {
+    for moment in arguments.at.iter().chain(&arguments.time) {
+        anyhow::ensure!(
+            (0.0..=scene.duration_s() + 1e-6).contains(moment),
+            "{moment} s: the scene lasts from 0 to {:.1} s",
+            scene.duration_s()
+        );
+    }
+    Ok(())
+}
+
 fn moments_of_picture(arguments: &Arguments, scenes: &[Arc<Scene>]) -> anyhow::Result<Vec<Moment>> {
     let mut moments = Vec::new();
     for scene in scenes {
         let time_s = arguments.time.unwrap_or(scene.now_s());
+        within(scene, arguments)?;
         if !arguments.plan.is_empty() {
             moments.extend(plans(scene, time_s, arguments)?);
         } else if arguments.along != Along::Scene {
@@ -255,6 +271,7 @@ fn moments_of_clip(arguments: &Arguments, scene: &Arc<Scene>) -> anyhow::Result<
         let (least, most) = (FRAME_RATES.start(), FRAME_RATES.end());
         bail!("--fps goes from {least} to {most}, not {}", arguments.fps);
     }
+    within(scene, arguments)?;
     let start_s = arguments.time.unwrap_or(0.0);
     let end_s = match arguments.seconds {
         Some(seconds) => start_s + seconds,

@@ -53,12 +53,15 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let crew = arguments.planner.crew()?;
     let settings = arguments.planner.settings();
     let mut out = std::io::stdout().lock();
-    for line in std::io::stdin().lock().lines() {
+    for line in std::io::stdin().lock().split(b'\n') {
         let line = line?;
-        if line.trim().is_empty() {
+        if line.trim_ascii().is_empty() {
             continue;
         }
-        let answer = answer(&line, crew.planners(), &settings);
+        let answer = match std::str::from_utf8(&line) {
+            Ok(line) => answer(line, crew.planners(), &settings),
+            Err(error) => Err(format!("the request is no UTF-8 text: {error}")),
+        };
         let answer = answer.unwrap_or_else(|problem| json!({ "error": problem }));
         if writeln!(out, "{answer}")
             .and_then(|()| out.flush())

@@ -59,11 +59,11 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     );
     make_folder(folder)?;
     let stop = stop_on_ctrl_c();
-    let numbers: Vec<u64> = (arguments.from..arguments.from + arguments.scenes).collect();
     let shown = Shown::new(arguments.scenes);
-    let made: anyhow::Result<Vec<Made>> = numbers
-        .par_iter()
-        .map(|&index| {
+    let made: anyhow::Result<Vec<Made>> = (0..arguments.scenes)
+        .into_par_iter()
+        .map(|number| {
+            let index = arguments.from.saturating_add(number);
             if stop.load(Ordering::Relaxed) {
                 return Ok(Made::Nothing);
             }

@@ -26,6 +26,8 @@ static CHOSEN: OnceLock<Files> = OnceLock::new();
 impl Files {
     /// Takes them for all networks of this process; the first call counts.
     pub(super) fn choose(self, variable: impl Fn(&str) -> Option<PathBuf>) {
+        // a variable that is set to nothing chooses nothing
+        let variable = |name: &str| variable(name).filter(|path| !path.as_os_str().is_empty());
         let _first_counts = CHOSEN.set(Self {
             weights: self.weights.or_else(|| variable("NEARMISS_WEIGHTS")),
             planner_weights: self

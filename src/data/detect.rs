@@ -9,6 +9,7 @@ use flate2::read::MultiGzDecoder;
 use quick_xml::events::Event;
 use serde::de::{Deserializer as _, IgnoredAny, MapAccess, Visitor};
 
+use super::recorded::{self, Dialect, Header};
 use super::tfrecord::masked_crc32c;
 use super::{Format, HEAD_BYTES, OpenError};
 use crate::scene::{CASES_FORMAT, FORMAT};
@@ -29,6 +30,7 @@ pub(super) enum Kind {
     Lanelet2,
     SumoNet,
     SumoFcd,
+    Recorded(Dialect),
 }
 
 impl Kind {
@@ -48,6 +50,7 @@ impl Kind {
             Self::Lanelet2 => Format::Lanelet2,
             Self::SumoNet => Format::SumoNet,
             Self::SumoFcd => Format::SumoFcd,
+            Self::Recorded(dialect) => dialect.format(),
         }
     }
 }
@@ -151,8 +154,19 @@ fn kind_of(path: &Path, head: &Head) -> Result<Kind, OpenError> {
     match text.trim_ascii_start().first() {
         Some(b'{') => json_kind(path, head, text),
         Some(b'<') => xml_kind(path, head, text),
-        _ if is_tfrecord(bytes) => Ok(Kind::TfRecord),
-        _ => Err(unknown(path, head)),
+        _ => match recorded::recognise(text) {
+            Some(Header::Tracks(_)) if head.gzip => Err(unsupported(
+                "a compressed table of tracks",
+                "Unpack it and open the .csv",
+            )),
+            Some(Header::Tracks(dialect)) => Ok(Kind::Recorded(dialect)),
+            Some(Header::Meta) => Err(unsupported(
+                "a list that belongs to recorded tracks",
+                "Open the file beside it whose name ends in _tracks.csv",
+            )),
+            None if is_tfrecord(bytes) => Ok(Kind::TfRecord),
+            None => Err(unknown(path, head)),
+        },
     }
 }
 

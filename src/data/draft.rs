@@ -21,6 +21,9 @@ pub(super) const MAX_MAP_POINTS: usize = 2_000_000;
 /// Furthest a coordinate may lie from the origin, m; UTM northings reach 1e7.
 const MAX_COORDINATE_M: f64 = 1e8;
 
+/// Longest lane, m.
+const MAX_LANE_M: f64 = 1e6;
+
 /// What importers fill in. Agents need a track of `frames` entries; everything else may be left as it is.
 #[derive(Debug, Default)]
 pub(super) struct Draft {
@@ -106,13 +109,30 @@ impl Draft {
         };
         scene.now = present_frame(&scene, self.now);
         let recorded = self.ego.filter(|id| scene.agent(id).is_some());
-        match recorded.or_else(|| scene.likely_ego()) {
+        match recorded.or_else(|| likely_ego(&scene)) {
             Some(ego) => scene.set_ego(&ego),
             None if scene.agents.is_empty() => {}
             None => report.note("no vehicle in the scene, so there is no ego"),
         }
         Ok(scene.quantised())
     }
+}
+
+/// The likely ego; one that is there at the present, if any is.
+fn likely_ego(scene: &Scene) -> Option<AgentId> {
+    let likely = scene.likely_ego();
+    let here = |id: &AgentId| {
+        let agent = scene.agent(id);
+        agent.is_some_and(|agent| agent.track.get(scene.now).is_some())
+    };
+    if likely.as_ref().is_none_or(here) {
+        return likely;
+    }
+    let mut present = scene.clone();
+    present
+        .agents
+        .retain(|agent| agent.track.get(scene.now).is_some());
+    present.likely_ego().or(likely)
 }
 
 /// The file's own present; else 2 s, or earlier where that would leave less than 8 s of future.
@@ -216,6 +236,14 @@ fn build_map(mut parts: MapParts, path: &Path, report: &mut Report) -> Result<Ma
             );
             continue;
         };
+        if centreline.length() > MAX_LANE_M {
+            report.problem(
+                format!("lane {}", lane.id),
+                format!("{:.0} m", centreline.length()),
+                "no lane is so long; left out",
+            );
+            continue;
+        }
         lane.centreline = centreline;
         clean(&mut lane.left_border);
         clean(&mut lane.right_border);

@@ -1,7 +1,6 @@
 //! Scenes out: into our own format or a foreign one, and read again to see that what was written is what was meant.
 
 use std::fs;
-use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use super::report::Report;
@@ -10,6 +9,7 @@ use crate::scene::FileError;
 use crate::scene::Scene;
 use crate::scene::in_words;
 use crate::scene::write_scene;
+use crate::scene::write_whole;
 
 /// A format that scenes are written in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -143,6 +143,24 @@ pub enum ExportError {
 /// # Errors
 /// If the format cannot hold the scene, the file cannot be written, or it does not read back as it was meant.
 pub fn export(scene: &Scene, path: &Path, target: Target) -> Result<Exported, ExportError> {
+    let written = write(scene, path, target);
+    let is_wrong = |error: &ExportError| {
+        matches!(
+            error,
+            ExportError::Unreadable { .. } | ExportError::Differs { .. }
+        )
+    };
+    if written.as_ref().is_err_and(is_wrong) {
+        // what does not hold the scene must not be taken for it
+        let _absent = fs::remove_file(path);
+        if target == Target::OpenScenario {
+            let _absent = fs::remove_file(path.with_extension("xodr"));
+        }
+    }
+    written
+}
+
+fn write(scene: &Scene, path: &Path, target: Target) -> Result<Exported, ExportError> {
     let mut report = Report::default();
     match target {
         Target::Scene => write_scene(scene, path)?,
@@ -163,6 +181,16 @@ pub fn export(scene: &Scene, path: &Path, target: Target) -> Result<Exported, Ex
             let road_name = road_path.file_name().unwrap_or_default().to_string_lossy();
             let texts = openscenario_out::texts(scene, path, &road_name, &mut report)?;
             openscenario_out::check(&texts).map_err(|message| differs(path, message))?;
+            if !is_ours(&road_path) {
+                return Err(ExportError::Unfit {
+                    path: path.display().to_string(),
+                    message: format!(
+                        "its road would replace {}, which this program has not written",
+                        road_path.display()
+                    ),
+                    next: "Choose another name".to_owned(),
+                });
+            }
             write_atomically(&road_path, &texts.road)?;
             write_atomically(path, &texts.scenario)?;
             let again = reread(path)?;
@@ -180,6 +208,15 @@ pub fn export(scene: &Scene, path: &Path, target: Target) -> Result<Exported, Ex
         files: vec![path.to_path_buf()],
         report,
     })
+}
+
+/// Whether a road file may be replaced: it is absent, or one of this program's.
+fn is_ours(road: &Path) -> bool {
+    let Ok(bytes) = fs::read(road) else {
+        return !road.exists();
+    };
+    let head = String::from_utf8_lossy(&bytes[..bytes.len().min(1024)]).into_owned();
+    head.contains("vendor=\"Nearmiss\"")
 }
 
 fn differs(path: &Path, message: String) -> ExportError {
@@ -203,17 +240,8 @@ pub(super) fn write_atomically(path: &Path, text: &str) -> Result<(), ExportErro
         path: path.display().to_string(),
         message: in_words(&error),
     };
-    let folder = path
-        .parent()
-        .filter(|folder| !folder.as_os_str().is_empty())
-        .unwrap_or_else(|| Path::new("."));
-    fs::create_dir_all(folder).map_err(io)?;
-    let mut builder = tempfile::Builder::new();
-    #[cfg(unix)]
-    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666)); // less the user's mask, as any file
-    let mut file = builder.tempfile_in(folder).map_err(io)?;
-    file.write_all(text.as_bytes()).map_err(io)?;
-    file.as_file().sync_all().map_err(io)?;
-    file.persist(path).map_err(|error| io(error.error))?;
-    Ok(())
+    if let Some(folder) = path.parent() {
+        fs::create_dir_all(folder).map_err(io)?;
+    }
+    write_whole(path, text.as_bytes()).map_err(io)
 }

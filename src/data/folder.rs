@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use super::argoverse2;
 use super::detect;
+use super::recorded;
 use super::sumo;
 use super::waymo;
 use super::{Entry, Format, OpenError, Opened, cases, open as open_path};
@@ -84,7 +85,11 @@ pub(super) fn list(folder: &Path) -> Result<Vec<Entry>, OpenError> {
                     pending.push((child, depth + 1));
                 }
             } else if let Ok(found) = list_file(&child) {
-                entries.extend(found);
+                // vehicles and people of one recording are one scene
+                let is_tracks = |entry: &Entry| entry.format == Format::Interaction;
+                if !(found.iter().any(is_tracks) && recorded::joins_vehicles(&child)) {
+                    entries.extend(found);
+                }
             }
         }
     }
@@ -115,6 +120,9 @@ pub(super) fn list_file(file: &Path) -> Result<Vec<Entry>, OpenError> {
     }
     if kind == detect::Kind::SumoFcd {
         return Ok(sumo::list_fcd(file));
+    }
+    if let detect::Kind::Recorded(dialect) = kind {
+        return Ok(recorded::list(file, dialect));
     }
     if kind == detect::Kind::Cases {
         let cases = cases(file, &head)?.into_iter();

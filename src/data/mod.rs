@@ -18,6 +18,7 @@ mod opendrive;
 mod openscenario;
 mod openscenario_out;
 mod pickle;
+mod recorded;
 mod report;
 mod scenarionet;
 mod scenarionet_map;
@@ -82,6 +83,12 @@ pub enum Format {
     SumoNet,
     /// SUMO floating car data, with its network beside it.
     SumoFcd,
+    /// INTERACTION tracks, with the map of their place.
+    Interaction,
+    /// inD, rounD, exiD or uniD tracks, with the map of their place.
+    LevelX,
+    /// highD tracks, with the lanes they list.
+    HighD,
 }
 
 impl Format {
@@ -103,6 +110,9 @@ impl Format {
             Self::Lanelet2 => "lanelet2",
             Self::SumoNet => "sumo-net",
             Self::SumoFcd => "sumo-fcd",
+            Self::Interaction => "interaction",
+            Self::LevelX => "levelx",
+            Self::HighD => "highd",
         }
     }
 }
@@ -150,7 +160,7 @@ pub enum OpenError {
     },
     /// The content is of no kind we know.
     #[error(
-        "{path}: not a scene file that Nearmiss knows ({seen}). It opens its own JSON, ScenarioNet pickles, GPUDrive and Nocturne JSON, Waymo Motion TFRecords, CommonRoad XML, OpenSCENARIO and OpenDRIVE, Argoverse 2 folders, SUMO networks and FCD"
+        "{path}: not a scene file that Nearmiss knows ({seen}). It opens its own JSON, ScenarioNet pickles, GPUDrive and Nocturne JSON, Waymo Motion TFRecords, CommonRoad XML, OpenSCENARIO and OpenDRIVE, Argoverse 2 folders, SUMO networks and FCD, Lanelet2 maps, and the tracks of INTERACTION, inD, rounD, exiD, uniD and highD"
     )]
     Unknown {
         /// Which file.
@@ -312,6 +322,14 @@ pub fn open(path: &Path, pick: Option<&str>) -> Result<Opened, OpenError> {
                 report,
             });
         }
+        Kind::Recorded(dialect) => {
+            let (scene, report) = recorded::read(path, dialect, pick)?;
+            return Ok(Opened {
+                scene,
+                format,
+                report,
+            });
+        }
         kind => {
             let bytes = read_whole(path, &head)?;
             match kind {
@@ -406,8 +424,10 @@ pub fn open_each(
     let entries = list(path)?;
     let mut rest = entries.as_slice();
     while let Some(first) = rest.first() {
+        // only the records of a TFRecord file are read in one go
         let same = |entry: &&Entry| {
-            entry.file == first.file && !matches!(entry.format, Format::SumoFcd | Format::Cases)
+            let is_record = matches!(entry.format, Format::WaymoScenario | Format::WaymoExample);
+            is_record && entry.file == first.file
         };
         let count = rest.iter().take_while(same).count();
         let (of_file, others) = rest.split_at(count.max(1));

@@ -11,7 +11,7 @@ fn write(folder: &tempfile::TempDir, name: &str, bytes: &[u8]) -> PathBuf {
 #[test]
 fn content_decides_and_the_name_does_not() {
     let folder = tempfile::tempdir().unwrap();
-    let cases: [(&str, &[u8], Format); 6] = [
+    let cases: [(&str, &[u8], Format); 10] = [
         ("a.txt", b"\x80\x04\x95", Format::ScenarioNet),
         (
             "b.pkl",
@@ -30,6 +30,22 @@ fn content_decides_and_the_name_does_not() {
             Format::SumoNet,
         ),
         ("f", b"<!-- x --><fcd-export><timestep", Format::SumoFcd),
+        ("g.xml", b"<osm version='0.6'><node", Format::Lanelet2),
+        (
+            "h.json",
+            b"\xef\xbb\xbftrack_id,frame_id,timestamp_ms,agent_type,x,y\n",
+            Format::Interaction,
+        ),
+        (
+            "i.pkl",
+            b"recordingId, trackId, frame, \"xCenter\", \"yCenter\"\r\n0,",
+            Format::LevelX,
+        ),
+        (
+            "j",
+            b"frame,id,x,y,width,height,xVelocity,yVelocity",
+            Format::HighD,
+        ),
     ];
     for (name, bytes, format) in cases {
         let path = write(&folder, name, bytes);
@@ -46,6 +62,12 @@ fn unknown_content_is_named_with_what_it_looks_like() {
         message.contains("scene.pkl")
             && message.contains("hello")
             && message.contains("CommonRoad"),
+        "{message}"
+    );
+    let path = write(&folder, "other.csv", b"time,x,y,id\n0,1,2,3\n");
+    let message = open(&path, None).unwrap_err().to_string();
+    assert!(
+        message.contains("time,x,y,id") && message.contains("INTERACTION"),
         "{message}"
     );
     let path = write(&folder, "empty.json", b"");

@@ -81,6 +81,9 @@ pub enum AttackError {
         /// The search radius, m.
         reach: u32,
     },
+    /// Attacker and target are one.
+    #[error("\"{0}\" cannot attack itself: name another attacker or target")]
+    Itself(AgentId),
     /// All paths break a limit, leave the road, or run into a third party.
     #[error(
         "none of {tried} paths of {attackers} agents reaches \"{target}\" within the limits of its kind, on the road, \
@@ -120,6 +123,9 @@ pub fn attack_candidates(
         .or_else(|| scene.ego().map(|ego| ego.id.clone()))
         .ok_or(AttackError::NoTarget)?;
     let victim = present(scene, &target)?;
+    if query.attacker.as_ref() == Some(&target) {
+        return Err(AttackError::Itself(target));
+    }
     let attackers = attackers(scene, query, victim)?;
     let futures = Futures::of(scene, victim);
     let mut tried = 0;

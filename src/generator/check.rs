@@ -79,12 +79,14 @@ pub struct CheckReport {
     pub changes: Vec<GateChange>,
     /// Whether the recipe gives the stored result.
     pub regeneration: Regeneration,
+    /// What else the file says of a result that was made again alike, and what is true instead: fault, escape, metrics.
+    pub claims: Vec<String>,
 }
 
 impl CheckReport {
-    /// The case is what it says it is: gates unchanged and the result regenerated to the bit.
+    /// The case is what it says it is: gates, fault, escape and metrics unchanged and the result regenerated to the bit.
     pub fn holds(&self) -> bool {
-        self.changes.is_empty() && self.regeneration == Regeneration::Same
+        self.changes.is_empty() && self.claims.is_empty() && self.regeneration == Regeneration::Same
     }
 }
 
@@ -99,6 +101,7 @@ pub fn check(
             gates: Vec::new(),
             changes: Vec::new(),
             regeneration: Regeneration::NoRecipe,
+            claims: Vec::new(),
         };
     };
     let made = made_agents(&generated.recipe);
@@ -111,6 +114,7 @@ pub fn check(
     let recipe = generated.recipe.clone();
     let failed = generated.extra.contains_key(FAILED);
     let overwritten = recipe.extra.contains_key("overwritten_at_step");
+    let mut claims = Vec::new();
     let regeneration = if failed {
         match run_recipe(case, recipe, prepare, on_step) {
             Ok(_) => Regeneration::NoFailure,
@@ -125,7 +129,13 @@ pub fn check(
         }
     } else {
         match run_recipe(case, recipe, prepare, on_step) {
-            Ok(again) => compare(case, &again, &made),
+            Ok(again) => {
+                let found = compare(case, &again, &made);
+                if let (Regeneration::Same, Some(again)) = (&found, &again.generated) {
+                    claims = false_claims(&generated, again);
+                }
+                found
+            }
             Err(error) => Regeneration::Impossible(error.to_string()),
         }
     };
@@ -133,6 +143,59 @@ pub fn check(
         gates,
         changes,
         regeneration,
+        claims,
+    }
+}
+
+/// Largest difference of a metric that is rounding.
+const ROUNDING: f64 = 2e-4;
+
+/// What a file says of its result besides the gates, held against the same result made again.
+fn false_claims(stored: &Generated, again: &Generated) -> Vec<String> {
+    let mut found = Vec::new();
+    if stored.from_frame != again.from_frame {
+        found.push(format!(
+            "the future begins at frame {}, not {}",
+            again.from_frame, stored.from_frame
+        ));
+    }
+    if stored.fault != again.fault {
+        found.push(format!(
+            "fault is {}, not {}",
+            word(&again.fault),
+            word(&stored.fault)
+        ));
+    }
+    if stored.avoidability != again.avoidability {
+        let (now, said) = (word(&again.avoidability), word(&stored.avoidability));
+        found.push(format!("the escape is {now}, not {said}"));
+    }
+    for metric in &again.metrics {
+        let said = stored.metrics.iter().find(|said| said.name == metric.name);
+        match said {
+            Some(said) if (said.value - metric.value).abs() <= ROUNDING => {}
+            Some(said) => found.push(format!(
+                "{} is {:.4} {}, not {:.4}",
+                metric.name, metric.value, metric.unit, said.value
+            )),
+            None => found.push(format!(
+                "{} is {:.4} {}; the file does not say so",
+                metric.name, metric.value, metric.unit
+            )),
+        }
+    }
+    let unknown =
+        |said: &&crate::scene::Metric| !again.metrics.iter().any(|metric| metric.name == said.name);
+    let unknown = stored.metrics.iter().filter(unknown);
+    found.extend(unknown.map(|said| format!("there is no metric {}", said.name)));
+    found
+}
+
+/// A finding as the file has it.
+fn word(value: &impl serde::Serialize) -> String {
+    match serde_json::to_value(value) {
+        Ok(serde_json::Value::String(word)) => word,
+        _ => "not known".to_owned(),
     }
 }
 

@@ -38,6 +38,9 @@ const MAX_BYTES: u64 = 512 << 20;
 const MAX_FRAMES: usize = 100_000;
 const MAX_AGENTS: usize = 20_000;
 
+/// Longest lane, m.
+const MAX_LANE_M: f64 = 1e6;
+
 /// Why a scene file cannot be read or written.
 #[derive(Debug, thiserror::Error)]
 pub enum FileError {
@@ -161,21 +164,52 @@ pub fn write_scene(scene: &Scene, path: &Path) -> Result<(), FileError> {
         path: path.display().to_string(),
         cause,
     };
-    let folder = path
-        .parent()
+    let folder = folder_of(path);
+    if !folder.is_dir() {
+        let cause = fs::metadata(folder).err();
+        return Err(FileError::Io {
+            path: folder.display().to_string(),
+            cause: cause.unwrap_or_else(|| std::io::ErrorKind::NotADirectory.into()),
+        });
+    }
+    write_whole(path, scene_to_json(scene).as_bytes()).map_err(io)
+}
+
+fn folder_of(path: &Path) -> &Path {
+    path.parent()
         .filter(|folder| !folder.as_os_str().is_empty())
-        .unwrap_or_else(|| Path::new("."));
+        .unwrap_or_else(|| Path::new("."))
+}
+
+/// Writes a file as a whole: a temporary file beside it, then a rename, so that at any moment the old content or the
+/// new is there. A link is followed, and a file that is replaced keeps its mode.
+///
+/// # Errors
+/// If the operating system refuses, or what is there is no ordinary file (a device, a pipe) or is write-protected.
+pub fn write_whole(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
+    let is_link = fs::symlink_metadata(path).is_ok_and(|facts| facts.is_symlink());
+    let target = match is_link {
+        true => fs::canonicalize(path)?,
+        false => path.to_path_buf(),
+    };
+    let there = fs::metadata(&target).ok();
     let mut builder = tempfile::Builder::new();
-    #[cfg(unix)]
-    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666)); // less the user's mask, as any file
-    let mut file = builder.tempfile_in(folder).map_err(|cause| FileError::Io {
-        path: folder.display().to_string(),
-        cause,
-    })?;
-    file.write_all(scene_to_json(scene).as_bytes())
-        .map_err(io)?;
-    file.as_file().sync_all().map_err(io)?;
-    file.persist(path).map_err(|error| io(error.error))?;
+    if let Some(there) = &there {
+        if !there.is_file() {
+            return Err(std::io::Error::other("it is no ordinary file"));
+        }
+        if there.permissions().readonly() {
+            return Err(std::io::Error::other("it is write-protected"));
+        }
+        builder.permissions(there.permissions());
+    } else {
+        #[cfg(unix)]
+        builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666)); // less the user's mask, as any file
+    }
+    let mut file = builder.tempfile_in(folder_of(&target))?;
+    file.write_all(bytes)?;
+    file.as_file().sync_all()?;
+    file.persist(&target).map_err(|error| error.error)?;
     Ok(())
 }
 
@@ -614,6 +648,17 @@ impl Problems<'_> {
         }
     }
 
+    /// Coordinates may not lie farther out than those of a track.
+    fn near(&mut self, element: &str, points: &[[f64; 2]]) {
+        for (index, point) in points.iter().enumerate() {
+            let far = point.iter().find(|value| !(value.abs() <= 1e8));
+            if let Some(value) = far {
+                let message = "must be a finite number, at most 1e8";
+                self.add(format!("{element}[{index}]"), value, message);
+            }
+        }
+    }
+
     fn range(&mut self, element: String, value: f64, low: f64, high: f64, unit: &str) {
         if !(low..=high).contains(&value) {
             let message = format!("must lie in {low} to {high} {unit}");
@@ -780,12 +825,23 @@ impl MapFile {
             if let Some(width) = lane.width_m {
                 problems.range(format!("{at}.width_m"), width, 0.1, 100.0, "m");
             }
+            problems.near(&format!("{at}.centreline"), &lane.centreline);
+            problems.near(&format!("{at}.left_border"), &lane.left_border);
+            problems.near(&format!("{at}.right_border"), &lane.right_border);
             let Some(centreline) = Polyline::new(points(&lane.centreline)) else {
                 let count = lane.centreline.len();
                 let message = "points, at least two different ones are needed";
                 problems.add(format!("{at}.centreline"), count, message);
                 continue;
             };
+            let length = centreline.length();
+            problems.range(
+                format!("{at}.centreline: length"),
+                length,
+                0.0,
+                MAX_LANE_M,
+                "m",
+            );
             lanes.push(Lane {
                 id: lane.id,
                 kind: lane.kind,
@@ -801,6 +857,15 @@ impl MapFile {
                 right_neighbour: lane.right_neighbour,
                 extra: lane.extra,
             });
+        }
+        for (index, line) in self.lines.iter().enumerate() {
+            problems.near(&format!("map.lines[{index}].points"), &line.points);
+        }
+        for (index, area) in self.areas.iter().enumerate() {
+            problems.near(&format!("map.areas[{index}].polygon"), &area.polygon);
+        }
+        for (index, sign) in self.stop_signs.iter().enumerate() {
+            problems.near(&format!("map.stop_signs[{index}].point"), &[sign.point]);
         }
         Map::build(MapParts {
             lanes,

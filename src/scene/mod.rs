@@ -22,7 +22,7 @@ pub use edit::{Edit, EditError};
 pub(crate) use file::in_words;
 pub use file::{
     FORMAT, FileError, Problem, VERSION, json_schema, read_scene, scene_from_json, scene_to_json,
-    scene_to_value, write_scene,
+    scene_to_value, write_scene, write_whole,
 };
 pub use history::{Entry, History};
 pub use intent::{Attack, Goal, Pin};

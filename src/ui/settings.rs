@@ -1,7 +1,6 @@
 //! What the window remembers between starts: theme, layout, recent files. One JSON file, written atomically.
 
 use std::fs;
-use std::io::Write as _;
 use std::path::Path;
 use std::path::PathBuf;
 
@@ -13,6 +12,7 @@ use super::panes::Panes;
 use super::sources::Source;
 use super::variants::Variant;
 use crate::planner::Decoder;
+use crate::scene::write_whole;
 
 /// Most recent files remembered.
 const RECENTS: usize = 12;
@@ -139,12 +139,10 @@ fn file(folder: &Path) -> PathBuf {
 /// # Errors
 /// If the operating system refuses.
 pub(super) fn write_atomically(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
-    let folder = path.parent().unwrap_or_else(|| Path::new("."));
-    fs::create_dir_all(folder)?;
-    let mut temporary = tempfile::NamedTempFile::new_in(folder)?;
-    temporary.write_all(bytes)?;
-    temporary.as_file().sync_all()?;
-    super::files::publish(temporary, path)
+    if let Some(folder) = path.parent() {
+        fs::create_dir_all(folder)?;
+    }
+    write_whole(path, bytes)
 }
 
 #[cfg(test)]

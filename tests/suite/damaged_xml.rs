@@ -1,6 +1,7 @@
-//! Damaged and hostile files in CommonRoad, Argoverse 2, SUMO, OpenDRIVE and OpenSCENARIO formats: every one opens or is refused with a
-//! sentence, quickly and without a panic. `NEARMISS_MUTATIONS=20000` tries that many of each instead of 200, and
-//! then also holds the memory against 1 GiB (Linux; run it alone: `--test suite damaged_xml -- --test-threads 1`).
+//! Damaged and hostile files in CommonRoad, Argoverse 2, SUMO, OpenDRIVE, OpenSCENARIO and Lanelet2 formats, and in
+//! those of recorded tracks (INTERACTION, levelX, highD): every one opens or is refused with a sentence, quickly and
+//! without a panic. `NEARMISS_MUTATIONS=20000` tries that many of each instead of 200, and then also holds the memory
+//! against 1 GiB (Linux; run it alone: `--test suite damaged_xml -- --test-threads 1`).
 #![expect(
     clippy::unwrap_used,
     clippy::print_stdout,
@@ -123,7 +124,7 @@ fn survive_rounds(file: &Path, seed: &[u8], target: &Path, rounds: usize) {
     let mut numbers = Numbers(0x9e37_79b9_7f4a_7c15);
     let (mut opened, mut slowest) = (0, Duration::ZERO);
     for round in 0..rounds {
-        let is_text = seed.starts_with(b"<") || seed.starts_with(b"{");
+        let is_text = seed.starts_with(b"<") || seed.starts_with(b"{") || seed.is_ascii();
         let bytes = match is_text && round % 2 == 0 {
             true => misnumbered(seed, &mut numbers),
             false => damaged(seed, &mut numbers),
@@ -263,6 +264,146 @@ fn damaged_sumo_traffic_opens_or_is_refused() {
     std::fs::write(folder.path().join("a.rou.xml"), types).unwrap();
     let file = folder.path().join("a.fcd.xml");
     survive(&file, traffic().as_bytes(), &file);
+}
+
+/// Two lanelets one after the other, 60 m along x, with a stop line and a light, in local coordinates and in degrees
+/// from 0° N, 0° E.
+const LANELETS: &str = r#"<?xml version="1.0"?><osm version="0.6" generator="g">
+<node id="1" lat="0" lon="0"><tag k="local_x" v="0"/><tag k="local_y" v="0"/></node><node id="2" lat="0" lon="0.00027"><tag k="local_x" v="30"/><tag k="local_y" v="0"/></node><node id="3" lat="0" lon="0.00054"><tag k="local_x" v="60"/><tag k="local_y" v="0"/></node>
+<node id="4" lat="0.000031" lon="0"><tag k="local_x" v="0"/><tag k="local_y" v="3.5"/></node><node id="5" lat="0.000031" lon="0.00027"><tag k="local_x" v="30"/><tag k="local_y" v="3.5"/></node><node id="6" lat="0.000031" lon="0.00054"><tag k="local_x" v="60"/><tag k="local_y" v="3.5"/></node>
+<way id="11"><nd ref="1"/><nd ref="2"/><tag k="type" v="line_thin"/><tag k="subtype" v="solid"/></way><way id="12"><nd ref="2"/><nd ref="3"/></way>
+<way id="13"><nd ref="5"/><nd ref="4"/><tag k="type" v="line_thin"/><tag k="subtype" v="dashed"/></way><way id="14"><nd ref="5"/><nd ref="6"/><tag k="type" v="curbstone"/></way><way id="15"><nd ref="2"/><nd ref="5"/><tag k="type" v="stop_line"/></way>
+<relation id="21"><member type="way" ref="13" role="left"/><member type="way" ref="11" role="right"/><member type="relation" ref="31" role="regulatory_element"/><member type="relation" ref="32" role="regulatory_element"/><tag k="type" v="lanelet"/><tag k="subtype" v="road"/><tag k="speed_limit" v="50 km/h"/></relation>
+<relation id="22"><member type="way" ref="14" role="left"/><member type="way" ref="12" role="right"/><tag k="type" v="lanelet"/><tag k="subtype" v="road"/><tag k="one_way" v="no"/></relation>
+<relation id="23"><member type="way" ref="15" role="outer"/><tag k="type" v="multipolygon"/><tag k="subtype" v="parking"/></relation>
+<relation id="31"><member type="way" ref="15" role="ref_line"/><tag k="type" v="regulatory_element"/><tag k="subtype" v="traffic_light"/></relation>
+<relation id="32"><member type="way" ref="15" role="ref_line"/><tag k="type" v="regulatory_element"/><tag k="subtype" v="right_of_way"/></relation></osm>"#;
+
+#[test]
+fn damaged_lanelet2_maps_open_or_are_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("a.osm");
+    survive(&file, LANELETS.as_bytes(), &file);
+    let degrees = LANELETS.replace("local_", "l_");
+    survive(&file, degrees.as_bytes(), &file);
+}
+
+/// A table of 24 rows for each of two tracks: `row` is given the track's number and the step.
+fn table(header: &str, row: impl Fn(usize, usize) -> String) -> String {
+    let mut text = format!("{header}\n");
+    for track in 1..=2 {
+        for step in 0..24 {
+            text.push_str(&row(track, step));
+            text.push('\n');
+        }
+    }
+    text
+}
+
+#[test]
+fn damaged_interaction_tracks_open_or_are_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let put = |name: &str, text: &str| -> PathBuf {
+        let path = folder.path().join(name);
+        std::fs::write(&path, text).unwrap();
+        path
+    };
+    let vehicles = table(
+        "track_id,frame_id,timestamp_ms,agent_type,x,y,vx,vy,psi_rad,length,width",
+        |track, step| {
+            let (stamp, x) = (100 * step + 100, 5 * track + step);
+            format!("{track},{step},{stamp},car,{x}.25,1.75,10.0,0.0,0.01,4.5,1.8")
+        },
+    );
+    let people = table(
+        "track_id,frame_id,timestamp_ms,agent_type,x,y,vx,vy",
+        |track, step| {
+            let stamp = 100 * step + 100;
+            format!("P{track},{step},{stamp},pedestrian/bicycle,9.5,{step}.5,0.0,1.2")
+        },
+    );
+    let map = put("a.osm", LANELETS);
+    let people_file = put("pedestrian_tracks_000.csv", &people);
+    let file = put("vehicle_tracks_000.csv", &vehicles);
+    let scene = data::open(&file, None).unwrap().scene;
+    assert_eq!((scene.agents.len(), scene.frames), (4, 24));
+    assert!(!scene.map.is_empty());
+    survive(&file, vehicles.as_bytes(), &file);
+    put("vehicle_tracks_000.csv", &vehicles);
+    survive(&people_file, people.as_bytes(), &file);
+    put("pedestrian_tracks_000.csv", &people);
+    survive(&map, LANELETS.as_bytes(), &file);
+    let cases = table(
+        "case_id,track_id,frame_id,timestamp_ms,agent_type,x,y,vx,vy,psi_rad,length,width",
+        |track, step| {
+            let (case, stamp) = (1 + step / 12, 100 * (step % 12) + 100);
+            format!("{case}.0,{track},{step},{stamp},car,{step}.25,1.75,10.0,0.0,0.01,4.5,1.8")
+        },
+    );
+    let file = put("b_train.csv", &cases);
+    survive(&file, cases.as_bytes(), &file);
+}
+
+#[test]
+fn damaged_levelx_tracks_and_their_lists_open_or_are_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let put = |name: &str, text: &str| -> PathBuf {
+        let path = folder.path().join(name);
+        std::fs::write(&path, text).unwrap();
+        path
+    };
+    std::fs::create_dir(folder.path().join("maps")).unwrap();
+    put("maps/location1.osm", LANELETS);
+    let tracks = table(
+        "recordingId,trackId,frame,trackLifetime,xCenter,yCenter,heading,width,length,xVelocity,yVelocity",
+        |track, step| {
+            let x = 5 * track + step;
+            format!("0,{track},{step},{step},{x}.25,1.75,0.5,1.8,4.5,10.0,0.0")
+        },
+    );
+    let recording = "recordingId,locationId,frameRate,speedLimit,duration,xUtmOrigin,yUtmOrigin\n0,1,25,13.9,0.96,166021.4,0.0\n";
+    let list = "recordingId,trackId,initialFrame,finalFrame,numFrames,width,length,class\n0,1,0,23,24,1.8,4.5,car\n0,2,0,23,24,0,0,pedestrian\n";
+    let recording_file = put("00_recordingMeta.csv", recording);
+    let list_file = put("00_tracksMeta.csv", list);
+    let file = put("00_tracks.csv", &tracks);
+    let scene = data::open(&file, None).unwrap().scene;
+    assert_eq!((scene.agents.len(), scene.frames), (2, 24));
+    assert!(!scene.map.is_empty());
+    survive(&file, tracks.as_bytes(), &file);
+    put("00_tracks.csv", &tracks);
+    survive(&recording_file, recording.as_bytes(), &file);
+    put("00_recordingMeta.csv", recording);
+    survive(&list_file, list.as_bytes(), &file);
+}
+
+#[test]
+fn damaged_highd_tracks_and_their_lists_open_or_are_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let put = |name: &str, text: &str| -> PathBuf {
+        let path = folder.path().join(name);
+        std::fs::write(&path, text).unwrap();
+        path
+    };
+    let tracks = table(
+        "frame,id,x,y,width,height,xVelocity,yVelocity,laneId",
+        |track, step| {
+            let x = 50 * track + step;
+            format!("{step},{track},{x}.5,21.25,4.5,1.8,25.0,0.1,5")
+        },
+    );
+    let recording = "id,frameRate,locationId,speedLimit,upperLaneMarkings,lowerLaneMarkings\n1,25,2,36.1,8.5;12.6;16.4,20.9;24.9;28.8\n";
+    let list = "id,width,height,initialFrame,finalFrame,numFrames,class,drivingDirection\n1,4.5,1.8,0,23,24,Car,2\n2,4.5,1.8,0,23,24,Truck,2\n";
+    let recording_file = put("01_recordingMeta.csv", recording);
+    let list_file = put("01_tracksMeta.csv", list);
+    let file = put("01_tracks.csv", &tracks);
+    let scene = data::open(&file, None).unwrap().scene;
+    assert_eq!((scene.agents.len(), scene.frames), (2, 24));
+    assert_eq!(scene.map.lanes().len(), 4);
+    survive(&file, tracks.as_bytes(), &file);
+    put("01_tracks.csv", &tracks);
+    survive(&recording_file, recording.as_bytes(), &file);
+    put("01_recordingMeta.csv", recording);
+    survive(&list_file, list.as_bytes(), &file);
 }
 
 /// Columns of a table: 3 tracks at 60 steps.

@@ -99,6 +99,7 @@ pub(super) fn read(bytes: &[u8], path: &Path) -> Result<(Scene, Report), OpenErr
         Parts {
             source: source(&root, &name),
             cooperative: name.starts_with("C-"),
+            own: root.attribute("author") == Some("Nearmiss"),
             name,
             dt_s,
             road,
@@ -118,6 +119,8 @@ struct Parts {
     road: Road,
     obstacles: Vec<Obstacle>,
     problems: Vec<Problem>,
+    /// This program wrote it: nothing is to be mended.
+    own: bool,
 }
 
 fn assemble(parts: Parts, path: &Path, mut report: Report) -> Result<(Scene, Report), OpenError> {
@@ -129,6 +132,7 @@ fn assemble(parts: Parts, path: &Path, mut report: Report) -> Result<(Scene, Rep
         road,
         obstacles,
         mut problems,
+        own,
     } = parts;
     let moving = obstacles.iter().filter(|obstacle| !obstacle.standing);
     let steps = moving.flat_map(Obstacle::steps);
@@ -154,13 +158,17 @@ fn assemble(parts: Parts, path: &Path, mut report: Report) -> Result<(Scene, Rep
         .into_iter()
         .map(|obstacle| obstacle.into_agent(first, frames, dt_s, &middle))
         .collect();
-    let astray = mend::drop_astray_ends(&mut agents, dt_s);
+    let astray = match own {
+        true => 0,
+        false => mend::drop_astray_ends(&mut agents, dt_s),
+    };
     if astray > 0 {
         report.note(format!(
             "{astray} first or last states are not where their step and speed say; left out"
         ));
     }
-    if let Some(angle) = mend::align(&mut agents, dt_s) {
+    let beside = (!own).then(|| mend::align(&mut agents, dt_s)).flatten();
+    if let Some(angle) = beside {
         for problem in &mut problems {
             problem.turn(angle);
         }

@@ -1,3 +1,5 @@
+//! Lanelets from text: directions, connections, neighbours, signs, and what cannot be a map.
+
 use super::*;
 use crate::geometry::dvec2;
 use crate::map::{AreaKind, Lane, LaneKind, LineKind};
