@@ -77,6 +77,27 @@ pub(super) fn text(
     }
     let left_out = scene.map.areas().len();
     report.skip_many("areas (CommonRoad has lanelets alone)", left_out);
+    let named =
+        |sign: &&crate::map::StopSign| sign.lanes.iter().any(|lane| ids.lane(lane).is_some());
+    let signs = scene.map.stop_signs();
+    report.skip_many(
+        "stop signs that no lane names",
+        signs.len() - signs.iter().filter(named).count(),
+    );
+    let dark = |signal: &&Signal| {
+        let mut states = signal.states.iter();
+        states.all(|state| *state == SignalState::Unknown)
+    };
+    report.skip_many(
+        "traffic lights of which it is not known what they show",
+        scene.signals.iter().filter(dark).count(),
+    );
+    if !scene.licence.is_empty() {
+        report.note(format!(
+            "the format has no place for the licence: {}",
+            scene.licence
+        ));
+    }
     let lanes = scene.map.lanes().len();
     Ok((out, Meant { obstacles, lanes }))
 }
@@ -498,7 +519,7 @@ fn problem(scene: &Scene, ego: &Agent, ids: &mut Ids, out: &mut String, report: 
         quantise(centre.y)
     );
     report.note(format!(
-        "the ego {} is the planning problem {id}: its recorded path is not in the file",
+        "the ego {} is the planning problem {id}: its recorded path and its size are not in the file",
         ego.id
     ));
 }

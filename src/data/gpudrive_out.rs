@@ -235,6 +235,14 @@ fn roads(scene: &Scene, report: &mut Report) -> (Vec<Value>, BTreeMap<LaneId, i6
         "walkways: GPUDrive has no type for them",
         map.lanes().len() - lanes().count(),
     );
+    report.skip_many(
+        "speed limits: GPUDrive has none",
+        lanes().filter(|lane| lane.speed_limit.is_some()).count(),
+    );
+    report.skip_many(
+        "goals: GPUDrive takes the last recorded places",
+        scene.goals.len(),
+    );
     let ids = numeric_ids(lanes().map(|lane| lane.id.as_str()), report, "lanes");
     let mut next = ids.iter().max().map_or(0, |most| most.saturating_add(1));
     let mut road = |kind: &str, element: i64, points: &[DVec2], id: Option<i64>| {

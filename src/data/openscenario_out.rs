@@ -45,10 +45,26 @@ pub(super) fn texts(
     }
     let (road, roads) = road(scene, report);
     let (scenario, vertices) = scenario(scene, road_name, report);
-    report.skip_many(
-        "traffic lights (the roads are not linked)",
-        scene.signals.len(),
-    );
+    let map = &scene.map;
+    let left_out = [
+        (
+            "traffic lights (the roads are not linked)",
+            scene.signals.len(),
+        ),
+        ("painted lines (each lane is a road)", map.lines().len()),
+        (
+            "areas: crossings, junctions and the like",
+            map.areas().len(),
+        ),
+        ("stop signs", map.stop_signs().len()),
+        (
+            "goals (the scenario plays what they led to)",
+            scene.goals.len(),
+        ),
+    ];
+    for (what, count) in left_out {
+        report.skip_many(what, count);
+    }
     Ok(Texts {
         scenario,
         road,
@@ -200,8 +216,12 @@ fn scenario(scene: &Scene, road_name: &str, report: &mut Report) -> (String, usi
     let mut out = String::from("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<OpenSCENARIO>\n");
     let _ = writeln!(
         out,
-        "  <FileHeader revMajor=\"1\" revMinor=\"1\" date=\"1970-01-01T00:00:00\" description=\"{}\" author=\"Nearmiss\"/>\n  <ParameterDeclarations/>\n  <CatalogLocations/>\n  <RoadNetwork><LogicFile filepath=\"{}\"/></RoadNetwork>\n  <Entities>",
+        "  <FileHeader revMajor=\"1\" revMinor=\"1\" date=\"1970-01-01T00:00:00\" description=\"{}\" author=\"Nearmiss\"{}\n  <ParameterDeclarations/>\n  <CatalogLocations/>\n  <RoadNetwork><LogicFile filepath=\"{}\"/></RoadNetwork>\n  <Entities>",
         escaped(&scene.name),
+        match scene.licence.trim() {
+            "" => "/>".to_owned(),
+            licence => format!("><License name=\"{}\"/></FileHeader>", escaped(licence)),
+        },
         escaped(road_name)
     );
     // esmini follows the first object: the ego
@@ -250,7 +270,8 @@ fn scenario(scene: &Scene, road_name: &str, report: &mut Report) -> (String, usi
         out,
         "        <StartTrigger>{}</StartTrigger>\n      </Act>\n    </Story>\n    <StopTrigger>{}</StopTrigger>\n  </Storyboard>\n</OpenSCENARIO>",
         condition("ActStart", -1.0),
-        condition("End", quantise(scene.duration_s()))
+        // half a frame late, so that rounding does not cut the last one off
+        condition("End", quantise(scene.duration_s() + scene.dt_s / 2.0))
     );
     let broken = agents.iter().filter(|agent| {
         let (first, last) = agent.track.span().unwrap_or_default();

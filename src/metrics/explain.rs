@@ -216,10 +216,14 @@ fn collision_row(fine: &Samples) -> Explained {
                 frame: Some(contact.frame),
                 value: contact.depth_m,
                 sentence: format!(
-                    "{id} overlaps {} by {:.2} m at {:.1} s",
+                    "{id} overlaps {} by {:.2} m at {:.1} s{}",
                     contact.other(id),
                     contact.depth_m,
-                    contact.time_s
+                    contact.time_s,
+                    match contact.appears {
+                        true => ", where one of them is first seen (no gate counts that)",
+                        false => "",
+                    }
                 ),
             })
             .collect(),

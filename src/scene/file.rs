@@ -651,10 +651,10 @@ impl Problems<'_> {
     /// Coordinates may not lie farther out than those of a track.
     fn near(&mut self, element: &str, points: &[[f64; 2]]) {
         for (index, point) in points.iter().enumerate() {
-            let far = point.iter().find(|value| !(value.abs() <= 1e8));
+            let far = point.iter().find(|value| !(-1e8..=1e8).contains(*value));
             if let Some(value) = far {
                 let message = "must be a finite number, at most 1e8";
-                self.add(format!("{element}[{index}]"), value, message);
+                self.add(format!("{element}[{index}]"), format!("{value:e}"), message);
             }
         }
     }

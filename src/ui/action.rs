@@ -378,6 +378,7 @@ commands! {
     Cancel, Window, "Cancel", "Cancel the drag, else the job, else the selection", &[key(Key::Escape)];
     LeftPanel, Window, "Left panel", "Show or hide scenes, agents and history", &[ctrl(Key::B)];
     PlannerPanel, Window, "Planner panel", "The planner's modes, what each scores, and why one is taken", &[];
+    ResultsPanel, Window, "Results panel", "Gates, fault, escape and metrics of the scene", &[];
     RightPanel, Window, "Right panel", "Show or hide the inspector", &[ctrl(Key::I)];
     ZoomIn, Window, "Larger interface", "Make the interface larger", &[ctrl(Key::Plus), ctrl(Key::Equals)];
     ZoomOut, Window, "Smaller interface", "Make the interface smaller", &[ctrl(Key::Minus)];

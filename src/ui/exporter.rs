@@ -544,10 +544,11 @@ fn write_frames(
 fn write_table(text: &str, path: &Path) -> Result<Told, String> {
     write_atomically(path, text.as_bytes()).map_err(|error| at(path, &error))?;
     let rows = text.lines().count().saturating_sub(1);
-    Ok(Told::Done(format!(
-        "Written: {} ({rows} rows)",
-        path.display()
-    )))
+    let rows = match rows {
+        1 => "1 row".to_owned(),
+        rows => format!("{rows} rows"),
+    };
+    Ok(Told::Done(format!("Written: {} ({rows})", path.display())))
 }
 
 /// Frames made for an estimate.

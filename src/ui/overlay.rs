@@ -309,13 +309,7 @@ pub(super) fn gesture_ui(ui: &Ui, screen: &Screen, gesture: &Gesture, text: &str
                 StrokeKind::Inside,
             );
         }
-        Gesture::Measure { from } => {
-            let start = screen.place(*from);
-            painter.line_segment([start, at], Stroke::new(1.6, tokens.accent));
-            for end in [start, at] {
-                painter.circle_filled(end, 3.0, tokens.accent);
-            }
-        }
+        Gesture::Measure { from } => ruler(&painter, [screen.place(*from), at], tokens),
         Gesture::NewGoal { at: start, .. } | Gesture::Add { at: start } => {
             let stroke = Stroke::new(1.2, tokens.goal);
             painter.line_segment([screen.place(*start), at], stroke);
@@ -326,6 +320,31 @@ pub(super) fn gesture_ui(ui: &Ui, screen: &Screen, gesture: &Gesture, text: &str
     if !text.is_empty() {
         note(ui, at + vec2(16.0, 18.0), text);
     }
+}
+
+/// A line with a dot at each end.
+fn ruler(painter: &Painter, ends: [Pos2; 2], tokens: &Tokens) {
+    painter.line_segment(ends, Stroke::new(1.6, tokens.accent));
+    for end in ends {
+        painter.circle_filled(end, 3.0, tokens.accent);
+    }
+}
+
+/// The last measure, with its words at its end.
+pub(super) fn measured_ui(ui: &Ui, screen: &Screen, (from, to, text): &(DVec2, DVec2, String)) {
+    let tokens = tokens(ui);
+    let painter = ui.painter_at(screen.rect);
+    let ends = [*from, *to].map(|point| screen.place(point));
+    ruler(&painter, ends, tokens);
+    let beside = ends[1] + vec2(8.0, 6.0);
+    label(
+        &painter,
+        beside,
+        Align2::LEFT_TOP,
+        text,
+        tokens.text,
+        tokens,
+    );
 }
 
 /// A line of text on a small plate.

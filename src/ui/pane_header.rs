@@ -223,7 +223,8 @@ impl Chip {
                 if self.of_panel {
                     actions.push(Action::Run(Command::PlannerPanel));
                 }
-                actions.extend(self.time_s.map(Action::Seek));
+                let there = |time_s: f64| Action::Pilot(PilotAction::GoTo(time_s));
+                actions.extend(self.time_s.map(there));
             }
         })
     }

@@ -60,6 +60,8 @@ pub enum PilotAction {
     Point(Option<usize>),
     /// Looks at a step of the proposal; the result if absent.
     Look(Option<usize>),
+    /// Goes to a scene time of the plan on screen, s, which stays the plan as long as the cursor stays there.
+    GoTo(f64),
     /// Draws the modes as they were before refinement.
     Anchors(bool),
     /// Marks where the tokens of the mode that is taken end.
@@ -180,6 +182,8 @@ pub(super) struct Planning {
     asked: [Option<Asked>; PLANNERS],
     /// What the planners of the panes answered last.
     answers: [Option<Result<Box<Planned>, String>>; 4],
+    /// Where the cursor was when a moment of its plan was gone to, and where it went, s.
+    held: Option<(f64, f64)>,
     /// Who was asked last, as in `asked`.
     turn: usize,
     /// Since when.
@@ -211,6 +215,7 @@ impl Planning {
             driven: None,
             asked: Default::default(),
             answers: Default::default(),
+            held: None,
             turn: 0,
             since: Instant::now(),
         }
@@ -231,6 +236,12 @@ impl Planning {
         self.step = None;
         self.asked = Default::default();
         self.answers = Default::default();
+        self.held = None;
+    }
+
+    /// Whether the plan stays while another of its moments is looked at.
+    pub(super) fn is_held(&self) -> bool {
+        self.held.is_some()
     }
 
     /// Whether a decoder can answer.
@@ -285,6 +296,12 @@ impl Planning {
             PilotAction::Choose(mode) => self.by_hand = mode,
             PilotAction::Point(mode) => self.pointed = mode,
             PilotAction::Look(step) => self.step = step,
+            PilotAction::GoTo(time_s) => {
+                let from_s = self.held.map_or(editor.time_s, |(from_s, _)| from_s);
+                editor.playing = false;
+                editor.apply(&Action::Seek(time_s));
+                self.held = Some((from_s, editor.time_s));
+            }
             PilotAction::Anchors(drawn) => self.anchors = drawn,
             PilotAction::Tokens(marked) => self.tokens = marked,
             PilotAction::World(world) => self.world = world,
@@ -337,6 +354,9 @@ impl Planning {
                 self.answers[pane] = None;
             }
         }
+        let held = self.held.filter(|(_, at_s)| (at_s - time_s).abs() < 1e-6);
+        self.held = held;
+        let time_s = held.map_or(time_s, |(from_s, _)| from_s);
         if engine.busy() || self.driving.is_some() {
             return;
         }

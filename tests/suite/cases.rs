@@ -212,3 +212,104 @@ fn without_a_display_the_demonstration_leaves_a_case_that_holds() {
         assert!(nearmiss(&["check", &path]).status.success());
     }
 }
+
+#[test]
+fn a_case_that_claims_another_metric_or_fault_does_not_hold() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let cases = generate(folder.path(), &["--task", "attack"]);
+    let file = file_of(&cases[0]);
+    let text = fs::read_to_string(&file).expect("the case");
+    let mut case: Value = serde_json::from_str(&text).expect("JSON");
+    let metrics = case["generated"]["metrics"]
+        .as_array_mut()
+        .expect("metrics");
+    let ade = metrics.iter_mut().find(|metric| metric["name"] == "ade_m");
+    ade.expect("the metric")["value"] = 99.0.into();
+    case["generated"]["fault"] = "none".into();
+    fs::write(&file, case.to_string()).expect("writable");
+    let output = nearmiss(&["check", &file.display().to_string(), "--json"]);
+    assert_eq!(output.status.code(), Some(1));
+    let report: Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    let wrong = report["claims_wrong"].to_string();
+    assert!(
+        wrong.contains("not 99") && wrong.contains("fault"),
+        "{wrong}"
+    );
+}
+
+#[test]
+fn what_makes_no_sense_is_refused_in_a_sentence() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (left_turn, out) = (scene("left-turn"), folder.path().display().to_string());
+    let said = |arguments: &[&str], code: i32| {
+        let output = nearmiss(arguments);
+        assert_eq!(output.status.code(), Some(code), "{arguments:?}");
+        String::from_utf8_lossy(&output.stderr).into_owned()
+    };
+    let attack = [
+        "generate",
+        &left_turn,
+        "--out",
+        &out,
+        "--task",
+        "attack",
+        "--attacker",
+        "car-0",
+    ];
+    assert!(said(&attack, 1).contains("cannot attack itself"));
+    let late = [
+        "generate",
+        &left_turn,
+        "--out",
+        &out,
+        "--task",
+        "goal",
+        "--goal",
+        "car-0=30,0,99",
+    ];
+    assert!(said(&late, 1).contains("8 s after the present"));
+    let many = [
+        "generate",
+        &left_turn,
+        "--out",
+        &out,
+        "--samples",
+        "99999999999",
+    ];
+    assert!(said(&many, 2).contains("100000"));
+    let picture = folder.path().join("x.png").display().to_string();
+    let beyond = ["render", &left_turn, "--out", &picture, "--time", "99"];
+    assert!(said(&beyond, 1).contains("lasts from 0 to 12.0 s"));
+    // a shard beyond the last scene has nothing to do, which is no failure
+    let shard = ["generate", &left_turn, "--out", &out, "--shard", "7/9"];
+    assert!(said(&shard, 0).contains("nothing to do"));
+}
+
+#[test]
+#[cfg(unix)]
+fn links_are_followed_and_what_is_no_ordinary_file_is_not_replaced() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let left_turn = scene("left-turn");
+    let convert = |out: &Path| {
+        let out = out.display().to_string();
+        nearmiss(&["convert", &left_turn, &out, "--to", "nearmiss"])
+    };
+    let (target, link) = (
+        folder.path().join("target.json"),
+        folder.path().join("link.json"),
+    );
+    fs::write(&target, "{}").expect("writable");
+    std::os::unix::fs::symlink("target.json", &link).expect("a link");
+    assert!(convert(&link).status.success());
+    assert!(fs::symlink_metadata(&link).expect("there").is_symlink());
+    assert!(fs::metadata(&target).expect("there").len() > 1000);
+    let refused = convert(Path::new("/dev/null"));
+    assert_eq!(refused.status.code(), Some(1));
+    let errors = String::from_utf8_lossy(&refused.stderr).into_owned();
+    assert!(errors.contains("no ordinary file"), "{errors}");
+    // a file is not its own output
+    let copy = folder.path().join("copy.json").display().to_string();
+    fs::copy(&target, &copy).expect("copied");
+    let same = nearmiss(&["convert", &copy, &copy]);
+    assert_eq!(same.status.code(), Some(1));
+}

@@ -128,10 +128,15 @@ fn a_picture_and_the_copied_line_are_the_same_to_the_pixel() {
     let Some((folder, mut bench)) = exporting() else {
         return;
     };
-    for choice in ["Picture", "Film strip"] {
+    // each kind has a name of its own, so that none replaces another
+    let choices = [
+        ("Picture", "unprotected-left-turn.png"),
+        ("Film strip", "unprotected-left-turn-film.png"),
+    ];
+    for (choice, name) in choices {
         press(&mut bench, choice);
         write(&mut bench);
-        let png = folder.path().join("unprotected-left-turn.png");
+        let png = folder.path().join(name);
         let drawn = fs::read(&png).unwrap();
         fs::remove_file(&png).unwrap();
         let line = copied(&mut bench);
@@ -204,6 +209,7 @@ fn the_table_of_the_scene_is_the_one_the_command_line_makes() {
     assert_eq!(values(&text), values(&again));
     press(&mut bench, "One per denoising step");
     write(&mut bench);
+    let csv = folder.path().join("unprotected-left-turn-steps.csv");
     assert_eq!(fs::read_to_string(&csv).unwrap().lines().count(), 34); // a heading, the noise and 32 steps
 }
 

@@ -61,7 +61,21 @@ fn open(path: &str) -> Option<Scene> {
 type Row = (&'static str, f64, f64, [usize; 3], usize);
 
 /// From the counts published with the files (taken by an independent reader in Python).
-const COUNTS: [Row; 18] = [
+const COUNTS: [Row; 20] = [
+    (
+        "lanelet2/urban-1_lanelets_utm.osm",
+        0.0,
+        10.0,
+        [0, 0, 0],
+        21,
+    ),
+    (
+        "lanelet2/traffic_priority_lanelets_utm.osm",
+        0.0,
+        10.0,
+        [0, 0, 0],
+        26,
+    ),
     (
         "commonroad/maps_only/CHN_Roundabout-1.xml",
         0.0,
@@ -553,4 +567,52 @@ fn a_scene_written_as_openscenario_comes_back_with_every_state() {
         }
     }
     assert_eq!(ego, 1);
+}
+
+#[test]
+fn recordings_that_end_abruptly_are_written_as_commonroad_and_read_back() {
+    let folder = tempfile::tempdir().unwrap();
+    // tracks whose last state contradicts its speed: what this program wrote is not mended again
+    let files = [
+        "scenarionet/waymo/sd_waymo_v1.2_eb4b91b10ca94ff2.pkl",
+        "gpudrive/tfrecord-00000-of-01000_402.json",
+        "argoverse2/motion_forecasting/0a1e6f0a-1817-4a98-b02e-db8c9327d151",
+        "sumo/bologna_acosta/acosta_300-320s.fcd.xml",
+    ];
+    for file in files {
+        let Some(path) = real(file) else {
+            continue;
+        };
+        let scene = data::open(&path, None).unwrap().scene;
+        let out = folder.path().join("out.xml");
+        let written = data::export(&scene, &out, data::Target::CommonRoad);
+        assert!(written.is_ok(), "{file}: {}", written.unwrap_err());
+    }
+}
+
+#[test]
+fn a_real_lanelet_map_is_connected_and_bordered() {
+    let Some(path) = real("lanelet2/urban-1_lanelets_utm.osm") else {
+        return;
+    };
+    let opened = data::open(&path, None).unwrap();
+    assert!(opened.report.is_clean(), "{:?}", opened.report.lines());
+    let map = &opened.scene.map;
+    // counted by a program of its own (bounds whose ends lie nearest, shared end nodes): 7 lanes end, 14 go on from
+    // another
+    let ends = map.lanes().iter().filter(|lane| lane.successors.is_empty());
+    let joined = map
+        .lanes()
+        .iter()
+        .filter(|lane| !lane.predecessors.is_empty());
+    assert_eq!((ends.count(), joined.count()), (7, 14));
+    // the file calls itself UTM: Munich lies in zone 32, some 690 km east of its false easting, 5,338 km north
+    let (low, high) = map.bounds().unwrap();
+    let middle = (low + high) / 2.0;
+    assert!(
+        middle.distance(dvec2(691_900.0, 5_338_000.0)) < 3_000.0,
+        "{middle}"
+    );
+    let sides = |lane: &nearmiss::map::Lane| lane.left_border.len().min(lane.right_border.len());
+    assert!(map.lanes().iter().all(|lane| sides(lane) >= 2));
 }

@@ -10,6 +10,7 @@ use egui::Event;
 use egui::Key;
 use egui::Modifiers;
 use egui::vec2;
+use egui_kittest::kittest::NodeT as _;
 use egui_kittest::kittest::Queryable as _;
 
 use super::stage::Bench;
@@ -27,6 +28,7 @@ use super::stage::undo;
 use super::stage::until;
 use super::stage::window;
 use nearmiss::scene::AgentId;
+use nearmiss::scene::SignalState;
 use nearmiss::sim::BUNDLED;
 
 #[test]
@@ -210,7 +212,18 @@ fn a_stopped_run_says_where_it_stopped_and_keeps_its_steps_to_look_at() {
     assert_eq!(hash(&bench), before);
     press(&mut bench, Key::Comma);
     // the last step that was taken, out of all that were to come
-    bench.get_by_label_contains("of 32");
+    bench
+        .query_all_by_label_contains("of 32")
+        .find(|node| {
+            let words = node.accesskit_node().value();
+            words.is_some_and(|words| words.starts_with("Step "))
+        })
+        .unwrap();
+    // and what was made so far is among the samples, not on screen
+    bench
+        .query_all_by_label_contains("partial, ")
+        .next()
+        .unwrap();
     assert!(bench.query_by_label_contains("Stopped at step").is_none());
     press(&mut bench, Key::Period);
     bench.get_by_label_contains("Stopped at step");
@@ -316,4 +329,77 @@ fn the_world_runs_on_until_it_is_stopped_and_undo_returns_to_before() {
     assert_eq!(hash(&bench), stopped);
     undo(&mut bench);
     assert_eq!(hash(&bench), before);
+}
+
+#[test]
+fn a_light_is_changed_from_the_cursor_on_and_back_again() {
+    if !may_draw() {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let mut bench = opened(folder.path(), false);
+    let before = hash(&bench);
+    press(&mut bench, Key::Escape);
+    bench.get_by_label("Selection").click();
+    bench.run_steps(3);
+    let shown = |bench: &Bench| -> Vec<SignalState> {
+        let scene = bench.state().editor().committed().unwrap();
+        let now = scene.now;
+        scene.signals.iter().map(|signal| signal.at(now)).collect()
+    };
+    let first = shown(&bench);
+    let yellow = |states: &[SignalState]| {
+        let yellow = |state: &&SignalState| **state == SignalState::Yellow;
+        states.iter().filter(yellow).count()
+    };
+    // each light has a button for each colour; the first is the nearest to the ego
+    bench.query_all_by_label("Yellow").next().unwrap().click();
+    bench.run_steps(3);
+    assert!(yellow(&shown(&bench)) > yellow(&first));
+    let scene = bench.state().editor().committed().unwrap();
+    let earlier = scene.now - 1;
+    assert!(
+        scene
+            .signals
+            .iter()
+            .all(|signal| signal.at(earlier) != SignalState::Yellow)
+    );
+    undo(&mut bench);
+    assert_eq!(hash(&bench), before);
+}
+
+#[test]
+fn the_tray_is_there_again_at_the_next_start() {
+    if !may_draw() {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let mut bench = opened(folder.path(), false);
+    press(&mut bench, Key::K);
+    let kept = |folder: &Path| {
+        let files = fs::read_dir(folder).unwrap().flatten();
+        let ends = |path: &Path| path.extension().is_some_and(|end| end == "tray");
+        files.filter(|file| ends(&file.path())).count()
+    };
+    let began = Instant::now();
+    while kept(folder.path()) == 0 {
+        assert!(began.elapsed() < Duration::from_secs(30), "no tray");
+        std::thread::sleep(Duration::from_millis(20));
+        bench.step();
+    }
+    drop(bench);
+    // the file thread of the first window ends with it, and its lock with that
+    std::thread::sleep(Duration::from_millis(300));
+    let mut bench = opened(folder.path(), false);
+    bench.get_by_label("Tray").click();
+    let began = Instant::now();
+    while bench
+        .query_all_by_label_contains("Name and note of")
+        .next()
+        .is_none()
+    {
+        assert!(began.elapsed() < Duration::from_secs(30), "no case");
+        std::thread::sleep(Duration::from_millis(20));
+        bench.step();
+    }
 }

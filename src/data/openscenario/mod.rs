@@ -76,6 +76,15 @@ pub(super) fn read(bytes: &[u8], path: &Path) -> Result<(Scene, Report), OpenErr
     let described = root
         .child("FileHeader")
         .and_then(|header| header.attribute("description"));
+    let licence = root
+        .child("FileHeader")
+        .and_then(|header| header.child("License"))
+        .map(|licence| {
+            licence
+                .attribute("name")
+                .unwrap_or(&licence.text)
+                .to_owned()
+        });
     let name = described.filter(|text| !text.trim().is_empty());
     let ego = ego(&cast).map(|entity| AgentId::new(&entity.name));
     let agents = cast.into_iter().zip(tracks).map(|(entity, states)| Agent {
@@ -87,6 +96,7 @@ pub(super) fn read(bytes: &[u8], path: &Path) -> Result<(Scene, Report), OpenErr
     let draft = Draft {
         name: name.map_or_else(|| stem(path), str::to_owned),
         source: format!("OpenSCENARIO {}, played", stem(path)),
+        licence: licence.unwrap_or_default(),
         dt_s: FRAME_S,
         frames,
         map: parts,
@@ -97,8 +107,12 @@ pub(super) fn read(bytes: &[u8], path: &Path) -> Result<(Scene, Report), OpenErr
     let scene = draft.finish(path, &mut report)?;
     if scene.agents.is_empty() {
         let why: Vec<String> = report.problems.iter().map(ToString::to_string).collect();
-        let what = format!("nobody could be placed ({})", why.join("; "));
-        return Err(OpenError::damaged(path, "Entities", what));
+        return Err(OpenError::Damaged {
+            path: path.display().to_string(),
+            element: "Entities".to_owned(),
+            message: format!("nobody could be placed ({})", why.join("; ")),
+            next: "Put the catalogs and roads that it names where it says, beside it".to_owned(),
+        });
     }
     Ok((scene, report))
 }

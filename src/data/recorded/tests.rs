@@ -144,7 +144,7 @@ fn a_recording_of_two_files_is_listed_once() {
         .into_iter()
         .map(|entry| entry.file)
         .collect();
-    assert_eq!(files, [vehicles.clone()]);
+    assert_eq!(files, std::slice::from_ref(&vehicles));
     fs::remove_file(&vehicles).unwrap();
     assert_eq!(list_path(place).unwrap()[0].file, people);
     assert_eq!(opened(&people, None).0.agents.len(), 2);

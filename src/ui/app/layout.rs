@@ -302,7 +302,7 @@ fn failure_ui(ui: &mut Ui, failure: &Failure, actions: &mut Vec<Action>) {
 }
 
 fn welcome_ui(ui: &mut Ui, actions: &mut Vec<Action>) {
-    let text = "Drop a file here, or open one: Nearmiss JSON, ScenarioNet, Waymo Motion, GPUDrive, Nocturne, CommonRoad, Argoverse 2, SUMO.";
+    let text = "Drop a file here, or open one: Nearmiss JSON, ScenarioNet, Waymo Motion, GPUDrive, Nocturne, CommonRoad, OpenSCENARIO, OpenDRIVE, Argoverse 2, Lanelet2, INTERACTION, levelX, highD, SUMO.";
     if widgets::empty_state(ui, Icon::Open, "Open a driving scene", text, Some("Open…")) {
         actions.push(Action::Run(Command::Open));
     }

@@ -449,6 +449,11 @@ impl App {
                 self.settings.right = true;
                 self.right_tab = RightTab::Planner;
             }
+            Command::ResultsPanel => {
+                self.settings.right = true;
+                self.right_tab = RightTab::Results;
+                self.comparing = false;
+            }
             Command::LeftPanel => self.settings.left = !self.settings.left,
             Command::RightPanel => self.settings.right = !self.settings.right,
             Command::ZoomIn | Command::ZoomOut => {

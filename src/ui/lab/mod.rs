@@ -687,6 +687,14 @@ impl Lab {
         }
     }
 
+    /// Whether a scene is what the last run gave, or comes of it by edits.
+    pub(super) fn is_made(&self, scene: Option<&Arc<Scene>>) -> bool {
+        let made = self.made.as_ref().and_then(|made| made.generated.as_ref());
+        let shown = scene.and_then(|scene| scene.generated.as_ref());
+        made.zip(shown)
+            .is_some_and(|(made, shown)| Arc::ptr_eq(made, shown))
+    }
+
     /// How many steps of the last run can be looked at besides its result.
     pub(super) fn steps_to_see(&self) -> usize {
         let records = self.log.as_ref().map_or(0, |log| log.records.len());
@@ -1078,6 +1086,7 @@ fn changes_future(edit: &Edit) -> bool {
         edit,
         Edit::Move { .. }
             | Edit::Add { .. }
+            | Edit::Resize { .. }
             | Edit::SetGoal { .. }
             | Edit::SetAttack { .. }
             | Edit::SetPin { .. }

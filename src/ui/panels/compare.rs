@@ -391,7 +391,7 @@ pub(super) fn reasons_ui(ui: &mut Ui, scene: &Scene, row: &Explained, actions: &
             for evidence in row.evidence.iter().take(8) {
                 let text = theme::small(evidence.sentence.clone()).color(tokens.dim);
                 let button = egui::Button::new(text).wrap().frame(false);
-                let shown = ui.add_sized(vec2(ui.available_width(), 0.0), button);
+                let shown = ui.add(button);
                 if shown.on_hover_text("Go there").clicked() {
                     actions.push(Action::Select(vec![evidence.agent.clone()]));
                     if let Some(frame) = evidence.frame {

@@ -41,7 +41,7 @@ pub(crate) fn denoise_ui(ui: &mut Ui, editor: &Editor, lab: &Lab, actions: &mut 
         ui.allocate_ui(vec2(width - map_width - 12.0, height), |ui| {
             ui.vertical(|ui| {
                 ui.set_width(width - map_width - 12.0);
-                steps_ui(ui, lab, log, actions);
+                steps_ui(ui, (editor, lab), log, actions);
             });
         });
         ui.vertical(|ui| {
@@ -51,7 +51,7 @@ pub(crate) fn denoise_ui(ui: &mut Ui, editor: &Editor, lab: &Lab, actions: &mut 
     });
 }
 
-fn steps_ui(ui: &mut Ui, lab: &Lab, log: &StepLog, actions: &mut Vec<Action>) {
+fn steps_ui(ui: &mut Ui, (editor, lab): (&Editor, &Lab), log: &StepLog, actions: &mut Vec<Action>) {
     let tokens = tokens(ui);
     let last = log.records.len().saturating_sub(1);
     ui.horizontal(|ui| {
@@ -76,7 +76,8 @@ fn steps_ui(ui: &mut Ui, lab: &Lab, log: &StepLog, actions: &mut Vec<Action>) {
             (Some(step), _, stopped) => format!("Step {step} of {}", stopped.unwrap_or(last)),
             (None, Some(_), _) => format!("Step {last}"),
             (None, None, Some(total)) => format!("Stopped at step {last} of {total}"),
-            (None, None, None) => "Result".to_owned(),
+            (None, None, None) if lab.is_made(editor.committed()) => "Result".to_owned(),
+            (None, None, None) => "Result of the last run, not the scene on screen".to_owned(),
         };
         ui.label(theme::strong(text, 12.5));
         if lab.step.is_some() {

@@ -62,7 +62,12 @@ impl PathField {
                 Purpose::Export | Purpose::ExportFolder => ("Export", "Choose"),
             };
             ui.label(theme::strong(title, 16.0));
-            let text = "This system has no file dialog (no desktop portal). Type the path, or drop the file on the window.";
+            let text = match self.purpose {
+                Purpose::Open | Purpose::OpenFolder => {
+                    "This system has no file dialog (no desktop portal). Type the path, or drop the file on the window."
+                }
+                _ => "This system has no file dialog (no desktop portal). Type the path.",
+            };
             ui.label(egui::RichText::new(text).color(tokens(ui).dim));
             ui.add_space(6.0);
             let field = ui.add(

@@ -73,7 +73,7 @@ pub(crate) fn export_ui(
         ];
         widgets::tabs(ui, &kinds, &mut choices.kind);
         ui.add_space(6.0);
-        let room = vec2(ui.available_width(), 206.0);
+        let room = vec2(ui.available_width(), 262.0);
         ui.allocate_ui(room, |ui| {
             ui.set_min_size(room);
             ui.add_enabled_ui(facts.running.is_none(), |ui| match choices.kind {

@@ -47,7 +47,7 @@ pub(crate) fn generate_ui(ui: &mut Ui, editor: &Editor, lab: &Lab, actions: &mut
             ui.add_space(8.0);
             model_ui(ui, lab);
             go_ui(ui, lab, actions);
-            found_ui(ui, &scene, lab);
+            found_ui(ui, &scene, lab, actions);
             task_ui(ui, lab, &scene, actions);
             attacks_ui(ui, editor, lab, actions);
             sampling_ui(ui, lab, &scene, actions);
@@ -139,19 +139,27 @@ fn go_ui(ui: &mut Ui, lab: &Lab, actions: &mut Vec<Action>) {
 }
 
 /// The last result in one line.
-fn found_ui(ui: &mut Ui, scene: &Scene, lab: &Lab) {
+fn found_ui(ui: &mut Ui, scene: &Scene, lab: &Lab, actions: &mut Vec<Action>) {
     let tokens = tokens(ui);
     let (Some(made), None) = (&scene.generated, &lab.running) else {
         return;
     };
     ui.horizontal_wrapped(|ui| {
         let failed = made.failed().count();
-        match (made.complete, failed) {
+        let shown = match (made.complete, failed) {
             (false, _) => widgets::chip(ui, "partial", tokens.warn),
             (true, 0) => widgets::chip(ui, "valid", tokens.good),
             (true, 1) => widgets::chip(ui, "1 gate failed", tokens.bad),
             (true, count) => widgets::chip(ui, &format!("{count} gates failed"), tokens.bad),
         };
+        let reasons: Vec<&str> = made.failed().map(|gate| gate.reason.as_str()).collect();
+        let tip = format!("{}\nClick for all gates", reasons.join("\n"));
+        let shown = shown
+            .interact(egui::Sense::click())
+            .on_hover_text(tip.trim_start());
+        if shown.clicked() {
+            actions.push(Action::Run(Command::ResultsPanel));
+        }
         match made.fault {
             Some(Fault::Ego) => widgets::chip(ui, "ego at fault", tokens.warn),
             Some(Fault::Other) => widgets::chip(ui, "other at fault", tokens.attacker),

@@ -79,8 +79,12 @@ fn switch_ui(ui: &mut Ui, planning: &Planning, actions: &mut Vec<Action>) {
         wish(actions, PilotAction::On(on));
     }
     if let Some(planned) = &planning.planned {
+        let stays = match planning.is_held() {
+            true => "; it stays while the cursor does",
+            false => "",
+        };
         let text = format!(
-            "Plan at {:.1} s, made in {:.0} ms",
+            "Plan at {:.1} s, made in {:.0} ms{stays}",
             planned.plan.now_s,
             1e3 * planned.took.as_secs_f64()
         );
@@ -508,7 +512,7 @@ fn term_ui(ui: &mut Ui, planned: &Planned, term: &Term, actions: &mut Vec<Action
     );
     if response.clicked() {
         if let Some(time_s) = term.time_s {
-            actions.push(Action::Seek(planned.plan.now_s + time_s));
+            wish(actions, PilotAction::GoTo(planned.plan.now_s + time_s));
         }
         if let Some(who) = &term.who {
             actions.push(Action::Select(vec![who.clone()]));

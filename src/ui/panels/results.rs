@@ -13,6 +13,7 @@ use crate::scene::Generated;
 use crate::scene::Scene;
 use crate::ui::action::Action;
 use crate::ui::action::Command;
+use crate::ui::editor::Document;
 use crate::ui::editor::Editor;
 use crate::ui::icons;
 use crate::ui::icons::Icon;
@@ -42,6 +43,12 @@ pub(crate) fn results_ui(
         .show(ui, |ui| {
             ui.add_space(8.0);
             if let Some(made) = &scene.generated {
+                if editor
+                    .document()
+                    .is_some_and(Document::is_edited_since_made)
+                {
+                    stale_ui(ui, actions);
+                }
                 summary_ui(ui, made);
                 verdict_ui(ui, &scene, lab, made);
                 widgets::section(ui, "Gates");
@@ -98,6 +105,19 @@ fn words(name: &str) -> String {
     let first = letters.next().map(char::to_uppercase);
     let text: String = first.into_iter().flatten().chain(letters).collect();
     text.replace('_', " ")
+}
+
+/// Says that what follows was found before the last edit.
+fn stale_ui(ui: &mut Ui, actions: &mut Vec<Action>) {
+    let color = tokens(ui).warn;
+    ui.horizontal_wrapped(|ui| {
+        let text = "Edited since it was made: gates, fault and escape are of the scene before.";
+        ui.label(theme::small(text).color(color));
+        if ui.small_button("Make again").clicked() {
+            actions.push(Action::Run(Command::Generate));
+        }
+    });
+    ui.add_space(4.0);
 }
 
 fn summary_ui(ui: &mut Ui, made: &Generated) {

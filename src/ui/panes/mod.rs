@@ -50,6 +50,7 @@ use crate::ui::theme;
 use crate::ui::theme::tokens;
 use crate::ui::tools::Gesture;
 use crate::ui::tools::Meaning;
+use crate::ui::tools::Tool;
 use crate::ui::variants::Variant;
 use crate::ui::wipe;
 
@@ -158,6 +159,8 @@ pub(super) struct Panes {
     wish: Option<Wish>,
     gesture: Option<(Gesture, usize)>,
     meaning: Meaning,
+    /// The last measure, from where to where, and its words; gone with the next press or Escape.
+    measured: Option<(DVec2, DVec2, String)>,
     hover: Option<AgentId>,
     menu_for: Option<AgentId>,
     /// The light that a menu was opened on.
@@ -191,6 +194,7 @@ impl Default for Panes {
             wish: Some(Wish::Open),
             gesture: None,
             meaning: Meaning::default(),
+            measured: None,
             hover: None,
             menu_for: None,
             menu_light: None,
@@ -254,7 +258,8 @@ impl Panes {
     /// Ends a gesture without effect; false if there was none.
     pub(super) fn cancel(&mut self) -> bool {
         self.meaning = Meaning::default();
-        self.gesture.take().is_some()
+        let measured = self.measured.take().is_some();
+        self.gesture.take().is_some() || measured
     }
 
     /// The camera of a pane.
@@ -459,6 +464,9 @@ impl Panes {
                 editor,
                 self.hovered_handle(ui, &screen, editor),
             );
+            if let (Some(measured), Tool::Measure) = (&self.measured, editor.tool) {
+                overlay::measured_ui(ui, &screen, measured);
+            }
             if let Some((gesture, in_pane)) = &self.gesture
                 && *in_pane == pane
             {

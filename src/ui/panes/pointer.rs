@@ -116,6 +116,7 @@ impl Panes {
             && let Some(at) = press
         {
             let under = pick(at);
+            self.measured = None;
             let gesture = begin(screen, editor, at, under, modifiers.command, actions);
             self.gesture = gesture.map(|gesture| (gesture, pane));
         }
@@ -213,6 +214,10 @@ impl Panes {
             return;
         };
         let meaning = std::mem::take(&mut self.meaning);
+        if let Gesture::Measure { from } = gesture {
+            self.measured = Some((from, screen.world(at), meaning.note));
+            return;
+        }
         if let Gesture::Box { from } = &gesture
             && let Some(scene) = editor.committed()
         {
