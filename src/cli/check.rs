@@ -30,7 +30,7 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let entries = scenes(&arguments.cases)?;
     let count = entries.len();
     let shown = Shown::new(count as u64);
-    let (mut broken, mut unreadable, mut checked) = (0, 0, 0);
+    let (mut broken, mut unreadable, mut checked, mut plain) = (0, 0, 0, 0);
     for entry in &entries {
         if stop.load(Ordering::Relaxed) {
             break;
@@ -57,7 +57,12 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
             break;
         }
         checked += 1;
-        broken += usize::from(!report.holds());
+        // among several, a scene that nobody calls a case is passed over
+        if report.regeneration == Regeneration::NoRecipe {
+            plain += 1;
+        } else {
+            broken += usize::from(!report.holds());
+        }
         shown.done(&name);
         let sentence = sentence(&report.regeneration);
         let text = match arguments.json {
@@ -71,6 +76,13 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
         !stop.load(Ordering::Relaxed),
         "stopped by Ctrl-C after {checked} of {count} cases"
     );
+    anyhow::ensure!(
+        plain == 0 || plain < checked,
+        "{plain} of {count} cases do not hold: there is no generated case among them"
+    );
+    if plain > 0 {
+        eprintln!("{plain} scenes without a recipe are no cases and were passed over");
+    }
     let faults = [
         (unreadable > 0).then(|| format!("{unreadable} of {count} cannot be opened")),
         (broken > 0).then(|| format!("{broken} of {count} cases do not hold")),

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use serde_json::{Value, json};
 
 use crate::data::{Entry, OpenError, Opened, open, open_each};
-use crate::scene::{AgentKind, Scene};
+use crate::scene::{AgentKind, Scene, for_terminal};
 
 /// Arguments of `nearmiss info`.
 #[derive(clap::Args)]
@@ -169,18 +169,19 @@ fn as_json(path: &Path, rows: &[Row], failures: &[(Entry, OpenError)]) -> Value 
 }
 
 fn print_table(rows: &[Row]) {
+    let mut lines: Vec<String> = Vec::new();
     let shown = |id: &str| -> String {
         let long = id.chars().count() > 36;
         let start: String = id.chars().take(if long { 35 } else { 36 }).collect();
         if long { format!("{start}…") } else { start }
     };
-    println!(
+    lines.push(format!(
         "{:<36} {:<22} {:>8} {:>6} {:>6} {:>5} {:>5} {:>5} {:>5}  ego",
         "scene", "format", "seconds", "Hz", "lanes", "veh", "ped", "cyc", "other"
-    );
+    ));
     for row in rows {
         let [vehicle, pedestrian, cyclist, other] = row.counts;
-        println!(
+        lines.push(format!(
             "{:<36} {:<22} {:>8.1} {:>6.2} {:>6} {:>5} {:>5} {:>5} {:>5}  {}",
             shown(&row.id),
             row.format,
@@ -192,23 +193,27 @@ fn print_table(rows: &[Row]) {
             cyclist,
             other,
             row.ego.as_deref().map_or_else(|| "-".to_owned(), shown),
-        );
+        ));
     }
     if let [row] = rows {
-        println!("present at {} s; {} signals", row.now_s, row.signals);
-        println!("source   {}", row.source);
-        println!("licence  {}", row.licence);
+        lines.push(format!(
+            "present at {} s; {} signals",
+            row.now_s, row.signals
+        ));
+        lines.push(format!("source   {}", row.source));
+        lines.push(format!("licence  {}", row.licence));
         for note in &row.notes {
-            println!("note     {note}");
+            lines.push(format!("note     {note}"));
         }
     }
     for row in rows {
         for problem in &row.problems {
             if rows.len() > 1 {
-                println!("problem  {}: {problem}", shown(&row.id));
+                lines.push(format!("problem  {}: {problem}", shown(&row.id)));
             } else {
-                println!("problem  {problem}");
+                lines.push(format!("problem  {problem}"));
             }
         }
     }
+    println!("{}", for_terminal(&lines.join("\n")));
 }

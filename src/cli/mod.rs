@@ -33,6 +33,8 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+use crate::scene::for_terminal;
+
 /// A studio for driving corner cases: open a scene, drag a goal, and a diffusion model answers.
 #[derive(Parser)]
 #[command(name = "nearmiss", version, args_conflicts_with_subcommands = true)]
@@ -103,7 +105,7 @@ pub fn main() -> ExitCode {
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("nearmiss: {error:#}");
+            eprintln!("nearmiss: {}", for_terminal(&format!("{error:#}")));
             ExitCode::FAILURE
         }
     }

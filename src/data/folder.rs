@@ -81,7 +81,9 @@ pub(super) fn list(folder: &Path) -> Result<Vec<Entry>, OpenError> {
                 });
             }
             if child.is_dir() {
-                if depth < MAX_DEPTH {
+                // the denoising steps of the case beside are no scenes of their own
+                let is_steps = child.extension().is_some_and(|end| end == "steps");
+                if depth < MAX_DEPTH && !(is_steps && child.with_extension("json").is_file()) {
                     pending.push((child, depth + 1));
                 }
             } else if let Ok(found) = list_file(&child) {

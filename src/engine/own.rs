@@ -9,6 +9,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::planner::{Ask, ProposeError};
+use crate::scene::for_terminal;
 
 /// How long an answer may take; the first one includes the start, with whatever the planner loads.
 const PATIENCE: Duration = Duration::from_secs(120);
@@ -160,6 +161,15 @@ impl Running {
             self.answer(waiting)?;
             self.owed -= 1;
         }
+        // a line too many would be taken for the answer to what is asked next
+        if let Ok(Ok(line)) = self.answers.try_recv() {
+            while self.answers.try_recv().is_ok() {}
+            let begin: String = line.chars().take(60).collect();
+            let why = format!(
+                "your planner wrote more than one line of JSON for a request; the line too many begins {begin:?}"
+            );
+            return Err(ProposeError::Own(why));
+        }
         if let Some(requests) = &self.requests {
             // the writing thread is gone only with the planner, and then no answer comes
             requests.send(request.to_owned()).ok();
@@ -267,7 +277,7 @@ fn for_each_line(from: impl Read, mut take: impl FnMut(std::io::Result<String>) 
 
 /// A line for whoever watches this program's standard error.
 fn pass_on(line: &str) {
-    writeln!(std::io::stderr(), "{line}").ok(); // nobody may be watching
+    writeln!(std::io::stderr(), "{}", for_terminal(line)).ok(); // nobody may be watching
 }
 
 #[cfg(test)]
@@ -298,6 +308,19 @@ mod tests {
     fn chatter_on_its_output_is_no_answer() {
         let planner = shell(r#"echo "welcome to the library"; echo; read line; echo "{}""#);
         assert_eq!(ask(&planner, "a"), Ok("{}".to_owned()));
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_line_too_many_is_not_taken_for_the_next_answer() {
+        let planner = shell(r#"while read line; do echo "{$line}"; echo "{stale}"; done"#);
+        assert_eq!(ask(&planner, "a"), Ok("{a}".to_owned()));
+        thread::sleep(Duration::from_millis(300));
+        let said = ask(&planner, "b").unwrap_err().to_string();
+        assert!(
+            said.contains("more than one line") && said.contains("{stale}"),
+            "{said}"
+        );
     }
 
     #[cfg(unix)]

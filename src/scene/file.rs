@@ -155,6 +155,13 @@ pub(crate) fn in_words(error: &std::io::Error) -> String {
     words.to_owned()
 }
 
+/// Text that came from a file or another program, for a terminal: control characters other than line ends would be
+/// obeyed there, so each becomes a replacement character.
+pub(crate) fn for_terminal(text: &str) -> String {
+    let is_obeyed = |letter: char| letter.is_control() && letter != '\n';
+    text.replace(is_obeyed, "\u{fffd}")
+}
+
 /// Writes a scene file atomically: a temporary file beside it, then a rename.
 ///
 /// # Errors
@@ -1003,6 +1010,42 @@ mod tests {
         assert_eq!(again.agents, scene.agents);
         assert_eq!(again.signals, scene.signals);
         assert_eq!(again.hash(), scene.hash());
+    }
+
+    #[test]
+    fn what_a_terminal_would_obey_is_not_printed() {
+        assert_eq!(
+            for_terminal("a\u{1b}[31mb\nc\r"),
+            "a\u{fffd}[31mb\nc\u{fffd}"
+        );
+    }
+
+    #[test]
+    fn a_far_point_and_an_endless_lane_are_named() {
+        let said = |x: f64| {
+            let line = Polyline::new([dvec2(0.0, 0.0), dvec2(x, 0.0)]).unwrap();
+            let map = Map::build(MapParts {
+                lanes: vec![Lane::new("a", LaneKind::Street, line)],
+                ..MapParts::default()
+            });
+            let scene = Scene {
+                map: Arc::new(map),
+                ..small()
+            };
+            let read = scene_from_json(scene_to_json(&scene).as_bytes(), "x");
+            read.map(|_| ()).map_err(|error| error.to_string())
+        };
+        let far = said(1e12).unwrap_err();
+        assert!(
+            far.contains("centreline[1]") && far.contains("at most 1e8"),
+            "{far}"
+        );
+        let long = said(2e6).unwrap_err();
+        assert!(
+            long.contains("length") && long.contains("1000000"),
+            "{long}"
+        );
+        assert_eq!(said(1e6), Ok(()));
     }
 
     #[cfg(unix)]

@@ -19,11 +19,11 @@ use std::sync::Arc;
 pub use agent::{Agent, AgentId, AgentKind, Control, MADE_FROM, Role};
 pub use bundle::{CASES_FORMAT, cases_from_json, cases_to_json};
 pub use edit::{Edit, EditError};
-pub(crate) use file::in_words;
 pub use file::{
     FORMAT, FileError, Problem, VERSION, json_schema, read_scene, scene_from_json, scene_to_json,
     scene_to_value, write_scene, write_whole,
 };
+pub(crate) use file::{for_terminal, in_words};
 pub use history::{Entry, History};
 pub use intent::{Attack, Goal, Pin};
 pub use recipe::{

@@ -114,7 +114,15 @@ pub(super) fn flags_ui(ui: &Ui, screen: &Screen, scene: &Scene) {
         } else {
             tokens.warn
         };
-        let below = at + vec2(0.0, radius + 40.0);
+        let mut below = at + vec2(0.0, radius + 40.0);
+        let font = egui::FontId::new(11.0, theme::semibold());
+        let half = painter.layout_no_wrap(short.clone(), font, color).size().x / 2.0 + 6.0;
+        if screen.rect.contains(at) && 2.0 * half < screen.rect.width() {
+            // whole, though its flag stands at the rim
+            let (left, right) = (screen.rect.left() + half, screen.rect.right() - half);
+            below.x = below.x.clamp(left, right);
+            below.y = below.y.min(screen.rect.bottom() - 20.0);
+        }
         overlay::label(&painter, below, Align2::CENTER_TOP, short, color, tokens);
     }
 }

@@ -449,6 +449,11 @@ impl App {
                 self.settings.right = true;
                 self.right_tab = RightTab::Planner;
             }
+            Command::Lights => {
+                self.settings.right = true;
+                self.right_tab = RightTab::Selection;
+                self.editor.apply(&Action::Select(Vec::new()));
+            }
             Command::ResultsPanel => {
                 self.settings.right = true;
                 self.right_tab = RightTab::Results;

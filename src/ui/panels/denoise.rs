@@ -339,7 +339,8 @@ pub(crate) fn progress_ui(ui: &Ui, running: &Running, actions: &mut Vec<Action>)
     let share = running.taken as f32 / running.total.max(1) as f32;
     let bar = Rect::from_min_size(area.min, vec2(area.width() * share, 3.0));
     ui.painter().rect_filled(bar, 0.0, tokens.accent);
-    let place = area.center_top() + vec2(-110.0, 10.0);
+    // below the lines that say what the panes show
+    let place = area.center_top() + vec2(-110.0, 78.0);
     egui::Area::new(widgets::id("progress"))
         .fixed_pos(place)
         .order(egui::Order::Middle)
