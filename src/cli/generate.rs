@@ -401,7 +401,7 @@ impl Job<'_> {
             target: arguments.target.as_ref().map(AgentId::new),
             attacker: (arguments.attacker != "auto").then(|| AgentId::new(&arguments.attacker)),
             time_s: arguments.at,
-            offset: None,
+            ..AttackQuery::default()
         };
         let candidates = attack_candidates(scene, &query).map_err(GenerateError::from)?;
         let chosen = &candidates[(self.sample % candidates.len() as u64) as usize];

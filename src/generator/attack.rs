@@ -24,6 +24,9 @@ pub struct AttackQuery {
     pub time_s: Option<f64>,
     /// Contact point on the target's footprint, target frame (ahead, left), m; several if unset.
     pub offset: Option<[f64; 2]>,
+    /// What the target's planner may do instead of what the scene holds: futures with their probabilities, states every
+    /// 0.1 s from the present on. They change how candidates are ranked, not where they aim.
+    pub planned: Vec<(f64, Vec<State>)>,
 }
 
 /// A possible attack with the terms it is ranked by.
@@ -37,7 +40,8 @@ pub struct AttackCandidate {
     pub path: Vec<State>,
     /// exp(−half the mean square of acceleration, distance and direction from the lane): 1 drives on undisturbed.
     pub likelihood: f64,
-    /// Share of the target's considered futures (as logged, at constant speed, braking) that are hit, by weight.
+    /// Share of the target's considered futures that are hit, by weight: as logged (½), at constant speed (¼), braking (¼);
+    /// with a planner's futures as logged (½) and these (½ by their probabilities).
     pub overlap: f64,
     /// Mean of 0.99ⁿ over the futures hit, n half seconds before the overlap.
     pub earliness: f64,
@@ -127,7 +131,7 @@ pub fn attack_candidates(
         return Err(AttackError::Itself(target));
     }
     let attackers = attackers(scene, query, victim)?;
-    let futures = Futures::of(scene, victim);
+    let futures = Futures::of(scene, victim, &query.planned);
     let mut tried = 0;
     let mut found: Vec<AttackCandidate> = Vec::new();
     for attacker in &attackers {
@@ -224,14 +228,15 @@ fn contact_points(victim: &Agent, query: &AttackQuery) -> Vec<[f64; 2]> {
     ]
 }
 
-/// What the target may do, with weights: as logged, at its present speed, or braking with 2 m/s², on its own path.
+/// What the target may do, with weights: as logged, then as its planner has it, else at its present speed or braking with
+/// 2 m/s² on its own path.
 struct Futures {
     /// Boxes every 0.1 s from the present, per future.
     boxes: Vec<(f64, Vec<Option<OrientedBox>>)>,
 }
 
 impl Futures {
-    fn of(scene: &Scene, victim: &Agent) -> Self {
+    fn of(scene: &Scene, victim: &Agent, planned: &[(f64, Vec<State>)]) -> Self {
         let steps = (8.0 / STEP_S) as usize;
         let at = |step: usize| scene.frame_at(scene.now_s() + step as f64 * STEP_S);
         let logged: Vec<Option<State>> = (0..=steps)
@@ -261,6 +266,19 @@ impl Futures {
         let as_logged = logged
             .iter()
             .map(|state| state.map(|state| victim.footprint(&state)));
+        let known: f64 = planned
+            .iter()
+            .map(|(probability, _)| probability.max(0.0))
+            .sum();
+        if known > 0.0 {
+            let mut boxes = vec![(0.5, as_logged.collect())];
+            boxes.extend(planned.iter().map(|(probability, states)| {
+                let states = states.iter().take(steps + 1);
+                let footprints = states.map(|state| Some(victim.footprint(state)));
+                (0.5 * probability.max(0.0) / known, footprints.collect())
+            }));
+            return Self { boxes };
+        }
         Self {
             boxes: vec![
                 (0.5, as_logged.collect()),
@@ -557,6 +575,7 @@ pub fn aim_of(scene: &Scene, attack: &Attack) -> Result<AttackCandidate, AttackE
         attacker: Some(attack.attacker.clone()),
         time_s: Some(attack.time_s),
         offset: Some(attack.offset),
+        planned: Vec::new(),
     };
     let mut found = attack_candidates(scene, &query)?;
     Ok(found.swap_remove(0))
@@ -641,6 +660,32 @@ mod tests {
                 .all(|c| c.attack.attacker != AgentId::new("behind"))
         );
         assert!(found.windows(2).all(|pair| pair[0].score >= pair[1].score));
+    }
+
+    #[test]
+    fn what_the_planner_may_do_has_half_of_the_overlap_by_its_probabilities() {
+        let scene = crossing(vec![driver(
+            "crosses",
+            Pose::at(40.0, -38.0, FRAC_PI_2),
+            10.0,
+        )]);
+        let future = |speed: f64| -> Vec<State> {
+            let at = |step: i32| Pose::at(speed * 0.1 * f64::from(step), 0.0, 0.0);
+            (0..=80).map(|step| State::along(at(step), speed)).collect()
+        };
+        let overlap = |planned: Vec<(f64, Vec<State>)>| {
+            let query = AttackQuery {
+                planned,
+                ..AttackQuery::default()
+            };
+            attack_candidates(&scene, &query).unwrap()[0].overlap
+        };
+        // as it drives in the scene it is met for certain; a planner that stands still never is
+        assert_eq!(overlap(vec![(1.0, future(0.0))]), 0.5);
+        assert_eq!(overlap(vec![(1.0, future(10.0))]), 1.0);
+        // ½ + ½ · 0.3 / (0.3 + 0.1)
+        let mixed = overlap(vec![(0.3, future(10.0)), (0.1, future(0.0))]);
+        assert!((mixed - 0.875).abs() < 1e-12, "{mixed}");
     }
 
     #[test]

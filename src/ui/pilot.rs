@@ -33,6 +33,7 @@ use crate::render::Path as Trace;
 use crate::render::PathKind;
 use crate::scene::Metric;
 use crate::scene::Scene;
+use crate::scene::State;
 
 /// The planner's score among the metrics of panes.
 pub(super) const PLANNER_SCORE: &str = "planner_score";
@@ -178,6 +179,8 @@ pub(super) struct Planning {
     pub driving: Option<(f64, f64)>,
     /// The last drive.
     pub driven: Option<Box<Driven>>,
+    /// Drives that came to their end, ever: each is shown once it has.
+    pub drives: u64,
     /// What each planner was asked last: the panel's, then those of the panes.
     asked: [Option<Asked>; PLANNERS],
     /// What the planners of the panes answered last.
@@ -213,6 +216,7 @@ impl Planning {
             seconds: DriveSettings::default().seconds,
             driving: None,
             driven: None,
+            drives: 0,
             asked: Default::default(),
             answers: Default::default(),
             held: None,
@@ -237,6 +241,31 @@ impl Planning {
         self.asked = Default::default();
         self.answers = Default::default();
         self.held = None;
+    }
+
+    /// What the panel's planner may do from the present of `scene` on, with probabilities, as it would be driven at 10 Hz;
+    /// nothing if the plan on screen is not of that moment.
+    pub(super) fn foreseen(&self, scene: Option<&Arc<Scene>>) -> Vec<(f64, Vec<State>)> {
+        let (Some(scene), Some(planned), Some(asked)) = (scene, &self.planned, &self.asked[0])
+        else {
+            return Vec::new();
+        };
+        let is_of_now = Arc::ptr_eq(&asked.shown, scene)
+            && asked.frame == scene.now
+            && (planned.plan.now_s - scene.now_s()).abs() < 1e-6;
+        if !is_of_now {
+            return Vec::new();
+        }
+        let driven = |mode: &PlannedMode| {
+            let states = mode.tracked.iter().map(|tracked| tracked.state);
+            (mode.mode.probability, states.collect())
+        };
+        let proposed = planned
+            .plan
+            .modes
+            .iter()
+            .filter(|mode| mode.braked.is_none());
+        proposed.map(driven).collect()
     }
 
     /// Whether the plan stays while another of its moments is looked at.
@@ -463,6 +492,7 @@ impl Planning {
         editor.playing = true;
         editor.put(label, scene);
         self.driven = Some(driven);
+        self.drives += 1;
     }
 
     /// The mode that is taken: by hand, else the planner's choice.

@@ -40,6 +40,9 @@ use tracks::Traffic;
 /// Most cases listed of one file.
 const MAX_CASES: i64 = 2000;
 
+/// From the first frame of a case to its present, s: the tenth of its frames at 10 Hz.
+const CASE_HISTORY_S: f64 = 0.9;
+
 /// Whose columns a file has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Dialect {
@@ -139,6 +142,8 @@ pub(super) fn read(
             (None, None) => title,
         },
         licence: dialect.licence().to_owned(),
+        // a case is one second known and three to be told
+        now: has_cases.then(|| (CASE_HISTORY_S / traffic.dt_s).round() as usize),
         dt_s: traffic.dt_s,
         frames: traffic.frames,
         map,

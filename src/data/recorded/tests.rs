@@ -227,7 +227,8 @@ fn every_case_of_a_file_is_a_scene() {
     assert_eq!(picks, ["3", "4", "5"]);
     assert_eq!(entries[1].name, "DR_X_train case 4");
     let (first, report) = opened(&file, None);
-    assert_eq!((first.frames, first.agents.len()), (40, 2));
+    // the present is the tenth frame: one second known, three to be told
+    assert_eq!((first.frames, first.now, first.agents.len()), (40, 9, 2));
     assert_eq!(state(&first, "7", 0).position.x, 301.0);
     assert!(
         says(&report, "case 3 of what seem to be 3"),

@@ -27,7 +27,7 @@ pub const SCORED_S: f64 = 4.0;
 
 /// What the total is, in words.
 pub const VARIANT: &str = "PDMS-style: v1.1 formula NC · DAC · (5 EP + 5 TTC + 2 C + 0 DDC) / 12 over 4 s at 10 Hz; \
-    reference planner = the IDM lane follower; drivable area = lanes, areas and kerbs of the map with 0.3 m tolerance; \
+    reference planner = the IDM lane follower, EP against the farthest of it and of all modes; drivable area = lanes, areas and kerbs of the map with 0.3 m tolerance; \
     progress along lanes instead of a route; DDC by the direction of lanes";
 
 /// Which sub-score.

@@ -35,6 +35,9 @@ use crate::ui::settings::Recent;
 /// At most one autosave in this time, s.
 const AUTOSAVE_S: f64 = 2.0;
 
+/// Longest time that closing waits for the tray to be written, s.
+const LEAVE_S: f64 = 10.0;
+
 impl App {
     /// Begins to open a file, or one scene of it. A file with several scenes is listed first.
     pub(super) fn open(&mut self, path: PathBuf, pick: Option<String>) {
@@ -453,7 +456,11 @@ impl App {
         if !asked && !self.quitting {
             return;
         }
-        if self.lab.tray.changes() != self.tray_kept {
+        let change = self.lab.tray.changes();
+        let (asked_of, at_s) = self.tray_asked;
+        let waited_s = context.input(|input| input.time) - at_s;
+        let hangs = asked_of == change && waited_s > LEAVE_S;
+        if change != self.tray_kept && !hangs {
             // the window stays until the file thread has written the tray
             context.send_viewport_cmd(egui::ViewportCommand::CancelClose);
             self.quitting = true;

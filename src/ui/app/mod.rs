@@ -409,6 +409,9 @@ impl App {
     }
 
     fn run(&mut self, command: Command, context: &Context) {
+        if command == Command::FindAttacks {
+            self.lab.planned = self.planning.foreseen(self.editor.committed());
+        }
         if self.panes.run(command) || self.lab.run(command, &mut self.editor) {
             self.turn_to(command);
             return;
@@ -590,6 +593,7 @@ impl App {
         let scene = self.lab.scene(&self.editor);
         let noise = self.lab.noise();
         let mut paths = self.lab.onion_skins().to_vec();
+        paths.extend(self.lab.sample_fan(&self.editor).iter().cloned());
         if let Some(present) = self.editor.scene() {
             let trace = |states: &[State], from_s: f64, dt_s: f64, agent: &AgentId, kind| Trace {
                 points: states

@@ -22,6 +22,7 @@ use crate::render::Path;
 use crate::scene::Edit;
 use crate::scene::Role;
 use crate::scene::Scene;
+use crate::scene::State;
 use crate::scene::Task;
 use crate::ui::action::Action;
 use crate::ui::action::Command;
@@ -71,6 +72,8 @@ pub enum LabAction {
     Noisy(bool),
     /// Draws the paths of the steps before and after the one looked at, too.
     Onion(bool),
+    /// Draws the futures of all samples under the one that is shown.
+    Spread(bool),
     /// Plays the denoise timeline.
     PlaySteps(bool),
     /// The candidate under the pointer.
@@ -233,6 +236,8 @@ pub(super) struct Lab {
     pub noisy: bool,
     /// The steps before and after the one looked at are drawn as onion skins.
     pub onion: bool,
+    /// The futures of all samples are drawn under the one that is shown.
+    pub spread: bool,
     /// The denoise timeline plays.
     pub playing: bool,
     /// Steps of the last run that came to its end, and how long they took.
@@ -262,11 +267,17 @@ pub(super) struct Lab {
     /// What the last run gave.
     made: Option<Arc<Scene>>,
     queue: Vec<(Arc<Scene>, Settings, usize)>,
+    /// What the ego's planner may do: what attacks are sought against next.
+    pub planned: Vec<(f64, Vec<State>)>,
+    /// Whether the candidates were sought against a planner.
+    pub against_planner: bool,
     /// A run that the user stopped, until the engine says how far it came.
     cut: Option<Running>,
     clock_s: f64,
     shown: Option<(usize, bool, Arc<Scene>)>,
     skins: Option<(usize, bool, Arc<Vec<Path>>)>,
+    /// Paths of so many samples.
+    fan: Option<(usize, Arc<Vec<Path>>)>,
 }
 
 impl Lab {
@@ -291,6 +302,7 @@ impl Lab {
             step: None,
             noisy: false,
             onion: false,
+            spread: true,
             playing: false,
             took: None,
             candidates: Vec::new(),
@@ -309,10 +321,13 @@ impl Lab {
             base: None,
             made: None,
             queue: Vec::new(),
+            planned: Vec::new(),
+            against_planner: false,
             cut: None,
             clock_s: 0.0,
             shown: None,
             skins: None,
+            fan: None,
         }
     }
 
@@ -332,6 +347,7 @@ impl Lab {
         self.turn = Turn::default();
         self.candidates.clear();
         self.cases.clear();
+        self.fan = None;
         self.cut = None;
         self.verdict = None;
     }
@@ -377,6 +393,7 @@ impl Lab {
             ..self.settings.clone()
         };
         self.cases.clear();
+        self.fan = None;
         self.cut = None;
         self.queue = (0..self.samples)
             .rev()
@@ -715,8 +732,10 @@ impl Lab {
         });
         let query = AttackQuery {
             attacker: attacker.cloned(),
+            planned: std::mem::take(&mut self.planned),
             ..AttackQuery::default()
         };
+        self.against_planner = !query.planned.is_empty();
         self.candidates.clear();
         self.aside = None;
         self.searching = true;
@@ -971,6 +990,7 @@ impl Lab {
             }
             LabAction::Noisy(noisy) => self.noisy = noisy,
             LabAction::Onion(onion) => self.onion = onion,
+            LabAction::Spread(spread) => self.spread = spread,
             LabAction::PlaySteps(playing) => {
                 self.playing = playing && self.log.is_some();
                 if self.playing && self.step.is_none() {

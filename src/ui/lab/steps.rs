@@ -2,12 +2,14 @@
 
 use std::sync::Arc;
 
+use super::Case;
 use super::Lab;
 use crate::codec::DT_S;
 use crate::engine::StepLog;
 use crate::render::NoiseView;
 use crate::render::Path;
 use crate::render::PathKind;
+use crate::scene::Agent;
 use crate::scene::Scene;
 use crate::ui::editor::Editor;
 
@@ -16,6 +18,22 @@ const SKINS: usize = 3;
 
 /// Steps per second when the denoise timeline plays.
 const STEPS_PER_S: f64 = 8.0;
+
+/// An agent's way from the present on, as a dotted line through points about a fifth of a second apart.
+fn future(scene: &Scene, agent: &Agent, weight: f64) -> Path {
+    let every = ((0.2 / scene.dt_s).round() as usize).max(1);
+    let is_point = |frame: usize| frame >= scene.now && (frame - scene.now).is_multiple_of(every);
+    let states = agent.track.valid();
+    Path {
+        points: states
+            .filter(|(frame, _)| is_point(*frame))
+            .map(|(frame, state)| (state.position, scene.time_of(frame)))
+            .collect(),
+        agent: Some(agent.id.clone()),
+        kind: PathKind::Anchor,
+        weight,
+    }
+}
 
 impl Lab {
     pub(super) fn look(&mut self, step: Option<usize>) {
@@ -99,20 +117,42 @@ impl Lab {
             let weight = 1.0 / other.abs_diff(step) as f64;
             let made = log.agents.iter().zip(&log.made).filter(|(_, made)| **made);
             for agent in made.filter_map(|(id, _)| scene.agent(id)) {
-                let future = agent.track.valid().filter(|(frame, _)| *frame >= scene.now);
-                skins.push(Path {
-                    points: future
-                        .map(|(frame, state)| (state.position, scene.time_of(frame)))
-                        .collect(),
-                    agent: Some(agent.id.clone()),
-                    kind: PathKind::Anchor,
-                    weight,
-                });
+                skins.push(future(&scene, agent, weight));
             }
         }
         let skins = Arc::new(skins);
         self.skins = Some((step, self.noisy, skins.clone()));
         skins
+    }
+
+    /// The futures of all samples of the last request, while one of them is on screen.
+    pub(in crate::ui) fn sample_fan(&mut self, editor: &Editor) -> Arc<Vec<Path>> {
+        let shown = editor.committed();
+        let is_shown = |case: &Case| shown.is_some_and(|scene| Arc::ptr_eq(scene, &case.scene));
+        let several = self.cases.len() > 1 && self.cases.iter().any(is_shown);
+        if !self.spread || !several || self.step.is_some() {
+            return Arc::default();
+        }
+        let count = self.cases.len();
+        if let Some((_, fan)) = self.fan.as_ref().filter(|(of, _)| *of == count) {
+            return fan.clone();
+        }
+        let mut fan = Vec::new();
+        for case in &self.cases {
+            let Some(made) = &case.scene.generated else {
+                continue;
+            };
+            let rows = made
+                .recipe
+                .rows()
+                .filter(|id| !made.recipe.kept.contains(id));
+            for agent in rows.filter_map(|id| case.scene.agent(id)) {
+                fan.push(future(&case.scene, agent, 0.8));
+            }
+        }
+        let fan = Arc::new(fan);
+        self.fan = Some((count, fan.clone()));
+        fan
     }
 
     /// Noise levels to draw: of the step looked at, or of the run in progress.

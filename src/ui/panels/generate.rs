@@ -463,11 +463,15 @@ fn attacks_ui(ui: &mut Ui, editor: &Editor, lab: &Lab, actions: &mut Vec<Action>
         if lab.searching {
             ui.add(egui::Spinner::new().size(12.0));
         } else {
-            let text = match lab.candidates.is_empty() {
-                true => "who can meet the ego, and when",
-                false => "click one; 1 is likely, full on and soon",
+            let text = match (lab.candidates.is_empty(), lab.against_planner) {
+                (true, _) => "who can meet the ego, and when",
+                (false, false) => "click one; 1 is likely, full on and soon",
+                (false, true) => "click one; ½ of the hits are the planner's modes",
             };
-            ui.label(theme::small(text).color(tokens(ui).faint));
+            let tip = "Hits: the share of the ego's futures that are met. As it drives in the scene ½; the planner's modes by \
+                       their probabilities ½, or, without a plan at the present, steady speed ¼ and braking ¼";
+            ui.label(theme::small(text).color(tokens(ui).faint))
+                .on_hover_text(tip);
         }
     });
     let mut pointed = None;
@@ -545,6 +549,14 @@ fn cases_ui(ui: &mut Ui, editor: &Editor, lab: &Lab, actions: &mut Vec<Action>) 
     };
     if lab.cases.len() > 1 || lab.cases.iter().any(is_partial) {
         widgets::section(ui, "Samples");
+        if lab.cases.len() > 1 {
+            let mut spread = lab.spread;
+            let shown = ui.checkbox(&mut spread, "Draw everyone's futures of all");
+            let tip = "Dotted, under those of the sample on screen";
+            if shown.on_hover_text(tip).changed() {
+                push(actions, LabAction::Spread(spread));
+            }
+        }
         for (index, case) in lab.cases.iter().enumerate() {
             let shown = editor
                 .committed()

@@ -572,7 +572,17 @@ fn drive_ui(ui: &mut Ui, planning: &Planning, actions: &mut Vec<Action>) {
         let text = format!("Driving, {done_s:.1} of {total_s:.1} s");
         ui.label(theme::small(text).color(tokens(ui).dim));
     } else if let Some(driven) = &planning.driven {
-        report_ui(ui, driven.scene.now_s(), &driven.report, actions);
+        let shown = ui.scope(|ui| {
+            report_ui(ui, driven.scene.now_s(), &driven.report, actions);
+        });
+        // what a drive came to is brought into view, once
+        let fresh = ui.data_mut(|data| {
+            let seen = data.get_temp_mut_or_default::<u64>(widgets::id("drives seen"));
+            std::mem::replace(seen, planning.drives) != planning.drives
+        });
+        if fresh {
+            shown.response.scroll_to_me(Some(egui::Align::Center));
+        }
     }
 }
 
