@@ -466,7 +466,7 @@ fn attacks_ui(ui: &mut Ui, editor: &Editor, lab: &Lab, actions: &mut Vec<Action>
             let text = match (lab.candidates.is_empty(), lab.against_planner) {
                 (true, _) => "who can meet the ego, and when",
                 (false, false) => "click one; 1 is likely, full on and soon",
-                (false, true) => "click one; ½ of the hits are the planner's modes",
+                (false, true) => "click one; the planner's modes count, too",
             };
             let tip = "Hits: the share of the ego's futures that are met. As it drives in the scene ½; the planner's modes by \
                        their probabilities ½, or, without a plan at the present, steady speed ¼ and braking ¼";
