@@ -236,6 +236,13 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
         "--stride {}: a number of seconds above 0 is wanted",
         arguments.stride
     );
+    for (option, number) in [
+        ("--samples", arguments.samples),
+        ("--tries", arguments.tries as u64),
+        ("--windows", arguments.windows.unwrap_or(1) as u64),
+    ] {
+        anyhow::ensure!(number > 0, "{option} 0: a number from 1 on is wanted");
+    }
     let windows = load(arguments)?;
     anyhow::ensure!(
         !windows.is_empty(),
@@ -339,6 +346,10 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
             print!("{}", plans::text(&plan_rows, arguments.seed));
         }
     }
+    anyhow::ensure!(
+        !stop.load(Ordering::Relaxed),
+        "stopped by Ctrl-C; the rows are of what was finished"
+    );
     Ok(())
 }
 

@@ -438,7 +438,10 @@ fn size_of(arguments: &Arguments) -> Size {
 fn write(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
     let folder = path.parent().unwrap_or_else(|| Path::new("."));
     make_folder(folder)?;
-    let mut part = tempfile::NamedTempFile::new_in(folder)?;
+    let mut builder = tempfile::Builder::new();
+    #[cfg(unix)]
+    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666)); // less the user's mask, as any file
+    let mut part = builder.tempfile_in(folder)?;
     part.write_all(bytes)?;
     part.persist_noclobber(path)?;
     Ok(())

@@ -192,10 +192,12 @@ pub(crate) fn recovery_ui(
                     let text = format!("{edits}, {}", ago(offer.age_s));
                     ui.label(theme::small(text).color(tokens(ui).dim));
                 });
-                if widgets::primary(ui, "Restore").clicked() {
-                    actions.push(Action::Recover(index));
-                    open = false;
-                }
+                ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
+                    if widgets::primary(ui, "Restore").clicked() {
+                        actions.push(Action::Recover(index));
+                        open = false;
+                    }
+                });
             });
             ui.add_space(4.0);
         }
