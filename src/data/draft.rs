@@ -10,7 +10,7 @@ use super::report::Report;
 use crate::geometry::Polyline;
 use crate::geometry::{DVec2, dvec2, quantise, quantise_point};
 use crate::map::{Lane, Map, MapParts};
-use crate::scene::{Agent, AgentId, Goal, Scene, Signal, State, Track};
+use crate::scene::{Agent, AgentId, Goal, MAX_LANE_M, Scene, Signal, State, Track};
 
 /// Most frames, agents, states (agents times frames) and map points an imported scene may have.
 pub(super) const MAX_FRAMES: usize = 100_000;
@@ -20,9 +20,6 @@ pub(super) const MAX_MAP_POINTS: usize = 2_000_000;
 
 /// Furthest a coordinate may lie from the origin, m; UTM northings reach 1e7.
 const MAX_COORDINATE_M: f64 = 1e8;
-
-/// Longest lane, m.
-const MAX_LANE_M: f64 = 1e6;
 
 /// What importers fill in. Agents need a track of `frames` entries; everything else may be left as it is.
 #[derive(Debug, Default)]

@@ -3,7 +3,6 @@
 
 use std::path::Path;
 
-use super::folder::stem;
 use super::xml::number;
 use super::{Entry, Format, OpenError};
 
@@ -54,20 +53,25 @@ impl Span {
     }
 }
 
-/// The name of a recording, or of a window of it.
-pub(super) fn name_of(path: &Path, pick: Option<&str>) -> String {
+/// The name of a recording called `title`, or of a window of it.
+pub(super) fn name_of(title: &str, pick: Option<&str>) -> String {
     match pick {
-        Some(pick) => format!("{} at {pick} s", stem(path)),
-        None => stem(path),
+        Some(pick) => format!("{title} at {pick} s"),
+        None => title.to_owned(),
     }
 }
 
-/// The windows of a recording whose first and last time (s) are `range`; one entry for all of it where it is short
+/// The windows of a recording called `title` whose first and last time (s) are `range`; one entry for all of it where it is short
 /// or its times are not known.
-pub(super) fn entries(path: &Path, range: Option<(f64, f64)>, format: Format) -> Vec<Entry> {
+pub(super) fn entries(
+    path: &Path,
+    title: &str,
+    range: Option<(f64, f64)>,
+    format: Format,
+) -> Vec<Entry> {
     let entry = |pick: Option<String>| Entry {
         file: path.to_path_buf(),
-        name: name_of(path, pick.as_deref()),
+        name: name_of(title, pick.as_deref()),
         pick,
         format,
     };
@@ -102,7 +106,7 @@ mod tests {
     #[test]
     fn a_long_recording_is_listed_in_windows_and_a_short_one_whole() {
         let picks = |range| -> Vec<Option<String>> {
-            let entries = entries(Path::new("a.csv"), range, Format::SumoFcd);
+            let entries = entries(Path::new("a.csv"), "a", range, Format::SumoFcd);
             entries.into_iter().map(|entry| entry.pick).collect()
         };
         // 61 s: windows from 0.1, 30.1 and 60.1 s

@@ -41,7 +41,7 @@ pub(super) fn agent_color(scene: &Scene, agent: &Agent, style: &Style) -> Color 
 }
 
 /// The colour a signal lamp has; grey where it is off or not known.
-pub fn signal_color(state: SignalState) -> Color {
+fn signal_color(state: SignalState) -> Color {
     match state {
         SignalState::Unknown => Color::hex(0x8a_90_99),
         SignalState::Red | SignalState::FlashingRed => Color::hex(0xff_3b_30),

@@ -25,7 +25,7 @@ mod style;
 mod text;
 mod trails;
 
-pub use agents::{signal_color, signal_place};
+pub use agents::signal_place;
 pub use bench::{FrameCost, bench_frames};
 pub use camera::Camera;
 pub use color::Color;

@@ -39,7 +39,7 @@ const MAX_FRAMES: usize = 100_000;
 const MAX_AGENTS: usize = 20_000;
 
 /// Longest lane, m.
-const MAX_LANE_M: f64 = 1e6;
+pub(crate) const MAX_LANE_M: f64 = 1e6;
 
 /// Why a scene file cannot be read or written.
 #[derive(Debug, thiserror::Error)]

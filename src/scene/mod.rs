@@ -23,7 +23,7 @@ pub use file::{
     FORMAT, FileError, Problem, VERSION, json_schema, read_scene, scene_from_json, scene_to_json,
     scene_to_value, write_scene, write_whole,
 };
-pub(crate) use file::{for_terminal, in_words};
+pub(crate) use file::{MAX_LANE_M, for_terminal, in_words};
 pub use history::{Entry, History};
 pub use intent::{Attack, Goal, Pin};
 pub use recipe::{

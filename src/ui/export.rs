@@ -224,29 +224,30 @@ impl Choices {
         }
     }
 
-    /// How large the clip or the cases will be, as an order.
+    /// How large the clip or the cases will be, and whether something would be replaced, as an order.
     pub(super) fn estimate(&self, source: &Source<'_>) -> Option<Order> {
-        match self.plan(source).ok()?.order {
+        let path = self.target();
+        let scenes = match self.plan(source).ok()?.order {
             Order::Clip {
                 look,
                 reel,
                 fps,
                 frames,
                 ..
-            } => Some(Order::Estimate {
-                look,
-                reel,
-                fps,
-                frames,
-            }),
-            Order::Cases { cases, .. } => Some(Order::Weigh(
-                cases.into_iter().map(|(scene, _)| scene).collect(),
-            )),
-            Order::Bundle { cases, .. } => Some(Order::Weigh(
-                cases.into_iter().map(|(_, scene)| scene).collect(),
-            )),
-            _ => None,
-        }
+            } => {
+                return Some(Order::Estimate {
+                    look,
+                    reel,
+                    fps,
+                    frames,
+                    path,
+                });
+            }
+            Order::Cases { cases, .. } => cases.into_iter().map(|(scene, _)| scene).collect(),
+            Order::Bundle { cases, .. } => cases.into_iter().map(|(_, scene)| scene).collect(),
+            _ => Vec::new(),
+        };
+        Some(Order::Weigh { scenes, path })
     }
 
     /// The chosen cases with their names.

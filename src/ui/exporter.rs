@@ -154,8 +154,13 @@ pub(super) enum Order {
         /// The CSV.
         path: PathBuf,
     },
-    /// How large scenes are as JSON.
-    Weigh(Vec<Arc<Scene>>),
+    /// Whether what would be written is there already, and how large scenes are as JSON.
+    Weigh {
+        /// The scenes; none where nothing is to be weighed.
+        scenes: Vec<Arc<Scene>>,
+        /// What would be written.
+        path: PathBuf,
+    },
     /// How large a clip will be: its first frames are made and the rest is taken to be like them.
     Estimate {
         /// How it looks.
@@ -166,6 +171,8 @@ pub(super) enum Order {
         fps: f64,
         /// Numbered pictures instead of a GIF.
         frames: bool,
+        /// What would be written.
+        path: PathBuf,
     },
 }
 
@@ -176,6 +183,8 @@ pub(super) enum Told {
     Progress(usize, usize),
     /// Bytes and frames of the clip.
     Estimate(u64, usize),
+    /// Whether what would be written is there already.
+    There(bool),
     /// Done, in a sentence.
     Done(String),
     /// Cancelled; what was finished, in a sentence.
@@ -221,7 +230,7 @@ impl Exporter {
         let Some(worker) = &mut self.worker else {
             return;
         };
-        self.estimating = matches!(order, Order::Estimate { .. } | Order::Weigh(_));
+        self.estimating = matches!(order, Order::Estimate { .. } | Order::Weigh { .. });
         self.running = (!self.estimating).then_some((0, 0));
         (self.current, self.end) = (Some(worker.submit(order)), None);
     }
@@ -245,7 +254,7 @@ impl Exporter {
                     self.running = Some((*done, *total));
                 }
             }
-            Told::Estimate(..) => {}
+            Told::Estimate(..) | Told::There(_) => {}
             Told::Failed(_) if self.estimating => return self.poll(),
             _ => (self.running, self.current, self.end) = (None, None, None),
         }
@@ -330,7 +339,8 @@ fn carry_out(
                 .map(|(step, scene)| (step, steps.log.mean_level(step), &**scene));
             write_table(&sheet_of_steps(rows), &path)
         }
-        Order::Weigh(scenes) => {
+        Order::Weigh { scenes, path } => {
+            desk.report(Told::There(is_there(&path)));
             let bytes: usize = scenes.iter().map(|scene| scene_to_json(scene).len()).sum();
             Ok(Told::Estimate(bytes as u64, scenes.len()))
         }
@@ -339,7 +349,11 @@ fn carry_out(
             reel,
             fps,
             frames,
-        } => estimate(opened(studio)?, &look, &reel.moments(), fps, frames, desk),
+            path,
+        } => {
+            desk.report(Told::There(is_there(&path)));
+            estimate(opened(studio)?, &look, &reel.moments(), fps, frames, desk)
+        }
     }
 }
 
@@ -549,6 +563,14 @@ fn write_table(text: &str, path: &Path) -> Result<Told, String> {
         rows => format!("{rows} rows"),
     };
     Ok(Told::Done(format!("Written: {} ({rows})", path.display())))
+}
+
+/// Whether writing a file, or into a folder, would replace something.
+fn is_there(path: &Path) -> bool {
+    match path.is_dir() {
+        true => fs::read_dir(path).is_ok_and(|mut files| files.next().is_some()),
+        false => path.exists(),
+    }
 }
 
 /// Frames made for an estimate.

@@ -146,6 +146,10 @@ impl Exporting {
         while let Some(told) = self.exporter.poll() {
             let (worked, sentence) = match told {
                 Told::Progress(..) => continue,
+                Told::There(exists) => {
+                    self.exists = exists;
+                    continue;
+                }
                 Told::Estimate(bytes, frames) => {
                     self.estimate = Some((bytes, frames));
                     continue;
@@ -274,11 +278,6 @@ impl Exporting {
             return;
         }
         self.asked = Some(self.choices.clone());
-        let target = self.choices.target();
-        self.exists = match target.is_dir() {
-            true => std::fs::read_dir(&target).is_ok_and(|mut files| files.next().is_some()),
-            false => target.exists(),
-        };
         if let Some(order) = self.choices.estimate(source) {
             self.exporter.submit(order);
         }

@@ -138,8 +138,7 @@ pub(super) fn read(
         name: match (rows.case(), pick) {
             (Some(case), _) => case_name(&title, case),
             (None, Some(pick)) if pick.contains(" at ") => pick.to_owned(),
-            (None, Some(pick)) => window_name(&title, pick),
-            (None, None) => title,
+            (None, pick) => window::name_of(&title, pick),
         },
         licence: dialect.licence().to_owned(),
         // a case is one second known and three to be told
@@ -175,14 +174,7 @@ pub(super) fn list(path: &Path, dialect: Dialect) -> Vec<Entry> {
         let stated = meta.duration_s.unwrap_or(last);
         (first, last.max(stated))
     });
-    let mut entries = window::entries(path, range, format);
-    for entry in &mut entries {
-        entry.name = match &entry.pick {
-            Some(start) => window_name(&title, start),
-            None => title.clone(),
-        };
-    }
-    entries
+    window::entries(path, &title, range, format)
 }
 
 /// The files that make up a recording: only the one asked for must be readable.
@@ -313,10 +305,6 @@ fn title(path: &Path, dialect: Dialect) -> String {
 
 fn case_name(title: &str, case: i64) -> String {
     format!("{title} case {case}")
-}
-
-fn window_name(title: &str, start: &str) -> String {
-    format!("{title} at {start} s")
 }
 
 fn source(title: &str, dialect: Dialect, meta: &Meta, case: Option<i64>, start_s: f64) -> String {

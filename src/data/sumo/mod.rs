@@ -147,7 +147,7 @@ fn fcd_scene(
         ));
     }
     let draft = Draft {
-        name: name_of(path, pick),
+        name: name_of(&stem(path), pick),
         source: format!("SUMO floating car data {}, from {start_s} s", stem(path)),
         dt_s,
         frames,
@@ -162,7 +162,7 @@ fn fcd_scene(
 
 /// The windows of floating car data, as far as they can be told without reading all of it.
 pub(super) fn list_fcd(path: &Path) -> Vec<Entry> {
-    window::entries(path, time_range(path), Format::SumoFcd)
+    window::entries(path, &stem(path), time_range(path), Format::SumoFcd)
 }
 
 /// The first network that has the lanes the vehicles are on; without any, an empty one, reported.
