@@ -19,10 +19,11 @@ use crate::generator::Settings;
 use crate::metrics::{Ratio, bootstrap};
 use crate::model::Network;
 use crate::planner::{
-    DriveSettings, Driven, LogWorld, Planners, Report, TrafficWorld, World, drive,
+    DriveSettings, Driven, LogWorld, Planners, Report, STEP_S, TrafficWorld, Variant, World, drive,
+    scores_json,
 };
 use crate::rng::Seed;
-use crate::scene::write_scene;
+use crate::scene::{Metric, write_scene};
 
 /// Arguments of `nearmiss drive`.
 #[derive(clap::Args)]
@@ -236,7 +237,7 @@ impl Job<'_> {
                     "value": rounded(limit.value),
                     "range": limit.range,
                     "unit": limit.unit,
-                    "time_s": rounded(limit.step as f64 * crate::planner::STEP_S),
+                    "time_s": rounded(limit.step as f64 * STEP_S),
                 })
             })
             .collect();
@@ -249,6 +250,9 @@ impl Job<'_> {
             "seed": self.settings.plan.seed.0,
             "seconds": rounded(report.seconds),
             "plans": driven.plans.len(),
+            "gates": gates(driven),
+            "metrics": metrics(report),
+            "score": report.score.as_ref().map(scores_json),
             "contacts": contacts,
             "off_road_s": report.off_road_s.map(rounded),
             "progress_m": rounded(report.progress_m),
@@ -260,6 +264,77 @@ impl Job<'_> {
             "written": written.map(|path| path.display().to_string()),
         })
     }
+}
+
+/// What the ego must not do, each with its value and limit: as generated cases have them, with scene times.
+fn gates(driven: &Driven) -> Vec<Value> {
+    let (report, start_s) = (&driven.report, driven.scene.now_s());
+    let at_fault = report.contacts.iter().filter(|touch| touch.at_fault);
+    let first = at_fault.clone().next();
+    let mut gates = vec![
+        json!({
+            "gate": "contact",
+            "passed": first.is_none(),
+            "value": at_fault.count(),
+            "limit": 0,
+            "unit": "at-fault contacts",
+            "agent": first.map(|touch| &touch.with),
+            "time_s": first.map(|touch| rounded(start_s + touch.time_s)),
+            "reason": first.map_or("nothing is touched by the ego's fault", |touch| &*touch.reason),
+        }),
+        json!({
+            "gate": "road",
+            "passed": report.off_road_s.is_none(),
+            "value": u8::from(report.off_road_s.is_some()),
+            "limit": 0,
+            "unit": "times off the road",
+            "agent": null,
+            "time_s": report.off_road_s.map(|time_s| rounded(start_s + time_s)),
+            "reason": match report.off_road_s {
+                Some(_) => "the centre comes more than 3 m from every centreline",
+                None => "the centre stays within 3 m of a centreline, or was off the road from the start",
+            },
+        }),
+    ];
+    gates.extend(report.comfort.iter().map(|limit| {
+        let bound = limit.range[usize::from(limit.value >= 0.0)];
+        json!({
+            "gate": limit.what.replace(' ', "_"),
+            "passed": limit.share() < 1.0,
+            "value": rounded(limit.value),
+            "limit": bound,
+            "unit": limit.unit,
+            "agent": null,
+            "time_s": rounded(start_s + limit.step as f64 * STEP_S),
+            "reason": format!(
+                "{} comes to {:.2} {}; {bound} is the limit",
+                limit.what, limit.value, limit.unit
+            ),
+        })
+    }));
+    gates
+}
+
+/// What was measured, as generated cases have it.
+fn metrics(report: &Report) -> Vec<Metric> {
+    let one = |name: &str, value: Option<f64>, unit: &str| {
+        value.map(|value| Metric {
+            name: name.to_owned(),
+            value: rounded(value),
+            unit: unit.to_owned(),
+            count: 1,
+        })
+    };
+    let score = report.score.as_ref().map(|score| score.total);
+    [
+        one("nuplan_score", score, ""),
+        one("progress_m", Some(report.progress_m), "m"),
+        one("logged_m", report.logged_m, "m"),
+        one("plan_shift_m", report.shift.value(), "m"),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
 }
 
 /// One driven scene.
@@ -281,7 +356,7 @@ fn share(hit: bool) -> Ratio {
     Ratio::new(f64::from(hit), 1.0)
 }
 
-const COLUMNS: [Column; 6] = [
+const COLUMNS: [Column; 7] = [
     ("collision_pct", "collisions", 100.0, |report| {
         share(report.collided())
     }),
@@ -304,6 +379,15 @@ const COLUMNS: [Column; 6] = [
         share(report.comfortable())
     }),
     ("plan_shift_m", "plan to plan", 1.0, |report| report.shift),
+    (
+        "nuplan_score",
+        "nuPlan-style score",
+        1.0,
+        |report| match &report.score {
+            Some(score) => Ratio::new(score.total, 1.0),
+            None => Ratio::default(),
+        },
+    ),
 ];
 
 impl Table {
@@ -341,7 +425,7 @@ impl Table {
 
     fn text(&self, arguments: &Arguments, settings: &DriveSettings) -> String {
         let mut out = format!(
-            "planner {}, world {}, {} plans a second, seed {}\n\n{:<40} {:>6} {:>9} {:>8} {:>9} {:>9} {:>7} {:>7}\n",
+            "planner {}, world {}, {} plans a second, seed {}\n\n{:<40} {:>6} {:>9} {:>8} {:>9} {:>9} {:>7} {:>7} {:>6}\n",
             arguments.planner.name(),
             world_key(arguments.world),
             settings.replan_hz,
@@ -354,6 +438,7 @@ impl Table {
             "progress",
             "comfort",
             "shift m",
+            "score",
         );
         for line in &self.lines {
             let report = &line.report;
@@ -379,10 +464,14 @@ impl Table {
                 .shift
                 .value()
                 .map_or_else(|| "-".to_owned(), |value| format!("{value:.2}"));
+            let score = report
+                .score
+                .as_ref()
+                .map_or_else(|| "-".to_owned(), |score| format!("{:.3}", score.total));
             let name: String = line.name.chars().take(40).collect();
             let _infallible = writeln!(
                 out,
-                "{name:<40} {:>6.1} {contact:>9} {fault:>8} {off:>9} {progress:>9} {:>7} {shift:>7}",
+                "{name:<40} {:>6.1} {contact:>9} {fault:>8} {off:>9} {progress:>9} {:>7} {shift:>7} {score:>6}",
                 report.seconds,
                 if report.comfortable() { "yes" } else { "no" },
             );
@@ -394,13 +483,18 @@ impl Table {
         );
         for column in &COLUMNS {
             let (value, interval) = self.pooled(column, settings.plan.seed.0);
-            let unit = if column.0.ends_with("_m") { "m" } else { "%" };
-            let number = value.map_or_else(|| "-".to_owned(), |value| format!("{value:.2} {unit}"));
+            let unit = match column.0.rsplit('_').next() {
+                Some("m") => " m",
+                Some("pct") => " %",
+                _ => "",
+            };
+            let number = value.map_or_else(|| "-".to_owned(), |value| format!("{value:.2}{unit}"));
             let range = interval.map_or_else(String::new, |[low, high]| {
                 format!("  {low:.2} to {high:.2}")
             });
-            let _infallible = writeln!(out, "  {:<16} {number:>10}{range}", column.1);
+            let _infallible = writeln!(out, "  {:<18} {number:>10}{range}", column.1);
         }
+        let _infallible = writeln!(out, "\n{}.", Variant::NuPlan.words());
         out
     }
 }

@@ -13,6 +13,7 @@ use serde_json::json;
 
 use super::batch::{Shown, agents, scenes, stop_on_ctrl_c};
 use super::generate::guidance_of;
+use super::planning::formulas;
 use super::weights;
 use crate::codec::decode;
 use crate::data;
@@ -21,7 +22,7 @@ use crate::generator::{
     LoggedWindow, Run, Settings, constant_velocity, hermite_to_goal, inpaint, logged_windows,
 };
 use crate::model::Network;
-use crate::planner::PlanSettings;
+use crate::planner::{PlanSettings, Variant};
 use crate::scene::{AgentKind, Guidance, Scene, ScheduleKind, Task};
 use crate::sim::idm_rollout;
 use table::{Label, Row};
@@ -66,6 +67,9 @@ pub(super) struct Arguments {
     /// Task plan: do not tell the planner its route, which is the way the log's ego takes.
     #[arg(long)]
     no_route: bool,
+    /// Task plan: the formula by which plans are scored and modes chosen.
+    #[arg(long, value_parser = formulas(), default_value = PlanSettings::default().score.key(), value_name = "FORMULA")]
+    score: Variant,
     /// Guidance weights: the network's methods run without and with them, and the difference is shown.
     #[arg(long, value_name = "collision=W,comfort=W,road=W")]
     guidance: Option<String>,

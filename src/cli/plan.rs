@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use super::planning::PlannerArguments;
 use crate::data;
-use crate::planner::{Plan, SCORED_S, Scores, Start, TermKind, VARIANT, outcome, plan, plan_json};
+use crate::planner::{Plan, SCORED_S, Scores, Start, outcome, plan, plan_json};
 use crate::scene::{AgentId, Scene};
 
 /// Arguments of `nearmiss plan`.
@@ -117,7 +117,7 @@ fn text(plan: &Plan, happens: Option<&[Scores]>) -> String {
         plan.identity,
     );
     out += "  mode  prob.";
-    for kind in TermKind::ALL {
+    for kind in plan.settings.score.terms() {
         let _infallible = write!(out, " {:>5}", kind.short());
     }
     out += "  score  worth  end x    end y    gap m  happens\n";
@@ -169,6 +169,6 @@ fn text(plan: &Plan, happens: Option<&[Scores]>) -> String {
             );
         }
     }
-    let _infallible = writeln!(out, "\nScores: {VARIANT}.");
+    let _infallible = writeln!(out, "\nScores: {}.", plan.settings.score.words());
     out
 }

@@ -4,7 +4,7 @@ use clap::builder::{ArgPredicate, PossibleValuesParser, TypedValueParser};
 
 use super::weights;
 use crate::engine::OwnPlanner;
-use crate::planner::{Ask, Decoder, PlanSettings, Planners, Propose};
+use crate::planner::{Ask, Decoder, PlanSettings, Planners, Propose, Variant};
 use crate::rng::Seed;
 
 /// Which planner, and how it makes its modes.
@@ -49,12 +49,24 @@ pub(super) struct PlannerArguments {
     /// Do not tell the planner its route, which is the way the ego takes in the scene.
     #[arg(long)]
     no_route: bool,
+    /// The formula by which modes are scored and one is chosen.
+    #[arg(long, value_parser = formulas(), default_value = PlanSettings::default().score.key(), value_name = "FORMULA")]
+    score: Variant,
 }
 
 /// Reads a decoder by its key; the help lists them.
 pub(super) fn decoders() -> impl TypedValueParser<Value = Decoder> {
     PossibleValuesParser::new(Decoder::ALL.map(Decoder::key))
         .try_map(|key| Decoder::from_key(&key).ok_or_else(|| format!("there is no decoder {key}")))
+}
+
+/// Reads the formula of a plan's score by its key; the help lists them.
+pub(super) fn formulas() -> impl TypedValueParser<Value = Variant> {
+    PossibleValuesParser::new(Variant::OF_PLANS.map(Variant::key)).try_map(|key| {
+        let mut all = Variant::OF_PLANS.into_iter();
+        all.find(|variant| variant.key() == key)
+            .ok_or_else(|| format!("there is no formula {key}"))
+    })
 }
 
 /// The planners of a command: the network, and a planner outside the program where one is given.
@@ -120,6 +132,7 @@ impl PlannerArguments {
             edit_passes: self.edit_passes,
             brake: !self.no_brake,
             route: !self.no_route,
+            score: self.score,
             ..PlanSettings::default()
         }
     }

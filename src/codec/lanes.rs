@@ -131,7 +131,7 @@ pub(super) fn pieces_near(scene: &Scene, present: &[State], now_s: f64) -> Vec<L
 
 /// Which lanes (by position in the map) each signal holds traffic back from. A signal on a junction lane, or with a
 /// stop point near its lane's start, governs that lane; any other governs the lanes its own leads into, if there are any.
-fn signals_by_lane(scene: &Scene) -> BTreeMap<usize, &Signal> {
+pub fn signals_by_lane(scene: &Scene) -> BTreeMap<usize, &Signal> {
     let map = &scene.map;
     let mut governed: BTreeMap<usize, &Signal> = BTreeMap::new();
     let mut passed_on: Vec<(usize, &Signal)> = Vec::new();

@@ -13,7 +13,7 @@ mod window;
 
 pub use decode::{between_tokens, decode, resampled};
 pub use interpolate::{at_time, between};
-pub use lanes::{LanePiece, PIECE_POINTS};
+pub use lanes::{LanePiece, PIECE_POINTS, signals_by_lane};
 pub use normal::{CHANNELS, Scale};
 pub use window::{Options, Row, Window, agents_near, remoteness};
 

@@ -71,7 +71,12 @@ pub struct Other {
 /// Everyone but the ego over the plan's time, as `scene`'s tracks say; past the scene's end, where nothing is
 /// recorded, at constant velocity.
 pub fn others(scene: &Scene, ego: &AgentId) -> Vec<Other> {
-    let count = (REACH_S / STEP_S).round() as usize + 1;
+    others_for(scene, ego, REACH_S)
+}
+
+/// The same over the `seconds` after the scene's present.
+pub(super) fn others_for(scene: &Scene, ego: &AgentId, seconds: f64) -> Vec<Other> {
+    let count = (seconds / STEP_S).round() as usize + 1;
     let end_s = scene.duration_s();
     let others = scene.agents.iter().filter(|agent| agent.id != *ego);
     others

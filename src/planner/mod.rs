@@ -26,7 +26,7 @@ mod world;
 pub use brake::Braked;
 pub use drive::{DriveError, DriveSettings, DriveStep, Driven, drive};
 pub use foresee::{Other, foreseen, others};
-pub use json::{mode_json, plan_json};
+pub use json::{mode_json, plan_json, scores_json};
 pub use open_loop::{OpenLoop, log_mode, open_loop};
 pub use own::{Ask, OWN_EXAMPLE, OWN_VERSION, Request, read_request};
 pub use plain::{ConstantVelocity, hermite_to, planned};
@@ -37,7 +37,7 @@ pub use propose::{
 pub use report::{Report, Touch, plan_shift};
 pub use route::Route;
 pub use score::{
-    ComfortLimit, SCORED_S, Scores, Stage as ScoreStage, Term, TermKind, VARIANT, comfort_excess,
+    ComfortLimit, SCORED_S, Scores, Series, Term, TermKind, Variant, comfort_excess,
     metres_along_lanes,
 };
 pub use track::{STEP_S, TrackedState, Tracker, body_at_present, path_of, states_of, track};

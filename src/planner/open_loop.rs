@@ -49,8 +49,8 @@ pub struct OpenLoop {
     pub instability: Instability,
     /// The chosen mode's total by what happens, 0 to 1.
     pub score: Ratio,
-    /// Its sub-scores, in the order of [`TermKind::ALL`].
-    pub terms: [Ratio; 6],
+    /// Its sub-scores, in the order of [`TermKind::ALL`]; without items those that the formula does not have.
+    pub terms: [Ratio; TermKind::ALL.len()],
 }
 
 impl OpenLoop {
@@ -154,13 +154,13 @@ fn judge_chosen(scene: &Scene, plan: &Plan, found: &mut OpenLoop) {
         Some(scores.swap_remove(plan.chosen))
     };
     if let Some(whole) = of_chosen(POINTS as f64 / 2.0) {
-        let no_collision = whole.term(TermKind::NoCollision).score;
+        let no_collision = whole.score(TermKind::NoCollision);
         found.at_fault = Ratio::new(f64::from(no_collision < 1.0), 1.0);
     }
     if let Some(scores) = of_chosen(SCORED_S) {
         found.score = Ratio::new(scores.total, 1.0);
-        for (ratio, term) in found.terms.iter_mut().zip(&scores.terms) {
-            *ratio = Ratio::new(term.score, 1.0);
+        for term in &scores.terms {
+            found.terms[term.kind as usize] = Ratio::new(term.score, 1.0);
         }
     }
 }

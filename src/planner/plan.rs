@@ -6,8 +6,8 @@ use super::Propose as _;
 use super::brake::{Braked, DECELERATIONS, braked};
 use super::foresee::{foreseen, others};
 use super::plain::{ConstantVelocity, ego_of, lane_follower};
-use super::score::{Partial, SCORED_S, Scores, Stage, TermKind};
-use super::track::{TrackedState, Tracker, body_at_present, path_of, track};
+use super::score::{Partial, SCORED_S, Scores, Stage, Variant};
+use super::track::{STEP_S, TrackedState, Tracker, body_at_present, path_of, track};
 use super::{
     Ask, Decoder, Mode, PlanSettings, Planners, ProposeError, ProposeStep, Route,
     Stage as ProposeStage, own,
@@ -218,7 +218,7 @@ impl<'a> Asked<'a> {
     ) -> Result<Plan, ProposeError> {
         check(&modes)?;
         let others = others(&self.seen, &self.ego.id);
-        let stage = Stage::new(&self.scene.map, self.ego, &others, SCORED_S);
+        let stage = Stage::new(&self.seen, self.ego, &others, SCORED_S, settings.score);
         let reference = track(&path_of(&self.present, &self.reference), self.body);
         let proposed = modes.len();
         let mut driven: Vec<Driven> = modes
@@ -233,7 +233,10 @@ impl<'a> Asked<'a> {
                 }
             }
         }
-        let modes = with_safest_brake(scored(driven, &stage.judge(&reference)), proposed);
+        let modes = with_safest_brake(
+            scored(driven, &stage.judge(&reference), settings.score),
+            proposed,
+        );
         let chosen = best(&modes);
         Ok(Plan {
             ego: self.ego.id.clone(),
@@ -273,7 +276,7 @@ struct Driven {
     judged: Partial,
 }
 
-fn scored(all: Vec<Driven>, reference: &Partial) -> Vec<PlannedMode> {
+fn scored(all: Vec<Driven>, reference: &Partial, variant: Variant) -> Vec<PlannedMode> {
     let (judged, rest): (Vec<_>, Vec<_>) = all
         .into_iter()
         .map(|driven| {
@@ -281,7 +284,7 @@ fn scored(all: Vec<Driven>, reference: &Partial) -> Vec<PlannedMode> {
             (driven.judged, rest)
         })
         .unzip();
-    let scores = Partial::complete(judged, reference);
+    let scores = Partial::complete(judged, reference, variant, None);
     let modes = rest.into_iter().zip(scores);
     modes
         .map(|((mode, braked, path, tracked), scores)| PlannedMode {
@@ -313,14 +316,42 @@ fn with_safest_brake(mut modes: Vec<PlannedMode>, proposed: usize) -> Vec<Planne
 }
 
 /// The scores of a plan's modes by what happens in `scene`: others as their tracks say, at constant velocity past the
-/// scene's end. Privileged: for judging, never for choosing. `scored_s` seconds of each path count. `None` without
-/// the ego.
+/// scene's end. Privileged: for judging, never for choosing. `scored_s` seconds of each path count. In NAVSIM v2's score
+/// of a recorded scene, what the recorded ego failed is not held against the plan. `None` without the ego.
 pub fn outcome(scene: &Scene, plan: &Plan, scored_s: f64) -> Option<Vec<Scores>> {
     let ego: &Agent = scene.agent(&plan.ego)?;
     let others = others(scene, &plan.ego);
-    let stage = Stage::new(&scene.map, ego, &others, scored_s);
-    let paths: Vec<&[TrackedState]> = plan.modes.iter().map(|mode| &*mode.tracked).collect();
-    Some(stage.scores(&paths, &plan.reference))
+    let variant = plan.settings.score;
+    let stage = Stage::new(scene, ego, &others, scored_s, variant);
+    let reference = stage.judge(&plan.reference);
+    let judge = |tracked: &[TrackedState]| vec![stage.judge(tracked)];
+    let human = human(scene, ego, scored_s)
+        .filter(|_| variant == Variant::Epdms)
+        .and_then(|tracked| Partial::complete(judge(&tracked), &reference, variant, None).pop());
+    let judged = plan.modes.iter().map(|mode| stage.judge(&mode.tracked));
+    let judged = judged.collect();
+    Some(Partial::complete(
+        judged,
+        &reference,
+        variant,
+        human.as_ref(),
+    ))
+}
+
+/// What the ego drove when the scene was recorded, tracked like a plan; `None` where it was made, or is not known for as
+/// long.
+fn human(scene: &Scene, ego: &Agent, scored_s: f64) -> Option<Vec<TrackedState>> {
+    if scene.generated.is_some() || scene.log.contains_key(&ego.id) {
+        return None;
+    }
+    let steps = (scored_s / STEP_S).round() as usize;
+    let at = |step: usize| {
+        let time_s = scene.now_s() + step as f64 * STEP_S;
+        ego.track.sample(scene.frame_at(time_s))
+    };
+    let path: Vec<State> = (0..=steps).map_while(at).collect();
+    let body = body_at_present(scene, ego)?;
+    (path.len() == steps + 1).then(|| track(&path, body))
 }
 
 fn check(modes: &[Mode]) -> Result<(), ProposeError> {
@@ -410,14 +441,11 @@ fn reason(modes: &[PlannedMode], chosen: usize) -> String {
     if chosen > 0 {
         let likeliest = &modes[0];
         text += &format!(" The likeliest, mode 1, comes to {}", worth(likeliest));
-        let lost = TermKind::ALL
-            .into_iter()
+        let pairs = mode.scores.terms.iter().zip(&likeliest.scores.terms);
+        let lost = pairs
             .rev() // of equal losses the first term counts
-            .filter(|kind| *kind != TermKind::Direction)
-            .map(|kind| {
-                let (mine, theirs) = (mode.scores.term(kind), likeliest.scores.term(kind));
-                (mine.score - theirs.score, theirs)
-            })
+            .filter(|(mine, _)| mode.scores.variant.counts(mine.kind))
+            .map(|(mine, theirs)| (mine.score - theirs.score, theirs))
             .filter(|(lost, _)| *lost > 0.0)
             .max_by(|a, b| a.0.total_cmp(&b.0));
         match lost {

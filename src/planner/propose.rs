@@ -4,7 +4,7 @@ use std::ops::ControlFlow;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Ask, POINTS};
+use super::{Ask, POINTS, Variant};
 use crate::codec::Window;
 use crate::geometry::{DVec2, Pose};
 use crate::rng::Seed;
@@ -180,6 +180,8 @@ pub struct PlanSettings {
     pub brake: bool,
     /// The planner is told its route, where there is one.
     pub route: bool,
+    /// By which formula modes are scored, and the one to take is chosen.
+    pub score: Variant,
 }
 
 impl Default for PlanSettings {
@@ -201,6 +203,7 @@ impl Default for PlanSettings {
             edit_passes: 2,
             brake: true,
             route: true,
+            score: Variant::Pdms,
         }
     }
 }

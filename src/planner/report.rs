@@ -1,7 +1,10 @@
 //! What came of a drive, and how far successive plans agree.
 
+use super::foresee::others_for;
 use super::plan::Plan;
-use super::score::{ComfortLimit, comfort_excess, metres_along_lanes};
+use super::score::{
+    ComfortLimit, Partial, Scores, Stage, Variant, comfort_excess, metres_along_lanes,
+};
 use super::track::{STEP_S, TrackedState};
 use crate::metrics::{Grid, Part, Ratio, RoadRule, Samples, contacts, fault_of, off_road};
 use crate::scene::{AgentId, Fault, Scene, State, Track};
@@ -37,6 +40,8 @@ pub struct Report {
     pub comfort: [ComfortLimit; 6],
     /// Distance between the chosen paths of successive plans at the same times: sum (m) and count.
     pub shift: Ratio,
+    /// nuPlan's closed-loop score; `None` where the log does not last as long as the drive.
+    pub score: Option<Scores>,
 }
 
 impl Report {
@@ -79,7 +84,24 @@ impl Report {
             .map_while(|frame| logged.get(frame))
             .collect();
         let logged_m = (known.len() == states.len())
-            .then(|| metres_along_lanes(&scene.map, known.into_iter()));
+            .then(|| metres_along_lanes(&scene.map, known.iter().copied()));
+        let expert: Vec<TrackedState> = known
+            .iter()
+            .map(|state| TrackedState {
+                state: **state,
+                speed: state.speed(),
+                acceleration: 0.0,
+                yaw_rate: 0.0,
+            })
+            .collect();
+        let ego_agent = scene.agent(ego);
+        let score = ego_agent.filter(|_| logged_m.is_some()).and_then(|agent| {
+            let others = others_for(scene, ego, seconds);
+            let variant = Variant::NuPlan;
+            let stage = Stage::new(scene, agent, &others, seconds, variant);
+            let expert = stage.judge(&expert);
+            Partial::complete(vec![stage.judge(states)], &expert, variant, None).pop()
+        });
         Self {
             seconds,
             contacts: touches,
@@ -90,6 +112,7 @@ impl Report {
             logged_m,
             comfort: comfort_excess(states),
             shift,
+            score,
         }
     }
 

@@ -22,20 +22,24 @@ pub(super) fn has_part(agent: &Agent) -> bool {
     agent.role != Role::Other
 }
 
-/// The colour of an agent: its part first, then whether its future was made or is given.
-pub(super) fn agent_color(scene: &Scene, agent: &Agent, style: &Style) -> Color {
-    let is_made = agent.control == Control::Free
+/// Whether an agent's future was made and not given.
+pub(super) fn is_made(scene: &Scene, agent: &Agent) -> bool {
+    agent.control == Control::Free
         && match &scene.generated {
             Some(made) => {
                 let mut rows = made.recipe.rows();
                 rows.any(|id| *id == agent.id) && !made.recipe.kept.contains(&agent.id)
             }
             None => scene.log.contains_key(&agent.id),
-        };
+        }
+}
+
+/// The colour of an agent: its part first, then whether its future was made or is given.
+pub(super) fn agent_color(scene: &Scene, agent: &Agent, style: &Style) -> Color {
     match agent.role {
         Role::Ego => style.ego,
         Role::Attacker => style.attacker,
-        Role::Other if is_made => style.free,
+        Role::Other if is_made(scene, agent) => style.free,
         Role::Other => style.fixed,
     }
 }

@@ -30,6 +30,8 @@ pub struct ViewOptions {
     pub contacts: bool,
     /// Metre grid; without a map it is drawn always.
     pub grid: bool,
+    /// What was made is a draft, a quick answer while something is dragged: its futures are dashed.
+    pub draft: bool,
     /// Noise levels to show, if a generation is looked at.
     pub noise: Option<Arc<NoiseView>>,
     /// Another scene drawn as ghosts: the generation before this one.
@@ -51,6 +53,7 @@ impl Default for ViewOptions {
             log_ghosts: false,
             contacts: true,
             grid: false,
+            draft: false,
             noise: None,
             before: None,
             paths: Arc::default(),

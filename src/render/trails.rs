@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::agents::{agent_color, has_part, is_standing};
+use super::agents::{agent_color, has_part, is_made, is_standing};
 use super::draw_list::Ribbon;
 use super::options::{NoiseView, Path, PathKind, Trails, ViewOptions};
 use super::strokes::{Sheet, Stroke};
@@ -43,7 +43,15 @@ pub(super) fn draw_trails(scene: &Scene, options: &ViewOptions, style: &Style, s
         let look = trail_look(agent, is_strong);
         let opacity = if is_strong { 0.95 } else { 0.6 };
         let noise = options.noise.as_deref().map(|noise| (noise, &**agent));
-        for path in paths(&agent.track, scene) {
+        let draft = options.draft && is_made(scene, agent);
+        for mut path in paths(&agent.track, scene) {
+            if draft {
+                let present = path.partition_point(|(_, time_s)| *time_s < 0.0);
+                let future: Vec<DVec2> = path[present..].iter().map(|(point, _)| *point).collect();
+                let stroke = Stroke::solid(0.0, f64::from(look.width[1]), color.faded(opacity));
+                sheet.polyline(&future, &stroke.dashed_points(7.0, 5.0));
+                path.truncate(present + 1);
+            }
             sheet.ribbon(&path, &look, |time_s| {
                 let kept = opacity * clarity(noise, time_s + scene.now_s());
                 let (near, far) = gradient(color, style, kept);
@@ -205,6 +213,41 @@ fn thinned(path: &[(DVec2, f64)]) -> Vec<(DVec2, f64)> {
 mod tests {
     use super::*;
     use crate::geometry::dvec2;
+
+    #[test]
+    fn what_a_draft_makes_is_dashed_from_the_present_on() {
+        let states = (0..61).map(|frame| {
+            let pose = crate::geometry::Pose::at(f64::from(frame), 0.0, 0.0);
+            Some(crate::scene::State::along(pose, 10.0))
+        });
+        let car = Agent::new("car", AgentKind::Vehicle, Track::new(states.collect()));
+        let mut scene = Scene {
+            dt_s: 0.1,
+            frames: 61,
+            now: 20,
+            ..Scene::default()
+        };
+        scene.log.insert(car.id.clone(), car.track.clone());
+        scene.agents.push(Arc::new(car));
+        let drawn = |draft: bool| {
+            let options = ViewOptions {
+                draft,
+                ..ViewOptions::default()
+            };
+            let mut sheet = Sheet::new(DVec2::ZERO);
+            draw_trails(&scene, &options, &Style::dark(), &mut sheet);
+            let lines = sheet.layer.lines;
+            let dashed = lines.iter().filter(|line| line.dash[0] > 0.0);
+            let ways: Vec<[f32; 2]> = dashed.map(|line| [line.from[0], line.to[0]]).collect();
+            (ways, sheet.layer.ribbons.len())
+        };
+        let (none, whole) = drawn(false);
+        assert!(none.is_empty());
+        let (ways, past) = drawn(true);
+        assert!(past > 0 && past < whole);
+        assert!(ways.iter().all(|[from, _]| (20.0..60.0).contains(from)));
+        assert_eq!(ways.last().map(|[_, to]| *to), Some(60.0));
+    }
 
     #[test]
     fn even_motion_needs_few_points_and_a_stop_is_kept() {

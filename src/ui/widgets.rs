@@ -258,6 +258,16 @@ pub(super) fn one_line(
     painter.layout_job(job)
 }
 
+/// A button in small text, less high than others.
+pub(super) fn small_button(ui: &mut Ui, text: &str) -> Response {
+    ui.scope(|ui| {
+        ui.spacing_mut().button_padding = vec2(7.0, 3.0);
+        ui.spacing_mut().interact_size.y = 22.0;
+        ui.button(theme::small(text))
+    })
+    .inner
+}
+
 /// A word on a tinted ground.
 pub(super) fn chip(ui: &mut Ui, text: &str, color: Color32) -> Response {
     let font = FontId::new(10.5, theme::semibold());

@@ -15,8 +15,8 @@ use crate::codec::{NOW, T};
 use crate::generator::LoggedWindow;
 use crate::metrics::{Instability, Ratio, bootstrap};
 use crate::planner::{
-    Decoder, OpenLoop, POINTS, Plan, PlanSettings, Planners, ProposeError, Start, TermKind,
-    VARIANT, hermite_to, log_mode, open_loop, plan, plan_of, plan_shift,
+    Decoder, OpenLoop, POINTS, Plan, PlanSettings, Planners, ProposeError, Start, Variant,
+    hermite_to, log_mode, open_loop, plan, plan_of, plan_shift,
 };
 use crate::rng::Seed;
 use crate::scene::Scene;
@@ -74,6 +74,7 @@ struct Sums {
 /// The sums of one method.
 pub(super) struct PlanRow {
     method: Method,
+    score: Variant,
     windows: usize,
     modes: usize,
     seconds: f64,
@@ -105,6 +106,7 @@ pub(super) fn run(
     for method in methods {
         let mut row = PlanRow {
             method,
+            score: arguments.score,
             windows: 0,
             modes: 0,
             seconds: 0.0,
@@ -181,6 +183,7 @@ impl PlanRow {
             spread_m: arguments.spread,
             brake: !arguments.no_brake,
             route: !arguments.no_route,
+            score: arguments.score,
             temperature: arguments
                 .temperature
                 .unwrap_or(PlanSettings::default().temperature),
@@ -233,7 +236,8 @@ impl PlanRow {
             "recordings": self.recordings.len(),
             "instability": instability.value().map(rounded),
             "seconds_per_plan": rounded(self.seconds / self.windows.max(1) as f64),
-            "variant": VARIANT,
+            "formula": self.score.key(),
+            "variant": self.score.words(),
         });
         let mut intervals = json!({ "level": 0.95, "by": "recording" });
         let columns: [Column; 13] = [
@@ -257,9 +261,9 @@ impl PlanRow {
         }
         row["score"] = pooled(1.0, &|sums| sums.plans.score);
         intervals["score"] = interval(1.0, &|sums| sums.plans.score);
-        for kind in TermKind::ALL {
+        for kind in self.score.terms() {
             let key = kind.short().to_lowercase();
-            row[key] = pooled(1.0, &|sums| sums.plans.terms[kind as usize]);
+            row[key] = pooled(1.0, &|sums| sums.plans.terms[*kind as usize]);
         }
         row["interval"] = intervals;
         row
@@ -268,7 +272,7 @@ impl PlanRow {
 
 /// All rows as a table for people.
 pub(super) fn text(rows: &[PlanRow], seed: u64) -> String {
-    let headings = [
+    let mut headings = [
         ("ADE m", "ade_m", 3),
         ("moving", "ade_moving_m", 3),
         ("minADE", "min_ade_m", 3),
@@ -283,14 +287,14 @@ pub(super) fn text(rows: &[PlanRow], seed: u64) -> String {
         ("M_k", "instability", 3),
         ("shift", "plan_shift_m", 3),
         ("score", "score", 3),
-        ("NC", "nc", 3),
-        ("DAC", "dac", 3),
-        ("TTC", "ttc", 3),
-        ("EP", "ep", 3),
-        ("C", "c", 3),
-    ];
+    ]
+    .map(|(heading, key, digits)| (heading, key.to_owned(), digits))
+    .to_vec();
+    let score = rows.first().map(|row| row.score).unwrap_or_default();
+    let terms = score.terms().iter().filter(|kind| score.counts(**kind));
+    headings.extend(terms.map(|kind| (kind.short(), kind.short().to_lowercase(), 3)));
     let mut out = format!("{:<18} {:>2}", "plan", "K");
-    for (heading, ..) in headings {
+    for (heading, ..) in &headings {
         let _infallible = write!(out, " {heading:>7}");
     }
     out += "    ms  ADE 95 % by rec.\n";
@@ -302,8 +306,8 @@ pub(super) fn text(rows: &[PlanRow], seed: u64) -> String {
             row.method.name().to_owned()
         };
         let _infallible = write!(out, "{name:<18} {:>2}", row.modes);
-        for (_, key, digits) in headings {
-            let text = match json[key].as_f64() {
+        for &(_, ref key, digits) in &headings {
+            let text = match json[key.as_str()].as_f64() {
                 Some(value) => format!("{value:.digits$}"),
                 None => "-".to_owned(),
             };
@@ -324,9 +328,10 @@ pub(super) fn text(rows: &[PlanRow], seed: u64) -> String {
         let _infallible = writeln!(
             out,
             "{} windows of {} recordings. * knows the log's end. col, fault and off over 8 s of the chosen mode as \
-             driven; shift between plans {NEXT_S} s apart. {VARIANT}.",
+             driven; shift between plans {NEXT_S} s apart. {}.",
             row.windows,
             row.recordings.len(),
+            row.score.words(),
         );
     }
     out

@@ -1,5 +1,6 @@
 //! The choice, and that nothing of the future is read for it.
 
+use crate::planner::TermKind;
 use std::sync::Arc;
 
 use super::*;
@@ -275,7 +276,7 @@ fn where_every_mode_hits_the_best_way_is_braked() {
     // 10 m/s at 2 m/s² need 25 m of the 35.3 m between the bumpers; of the two ways the likelier
     let braked = plan.chosen().braked.unwrap();
     assert_eq!((braked.of, braked.mps2), (0, 2.0));
-    assert_eq!(plan.chosen().scores.term(TermKind::NoCollision).score, 1.0);
+    assert_eq!(plan.chosen().scores.score(TermKind::NoCollision), 1.0);
     assert!(
         plan.reason.contains("way of mode 1 and brakes with 2 m/s²"),
         "{}",

@@ -1,15 +1,21 @@
 //! NC and TTC: contacts that are the ego's fault, and contacts it would cause by going on.
 
-use super::{Path, Term, TermKind, seconds};
+use super::{Path, Series, Term, TermKind, Variant, seconds};
 use crate::geometry::{OrientedBox, Pose, angle_between};
-use crate::metrics::{ContactKind, contact_kind};
-use crate::planner::foresee::Other;
+use crate::metrics::{AreaFlags, ContactKind, contact_kind};
+use crate::planner::foresee::{Other, coast};
 use crate::scene::AgentKind;
 
 /// Steps at which the ego's box is moved ahead at its speed: 0, 0.3, 0.6 and 0.9 s.
 const AHEAD_STEPS: [usize; 4] = [0, 3, 6, 9];
+/// NAVSIM v2 looks ahead up to this step only, so that it stays inside the 4 s.
+const LAST_STEP_V2: usize = 31;
+/// Everyone's tenths of a second ahead in nuPlan's: a contact within 0.95 s counts.
+const TENTHS_AHEAD: usize = 9;
+/// Farther gaps than this are not measured, m.
+const GAP_M: f64 = 30.0;
 
-impl Path<'_> {
+impl<'a> Path<'a> {
     /// The other's box at a step, if it is there and near enough to `footprint` to touch it.
     fn met(&self, other: &Other, step: usize, footprint: &OrientedBox) -> Option<OrientedBox> {
         let state = other.states.get(step)?.as_ref()?;
@@ -21,10 +27,88 @@ impl Path<'_> {
         footprint.overlaps(&met).then_some(met)
     }
 
-    /// Whether an object that overlaps the ego at the start is left out of account.
-    fn overlaps_at_start(&self, other: &Other) -> bool {
-        self.met(other, 0, &self.footprints[0]).is_some()
+    /// The same where it would be `ahead_s` seconds after a step at its velocity then.
+    fn met_coasting(
+        &self,
+        other: &Other,
+        step: usize,
+        ahead_s: f64,
+        footprint: &OrientedBox,
+    ) -> Option<OrientedBox> {
+        let state = coast(other.states.get(step)?.as_ref()?, ahead_s);
+        let met = other.agent.footprint(&state);
+        footprint.overlaps(&met).then_some(met)
     }
+
+    /// Everyone but who overlaps the ego at the start, which is left out of account.
+    pub(super) fn watched(&self) -> Vec<&'a Other> {
+        let start = self.footprints.first();
+        let overlaps =
+            |other: &&Other| start.is_some_and(|start| self.met(other, 0, start).is_some());
+        let others = self.stage.others.iter();
+        others.filter(|other| !overlaps(other)).collect()
+    }
+
+    /// The first contact with each of those watched.
+    pub(super) fn contacts(&self) -> Vec<(&'a Other, Touched)> {
+        let watched = self.watched.iter();
+        watched
+            .filter_map(|other| Some((*other, self.first_contact(other)?)))
+            .collect()
+    }
+
+    fn first_contact(&self, other: &Other) -> Option<Touched> {
+        let meets = |(step, footprint)| Some((step, self.met(other, step, footprint)?));
+        let (step, met) = self.footprints.iter().enumerate().find_map(meets)?;
+        let speed = other.states[step].map_or(0.0, |state| state.speed());
+        let kind = contact_kind(&self.footprints[step], &met, [self.speed(step), speed]);
+        let (at_fault, how) = match kind {
+            ContactKind::StoppedEgo => (false, "while it stands"),
+            ContactKind::StoppedTrack => (true, "which stands"),
+            ContactKind::Rear => (false, "from behind"),
+            ContactKind::Front => (true, "with its front"),
+            ContactKind::Side if self.flags[step].astray() => (
+                true,
+                "at its side while it straddles lanes or leaves the road",
+            ),
+            ContactKind::Side => (false, "at its side, in its lane"),
+        };
+        Some(Touched {
+            time_s: seconds(step),
+            from_behind: kind == ContactKind::Rear,
+            at_fault,
+            how,
+        })
+    }
+
+    /// Metres to the nearest of those watched at each step; infinite from [`GAP_M`] on.
+    fn gaps(&self) -> Vec<f64> {
+        let each = self.footprints.iter().enumerate();
+        each.map(|(step, footprint)| {
+            let mut least = GAP_M;
+            for other in &self.watched {
+                let Some(state) = other.states.get(step).and_then(Option::as_ref) else {
+                    continue;
+                };
+                let reach = footprint.radius() + other.agent.length + other.agent.width + least;
+                let apart = state.position.distance_squared(footprint.pose.point);
+                if apart < reach * reach {
+                    least = least.min(footprint.distance(&other.agent.footprint(state)));
+                }
+            }
+            if least < GAP_M { least } else { f64::INFINITY }
+        })
+        .collect()
+    }
+}
+
+/// How the ego and another touch for the first time.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Touched {
+    time_s: f64,
+    from_behind: bool,
+    at_fault: bool,
+    how: &'static str,
 }
 
 /// When the ego is first touched, s.
@@ -36,9 +120,28 @@ pub(super) struct FirstContacts {
     pub(super) any_s: Option<f64>,
 }
 
+/// When the first contacts come.
+pub(super) fn first_contacts(path: &Path<'_>) -> FirstContacts {
+    let mut first = FirstContacts::default();
+    let earlier = |of: &mut Option<f64>, time_s: f64| {
+        if of.is_none_or(|before| time_s < before) {
+            *of = Some(time_s);
+        }
+    };
+    for (_, touched) in &path.contacts {
+        if !touched.from_behind {
+            earlier(&mut first.any_s, touched.time_s);
+        }
+        if touched.at_fault {
+            earlier(&mut first.at_fault_s, touched.time_s);
+        }
+    }
+    first
+}
+
 /// The first contact with each object decides: at fault with a road user 0, with another object ½; the least over all
-/// counts. Objects that overlap the ego at the start do not. Also when the first contacts come.
-pub(super) fn no_collision(path: &Path<'_>) -> (Term, FirstContacts) {
+/// counts, and in nuPlan's score a second object makes 0. Objects that overlap the ego at the start do not.
+pub(super) fn no_collision(path: &Path<'_>) -> Term {
     let mut worst = Term {
         kind: TermKind::NoCollision,
         score: 1.0,
@@ -48,37 +151,21 @@ pub(super) fn no_collision(path: &Path<'_>) -> (Term, FirstContacts) {
         time_s: None,
         who: None,
         reason: "nothing is touched".to_owned(),
+        series: Series {
+            what: "to whoever is nearest",
+            unit: "m",
+            limit: Some(0.0),
+            values: path.gaps(),
+        },
     };
-    let mut first = FirstContacts::default();
-    for other in path.stage.others {
-        if path.overlaps_at_start(other) {
-            continue;
-        }
-        let contact = path
-            .footprints
-            .iter()
-            .enumerate()
-            .find_map(|(step, footprint)| Some((step, path.met(other, step, footprint)?)));
-        let Some((step, met)) = contact else {
-            continue;
-        };
-        let speed = other.states[step].map_or(0.0, |state| state.speed());
-        let kind = contact_kind(&path.footprints[step], &met, [path.speed(step), speed]);
-        let (at_fault, how) = match kind {
-            ContactKind::StoppedEgo => (false, "while it stands"),
-            ContactKind::StoppedTrack => (true, "which stands"),
-            ContactKind::Rear => (false, "from behind"),
-            ContactKind::Front => (true, "with its front"),
-            ContactKind::Side if path.flags[step].astray() => (
-                true,
-                "at its side while it straddles lanes or leaves the road",
-            ),
-            ContactKind::Side => (false, "at its side, in its lane"),
-        };
-        let time_s = seconds(step);
-        if kind != ContactKind::Rear && first.any_s.is_none_or(|any| time_s < any) {
-            first.any_s = Some(time_s);
-        }
+    let mut objects = 0;
+    for (other, touched) in &path.contacts {
+        let &Touched {
+            time_s,
+            how,
+            at_fault,
+            ..
+        } = touched;
         if !at_fault {
             if worst.time_s.is_none() {
                 worst.reason = format!(
@@ -90,32 +177,57 @@ pub(super) fn no_collision(path: &Path<'_>) -> (Term, FirstContacts) {
         }
         worst.value += 1.0;
         let road_user = other.kind != AgentKind::Other;
-        let score = if road_user { 0.0 } else { 0.5 };
-        let earlier = first.at_fault_s.is_none_or(|first| time_s < first);
+        objects += usize::from(!road_user);
+        let second = path.stage.variant == Variant::NuPlan && objects > 1;
+        let (score, weight) = match (road_user, second) {
+            (true, _) => (0.0, "a road user: 0"),
+            (false, true) => (0.0, "the second object: 0"),
+            (false, false) => (0.5, "no road user: ½"),
+        };
+        let earlier = worst.time_s.is_none_or(|first| time_s < first);
         if score < worst.score || (score <= worst.score && earlier) {
             worst.score = score;
             worst.time_s = Some(time_s);
             worst.who = Some(other.id.clone());
-            let weight = if road_user {
-                "a road user: 0"
-            } else {
-                "no road user: ½"
-            };
             worst.reason = format!(
                 "the ego touches {} at {time_s:.1} s {how}; {weight}",
                 other.id
             );
         }
-        if earlier {
-            first.at_fault_s = Some(time_s);
-        }
     }
-    (worst, first)
+    worst
 }
 
-/// 0 if at some step the ego, going straight on at its speed for up to 0.9 s, would meet somebody who then is ahead
-/// of it (within 30°), or anywhere but behind (150°) while it straddles lanes, is off the road or inside a junction.
+/// Whether somebody the ego would meet counts: who then is ahead of it (within 30°), or anywhere but behind (150°) while
+/// it straddles lanes, is off the road or inside a junction. The bearing in degrees and where that is, in words.
+fn exposed(pose: Pose, met: &OrientedBox, flags: AreaFlags) -> Option<(f64, &'static str)> {
+    let towards = (met.pose.point - pose.point).to_angle();
+    let bearing = angle_between(pose.heading, towards).abs().to_degrees();
+    if bearing < 30.0 {
+        Some((bearing, "ahead of it"))
+    } else if (flags.astray() || flags.in_junction) && bearing <= 150.0 {
+        Some((
+            bearing,
+            "beside it while it straddles lanes or crosses a junction",
+        ))
+    } else {
+        None
+    }
+}
+
+/// 0 if at some step the ego, going straight on at its speed for up to 0.9 s, would meet somebody who counts
+/// ([`exposed`]). NAVSIM holds it against where others are recorded to be then, nuPlan against where they would be at
+/// constant velocity.
 pub(super) fn time_to_collision(path: &Path<'_>) -> Term {
+    let variant = path.stage.variant;
+    let tenths: Vec<usize> = match variant {
+        Variant::NuPlan => (0..=TENTHS_AHEAD).collect(),
+        _ => AHEAD_STEPS.to_vec(),
+    };
+    let last = match variant {
+        Variant::Epdms => LAST_STEP_V2,
+        _ => usize::MAX,
+    };
     let mut term = Term {
         kind: TermKind::TimeToCollision,
         score: 1.0,
@@ -125,55 +237,53 @@ pub(super) fn time_to_collision(path: &Path<'_>) -> Term {
         time_s: None,
         who: None,
         reason: "nobody is within 0.9 s ahead of the ego".to_owned(),
+        series: Series {
+            what: "to contact if it goes straight on",
+            unit: "s",
+            limit: Some(0.9),
+            values: Vec::with_capacity(path.states.len()),
+        },
     };
-    let watched: Vec<&Other> = path
-        .stage
-        .others
-        .iter()
-        .filter(|other| !path.overlaps_at_start(other))
-        .collect();
     for (step, footprint) in path.footprints.iter().enumerate() {
         let speed = path.speed(step);
-        if speed < 0.005 {
+        if speed < 0.005 || step > last {
+            term.series.values.push(f64::INFINITY);
             continue;
         }
-        let flags = path.flags[step];
-        for ahead in AHEAD_STEPS {
-            let pose = footprint.pose;
+        let pose = footprint.pose;
+        let meeting = tenths.iter().find_map(|&ahead| {
+            let ahead_s = seconds(ahead);
             let moved = OrientedBox {
                 pose: Pose::new(
-                    pose.point + pose.forward() * (speed * seconds(ahead)),
+                    pose.point + pose.forward() * (speed * ahead_s),
                     pose.heading,
                 ),
                 ..*footprint
             };
-            for other in &watched {
-                let Some(met) = path.met(other, step + ahead, &moved) else {
-                    continue;
-                };
-                let towards = (met.pose.point - pose.point).to_angle();
-                let bearing = angle_between(pose.heading, towards).abs().to_degrees();
-                let exposed = flags.astray() || flags.in_junction;
-                if bearing < 30.0 || (exposed && bearing <= 150.0) {
-                    let whence = if bearing < 30.0 {
-                        "ahead of it"
-                    } else {
-                        "beside it while it straddles lanes or crosses a junction"
-                    };
-                    term.score = 0.0;
-                    term.value = seconds(ahead);
-                    term.time_s = Some(seconds(step));
-                    term.who = Some(other.id.clone());
-                    term.reason = format!(
-                        "at {:.1} s and {speed:.1} m/s the ego is {:.1} s from {}, {bearing:.0}° {whence}; \
-                         0.9 s are allowed",
-                        seconds(step),
-                        seconds(ahead),
-                        other.id,
-                    );
-                    return term;
-                }
-            }
+            path.watched.iter().find_map(|other| {
+                let met = match variant {
+                    Variant::NuPlan => path.met_coasting(other, step, ahead_s, &moved),
+                    _ => path.met(other, step + ahead, &moved),
+                }?;
+                let (bearing, whence) = exposed(pose, &met, path.flags[step])?;
+                Some((ahead_s, *other, bearing, whence))
+            })
+        });
+        let Some((ahead_s, other, bearing, whence)) = meeting else {
+            term.series.values.push(f64::INFINITY);
+            continue;
+        };
+        term.series.values.push(ahead_s);
+        if term.score > 0.0 {
+            term.score = 0.0;
+            term.value = ahead_s;
+            term.time_s = Some(seconds(step));
+            term.who = Some(other.id.clone());
+            term.reason = format!(
+                "at {:.1} s and {speed:.1} m/s the ego is {ahead_s:.1} s from {}, {bearing:.0}° {whence}; 0.9 s are allowed",
+                seconds(step),
+                other.id,
+            );
         }
     }
     term

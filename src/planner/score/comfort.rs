@@ -1,12 +1,16 @@
 //! C: whether somebody in the car would mind.
 
 use super::smooth::savitzky_golay;
-use super::{Path, Term, TermKind, seconds};
-use crate::geometry::angle_between;
+use super::{Path, Series, Term, TermKind, seconds};
+use crate::geometry::{angle_between, wrap_angle};
 use crate::planner::track::{STEP_S, TrackedState};
+use crate::scene::{Agent, Scene, State};
+
+/// Seconds driven before the present that count as history; the filters' windows reach less far.
+const HISTORY_S: f64 = 2.0;
 
 /// One of the six limits.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct ComfortLimit {
     /// What is limited.
     pub what: &'static str,
@@ -18,16 +22,22 @@ pub struct ComfortLimit {
     pub value: f64,
     /// Step at which it is met.
     pub step: usize,
+    /// The same at every step.
+    pub values: Vec<f64>,
 }
 
 impl ComfortLimit {
     /// The value as a share of the limit on its side; 1 or more is uncomfortable.
     pub fn share(&self) -> f64 {
+        self.share_of(self.value)
+    }
+
+    fn share_of(&self, value: f64) -> f64 {
         let [low, high] = self.range;
-        if self.value < 0.0 {
-            self.value / low
+        if value < 0.0 {
+            value / low
         } else {
-            self.value / high
+            value / high
         }
     }
 }
@@ -63,55 +73,93 @@ pub fn comfort_excess(states: &[TrackedState]) -> [ComfortLimit; 6] {
             "longitudinal acceleration",
             [-4.05, 2.40],
             "m/s²",
-            &smoothed(&along),
+            smoothed(&along),
         ),
         worst(
             "lateral acceleration",
             both(4.89),
             "m/s²",
-            &smoothed(&across),
+            smoothed(&across),
         ),
-        worst("jerk", both(8.37), "m/s³", &jerk(&size)),
-        worst("longitudinal jerk", both(4.13), "m/s³", &jerk(&along)),
+        worst("jerk", both(8.37), "m/s³", jerk(&size)),
+        worst("longitudinal jerk", both(4.13), "m/s³", jerk(&along)),
         worst(
             "yaw rate",
             both(0.95),
             "rad/s",
-            &savitzky_golay(&headings, 5, 2, 1, STEP_S),
+            savitzky_golay(&headings, 5, 2, 1, STEP_S),
         ),
         worst(
             "yaw acceleration",
             both(1.93),
             "rad/s²",
-            &savitzky_golay(&headings, 5, 3, 2, STEP_S),
+            savitzky_golay(&headings, 5, 3, 2, STEP_S),
         ),
     ]
 }
 
-fn worst(what: &'static str, range: [f64; 2], unit: &'static str, values: &[f64]) -> ComfortLimit {
+fn worst(
+    what: &'static str,
+    range: [f64; 2],
+    unit: &'static str,
+    values: Vec<f64>,
+) -> ComfortLimit {
     let mut found = ComfortLimit {
         what,
         range,
         unit,
         value: 0.0,
         step: 0,
+        values,
     };
-    for (step, &value) in values.iter().enumerate() {
-        let candidate = ComfortLimit {
-            value,
-            step,
-            ..found
-        };
-        if candidate.share() > found.share() {
-            found = candidate;
+    for step in 0..found.values.len() {
+        let value = found.values[step];
+        if found.share_of(value) > found.share() {
+            (found.value, found.step) = (value, step);
         }
     }
     found
 }
 
+/// What the ego drove before the scene's present, [`STEP_S`] apart, the last state one step before it: by differences of
+/// its track, as far back as it is known without gaps, at most [`HISTORY_S`].
+pub(super) fn driven_before(scene: &Scene, ego: &Agent) -> Vec<TrackedState> {
+    let steps = (HISTORY_S / STEP_S).round() as usize;
+    let at = |back: usize| -> Option<State> {
+        let time_s = scene.now_s() - back as f64 * STEP_S;
+        (time_s > -1e-9).then(|| ego.track.sample(scene.frame_at(time_s.max(0.0))))?
+    };
+    let known: Vec<State> = (0..=steps).map_while(at).collect();
+    let forward = |state: &State| state.velocity.dot(state.pose().forward());
+    let mut found: Vec<TrackedState> = known
+        .windows(2)
+        .map(|pair| {
+            let (later, earlier) = (&pair[0], &pair[1]);
+            TrackedState {
+                state: *earlier,
+                speed: forward(earlier),
+                acceleration: (forward(later) - forward(earlier)) / STEP_S,
+                yaw_rate: wrap_angle(later.heading - earlier.heading) / STEP_S,
+            }
+        })
+        .collect();
+    found.reverse();
+    found
+}
+
 /// 1 if all six stay strictly inside.
 pub(super) fn comfort(path: &Path<'_>) -> Term {
-    let limits = comfort_excess(path.states);
+    within(TermKind::Comfort, &[], path.states)
+}
+
+/// The same with what was driven before in front, so that it does not begin with a jerk (NAVSIM v2).
+pub(super) fn history_comfort(path: &Path<'_>) -> Term {
+    within(TermKind::HistoryComfort, &path.stage.history, path.states)
+}
+
+fn within(kind: TermKind, before: &[TrackedState], states: &[TrackedState]) -> Term {
+    let all = [before, states].concat();
+    let limits = comfort_excess(&all);
     let worst = limits
         .iter()
         .max_by(|a, b| a.share().total_cmp(&b.share()))
@@ -123,20 +171,30 @@ pub(super) fn comfort(path: &Path<'_>) -> Term {
     } else {
         "beyond its limit"
     };
+    let time_s = seconds(worst.step) - seconds(before.len());
+    let share = |step: usize| {
+        let shares = limits
+            .iter()
+            .map(|limit| limit.share_of(limit.values[step]));
+        shares.fold(0.0, f64::max)
+    };
     Term {
-        kind: TermKind::Comfort,
+        kind,
         score: f64::from(comfortable),
         value: worst.value,
         limit,
         unit: worst.unit,
-        time_s: Some(seconds(worst.step)),
+        time_s: Some(time_s),
         who: None,
         reason: format!(
-            "{} of {:.2} {} at {:.1} s is {verdict} of {limit:.2}",
-            worst.what,
-            worst.value,
-            worst.unit,
-            seconds(worst.step),
+            "{} of {:.2} {} at {time_s:.1} s is {verdict} of {limit:.2}",
+            worst.what, worst.value, worst.unit,
         ),
+        series: Series {
+            what: "of the nearest of six limits",
+            unit: "",
+            limit: Some(1.0),
+            values: (before.len()..all.len()).map(share).collect(),
+        },
     }
 }

@@ -1,34 +1,34 @@
-//! How good a tracked path is: no at-fault collision, drivable area, direction, time to collision, progress, comfort.
+//! How good a tracked path is, by three published formulas ([`Variant`]).
 //!
-//! Definitions after NAVSIM's PDM score, v1.1 (autonomousvision/navsim, `pdm_scorer.py`): 4 s at 10 Hz, 41 states with
-//! the start. [`VARIANT`] names what is the same and what is not. Each [`Term`] carries the measured number, the
-//! limit, the moment and whoever decided it.
+//! Definitions after NAVSIM's PDM score, v1.1 (autonomousvision/navsim, `pdm_scorer.py`) and v2 (Cao et al. 2025,
+//! "Pseudo-Simulation for Autonomous Driving", arXiv 2506.04218), and nuPlan's closed-loop score (Karnchanachari et al.
+//! 2024, arXiv 2403.04133). [`Variant::words`] names what is the same and what is not. Each [`Term`] carries the measured
+//! number, the limit, the moment and whoever decided it, and the same measured at every step ([`Series`]).
 
 mod collision;
 mod comfort;
+mod lights;
 mod progress;
 mod road;
 mod smooth;
+mod speed;
+mod variant;
 
 use serde::Serialize;
 
 pub use comfort::{ComfortLimit, comfort_excess};
 pub use progress::metres_along_lanes;
+pub use variant::Variant;
 
 use crate::geometry::{DVec2, OrientedBox};
 use crate::map::Map;
 use crate::metrics::{AreaFlags, Road};
 use crate::planner::foresee::Other;
 use crate::planner::track::{STEP_S, TrackedState};
-use crate::scene::{Agent, AgentId};
+use crate::scene::{Agent, AgentId, Scene};
 
 /// Seconds that are scored: NAVSIM's, also because nobody can say where others are after that.
 pub const SCORED_S: f64 = 4.0;
-
-/// What the total is, in words.
-pub const VARIANT: &str = "PDMS-style: v1.1 formula NC · DAC · (5 EP + 5 TTC + 2 C + 0 DDC) / 12 over 4 s at 10 Hz; \
-    reference planner = the IDM lane follower, EP against the farthest of it and of all modes; drivable area = lanes, areas and kerbs of the map with 0.3 m tolerance; \
-    progress along lanes instead of a route; DDC by the direction of lanes";
 
 /// Which sub-score.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -38,36 +38,56 @@ pub enum TermKind {
     NoCollision,
     /// Drivable area compliance: 0 or 1.
     DrivableArea,
-    /// Driving direction compliance: 0, ½ or 1; weight 0 in the total.
+    /// Driving direction compliance: 0, ½ or 1.
     Direction,
+    /// Traffic light compliance: 0 or 1.
+    TrafficLights,
+    /// Ego is making progress: 0 or 1.
+    MakingProgress,
     /// Time to collision: 0 or 1.
     TimeToCollision,
-    /// Ego progress against the reference: 0 to 1.
+    /// Ego progress: 0 to 1.
     Progress,
+    /// Speed limit compliance: 0 to 1.
+    SpeedLimit,
+    /// Lane keeping: 0 or 1.
+    LaneKeeping,
     /// Comfort: 0 or 1.
     Comfort,
+    /// Comfort with what was driven before: 0 or 1.
+    HistoryComfort,
 }
 
 impl TermKind {
-    /// All, in the order of [`Scores::terms`].
-    pub const ALL: [Self; 6] = [
+    /// All, in the order in which they are listed.
+    pub const ALL: [Self; 11] = [
         Self::NoCollision,
         Self::DrivableArea,
         Self::Direction,
+        Self::TrafficLights,
+        Self::MakingProgress,
         Self::TimeToCollision,
         Self::Progress,
+        Self::SpeedLimit,
+        Self::LaneKeeping,
         Self::Comfort,
+        Self::HistoryComfort,
     ];
 
-    /// The abbreviation of NAVSIM's tables.
+    /// The abbreviation of NAVSIM's tables, or one like it.
     pub fn short(self) -> &'static str {
         match self {
             Self::NoCollision => "NC",
             Self::DrivableArea => "DAC",
             Self::Direction => "DDC",
+            Self::TrafficLights => "TLC",
+            Self::MakingProgress => "MP",
             Self::TimeToCollision => "TTC",
             Self::Progress => "EP",
+            Self::SpeedLimit => "SL",
+            Self::LaneKeeping => "LK",
             Self::Comfort => "C",
+            Self::HistoryComfort => "HC",
         }
     }
 
@@ -77,11 +97,29 @@ impl TermKind {
             Self::NoCollision => "No at-fault collision",
             Self::DrivableArea => "On the drivable area",
             Self::Direction => "With the direction of travel",
+            Self::TrafficLights => "Stops at red",
+            Self::MakingProgress => "Makes progress at all",
             Self::TimeToCollision => "Time to collision",
             Self::Progress => "Progress",
+            Self::SpeedLimit => "Within the speed limit",
+            Self::LaneKeeping => "Keeps to its lane",
             Self::Comfort => "Comfort",
+            Self::HistoryComfort => "Comfort, with the history",
         }
     }
+}
+
+/// What a sub-score looks at, at every step from the present on, [`STEP_S`] apart.
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+pub struct Series {
+    /// What is measured, in words.
+    pub what: &'static str,
+    /// Its unit.
+    pub unit: &'static str,
+    /// The bound that matters, where there is one.
+    pub limit: Option<f64>,
+    /// Infinite where there is nothing to measure.
+    pub values: Vec<f64>,
 }
 
 /// One sub-score with what decided it.
@@ -103,14 +141,18 @@ pub struct Term {
     pub who: Option<AgentId>,
     /// Why, in a sentence with the numbers.
     pub reason: String,
+    /// The same over time.
+    pub series: Series,
 }
 
 /// All sub-scores of one path.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Scores {
-    /// In the order of [`TermKind::ALL`].
+    /// By which formula.
+    pub variant: Variant,
+    /// Those that [`Variant::terms`] names, in its order.
     pub terms: Vec<Term>,
-    /// The total by [`VARIANT`], 0 to 1.
+    /// The total, 0 to 1.
     pub total: f64,
     /// The total's arithmetic, in numbers.
     pub arithmetic: String,
@@ -122,27 +164,35 @@ pub struct Scores {
 }
 
 impl Scores {
-    /// One sub-score.
-    pub fn term(&self, kind: TermKind) -> &Term {
-        &self.terms[kind as usize]
+    /// One sub-score, if the variant has it.
+    pub fn term(&self, kind: TermKind) -> Option<&Term> {
+        self.terms.iter().find(|term| term.kind == kind)
+    }
+
+    /// What a sub-score comes to; 1 if the variant does not have it.
+    pub fn score(&self, kind: TermKind) -> f64 {
+        self.term(kind).map_or(1.0, |term| term.score)
     }
 }
 
-/// A path with its scores before progress, which needs all paths at once.
+/// A path with its scores before progress, which needs other paths, too.
 pub(super) struct Partial {
-    terms: [Term; 5],
-    /// Metres made along lanes.
-    progress_m: f64,
+    terms: Vec<Term>,
+    /// Metres made along lanes, summed up step by step.
+    progress_m: Vec<f64>,
     clear_s: f64,
     untouched_s: f64,
 }
 
-/// The stage on which paths are scored: map and others, the same for all paths of a plan.
-pub struct Stage<'a> {
+/// The stage on which paths are scored: map, lights and others, the same for all paths of a plan.
+pub(super) struct Stage<'a> {
     map: &'a Map,
+    lights: lights::Lights<'a>,
     ego: &'a Agent,
+    history: Vec<TrackedState>,
     others: &'a [Other],
     steps: usize,
+    variant: Variant,
 }
 
 /// One path on the stage, step by step.
@@ -152,16 +202,31 @@ struct Path<'a> {
     footprints: Vec<OrientedBox>,
     flags: Vec<AreaFlags>,
     corner_out: Option<usize>,
+    watched: Vec<&'a Other>,
+    contacts: Vec<(&'a Other, collision::Touched)>,
 }
 
 impl<'a> Stage<'a> {
-    /// For paths of `ego` among `others`, scored over the first `scored_s` seconds.
-    pub fn new(map: &'a Map, ego: &'a Agent, others: &'a [Other], scored_s: f64) -> Self {
+    /// For paths of `ego` from the present of `scene` on among `others`, scored over the first `scored_s` seconds.
+    pub(super) fn new(
+        scene: &'a Scene,
+        ego: &'a Agent,
+        others: &'a [Other],
+        scored_s: f64,
+        variant: Variant,
+    ) -> Self {
         Self {
-            map,
+            map: &scene.map,
+            lights: lights::Lights::of(scene),
             ego,
+            history: if variant.terms().contains(&TermKind::HistoryComfort) {
+                comfort::driven_before(scene, ego)
+            } else {
+                Vec::new()
+            },
             others,
             steps: (scored_s / STEP_S).round() as usize,
+            variant,
         }
     }
 
@@ -185,87 +250,135 @@ impl<'a> Stage<'a> {
             .map(|footprint| road.flags(footprint))
             .collect();
         let corner_out = flags.iter().position(|flags| flags.non_drivable);
-        Path {
+        let mut path = Path {
             stage: self,
             states,
             footprints,
             flags,
             corner_out,
-        }
+            watched: Vec::new(),
+            contacts: Vec::new(),
+        };
+        path.watched = path.watched();
+        path.contacts = path.contacts();
+        path
     }
 
+    /// Scores of a path but for its progress.
     pub(super) fn judge(&'a self, states: &'a [TrackedState]) -> Partial {
         let path = self.path(states);
-        let (no_collision, contacts) = collision::no_collision(&path);
         let scored_s = self.steps as f64 * STEP_S;
         let out_s = path.corner_out.map_or(scored_s, seconds);
+        let contacts = collision::first_contacts(&path);
+        let terms = self.variant.terms().iter();
         Partial {
             clear_s: contacts.at_fault_s.unwrap_or(scored_s).min(out_s),
             untouched_s: contacts.any_s.unwrap_or(scored_s).min(out_s),
-            progress_m: metres_along_lanes(self.map, path.states.iter().map(|state| &state.state)),
-            terms: [
-                no_collision,
-                road::drivable_area(&path),
-                road::direction(&path),
-                collision::time_to_collision(&path),
-                comfort::comfort(&path),
-            ],
+            progress_m: progress::along_lanes(
+                self.map,
+                path.states.iter().map(|state| &state.state),
+            ),
+            terms: terms.filter_map(|kind| path.term(*kind)).collect(),
         }
-    }
-
-    /// Scores of several paths, of which `reference` is only run along to give progress a measure. The first entry of
-    /// the answer belongs to the first of `paths`.
-    pub fn scores(
-        &'a self,
-        paths: &[&'a [TrackedState]],
-        reference: &'a [TrackedState],
-    ) -> Vec<Scores> {
-        let partial = paths.iter().map(|path| self.judge(path)).collect();
-        Partial::complete(partial, &self.judge(reference))
     }
 }
 
 impl Partial {
-    /// NC · DAC.
-    fn multiplier(&self) -> f64 {
-        self.terms[0].score * self.terms[1].score
+    fn score(&self, kind: TermKind) -> f64 {
+        let term = self.terms.iter().find(|term| term.kind == kind);
+        term.map_or(1.0, |term| term.score)
+    }
+
+    /// The product of the sub-scores that all the others are multiplied with.
+    fn multiplier(&self, variant: Variant) -> f64 {
+        let factors = variant.factors().iter();
+        factors.map(|kind| self.score(*kind)).product()
+    }
+
+    /// Metres made along the lanes.
+    fn metres(&self) -> f64 {
+        self.progress_m.last().copied().unwrap_or(0.0).max(0.0)
     }
 
     /// Whether NC or TTC is not met in full.
     pub(super) fn endangers(&self) -> bool {
-        let [no_collision, _, _, time_to_collision, _] = &self.terms;
-        no_collision.score < 1.0 || time_to_collision.score < 1.0
+        self.score(TermKind::NoCollision) < 1.0 || self.score(TermKind::TimeToCollision) < 1.0
     }
 
-    /// The scores of all paths of a plan, in their order.
-    pub(super) fn complete(all: Vec<Self>, reference: &Self) -> Vec<Scores> {
-        let most_m = all
-            .iter()
-            .chain([reference])
-            .map(|partial| partial.progress_m * partial.multiplier())
-            .fold(0.0, f64::max);
+    /// The scores of all paths of a plan, in their order. Progress is held against `reference`, which in nuPlan's score is
+    /// the expert's. What `human` did, where the variant asks and it is known, excuses the same.
+    pub(super) fn complete(
+        all: Vec<Self>,
+        reference: &Self,
+        variant: Variant,
+        human: Option<&Scores>,
+    ) -> Vec<Scores> {
+        let harmless = |partial: &Self| partial.metres() * partial.multiplier(variant);
+        let most_m = all.iter().map(harmless).fold(harmless(reference), f64::max);
+        let against = |partial: &Self| match variant {
+            Variant::Pdms => most_m,
+            Variant::Epdms => harmless(partial).max(harmless(reference)),
+            Variant::NuPlan => reference.metres(),
+        };
         all.into_iter()
-            .map(|partial| partial.scores(most_m))
+            .map(|partial| {
+                let against = against(&partial);
+                partial.scores(against, variant, human)
+            })
             .collect()
     }
 
-    fn scores(self, most_m: f64) -> Scores {
-        let multiplier = self.multiplier();
-        let progress = progress::progress(self.progress_m, multiplier, most_m);
-        let [nc, dac, ddc, ttc, comfort] = self.terms;
-        let weighted = (5.0 * progress.score + 5.0 * ttc.score + 2.0 * comfort.score) / 12.0;
-        let total = multiplier * weighted;
-        let arithmetic = format!(
-            "{} · {} · (5 · {:.3} + 5 · {} + 2 · {}) / 12 = {total:.3}",
-            nc.score, dac.score, progress.score, ttc.score, comfort.score
-        );
+    fn scores(mut self, against: f64, variant: Variant, human: Option<&Scores>) -> Scores {
+        let multiplier = self.multiplier(variant);
+        let metres = self.metres();
+        let walked = std::mem::take(&mut self.progress_m);
+        let mut terms = Vec::with_capacity(variant.terms().len());
+        let mut judged = self.terms.into_iter().peekable();
+        for kind in variant.terms() {
+            let mut term = match kind {
+                TermKind::Progress => {
+                    progress::progress(variant, metres, multiplier, against, walked.clone())
+                }
+                TermKind::MakingProgress => progress::making(metres, against, walked.clone()),
+                kind => match judged.next_if(|term| term.kind == *kind) {
+                    Some(term) => term,
+                    None => continue,
+                },
+            };
+            if human.is_some_and(|human| human.score(*kind) <= 0.0) && term.score < 1.0 {
+                term.reason +=
+                    "; but whoever drove when it was recorded scores 0 here, too, so this counts 1";
+                term.score = 1.0;
+            }
+            terms.push(term);
+        }
+        let (total, arithmetic) = variant.total(&terms);
         Scores {
-            terms: vec![nc, dac, ddc, ttc, progress, comfort],
+            variant,
+            terms,
             total,
             arithmetic,
             clear_s: self.clear_s,
             untouched_s: self.untouched_s,
         }
+    }
+}
+
+impl Path<'_> {
+    /// A sub-score that this path has by itself.
+    fn term(&self, kind: TermKind) -> Option<Term> {
+        Some(match kind {
+            TermKind::NoCollision => collision::no_collision(self),
+            TermKind::DrivableArea => road::drivable_area(self),
+            TermKind::Direction => road::direction(self),
+            TermKind::TrafficLights => lights::traffic_lights(self),
+            TermKind::TimeToCollision => collision::time_to_collision(self),
+            TermKind::SpeedLimit => speed::speed_limit(self),
+            TermKind::LaneKeeping => road::lane_keeping(self),
+            TermKind::Comfort => comfort::comfort(self),
+            TermKind::HistoryComfort => comfort::history_comfort(self),
+            TermKind::Progress | TermKind::MakingProgress => return None,
+        })
     }
 }
 

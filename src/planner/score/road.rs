@@ -1,10 +1,16 @@
-//! DAC and DDC: on what may be driven on, and with the direction of travel.
+//! DAC, DDC and LK: on what may be driven on, with the direction of travel, and in the middle of a lane.
 
-use super::{Path, Term, TermKind, seconds};
+use super::{Path, Series, Term, TermKind, Variant, seconds};
+use crate::metrics::beyond_the_map;
 use crate::planner::track::STEP_S;
 
 /// Metres against the direction of travel within a second that cost nothing, and that cost half.
 const ONCOMING_M: [f64; 2] = [2.0, 6.0];
+/// Distance of the centre from the centreline that is lane keeping, m, and the seconds beyond that are too many.
+const OFFSET_M: f64 = 0.5;
+const OFFSET_S: f64 = 2.0;
+/// Lanes farther than this are none, m.
+const LANE_REACH_M: f64 = 10.0;
 
 /// 0 if a corner leaves what may be driven on at any step; see [`crate::metrics::Road::covers`].
 pub(super) fn drivable_area(path: &Path<'_>) -> Term {
@@ -28,19 +34,30 @@ pub(super) fn drivable_area(path: &Path<'_>) -> Term {
         time_s: path.corner_out.map(seconds),
         who: None,
         reason,
+        series: Series {
+            what: "a corner off the drivable area",
+            unit: "",
+            limit: Some(0.0),
+            values: path
+                .flags
+                .iter()
+                .map(|flags| f64::from(flags.non_drivable))
+                .collect(),
+        },
     }
 }
 
 /// Distance driven in lanes of the opposite direction within a trailing second: less than 2 m at worst 1, less than
-/// 6 m ½, else 0.
+/// 6 m ½, else 0. NAVSIM v2 leaves out what is driven inside junctions.
 pub(super) fn direction(path: &Path<'_>) -> Term {
     let window = (1.0 / STEP_S).round() as usize;
+    let junctions_count = path.stage.variant != Variant::Epdms;
     let driven: Vec<f64> = path
         .states
         .windows(2)
         .zip(&path.flags[1..])
         .map(|(pair, flags)| {
-            if flags.oncoming {
+            if flags.oncoming && (junctions_count || !flags.in_junction) {
                 pair[0].state.position.distance(pair[1].state.position)
             } else {
                 0.0
@@ -48,9 +65,11 @@ pub(super) fn direction(path: &Path<'_>) -> Term {
         })
         .collect();
     let (mut worst, mut at) = (0.0, None);
+    let mut values = vec![0.0];
     for end in 0..driven.len() {
         let start = (end + 1).saturating_sub(window);
         let metres: f64 = driven[start..=end].iter().sum();
+        values.push(metres);
         if metres > worst {
             (worst, at) = (metres, Some(end + 1));
         }
@@ -71,5 +90,72 @@ pub(super) fn direction(path: &Path<'_>) -> Term {
         reason: format!(
             "at most {worst:.1} m within a second against the direction of travel; under 2 m count 1, under 6 m ½"
         ),
+        series: Series {
+            what: "against the direction of travel within a second",
+            unit: "m",
+            limit: Some(ONCOMING_M[0]),
+            values,
+        },
+    }
+}
+
+/// 0 if the centre stays more than 0.5 m from the centreline of the nearest lane of its direction for 2 s on end; steps
+/// inside junctions are passed over and do not end the count (NAVSIM v2). Without a lane within 10 m nothing is held
+/// against it.
+pub(super) fn lane_keeping(path: &Path<'_>) -> Term {
+    let map = path.stage.map;
+    let most = (OFFSET_S / STEP_S).round() as usize;
+    let (mut run, mut longest, mut since, mut failed) = (0, 0, 0, None);
+    let mut values = Vec::with_capacity(path.states.len());
+    for (step, (state, flags)) in path.states.iter().zip(&path.flags).enumerate() {
+        let at = &state.state;
+        let lane = map
+            .lane_for(at.position, at.heading, LANE_REACH_M, |lane| {
+                lane.carries_vehicles()
+            })
+            .filter(|_| !flags.in_junction && !beyond_the_map(map, at.position));
+        let offset = lane.map(|hit| hit.offset.abs());
+        values.push(offset.unwrap_or(f64::INFINITY));
+        if flags.in_junction {
+            continue;
+        }
+        if offset.is_some_and(|offset| offset > OFFSET_M) {
+            if run == 0 {
+                since = step;
+            }
+            run += 1;
+            longest = longest.max(run);
+            if run >= most && failed.is_none() {
+                failed = Some(since);
+            }
+        } else {
+            run = 0;
+        }
+    }
+    let longest_s = longest as f64 * STEP_S;
+    let reason = match failed {
+        Some(step) => format!(
+            "from {:.1} s on more than {OFFSET_M} m beside the centreline for {longest_s:.1} s; less than {OFFSET_S} s are allowed",
+            seconds(step)
+        ),
+        None => {
+            format!("at most {longest_s:.1} s on end more than {OFFSET_M} m beside the centreline")
+        }
+    };
+    Term {
+        kind: TermKind::LaneKeeping,
+        score: f64::from(failed.is_none()),
+        value: longest_s,
+        limit: OFFSET_S,
+        unit: "s",
+        time_s: failed.map(seconds),
+        who: None,
+        reason,
+        series: Series {
+            what: "beside the centreline",
+            unit: "m",
+            limit: Some(OFFSET_M),
+            values,
+        },
     }
 }

@@ -354,7 +354,7 @@ pub(crate) fn progress_ui(ui: &Ui, running: &Running, actions: &mut Vec<Action>)
                     ui.horizontal(|ui| {
                         ui.add(egui::Spinner::new().size(11.0).color(tokens.accent));
                         ui.label(theme::small(running.text()));
-                        if ui.small_button("Cancel").clicked() {
+                        if widgets::small_button(ui, "Cancel").clicked() {
                             actions.push(Action::Run(Command::Cancel));
                         }
                     });

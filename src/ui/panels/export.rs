@@ -315,7 +315,7 @@ fn moments_ui(ui: &mut Ui, choices: &mut Choices, facts: &Facts<'_>) {
         ui.add(moment(to_s, facts.duration_s))
             .accessible_name("Last moment");
         *to_s = to_s.max(*from_s);
-        if ui.small_button("Whole scene").clicked() {
+        if widgets::small_button(ui, "Whole scene").clicked() {
             choices.span_s = [0.0, facts.duration_s];
         }
     });

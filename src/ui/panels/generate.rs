@@ -127,7 +127,7 @@ fn go_ui(ui: &mut Ui, lab: &Lab, actions: &mut Vec<Action>) {
                 .desired_width(ui.available_width() - 66.0)
                 .desired_height(6.0);
             ui.add(bar);
-            if ui.small_button("Cancel").clicked() {
+            if widgets::small_button(ui, "Cancel").clicked() {
                 actions.push(Action::Run(Command::Cancel));
             }
         });
@@ -571,8 +571,7 @@ fn cases_ui(ui: &mut Ui, editor: &Editor, lab: &Lab, actions: &mut Vec<Action>) 
     ui.horizontal(|ui| {
         for command in [Command::Keep, Command::CopyCommand] {
             let row = command.row();
-            if ui
-                .small_button(row.text)
+            if widgets::small_button(ui, row.text)
                 .on_hover_text(command.hint())
                 .clicked()
             {

@@ -486,7 +486,7 @@ fn intent(ui: &mut Ui, scene: &Scene, agent: &Agent, actions: &mut Vec<Action>) 
             ui.horizontal(|ui| {
                 let text = theme::small("None.").color(tokens(ui).dim);
                 ui.label(text);
-                if ui.small_button("Set on the map").clicked() {
+                if widgets::small_button(ui, "Set on the map").clicked() {
                     actions.push(Action::Run(Command::GoalTool));
                 }
             });
@@ -500,7 +500,7 @@ fn intent(ui: &mut Ui, scene: &Scene, agent: &Agent, actions: &mut Vec<Action>) 
         widgets::section(ui, "Attack");
         ui.horizontal(|ui| {
             ui.label(theme::small("None.").color(tokens(ui).dim));
-            if ui.small_button("Meet the ego").clicked() {
+            if widgets::small_button(ui, "Meet the ego").clicked() {
                 let time_s = scene.now_s() + 3.0;
                 commit(actions, tools::attack(scene, &agent.id, &ego.id, time_s));
                 actions.push(Action::Run(Command::AttackTool));
@@ -571,7 +571,7 @@ fn goal_ui(ui: &mut Ui, scene: &Scene, goal: &Goal, actions: &mut Vec<Action>) {
                 }),
             );
         }
-        if ui.small_button("Clear").clicked() {
+        if widgets::small_button(ui, "Clear").clicked() {
             let agent = goal.agent.clone();
             commit(actions, Edit::ClearGoal { agent });
         }
@@ -610,7 +610,7 @@ fn attack_ui(ui: &mut Ui, scene: &Scene, attack: &Attack, actions: &mut Vec<Acti
             actions,
             |time_s| tools::attack(scene, &attack.attacker, &attack.target, time_s),
         );
-        if ui.small_button("Stop").clicked() {
+        if widgets::small_button(ui, "Stop").clicked() {
             let agent = attack.attacker.clone();
             commit(actions, Edit::ClearAttack { agent });
         }

@@ -117,13 +117,13 @@ fn card(ui: &mut egui::Ui, notice: &Notice, run: &mut Option<Command>) -> bool {
                     if let Some(detail) = &notice.detail {
                         let text = theme::small(beginning(detail)).color(tokens.dim);
                         ui.add(egui::Label::new(text).wrap());
-                        if ui.small_button("Copy details").clicked() {
+                        if widgets::small_button(ui, "Copy details").clicked() {
                             ui.ctx().copy_text(format!("{}\n{detail}", notice.text));
                         }
                     }
                     if let Some(command) = notice.offer {
                         let row = command.row();
-                        let button = ui.small_button(row.text).on_hover_text(row.tooltip);
+                        let button = widgets::small_button(ui, row.text).on_hover_text(row.tooltip);
                         if button.clicked() {
                             *run = Some(command);
                             taken = true;

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use egui::Ui;
+use egui::pos2;
 use egui::vec2;
 
 use crate::engine::DriveWorld;
@@ -12,11 +13,13 @@ use crate::planner::OWN_EXAMPLE;
 use crate::planner::PlanSettings;
 use crate::planner::PlannedMode;
 use crate::planner::Report;
+use crate::planner::STEP_S;
 use crate::planner::Scores;
+use crate::planner::Series;
 use crate::planner::Stage;
 use crate::planner::Term;
 use crate::planner::TermKind;
-use crate::planner::VARIANT;
+use crate::planner::Variant;
 use crate::rng::Seed;
 use crate::ui::action::Action;
 use crate::ui::editor::Editor;
@@ -156,7 +159,7 @@ fn own_ui(ui: &mut Ui, planning: &Planning, actions: &mut Vec<Action>) {
         if started.on_hover_text("Ends it and starts it anew, after you have changed it").clicked() {
             wish(actions, PilotAction::OwnAgain);
         }
-        let copied = ui.small_button("Copy an example");
+        let copied = widgets::small_button(ui, "Copy an example");
         if copied
             .on_hover_text("A planner in Python to start from; paste it into a file. What is asked and answered: nearmiss serve --help")
             .clicked()
@@ -174,6 +177,18 @@ fn settings_ui(ui: &mut Ui, settings: &mut PlanSettings) {
         .spacing([10.0, 6.0]);
     grid.show(ui, |ui| {
         let label = |ui: &mut Ui, text: &str| ui.label(egui::RichText::new(text).color(dim));
+        label(ui, "Score");
+        egui::ComboBox::from_id_salt("formula")
+            .selected_text(settings.score.label())
+            .show_ui(ui, |ui| {
+                for variant in Variant::OF_PLANS {
+                    ui.selectable_value(&mut settings.score, variant, variant.label())
+                        .on_hover_text(variant.words());
+                }
+            })
+            .response
+            .on_hover_text("The formula by which modes are scored and one is chosen");
+        ui.end_row();
         label(ui, "Modes");
         ui.add(
             egui::DragValue::new(&mut settings.modes)
@@ -353,7 +368,7 @@ fn modes_ui(ui: &mut Ui, planned: &Planned, planning: &Planning, actions: &mut V
     if planning.by_hand.is_some() {
         ui.horizontal(|ui| {
             ui.label(theme::small("Taken by hand.").color(tokens(ui).warn));
-            if ui.small_button("Planner's choice").clicked() {
+            if widgets::small_button(ui, "Planner's choice").clicked() {
                 wish(actions, PilotAction::Choose(None));
             }
         });
@@ -426,7 +441,7 @@ fn mode_ui(
     left(146.0, &format!("{:.2}", score.total), color);
     let failed: Vec<&str> = TermKind::ALL
         .into_iter()
-        .filter(|kind| *kind != TermKind::Progress && score.term(*kind).score < 1.0)
+        .filter(|kind| *kind != TermKind::Progress && score.score(*kind) < 1.0)
         .map(TermKind::short)
         .collect();
     left(182.0, &failed.join(" "), tokens.bad);
@@ -465,17 +480,21 @@ fn why_ui(ui: &mut Ui, planned: &Planned, planning: &Planning, actions: &mut Vec
         terms_ui(ui, planned, scores, actions);
     }
     ui.add_space(2.0);
-    ui.add(egui::Label::new(theme::small(VARIANT).color(tokens(ui).faint)).wrap());
+    let words = mode.scores.variant.words();
+    ui.add(egui::Label::new(theme::small(words).color(tokens(ui).faint)).wrap());
 }
 
 fn terms_ui(ui: &mut Ui, planned: &Planned, scores: &Scores, actions: &mut Vec<Action>) {
     for term in &scores.terms {
-        term_ui(ui, planned, term, actions);
+        if let Some(time_s) = term_ui(ui, term, actions) {
+            wish(actions, PilotAction::GoTo(planned.plan.now_s + time_s));
+        }
     }
 }
 
-/// A term; a click goes to the moment that decided it and selects whoever did.
-fn term_ui(ui: &mut Ui, planned: &Planned, term: &Term, actions: &mut Vec<Action>) {
+/// A term. A click selects whoever decided it and asks to go to that moment, one on its curve to the moment there, in
+/// seconds after the start.
+fn term_ui(ui: &mut Ui, term: &Term, actions: &mut Vec<Action>) -> Option<f64> {
     let tokens = tokens(ui);
     let (rect, response) =
         ui.allocate_exact_size(vec2(ui.available_width(), 20.0), egui::Sense::click());
@@ -510,15 +529,104 @@ fn term_ui(ui: &mut Ui, planned: &Planned, term: &Term, actions: &mut Vec<Action
         font,
         color,
     );
-    if response.clicked() {
-        if let Some(time_s) = term.time_s {
-            wish(actions, PilotAction::GoTo(planned.plan.now_s + time_s));
+    let curve = egui::Rect::from_min_max(
+        pos2(rect.right() - 104.0, rect.top() + 3.0),
+        pos2(rect.right() - 34.0, rect.bottom() - 3.0),
+    );
+    curve_ui(ui, curve, term, color);
+    let touched = response.interact_pointer_pos().or(response.hover_pos());
+    let on_curve = touched
+        .filter(|at| curve.expand(3.0).contains(*at))
+        .map(|at| step_at(curve, &term.series, at.x));
+    let clicked = response.clicked();
+    if clicked && let Some(who) = &term.who {
+        actions.push(Action::Select(vec![who.clone()]));
+    }
+    let time_s = on_curve.map(|step| step as f64 * STEP_S).or(term.time_s);
+    let text = match on_curve {
+        Some(step) => format!("{}\n{}", reading(&term.series, step), term.reason),
+        None => term.reason.clone(),
+    };
+    response.on_hover_text(text);
+    time_s.filter(|_| clicked)
+}
+
+/// The step of a series under `x`.
+fn step_at(curve: egui::Rect, series: &Series, x: f32) -> usize {
+    let last = series.values.len().saturating_sub(1);
+    let share = ((x - curve.left()) / curve.width()).clamp(0.0, 1.0);
+    (share * last as f32).round() as usize
+}
+
+/// What a series says at a step, in words.
+fn reading(series: &Series, step: usize) -> String {
+    let time_s = step as f64 * STEP_S;
+    match series.values.get(step).filter(|value| value.is_finite()) {
+        Some(value) => {
+            let value = format!("{value:.2} {}", series.unit);
+            format!("{time_s:.1} s: {} {}", value.trim_end(), series.what)
         }
-        if let Some(who) = &term.who {
-            actions.push(Action::Select(vec![who.clone()]));
+        None => format!("{time_s:.1} s: nothing to measure"),
+    }
+}
+
+/// A term's series over the scored time, its limit, and the moment that decided it.
+fn curve_ui(ui: &Ui, rect: egui::Rect, term: &Term, color: egui::Color32) {
+    let tokens = tokens(ui);
+    let painter = ui.painter().with_clip_rect(rect.expand(2.0));
+    let series = &term.series;
+    let finite = series
+        .values
+        .iter()
+        .copied()
+        .filter(|value| value.is_finite());
+    let limit = series.limit.filter(|limit| limit.is_finite());
+    let (low, high) = finite
+        .chain(limit)
+        .fold((0.0_f64, 0.0_f64), |(low, high), value| {
+            (low.min(value), high.max(value))
+        });
+    let span = (high - low).max(1e-9);
+    let last = series.values.len().saturating_sub(1).max(1);
+    let at = |step: usize, value: f64| {
+        let x = rect.left() + rect.width() * step as f32 / last as f32;
+        pos2(
+            x,
+            rect.bottom() - rect.height() * ((value - low) / span) as f32,
+        )
+    };
+    if let Some(limit) = limit {
+        let y = at(0, limit).y;
+        painter.hline(rect.x_range(), y, egui::Stroke::new(1.0, tokens.line));
+    }
+    let known = |step: &usize| series.values[*step].is_finite();
+    let steps: Vec<usize> = (0..series.values.len()).collect();
+    for run in steps.chunk_by(|a, b| known(a) && known(b)) {
+        let points: Vec<egui::Pos2> = run
+            .iter()
+            .filter(|step| known(step))
+            .map(|step| at(*step, series.values[*step]))
+            .collect();
+        match points.as_slice() {
+            [] => {}
+            [one] => {
+                painter.circle_filled(*one, 1.0, tokens.dim);
+            }
+            _ => {
+                painter.add(egui::Shape::line(
+                    points,
+                    egui::Stroke::new(1.2, tokens.dim),
+                ));
+            }
         }
     }
-    response.on_hover_text(&term.reason);
+    let decided = term.time_s.filter(|_| term.score < 1.0);
+    let decided = decided.map(|time_s| (time_s / STEP_S).round().max(0.0) as usize);
+    if let Some(step) = decided.filter(|step| *step < series.values.len()) {
+        let value = series.values[step];
+        let value = if value.is_finite() { value } else { low };
+        painter.circle_filled(at(step, value), 2.5, color);
+    }
 }
 
 fn drive_ui(ui: &mut Ui, planning: &Planning, actions: &mut Vec<Action>) {
@@ -620,5 +728,19 @@ fn report_ui(ui: &mut Ui, start_s: f64, report: &Report, actions: &mut Vec<Actio
     }
     for limit in report.comfort.iter().filter(|limit| limit.share() >= 1.0) {
         widgets::row(ui, limit.what, format!("{:.2} {}", limit.value, limit.unit));
+    }
+    let Some(score) = &report.score else {
+        return;
+    };
+    ui.add_space(2.0);
+    widgets::row(ui, score.variant.label(), format!("{:.3}", score.total)).on_hover_text(format!(
+        "{}\n{}",
+        score.arithmetic,
+        score.variant.words()
+    ));
+    for term in &score.terms {
+        if let Some(time_s) = term_ui(ui, term, actions) {
+            actions.push(Action::Seek(start_s + time_s));
+        }
     }
 }

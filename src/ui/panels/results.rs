@@ -113,7 +113,7 @@ fn stale_ui(ui: &mut Ui, actions: &mut Vec<Action>) {
     ui.horizontal_wrapped(|ui| {
         let text = "Edited since it was made: gates, fault and escape are of the scene before.";
         ui.label(theme::small(text).color(color));
-        if ui.small_button("Make again").clicked() {
+        if widgets::small_button(ui, "Make again").clicked() {
             actions.push(Action::Run(Command::Generate));
         }
     });

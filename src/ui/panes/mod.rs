@@ -424,6 +424,7 @@ impl Panes {
             options.dials = true;
             if made.scene.is_some() {
                 scene.clone_from(&made.scene);
+                options.draft = editor.previewing();
             }
             options.noise.clone_from(&made.noise);
             if made.noise.is_some() && options.trails == Trails::Parts {
