@@ -3,7 +3,7 @@
 use clap::builder::{ArgPredicate, PossibleValuesParser, TypedValueParser};
 
 use super::weights;
-use crate::engine::OwnPlanner;
+use crate::engine::own_planner;
 use crate::planner::{Ask, Decoder, PlanSettings, Planners, Propose, Variant};
 use crate::rng::Seed;
 
@@ -15,8 +15,10 @@ pub(super) struct PlannerArguments {
           default_value_if("own", ArgPredicate::IsPresent, Decoder::Own.key()),
           value_name = "DECODER", visible_alias = "planner")]
     decoder: Decoder,
-    /// A planner of your own, decoder own: a command that answers requests, one line of JSON each, on its standard input.
-    /// `nearmiss serve --help` says what they hold.
+    /// A planner of your own, decoder own: a command that answers requests, one line of JSON each, on its standard input;
+    /// `nearmiss serve --help` says what they hold. Or a file of futures that it has written: CSV with columns x, y and
+    /// perhaps t (seconds from the present) or time_s (of the scene), heading, speed, mode, probability; or JSON, as an
+    /// answer or points alone.
     #[arg(long, value_name = "COMMAND")]
     own: Option<String>,
     /// Number of modes.
@@ -72,7 +74,7 @@ pub(super) fn formulas() -> impl TypedValueParser<Value = Variant> {
 /// The planners of a command: the network, and a planner outside the program where one is given.
 pub(super) struct Crew {
     network: Box<dyn Propose>,
-    own: Option<OwnPlanner>,
+    own: Option<Box<dyn Ask>>,
 }
 
 impl Crew {
@@ -81,7 +83,7 @@ impl Crew {
     /// # Errors
     /// If the weights cannot be read, or the command is none.
     pub(super) fn new(own: Option<&str>) -> anyhow::Result<Self> {
-        let own = own.map(OwnPlanner::new).transpose();
+        let own = own.map(own_planner).transpose();
         let own = own.map_err(|problem| anyhow::anyhow!("--own: {problem}"))?;
         Ok(Self {
             network: weights::planner()?,
@@ -92,7 +94,7 @@ impl Crew {
     pub(super) fn planners(&self) -> Planners<'_> {
         Planners {
             network: Some(&*self.network),
-            own: self.own.as_ref().map(|own| own as &dyn Ask),
+            own: self.own.as_deref(),
         }
     }
 }

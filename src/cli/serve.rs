@@ -25,7 +25,7 @@ pub(super) struct Arguments {
 const EXCHANGE: &str = "\
 A request and its answer are one line of JSON each. A request:
 
-  {\"request\": \"plan\", \"version\": 1, \"ego\": ID, \"horizon_s\": 8, \"modes\": K, \"seed\": N,
+  {\"request\": \"plan\", \"version\": 1, \"ego\": ID, \"now_s\": T, \"horizon_s\": 8, \"modes\": K, \"seed\": N,
    \"route\": [{\"lane\": ID, \"points\": [[x, y], ..]}, ..], \"scene\": {..}}
 
 `scene` is a scene file (`nearmiss schema`) that ends at its present, frame `now`: metres, radians counted from x to y, \
@@ -42,7 +42,7 @@ are in the ego's frame at the present (x ahead, y left), not in the scene's. {\"
 Lines that do not begin with { and what is written to standard error are shown, not read.
 
 The planner is started once and asked many times; when its standard input ends, it should, too. An answer may take two \
-minutes. `nearmiss serve --example` prints one to start from. This command answers with what `nearmiss plan --json` prints, \
+minutes. `now_s` of a request is the scene time of its present. `nearmiss serve --example` prints one to start from. This command answers with what `nearmiss plan --json` prints, \
 which holds the same.";
 
 pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {

@@ -18,6 +18,7 @@ mod opendrive;
 mod openscenario;
 mod openscenario_out;
 mod pickle;
+mod plan_file;
 mod recorded;
 mod report;
 mod scenarionet;
@@ -42,6 +43,7 @@ use crate::scene::FileError;
 use crate::scene::{Scene, cases_from_json, in_words, scene_from_json};
 use detect::Kind;
 pub use export::{ExportError, Exported, Target, export};
+pub use plan_file::{PlanFile, holds_plan, is_plan_file_name};
 pub use report::Report;
 
 /// Largest file read into memory, and largest that a compressed one may become, bytes.

@@ -8,6 +8,7 @@
 
 mod generator_world;
 mod own;
+mod own_file;
 mod pilot;
 mod steps;
 #[cfg(test)]
@@ -20,7 +21,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 pub use generator_world::GeneratorWorld;
-pub use own::OwnPlanner;
+pub use own_file::own_planner;
 pub use pilot::{
     DriveWorld, LoadPlanner, LoadWorld, OwnCommand, Pilot, PilotEvent, PilotJob, Planned,
 };

@@ -27,7 +27,7 @@ const LAST_LINES: usize = 12;
 ///
 /// A line of its output that begins with `{` is an answer; others, and its standard error, are passed on to this program's
 /// standard error. It should end when its standard input does.
-pub struct OwnPlanner {
+pub(super) struct OwnPlanner {
     words: Vec<String>,
     identity: String,
     running: Mutex<Option<Running>>,
@@ -47,7 +47,7 @@ impl OwnPlanner {
     ///
     /// # Errors
     /// A sentence, if the command is empty or its quotes do not match.
-    pub fn new(command: &str) -> Result<Self, String> {
+    pub(super) fn new(command: &str) -> Result<Self, String> {
         let words = shlex::split(command)
             .ok_or_else(|| format!("the command {command} has a quote that does not end"))?;
         if words.is_empty() {

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use super::Loaded;
 use super::generator_world::GeneratorWorld;
-use super::own::OwnPlanner;
+use super::own_file::own_planner;
 use super::worker::{Desk, JobId, Worker};
 use crate::generator::Settings;
 use crate::planner::{
@@ -27,7 +27,7 @@ pub enum DriveWorld {
     Generator,
 }
 
-/// The command that starts a planner of the user's own ([`OwnPlanner`]).
+/// The command that starts a planner of the user's own, or the file it has written ([`own_planner`]).
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct OwnCommand {
     /// As it is typed; empty for none.
@@ -238,7 +238,7 @@ impl Pilot {
 #[derive(Default)]
 struct Outside {
     command: OwnCommand,
-    planner: Option<OwnPlanner>,
+    planner: Option<Box<dyn Ask>>,
 }
 
 impl Outside {
@@ -254,7 +254,7 @@ impl Outside {
         }
         if self.planner.is_none() || self.command != command {
             self.planner = None; // the old one ends before the new one starts
-            match OwnPlanner::new(&command.line) {
+            match own_planner(&command.line) {
                 Ok(planner) => self.planner = Some(planner),
                 Err(problem) => {
                     desk.report(PilotEvent::Failed(problem));
@@ -263,7 +263,7 @@ impl Outside {
             }
             self.command = command;
         }
-        Some(self.planner.as_ref().map(|planner| planner as &dyn Ask))
+        Some(self.planner.as_deref())
     }
 }
 

@@ -71,6 +71,7 @@ pub(super) fn request(
         "request": "plan",
         "version": OWN_VERSION,
         "ego": ego,
+        "now_s": quantise(seen.now_s()),
         "horizon_s": POINTS as f64 * DT_S,
         "modes": settings.modes,
         "seed": settings.seed.0,

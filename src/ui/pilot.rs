@@ -51,7 +51,7 @@ pub enum PilotAction {
     On(bool),
     /// New settings.
     Set(Box<PlanSettings>),
-    /// The command that starts the user's own planner.
+    /// The command that starts the user's own planner, or the file it has written.
     Own(String),
     /// Starts the user's own planner anew.
     OwnAgain,
@@ -316,6 +316,7 @@ impl Planning {
             }
             PilotAction::Own(line) => {
                 self.own.line = line;
+                self.own.start += 1;
                 self.forget_plan();
             }
             PilotAction::OwnAgain => {

@@ -166,6 +166,20 @@ fn a_drive_leaves_a_table_and_scenes_that_open() {
     assert_eq!(lines[0]["seconds"], 4.0);
     assert_eq!(lines[0]["plans"], 8);
     assert_eq!(lines[1]["rows"][0]["scenes"], 1);
+    let (gates, score) = (&lines[0]["gates"], &lines[0]["score"]);
+    assert_eq!(gates.as_array().unwrap().len(), 8); // contact, road, six limits of comfort
+    assert!(gates[0]["passed"] == true && gates[0]["limit"] == 0);
+    assert_eq!(score["formula"], "nuplan");
+    assert_eq!(lines[0]["metrics"][0]["name"], "nuplan_score");
+    assert_eq!(
+        score["terms"]["sl"]["series"]["values"]
+            .as_array()
+            .unwrap()
+            .len(),
+        41
+    );
+    let pooled = lines[1]["rows"][0]["nuplan_score"].as_f64().unwrap();
+    assert!((pooled - score["total"].as_f64().unwrap()).abs() < 1e-3);
     let written = lines[0]["written"].as_str().unwrap();
     let info = nearmiss(&["info", written, "--json"]);
     assert!(info.status.success(), "{}", text(&info.stderr));
@@ -383,4 +397,103 @@ fn served_requests_that_are_none_get_an_error_each_and_the_next_an_answer() {
     assert_eq!(answers.len(), 3);
     assert!(answers[0]["error"].is_string() && answers[1]["error"].is_string());
     assert_eq!(answers[2]["modes"].as_array().unwrap().len(), 1);
+}
+
+#[test]
+fn a_plan_is_scored_by_the_formula_that_is_asked_for() {
+    let scene = bundled("left-turn");
+    let plan = |formula: &str| -> Value {
+        let asked = [
+            "plan",
+            &scene,
+            "--decoder",
+            "idm",
+            "--json",
+            "--score",
+            formula,
+        ];
+        let output = nearmiss(&asked);
+        assert!(output.status.success(), "{}", text(&output.stderr));
+        serde_json::from_slice(&output.stdout).unwrap()
+    };
+    let (first, second) = (plan("pdms"), plan("epdms"));
+    assert_eq!(
+        (&first["formula"], &second["formula"]),
+        (&"pdms".into(), &"epdms".into())
+    );
+    let terms = |plan: &Value| -> Vec<String> {
+        let all = plan["modes"][0]["scores"]["terms"].as_object().unwrap();
+        all.keys().cloned().collect()
+    };
+    assert_eq!(terms(&first).len(), 6);
+    assert_eq!(terms(&second).len(), 8);
+    assert!(terms(&second).contains(&"tlc".to_owned()));
+    // yes-or-no terms that count: NC, DAC, TTC, C; NC, DAC, DDC, TLC, TTC, LK, HC
+    assert_eq!(first["gates"].as_array().unwrap().len(), 4);
+    assert_eq!(second["gates"].as_array().unwrap().len(), 7);
+    let output = nearmiss(&["plan", &scene, "--score", "nuplan"]);
+    assert_eq!(output.status.code(), Some(2));
+}
+
+#[test]
+fn futures_in_a_file_are_planned_scored_and_driven_like_a_planners() {
+    let out = folder("futures");
+    fs::create_dir_all(&out).unwrap();
+    let scene = bundled("cut-in");
+    let run = |options: &[&str]| -> Value {
+        let output = nearmiss(options);
+        assert!(output.status.success(), "{}", text(&output.stderr));
+        let first = text(&output.stdout);
+        serde_json::from_str(first.lines().next().unwrap()).unwrap()
+    };
+    let made = run(&[
+        "plan",
+        &scene,
+        "--decoder",
+        "ar-diffusion",
+        "--no-brake",
+        "--json",
+    ]);
+    let kept = out.join("plan.json").display().to_string();
+    fs::write(&kept, made.to_string()).unwrap();
+    let again = run(&["plan", &scene, "--own", &kept, "--json"]);
+    assert_eq!(again["chosen"], made["chosen"]);
+    assert_eq!(again["modes"][0]["points"], made["modes"][0]["points"]);
+    let (told, found) = (&made["modes"][0]["scores"], &again["modes"][0]["scores"]);
+    assert_eq!(told["total"], found["total"]);
+    // the way the file records, as CSV in scene time: the drive follows it
+    let opened: Value = serde_json::from_str(&fs::read_to_string(&scene).unwrap()).unwrap();
+    let (dt_s, agents) = (
+        opened["dt_s"].as_f64().unwrap(),
+        opened["agents"].as_array().unwrap(),
+    );
+    let ego = agents.iter().find(|agent| agent["role"] == "ego").unwrap();
+    let places = |axis: &str| ego["states"][axis].as_array().unwrap().clone();
+    let mut rows = "time_s,x,y\n".to_owned();
+    for (frame, (x, y)) in places("x").iter().zip(places("y")).enumerate() {
+        let time_s = frame as f64 * dt_s;
+        rows += &format!("{time_s},{x},{y}\n");
+    }
+    let recorded = out.join("recorded.csv").display().to_string();
+    fs::write(&recorded, rows).unwrap();
+    let drive = run(&[
+        "drive",
+        &scene,
+        "--own",
+        &recorded,
+        "--json",
+        "--seconds",
+        "5",
+    ]);
+    let share = drive["progress_m"].as_f64().unwrap() / drive["logged_m"].as_f64().unwrap();
+    assert!((share - 1.0).abs() < 0.02, "{share}");
+    fs::write(&recorded, "time_s,x,y\n1,here,2\n").unwrap();
+    let output = nearmiss(&["plan", &scene, "--own", &recorded]);
+    assert_eq!(output.status.code(), Some(1));
+    let said = text(&output.stderr);
+    assert!(
+        said.contains("recorded.csv: line 2: x is \"here\""),
+        "{said}"
+    );
+    fs::remove_dir_all(&out).ok();
 }

@@ -201,3 +201,49 @@ fn a_planner_of_ones_own_answers_in_the_window_and_is_kept_for_the_next_start() 
         kept.is_ok_and(|text| text.contains("serve --decoder idm"))
     });
 }
+
+/// A file that is let go over the window.
+#[derive(Debug)]
+struct Dropped(std::path::PathBuf);
+
+impl egui::DroppedFile for Dropped {
+    fn path(&self) -> &std::path::Path {
+        &self.0
+    }
+
+    fn bytes(&self) -> Result<Vec<u8>, String> {
+        std::fs::read(&self.0).map_err(|error| error.to_string())
+    }
+}
+
+#[test]
+fn futures_that_are_dropped_on_the_window_are_its_plan() {
+    if !may_draw() {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let mut bench = opened(folder.path(), false);
+    let path = folder.path().join("futures.csv");
+    let start = {
+        let scene = bench.state().editor().committed().unwrap();
+        let ego = scene.ego().unwrap();
+        ego.track.get(scene.now).unwrap().position
+    };
+    let mut rows = "mode,t,x,y\n".to_owned();
+    for (mode, speed) in [("slow", 3.0), ("fast", 6.0)] {
+        for step in 1..=8 {
+            let t = 0.5 * f64::from(step);
+            rows += &format!("{mode},{t},{},{}\n", start.x + speed * t, start.y);
+        }
+    }
+    std::fs::write(&path, rows).unwrap();
+    let file: egui::DroppedFileHandle = std::sync::Arc::new(Dropped(path));
+    bench.input_mut().dropped_files.push(file);
+    until(&mut bench, "plan", |app| app.plan_modes() >= 2);
+    bench.run_steps(2);
+    assert!(
+        bench
+            .query_by_label_contains("Mode 2, probability 0.50")
+            .is_some()
+    );
+}

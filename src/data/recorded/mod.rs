@@ -11,7 +11,7 @@ mod columns;
 mod highway;
 mod meta;
 mod rows;
-mod table;
+pub(super) mod table;
 #[cfg(test)]
 mod tests;
 mod tracks;

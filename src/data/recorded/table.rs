@@ -20,11 +20,11 @@ const BUFFER_BYTES: usize = 64 << 10;
 
 /// A header line and the records that follow it.
 #[derive(Debug)]
-pub(super) struct Table<R> {
+pub(in crate::data) struct Table<R> {
     reader: csv::Reader<ShortLines<R>>,
     record: ByteRecord,
     /// The names of the columns, without blanks and quotes around them.
-    pub(super) header: Vec<String>,
+    pub(in crate::data) header: Vec<String>,
     breaks_off: Option<String>,
 }
 
@@ -37,7 +37,7 @@ impl Table<Take<File>> {
 
 impl<R: Read> Table<R> {
     /// Reads the header line.
-    pub(super) fn new(input: R) -> Self {
+    pub(in crate::data) fn new(input: R) -> Self {
         let lines = ShortLines {
             input,
             since_line: 0,
@@ -64,7 +64,7 @@ impl<R: Read> Table<R> {
     }
 
     /// The next record; `None` at the end, or where reading fails.
-    pub(super) fn next_record(&mut self) -> Option<&ByteRecord> {
+    pub(in crate::data) fn next_record(&mut self) -> Option<&ByteRecord> {
         match self.reader.read_byte_record(&mut self.record) {
             Ok(true) => Some(&self.record),
             Ok(false) => None,
@@ -76,12 +76,12 @@ impl<R: Read> Table<R> {
     }
 
     /// Position of the column of this name.
-    pub(super) fn column(&self, name: &str) -> Option<usize> {
+    pub(in crate::data) fn column(&self, name: &str) -> Option<usize> {
         self.header.iter().position(|known| known == name)
     }
 
     /// Why reading stopped before the end.
-    pub(super) fn broken_off(&self) -> Option<&str> {
+    pub(in crate::data) fn broken_off(&self) -> Option<&str> {
         self.breaks_off.as_deref()
     }
 }
@@ -93,13 +93,13 @@ pub(super) fn bare(text: &str) -> &str {
 }
 
 /// A field as text; `None` where it is missing or not UTF-8.
-pub(super) fn text_in(record: &ByteRecord, column: usize) -> Option<&str> {
+pub(in crate::data) fn text_in(record: &ByteRecord, column: usize) -> Option<&str> {
     let field = record.get(column)?;
     std::str::from_utf8(field).ok().map(bare)
 }
 
 /// A field as a finite number.
-pub(super) fn number_in(record: &ByteRecord, column: usize) -> Option<f64> {
+pub(in crate::data) fn number_in(record: &ByteRecord, column: usize) -> Option<f64> {
     number(text_in(record, column)?)
 }
 

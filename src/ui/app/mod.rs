@@ -12,9 +12,12 @@ use egui::Event;
 use egui::Key;
 use egui::Ui;
 
+use crate::data::holds_plan;
 use crate::engine::Engine;
 use crate::engine::Pilot;
 use crate::geometry::DVec2;
+use crate::planner::Decoder;
+use crate::planner::PlanSettings;
 use crate::render::Path as Trace;
 use crate::render::PathKind;
 use crate::scene::AgentId;
@@ -56,6 +59,7 @@ use crate::ui::panes::Made;
 use crate::ui::panes::Panes;
 use crate::ui::panes::Screen;
 use crate::ui::pilot::PaneAnswer;
+use crate::ui::pilot::PilotAction;
 use crate::ui::pilot::Planning;
 use crate::ui::settings::Settings;
 use crate::ui::sources;
@@ -679,10 +683,27 @@ impl App {
         });
     }
 
-    fn dropped(context: &Context, actions: &mut Vec<Action>) {
+    /// A scene is opened; futures of the ego that somebody wrote down become its planner.
+    fn dropped(&mut self, context: &Context, actions: &mut Vec<Action>) {
         let dropped = context.input(|input| input.raw.dropped_files.clone());
-        if let Some(path) = dropped.first().map(|file| file.path().to_owned()) {
+        let Some(path) = dropped.first().map(|file| file.path().to_owned()) else {
+            return;
+        };
+        if self.editor.document().is_none() || !holds_plan(&path) {
             actions.push(Action::Open { path, pick: None });
+            return;
+        }
+        let settings = PlanSettings {
+            decoder: Decoder::Own,
+            ..self.planning.settings.clone()
+        };
+        self.right_tab = RightTab::Planner;
+        for wish in [
+            PilotAction::Own(path.display().to_string()),
+            PilotAction::Set(Box::new(settings)),
+            PilotAction::On(true),
+        ] {
+            actions.push(Action::Pilot(wish));
         }
     }
 
@@ -737,7 +758,7 @@ impl eframe::App for App {
         let context = ui.ctx().clone();
         let mut actions = Vec::new();
         self.keys(&context, &mut actions);
-        Self::dropped(&context, &mut actions);
+        self.dropped(&context, &mut actions);
         // after idling the first frame is long; time goes on as if it were not
         let elapsed_s = context.input(|input| f64::from(input.unstable_dt).min(0.25));
         self.editor.advance(elapsed_s);

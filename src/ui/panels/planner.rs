@@ -141,10 +141,11 @@ fn own_ui(ui: &mut Ui, planning: &Planning, actions: &mut Vec<Action>) {
     let kept: Option<String> = ui.data(|data| data.get_temp(id));
     let mut typed = kept.unwrap_or_else(|| planning.own.line.clone());
     let field = egui::TextEdit::singleline(&mut typed)
-        .hint_text("python3 own_planner.py")
+        .hint_text("python3 own_planner.py, or futures.csv")
         .desired_width(f32::INFINITY);
     let shown = ui.add(field).accessible_name("Command");
-    let tip = "A program that is started once and answers each request for a plan, one line of JSON, on its standard output; quoted as in a shell";
+    let tip = "A program that is started once and answers each request for a plan, one line of JSON, on its standard output; quoted as in a shell. \
+        Or a file of futures, which can also be dropped on the window: CSV with x, y and perhaps t, heading, speed, mode, probability, or JSON";
     let shown = shown.on_hover_text(tip);
     if shown.lost_focus() {
         ui.data_mut(|data| data.remove_temp::<String>(id));
