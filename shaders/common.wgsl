@@ -21,6 +21,8 @@ struct View {
     time: f32,
     grid_fine: vec4<f32>,
     grid_coarse: vec4<f32>,
+    // behind everything
+    ground: vec4<f32>,
 }
 
 @group(0) @binding(0) var<uniform> view: View;

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use bytemuck::{Pod, Zeroable};
 
-use super::Camera;
 use super::draw_list::{Body, DrawList, Layer, Line, Mark, Ribbon, Vertex};
+use super::{Camera, Color};
 use crate::geometry::DVec2;
 
 /// What the shaders know about the view: `View` in `shaders/common.wgsl`.
@@ -33,6 +33,8 @@ pub struct View {
     pub grid_fine: [f32; 4],
     /// Colour of coarse grid lines.
     pub grid_coarse: [f32; 4],
+    /// Colour behind everything.
+    pub ground: [f32; 4],
 }
 
 impl View {
@@ -42,11 +44,10 @@ impl View {
         // fine grid lines at least nine points apart
         let step = 10_f64.powf(camera.metres(9.0).log10().ceil());
         let phase = camera.centre.rem_euclid(DVec2::splat(10.0 * step));
-        let channels = |index: usize| {
-            list.grid.map_or([0.0; 4], |colors| {
-                colors[index].0.map(|c| f32::from(c) / 255.0)
-            })
-        };
+        let channels = |color: Color| color.0.map(|channel| f32::from(channel) / 255.0);
+        let [fine, coarse] = list
+            .grid
+            .map_or([[0.0; 4]; 2], |colors| colors.map(channels));
         Self {
             centre: (camera.centre - list.origin).as_vec2().to_array(),
             right: right.as_vec2().to_array(),
@@ -56,8 +57,9 @@ impl View {
             grid_phase: phase.as_vec2().to_array(),
             grid_step: step as f32,
             time: list.time_s as f32,
-            grid_fine: channels(0),
-            grid_coarse: channels(1),
+            grid_fine: fine,
+            grid_coarse: coarse,
+            ground: channels(list.background),
         }
     }
 
@@ -97,8 +99,15 @@ macro_rules! shader {
     };
 }
 
-/// The primitives in the order in which a layer draws them; the grid comes before all layers.
-pub const PRIMITIVES: [Primitive; 6] = [
+/// The primitives in the order in which a layer draws them; ground and grid come before all layers.
+pub const PRIMITIVES: [Primitive; 7] = [
+    Primitive {
+        name: "ground",
+        shader: shader!("ground"),
+        stride: 0,
+        attributes: &[],
+        is_instanced: false,
+    },
     Primitive {
         name: "grid",
         shader: shader!("grid"),
@@ -151,8 +160,9 @@ pub const PRIMITIVES: [Primitive; 6] = [
     },
 ];
 
-const GRID: usize = 0;
-const AREAS: usize = 1;
+const GROUND: usize = 0;
+const GRID: usize = 1;
+const AREAS: usize = 2;
 
 /// Pipelines for one target format.
 #[derive(Debug)]
@@ -406,9 +416,11 @@ impl Pane {
         uploaded + self.furniture.follow(target, furniture)
     }
 
-    /// Draws what was prepared. The pass's viewport is the pane; its background is already painted.
+    /// Draws what was prepared, its background first. The pass's viewport is the pane.
     pub fn paint(&self, gpu: &Gpu, pass: &mut wgpu::RenderPass<'_>) {
         pass.set_bind_group(0, &self.views[0].1, &[]);
+        pass.set_pipeline(&gpu.pipelines[GROUND]);
+        pass.draw(0..3, 0..1);
         if self.has_grid {
             pass.set_pipeline(&gpu.pipelines[GRID]);
             pass.draw(0..3, 0..1);

@@ -147,7 +147,7 @@ impl Offscreen {
         let Some(target) = &self.target else {
             return Err(RenderError::ReadBack("no target".to_owned()));
         };
-        self.draw(target, list);
+        self.draw(target);
         let mut image = read_back(&self.device, target)?;
         labels.extend_from_slice(&shot.captions);
         for label in list.labels.iter().chain(&labels) {
@@ -213,11 +213,10 @@ impl Offscreen {
         Ok(())
     }
 
-    fn draw(&self, target: &Target, list: &DrawList) {
+    fn draw(&self, target: &Target) {
         let view = target
             .texture
             .create_view(&wgpu::TextureViewDescriptor::default());
-        let [red, green, blue, _] = list.background.0.map(|channel| f64::from(channel) / 255.0);
         let mut encoder = self
             .device
             .create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
@@ -229,12 +228,7 @@ impl Offscreen {
                     depth_slice: None,
                     resolve_target: None,
                     ops: wgpu::Operations {
-                        load: wgpu::LoadOp::Clear(wgpu::Color {
-                            r: red,
-                            g: green,
-                            b: blue,
-                            a: 1.0,
-                        }),
+                        load: wgpu::LoadOp::Clear(wgpu::Color::BLACK),
                         store: wgpu::StoreOp::Store,
                     },
                 })],

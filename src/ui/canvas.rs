@@ -30,12 +30,18 @@ use crate::render::furniture;
 use crate::scene::Scene;
 
 /// Prepares the window's graphics device for canvases; call once when the window opens.
-pub fn install(state: &egui_wgpu::RenderState) {
+pub fn install(context: &egui::Context, state: &egui_wgpu::RenderState) {
+    context.data_mut(|data| data.insert_temp(installed(), true));
     let resources = Resources {
         gpu: Gpu::new(&state.device, state.target_format),
         panes: BTreeMap::new(),
     };
     state.renderer.write().callback_resources.insert(resources);
+}
+
+/// Where it is noted that there is a device.
+fn installed() -> egui::Id {
+    egui::Id::unique("canvases are installed")
 }
 
 /// Scale bar and north arrow with what they were made for.
@@ -71,7 +77,10 @@ impl Canvas {
         let painter = ui.painter_at(rect);
         let size = dvec2(f64::from(rect.width()), f64::from(rect.height()));
         let (layer, labels) = self.furniture(camera, size, style);
-        painter.rect_filled(rect, 0.0, egui_color(style.background));
+        let has_device = ui.data(|data| data.get_temp(installed()).unwrap_or(false));
+        if !has_device {
+            painter.rect_filled(rect, 0.0, egui_color(style.background));
+        }
         let scale = f64::from(ui.ctx().pixels_per_point());
         let texts = list.labels.clone();
         let frame = Frame {

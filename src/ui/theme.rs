@@ -147,6 +147,12 @@ pub(super) fn tokens(ui: &egui::Ui) -> &'static Tokens {
     }
 }
 
+/// The colour that panels lie on.
+pub(super) fn ground(visuals: &Visuals) -> Color32 {
+    let tokens = if visuals.dark_mode { &DARK } else { &LIGHT };
+    tokens.panel
+}
+
 impl Tokens {
     /// The colour an agent is drawn in.
     pub(super) fn agent(&self, agent: &Agent) -> Color32 {

@@ -9,7 +9,7 @@ use egui::Stroke;
 use egui::pos2;
 
 use super::theme::Tokens;
-use crate::geometry::DVec2;
+use crate::geometry::{DVec2, simplified};
 use crate::map::Lane;
 use crate::map::LaneKind;
 use crate::scene::AgentKind;
@@ -18,6 +18,9 @@ use crate::scene::Scene;
 
 /// Half of the side of the square that is shown, m; of a map without agents all is shown.
 const REACH_M: f64 = 40.0;
+
+/// Lines are drawn this closely, of half of the side: a third of a pixel.
+const TOLERANCE: f64 = 0.01;
 
 /// Most roads and boxes kept.
 const MAX_LINES: usize = 160;
@@ -99,10 +102,8 @@ impl Thumbnail {
             lanes.truncate(MAX_LINES);
         }
         for lane in lanes {
-            let points = lane.centreline.points();
-            let every = points.len().div_ceil(24).max(1);
-            let mut line: Vec<Pos2> = points.iter().step_by(every).map(|p| unit(*p)).collect();
-            line.push(unit(lane.centreline.end()));
+            let points = simplified(lane.centreline.points(), TOLERANCE * reach);
+            let line: Vec<Pos2> = points.into_iter().map(unit).collect();
             let half = lane.width_or_default() / (4.0 * reach);
             picture.roads.push((line, half as f32));
         }
@@ -121,12 +122,11 @@ impl Thumbnail {
             if !near(&state.position) || picture.boxes.len() >= MAX_LINES {
                 continue;
             }
-            let path: Vec<Pos2> = agent
-                .track
-                .valid()
-                .filter(|(at, _)| *at >= frame)
-                .step_by(5)
-                .map(|(_, state)| unit(state.position))
+            let ahead = agent.track.valid().filter(|(at, _)| *at >= frame);
+            let ahead: Vec<DVec2> = ahead.map(|(_, state)| state.position).collect();
+            let path: Vec<Pos2> = simplified(&ahead, TOLERANCE * reach)
+                .into_iter()
+                .map(unit)
                 .collect();
             if path.len() > 1 && agent.track.travelled() > 1.0 {
                 picture.paths.push((path, tint));

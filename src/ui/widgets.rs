@@ -258,6 +258,17 @@ pub(super) fn one_line(
     painter.layout_job(job)
 }
 
+/// The content of a panel, which scrolls; it ends beside the scroll bar, not under it.
+pub(super) fn scrolled<R>(ui: &mut Ui, add: impl FnOnce(&mut Ui) -> R) -> R {
+    egui::ScrollArea::vertical()
+        .auto_shrink([false, false])
+        .show(ui, |ui| {
+            ui.set_max_width(ui.available_width() - 8.0);
+            add(ui)
+        })
+        .inner
+}
+
 /// A button in small text, less high than others.
 pub(super) fn small_button(ui: &mut Ui, text: &str) -> Response {
     ui.scope(|ui| {

@@ -43,6 +43,7 @@ fn the_view_lies_in_memory_as_the_shaders_read_it() {
         ("time", offset_of!(View, time)),
         ("grid_fine", offset_of!(View, grid_fine)),
         ("grid_coarse", offset_of!(View, grid_coarse)),
+        ("ground", offset_of!(View, ground)),
     ];
     for primitive in &PRIMITIVES {
         let module = parsed(primitive);

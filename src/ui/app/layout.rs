@@ -36,12 +36,8 @@ use crate::ui::widgets;
 
 impl App {
     pub(super) fn layout(&mut self, ui: &mut Ui, frame_ms: f32, actions: &mut Vec<Action>) {
-        let tokens = tokens(ui);
-        let bar = |side: i8| {
-            egui::Frame::new()
-                .fill(tokens.panel)
-                .inner_margin(egui::Margin::symmetric(side, 0))
-        };
+        // panels have no ground of their own: the window is cleared to theirs
+        let bar = |side: i8| egui::Frame::new().inner_margin(egui::Margin::symmetric(side, 0));
         egui::Panel::top("top")
             .exact_size(42.0)
             .resizable(false)

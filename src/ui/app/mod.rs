@@ -156,7 +156,7 @@ impl App {
         theme::install(context);
         context.options_mut(|options| options.zoom_with_keyboard = false);
         if let Some(state) = &creation.wgpu_render_state {
-            canvas::install(state);
+            canvas::install(context, state);
         }
         let folder = start.folder.clone().unwrap_or_else(|| {
             eframe::storage_dir("nearmiss").unwrap_or_else(|| PathBuf::from(".nearmiss"))
@@ -742,6 +742,11 @@ impl App {
 }
 
 impl eframe::App for App {
+    /// The ground of the panels, which need not be painted then.
+    fn clear_color(&self, visuals: &egui::Visuals) -> [f32; 4] {
+        theme::ground(visuals).to_normalized_gamma_f32()
+    }
+
     fn logic(&mut self, context: &Context, _frame: &mut eframe::Frame) {
         self.hear();
         self.lab.hear(&mut self.editor);

@@ -49,16 +49,14 @@ pub(crate) fn compare_ui(
         }
         return;
     }
-    egui::ScrollArea::vertical()
-        .auto_shrink([false, false])
-        .show(ui, |ui| {
-            ui.add_space(6.0);
-            panes_ui(ui, &held);
-            let moved = changes.of(held[0].1, held[1].1);
-            moved_ui(ui, held[1].1, &moved, actions);
-            metrics_ui(ui, &held, measures, opened, actions);
-            ui.add_space(12.0);
-        });
+    widgets::scrolled(ui, |ui| {
+        ui.add_space(6.0);
+        panes_ui(ui, &held);
+        let moved = changes.of(held[0].1, held[1].1);
+        moved_ui(ui, held[1].1, &moved, actions);
+        metrics_ui(ui, &held, measures, opened, actions);
+        ui.add_space(12.0);
+    });
 }
 
 /// What a pane shows: its view, the scene, and what the ego's planner scores there.

@@ -41,20 +41,18 @@ pub(crate) fn generate_ui(ui: &mut Ui, editor: &Editor, lab: &Lab, actions: &mut
         }
         return;
     }
-    egui::ScrollArea::vertical()
-        .auto_shrink([false, false])
-        .show(ui, |ui| {
-            ui.add_space(8.0);
-            model_ui(ui, lab);
-            go_ui(ui, lab, actions);
-            found_ui(ui, &scene, lab, actions);
-            task_ui(ui, lab, &scene, actions);
-            attacks_ui(ui, editor, lab, actions);
-            sampling_ui(ui, lab, &scene, actions);
-            guidance_ui(ui, lab, actions);
-            cases_ui(ui, editor, lab, actions);
-            ui.add_space(12.0);
-        });
+    widgets::scrolled(ui, |ui| {
+        ui.add_space(8.0);
+        model_ui(ui, lab);
+        go_ui(ui, lab, actions);
+        found_ui(ui, &scene, lab, actions);
+        task_ui(ui, lab, &scene, actions);
+        attacks_ui(ui, editor, lab, actions);
+        sampling_ui(ui, lab, &scene, actions);
+        guidance_ui(ui, lab, actions);
+        cases_ui(ui, editor, lab, actions);
+        ui.add_space(12.0);
+    });
 }
 
 fn push(actions: &mut Vec<Action>, wish: LabAction) {

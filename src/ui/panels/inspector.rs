@@ -156,69 +156,65 @@ pub(crate) fn inspector_ui(
         scene_ui(ui, editor, &scene, actions);
         return;
     };
-    egui::ScrollArea::vertical()
-        .auto_shrink([false, false])
-        .show(ui, |ui| {
-            title(ui, editor, &agent, actions);
-            part(ui, &agent, actions);
-            at_cursor(ui, editor, &scene, &agent, actions);
-            intent(ui, &scene, &agent, actions);
-            widgets::section(ui, "Over time");
-            curves.update(&scene, &agent);
-            let color = tokens(ui).agent(&agent);
-            let gap = match agent.role {
-                Role::Ego => "Gap to the nearest",
-                _ => "Gap to the ego",
-            };
-            let plots = [
-                ("Speed", "m/s", &curves.speed),
-                ("Acceleration", "m/s²", &curves.acceleration),
-                ("Heading", "°", &curves.heading),
-                (gap, "m", &curves.gap),
-                ("Time to contact", "s", &curves.ttc),
-            ];
-            for (name, unit, points) in plots {
-                if points.is_empty() {
-                    continue;
-                }
-                plot(ui, (editor, &scene), (name, unit), points, color, actions);
+    widgets::scrolled(ui, |ui| {
+        title(ui, editor, &agent, actions);
+        part(ui, &agent, actions);
+        at_cursor(ui, editor, &scene, &agent, actions);
+        intent(ui, &scene, &agent, actions);
+        widgets::section(ui, "Over time");
+        curves.update(&scene, &agent);
+        let color = tokens(ui).agent(&agent);
+        let gap = match agent.role {
+            Role::Ego => "Gap to the nearest",
+            _ => "Gap to the ego",
+        };
+        let plots = [
+            ("Speed", "m/s", &curves.speed),
+            ("Acceleration", "m/s²", &curves.acceleration),
+            ("Heading", "°", &curves.heading),
+            (gap, "m", &curves.gap),
+            ("Time to contact", "s", &curves.ttc),
+        ];
+        for (name, unit, points) in plots {
+            if points.is_empty() {
+                continue;
             }
-            ui.add_space(12.0);
-        });
+            plot(ui, (editor, &scene), (name, unit), points, color, actions);
+        }
+        ui.add_space(12.0);
+    });
 }
 
 fn scene_ui(ui: &mut Ui, editor: &Editor, scene: &Scene, actions: &mut Vec<Action>) {
     let tokens = tokens(ui);
-    egui::ScrollArea::vertical()
-        .auto_shrink([false, false])
-        .show(ui, |ui| {
-            ui.add_space(10.0);
-            ui.add(egui::Label::new(theme::strong(scene.name.clone(), 14.0)).wrap());
-            ui.label(theme::small("Nothing selected: the scene as a whole").color(tokens.dim));
-            ui.add_space(4.0);
-            widgets::row(ui, "Duration", format!("{:.1} s", scene.duration_s()));
-            let rate = 1.0 / scene.dt_s;
-            widgets::row(ui, "Frames", format!("{} at {rate:.0} Hz", scene.frames));
-            widgets::row(ui, "Present", format!("{:.1} s", scene.now_s()));
-            widgets::row(ui, "Agents", scene.agents.len().to_string());
-            widgets::row(ui, "Lanes", scene.map.lanes().len().to_string());
-            widgets::row(ui, "Signals", scene.signals.len().to_string());
-            widgets::row(ui, "Edits", scene.edits.len().to_string());
-            let words = [("Source", &scene.source), ("Licence", &scene.licence)];
-            for (name, text) in words.into_iter().filter(|(_, text)| !text.is_empty()) {
-                widgets::section(ui, name);
-                ui.add(egui::Label::new(theme::small(text.clone())).wrap());
+    widgets::scrolled(ui, |ui| {
+        ui.add_space(10.0);
+        ui.add(egui::Label::new(theme::strong(scene.name.clone(), 14.0)).wrap());
+        ui.label(theme::small("Nothing selected: the scene as a whole").color(tokens.dim));
+        ui.add_space(4.0);
+        widgets::row(ui, "Duration", format!("{:.1} s", scene.duration_s()));
+        let rate = 1.0 / scene.dt_s;
+        widgets::row(ui, "Frames", format!("{} at {rate:.0} Hz", scene.frames));
+        widgets::row(ui, "Present", format!("{:.1} s", scene.now_s()));
+        widgets::row(ui, "Agents", scene.agents.len().to_string());
+        widgets::row(ui, "Lanes", scene.map.lanes().len().to_string());
+        widgets::row(ui, "Signals", scene.signals.len().to_string());
+        widgets::row(ui, "Edits", scene.edits.len().to_string());
+        let words = [("Source", &scene.source), ("Licence", &scene.licence)];
+        for (name, text) in words.into_iter().filter(|(_, text)| !text.is_empty()) {
+            widgets::section(ui, name);
+            ui.add(egui::Label::new(theme::small(text.clone())).wrap());
+        }
+        lights::list_ui(ui, editor, scene, actions);
+        let report = editor.document().map_or(&[][..], |open| &open.report);
+        if !report.is_empty() {
+            widgets::section(ui, "Notes of the importer");
+            for line in report.iter().take(40) {
+                ui.add(egui::Label::new(theme::small(line.clone()).color(tokens.dim)).wrap());
             }
-            lights::list_ui(ui, editor, scene, actions);
-            let report = editor.document().map_or(&[][..], |open| &open.report);
-            if !report.is_empty() {
-                widgets::section(ui, "Notes of the importer");
-                for line in report.iter().take(40) {
-                    ui.add(egui::Label::new(theme::small(line.clone()).color(tokens.dim)).wrap());
-                }
-            }
-            ui.add_space(12.0);
-        });
+        }
+        ui.add_space(12.0);
+    });
 }
 
 fn title(ui: &mut Ui, editor: &Editor, agent: &Agent, actions: &mut Vec<Action>) {

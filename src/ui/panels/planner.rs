@@ -44,34 +44,35 @@ pub(crate) fn planner_ui(
         widgets::empty_state(ui, Icon::Generate, "Nothing to plan", text, None);
         return;
     }
-    egui::ScrollArea::vertical()
-        .auto_shrink([false, false])
-        .show(ui, |ui| {
-            ui.set_max_width(ui.available_width() - 8.0); // values end beside the scroll bar, not under it
-            ui.add_space(8.0);
-            switch_ui(ui, planning, actions);
-            decoder_ui(ui, planning, actions);
-            match &planning.problem {
-                Some(_) if planning.lacks_own() => {
-                    let text = "Type the command that starts your planner; it is asked as soon as you have.";
-                    ui.add(egui::Label::new(theme::small(text).color(tokens(ui).dim)).wrap());
-                }
-                Some(problem) => banner(ui, tokens(ui).bad, problem),
-                None => {}
+    widgets::scrolled(ui, |ui| {
+        ui.add_space(8.0);
+        switch_ui(ui, planning, actions);
+        decoder_ui(ui, planning, actions);
+        match &planning.problem {
+            Some(_) if planning.lacks_own() => {
+                let text =
+                    "Type the command that starts your planner; it is asked as soon as you have.";
+                ui.add(egui::Label::new(theme::small(text).color(tokens(ui).dim)).wrap());
             }
-            if let Some(waiting) = planning.waiting() {
-                let text = format!("Your planner has been thinking for {:.1} s", waiting.as_secs_f64());
-                ui.label(theme::small(text).color(tokens(ui).dim));
-                ui.ctx().request_repaint_after(Duration::from_millis(100));
-            }
-            if let Some(planned) = &planning.planned {
-                steps_ui(ui, planned, planning, actions);
-                modes_ui(ui, planned, planning, actions);
-                why_ui(ui, planned, planning, actions);
-            }
-            drive_ui(ui, planning, actions);
-            ui.add_space(12.0);
-        });
+            Some(problem) => banner(ui, tokens(ui).bad, problem),
+            None => {}
+        }
+        if let Some(waiting) = planning.waiting() {
+            let text = format!(
+                "Your planner has been thinking for {:.1} s",
+                waiting.as_secs_f64()
+            );
+            ui.label(theme::small(text).color(tokens(ui).dim));
+            ui.ctx().request_repaint_after(Duration::from_millis(100));
+        }
+        if let Some(planned) = &planning.planned {
+            steps_ui(ui, planned, planning, actions);
+            modes_ui(ui, planned, planning, actions);
+            why_ui(ui, planned, planning, actions);
+        }
+        drive_ui(ui, planning, actions);
+        ui.add_space(12.0);
+    });
 }
 
 fn switch_ui(ui: &mut Ui, planning: &Planning, actions: &mut Vec<Action>) {

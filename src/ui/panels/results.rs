@@ -38,35 +38,33 @@ pub(crate) fn results_ui(
         widgets::empty_state(ui, Icon::Check, "No result yet", text, None);
         return;
     };
-    egui::ScrollArea::vertical()
-        .auto_shrink([false, false])
-        .show(ui, |ui| {
-            ui.add_space(8.0);
-            if let Some(made) = &scene.generated {
-                if editor
-                    .document()
-                    .is_some_and(Document::is_edited_since_made)
-                {
-                    stale_ui(ui, actions);
-                }
-                summary_ui(ui, made);
-                verdict_ui(ui, &scene, lab, made);
-                widgets::section(ui, "Gates");
-                for gate in &made.gates {
-                    gate_ui(ui, &scene, gate, actions);
-                }
-            } else {
-                let text = "Gates, fault and escape of a generated scene appear here.";
-                if widgets::empty_state(ui, Icon::Check, "No result yet", text, Some("Generate")) {
-                    actions.push(Action::Run(Command::Generate));
-                }
+    widgets::scrolled(ui, |ui| {
+        ui.add_space(8.0);
+        if let Some(made) = &scene.generated {
+            if editor
+                .document()
+                .is_some_and(Document::is_edited_since_made)
+            {
+                stale_ui(ui, actions);
             }
-            metrics_ui(ui, &scene, (measures, why), actions);
-            if let Some(made) = &scene.generated {
-                recipe_ui(ui, made);
+            summary_ui(ui, made);
+            verdict_ui(ui, &scene, lab, made);
+            widgets::section(ui, "Gates");
+            for gate in &made.gates {
+                gate_ui(ui, &scene, gate, actions);
             }
-            ui.add_space(12.0);
-        });
+        } else {
+            let text = "Gates, fault and escape of a generated scene appear here.";
+            if widgets::empty_state(ui, Icon::Check, "No result yet", text, Some("Generate")) {
+                actions.push(Action::Run(Command::Generate));
+            }
+        }
+        metrics_ui(ui, &scene, (measures, why), actions);
+        if let Some(made) = &scene.generated {
+            recipe_ui(ui, made);
+        }
+        ui.add_space(12.0);
+    });
 }
 
 /// Each metric with its value; a click opens its arithmetic and who contributed.

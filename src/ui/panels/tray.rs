@@ -48,15 +48,13 @@ pub(crate) fn tray_ui(ui: &mut Ui, lab: &Lab, writing: &mut Writing, actions: &m
             }
         });
     });
-    egui::ScrollArea::vertical()
-        .auto_shrink([false, false])
-        .show(ui, |ui| {
-            for group in lab.tray.groups() {
-                group_ui(ui, lab, group, writing, actions);
-            }
-            let text = theme::small(Tray::measure().sentence()).color(tokens(ui).faint);
-            ui.add(egui::Label::new(text).wrap());
-        });
+    widgets::scrolled(ui, |ui| {
+        for group in lab.tray.groups() {
+            group_ui(ui, lab, group, writing, actions);
+        }
+        let text = theme::small(Tray::measure().sentence()).color(tokens(ui).faint);
+        ui.add(egui::Label::new(text).wrap());
+    });
 }
 
 /// A case, and those nearly the same under it if they are unfolded.

@@ -357,7 +357,6 @@ impl Panes {
         let area = ui.available_rect_before_wrap();
         self.area = area;
         ui.allocate_rect(area, Sense::hover());
-        ui.painter().rect_filled(area, 0.0, tokens(ui).line);
         self.hovered = false;
         self.under = None;
         self.screens = [None; 4];
@@ -366,6 +365,11 @@ impl Panes {
             Mode::Overlay | Mode::Wipe | Mode::Difference => 1,
         };
         for (pane, rect) in split(area, count).into_iter().enumerate() {
+            if count > 1 {
+                let gap = egui::Stroke::new(1.0, tokens(ui).line);
+                let painter = ui.painter().with_clip_rect(area);
+                painter.rect_stroke(rect, 0.0, gap, egui::StrokeKind::Outside);
+            }
             self.pane(ui, rect, pane, (editor, made), actions);
         }
     }
