@@ -48,6 +48,7 @@
 //! | rand_chacha | rng.rs |
 //! | quick_xml | data/ |
 //! | csv | data/ |
+//! | lz4_flex | data/ |
 //! | proj4rs | data/ |
 //! | parquet | data/ |
 //! | arrow_ipc | data/ |

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use super::argoverse2;
 use super::detect;
+use super::l5kit;
 use super::recorded;
 use super::sumo;
 use super::waymo;
@@ -34,6 +35,9 @@ pub(super) fn open(folder: &Path, pick: Option<&str>) -> Result<Opened, OpenErro
             format,
             report,
         });
+    }
+    if l5kit::is_log(folder) {
+        return l5kit::open(folder, pick);
     }
     let mut entries = list(folder)?;
     if let Some(pick) = pick {
@@ -66,6 +70,10 @@ pub(super) fn list(folder: &Path) -> Result<Vec<Entry>, OpenError> {
                 name,
                 format,
             });
+            continue;
+        }
+        if l5kit::is_log(&path) {
+            entries.extend(l5kit::list(&path)?);
             continue;
         }
         for child in children(&path)? {
@@ -150,7 +158,7 @@ pub(super) fn stem(file: &Path) -> String {
     let name = file.file_name().unwrap_or_default().to_string_lossy();
     let known = [
         ".gz", ".pkl", ".json", ".xml", ".net", ".fcd", ".cr", ".parquet", ".pickle", ".xodr",
-        ".xosc", ".osm", ".csv",
+        ".xosc", ".osm", ".csv", ".zarr",
     ];
     let mut name = name.as_ref();
     while let Some(shorter) = known.iter().find_map(|ending| name.strip_suffix(ending)) {

@@ -13,6 +13,7 @@ mod folder;
 mod gpudrive;
 mod gpudrive_json;
 mod gpudrive_out;
+mod l5kit;
 mod lanelet2;
 mod opendrive;
 mod openscenario;
@@ -91,6 +92,8 @@ pub enum Format {
     LevelX,
     /// highD tracks, with the lanes they list.
     HighD,
+    /// Woven Planet (Lyft Level 5) prediction logs: Zarr folders.
+    L5Kit,
 }
 
 impl Format {
@@ -115,6 +118,7 @@ impl Format {
             Self::Interaction => "interaction",
             Self::LevelX => "levelx",
             Self::HighD => "highd",
+            Self::L5Kit => "l5kit",
         }
     }
 }
@@ -162,7 +166,7 @@ pub enum OpenError {
     },
     /// The content is of no kind we know.
     #[error(
-        "{path}: not a scene file that Nearmiss knows ({seen}). It opens its own JSON, ScenarioNet pickles, GPUDrive and Nocturne JSON, Waymo Motion TFRecords, CommonRoad XML, OpenSCENARIO and OpenDRIVE, Argoverse 2 folders, SUMO networks and FCD, Lanelet2 maps, and the tracks of INTERACTION, inD, rounD, exiD, uniD and highD"
+        "{path}: not a scene file that Nearmiss knows ({seen}). It opens its own JSON, ScenarioNet pickles, GPUDrive and Nocturne JSON, Waymo Motion TFRecords, CommonRoad XML, OpenSCENARIO and OpenDRIVE, Argoverse 2 and L5Kit folders, SUMO networks and FCD, Lanelet2 maps, and the tracks of INTERACTION, inD, rounD, exiD, uniD and highD"
     )]
     Unknown {
         /// Which file.

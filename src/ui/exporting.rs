@@ -172,6 +172,7 @@ impl Exporting {
                 };
                 notices.push(Notice::new(weight, sentence.clone()));
             }
+            self.exists |= worked;
             self.said = Some((worked, sentence));
         }
         notices
@@ -198,7 +199,7 @@ impl Exporting {
                 .said
                 .as_ref()
                 .map(|(worked, text)| (*worked, text.as_str())),
-            exists: self.exists && self.said.is_none(),
+            exists: self.exists,
             can_browse: files::dialogs_available(),
             plan: &plan,
         };

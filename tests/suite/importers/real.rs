@@ -303,3 +303,50 @@ fn middle(mut values: Vec<f64>) -> f64 {
     values.sort_by(f64::total_cmp);
     values[values.len() / 2]
 }
+
+/// Numbers as numcodecs 0.16 unpacks them.
+#[test]
+fn an_l5kit_log_holds_what_another_reader_finds_in_it() {
+    let Some(path) = real("l5kit/single_scene.zarr") else {
+        return;
+    };
+    let listed = list(&path).unwrap();
+    assert_eq!(listed.len(), 1);
+    let opened = open(&path, listed[0].pick.as_deref()).unwrap();
+    let scene = &opened.scene;
+    assert_eq!(
+        (opened.format, scene.frames, scene.dt_s),
+        (Format::L5Kit, 248, 0.1)
+    );
+    let of = |kind| {
+        scene
+            .agents
+            .iter()
+            .filter(|agent| agent.kind == kind)
+            .count()
+    };
+    // 333 vehicles and the ego
+    let kinds = [
+        AgentKind::Vehicle,
+        AgentKind::Pedestrian,
+        AgentKind::Cyclist,
+    ]
+    .map(of);
+    assert_eq!(kinds, [334, 28, 14]);
+    let said = opened.report.lines().join("\n");
+    assert!(said.contains("14666 sightings"), "{said}");
+    let at = |id: &str, frame: usize| {
+        let agent = scene.agents.iter().find(|agent| agent.id.as_str() == id);
+        *agent.unwrap().track.get(frame).unwrap()
+    };
+    let ego = at("ego", 100).position;
+    assert!(
+        ego.distance(DVec2::new(-726.6621, 1139.7332)) < 1e-3,
+        "{ego}"
+    );
+    assert!((at("ego", 0).heading - 0.753_749_55_f64.atan2(-0.657_067_42)).abs() < 1e-3);
+    let car = at("1", 100);
+    assert!(car.position.distance(DVec2::new(-719.1296, 1131.7501)) < 1e-3);
+    assert!((car.heading - 2.3202).abs() < 1e-3);
+    assert!(car.velocity.distance(DVec2::new(-4.0819, 4.5004)) < 1e-3);
+}
