@@ -13,7 +13,7 @@ const LAST_STEP_V2: usize = 31;
 /// Everyone's tenths of a second ahead in nuPlan's: a contact within 0.95 s counts.
 const TENTHS_AHEAD: usize = 9;
 /// Farther gaps than this are not measured, m.
-const GAP_M: f64 = 30.0;
+const GAP_M: f64 = 15.0;
 
 impl<'a> Path<'a> {
     /// The other's box at a step, if it is there and near enough to `footprint` to touch it.
@@ -83,14 +83,16 @@ impl<'a> Path<'a> {
 
     /// Metres to the nearest of those watched at each step; infinite from [`GAP_M`] on.
     fn gaps(&self) -> Vec<f64> {
+        let radius = |other: &Other| other.agent.length.hypot(other.agent.width) / 2.0;
+        let radii: Vec<f64> = self.watched.iter().map(|other| radius(other)).collect();
         let each = self.footprints.iter().enumerate();
         each.map(|(step, footprint)| {
             let mut least = GAP_M;
-            for other in &self.watched {
+            for (other, radius) in self.watched.iter().zip(&radii) {
                 let Some(state) = other.states.get(step).and_then(Option::as_ref) else {
                     continue;
                 };
-                let reach = footprint.radius() + other.agent.length + other.agent.width + least;
+                let reach = footprint.radius() + radius + least;
                 let apart = state.position.distance_squared(footprint.pose.point);
                 if apart < reach * reach {
                     least = least.min(footprint.distance(&other.agent.footprint(state)));
