@@ -1,7 +1,7 @@
 //! Futures of the ego that somebody else's planner has written into a file: CSV with a header line, or JSON.
 //!
 //! CSV has columns `x` and `y` (m), and may have `t` (seconds after the moment the plan begins; 0.5 s apart from 0.5 s on if
-//! absent) or `time_s` (scene time), `heading` (rad), `speed` (m/s), `mode` (any word; rows of one word are one mode) and
+//! absent) or `time_s` (scene time), `heading` (rad), beside it `speed` (m/s), `mode` (any word; rows of one word are one mode) and
 //! `probability`. JSON is the answer of a planner as `nearmiss serve --help` describes it, which is also what `nearmiss plan
 //! --json` prints, or its points alone: `[[x, y], ..]`, or a list of such lists. `now_s` says at which scene time a
 //! plan begins.
@@ -13,6 +13,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::recorded::table::{Table, number_in, text_in};
+use crate::scene::in_words;
 
 /// Largest file, and what is looked at to tell whether it is one, bytes.
 const MOST_BYTES: u64 = 16 << 20;
@@ -99,14 +100,14 @@ impl PlanFile {
     /// A sentence that names the file, the element and its value.
     pub fn read(path: &Path) -> Result<Self, String> {
         let at = |problem: String| format!("{}: {problem}", path.display());
-        let facts = std::fs::metadata(path).map_err(|error| at(error.to_string()))?;
+        let facts = std::fs::metadata(path).map_err(|error| at(in_words(&error)))?;
         if !facts.is_file() || facts.len() > MOST_BYTES {
             let size = facts.len();
             return Err(at(format!(
                 "{size} bytes are no plan; {MOST_BYTES} are possible"
             )));
         }
-        let text = std::fs::read_to_string(path).map_err(|error| at(error.to_string()))?;
+        let text = std::fs::read_to_string(path).map_err(|error| at(in_words(&error)))?;
         let start = text.trim_start_matches('\u{feff}').trim_start();
         let read = if start.starts_with(['{', '[']) {
             from_json(start)
@@ -146,7 +147,9 @@ impl PlanFile {
         Ok(self)
     }
 
-    /// The file as a planner's answer at scene time `now_s`: what of it lies later, at equal steps. Its times count from
+    /// The file as a planner's answer at scene time `now_s`: what of it lies later, at equal steps. Where times are uneven, or
+    /// lie between the steps from there on, places are read off the straight lines between them every tenth of a second, and
+    /// headings and speeds follow from the way. Its times count from
     /// `else_from_s` where it does not say from when.
     ///
     /// # Errors
@@ -177,23 +180,16 @@ impl PlanFile {
             .reduce(|a, b| a.filter(|a| b.is_some_and(|b| (a - b).abs() < 1e-6)))
             .flatten();
         let modes = self.modes.iter().zip(&ahead).map(|(mode, points)| {
-            let points: Vec<&[f64]> = later(points).iter().map(|point| &*point.numbers).collect();
+            let points: Vec<Vec<f64>> = match step_s {
+                Some(_) => later(points)
+                    .iter()
+                    .map(|point| point.numbers.clone())
+                    .collect(),
+                None => evenly(points),
+            };
             json!({ "probability": mode.probability.unwrap_or(1.0), "points": points })
         });
-        let modes: Vec<Value> = match step_s {
-            Some(_) => modes.collect(),
-            None => self
-                .modes
-                .iter()
-                .zip(&ahead)
-                .map(|(mode, points)| {
-                    json!({
-                        "probability": mode.probability.unwrap_or(1.0),
-                        "points": evenly(points),
-                    })
-                })
-                .collect(),
-        };
+        let modes: Vec<Value> = modes.collect();
         Ok(json!({
             "frame": if self.in_ego_frame { "ego" } else { "scene" },
             "dt_s": step_s.unwrap_or(EVEN_STEP_S),
@@ -234,8 +230,8 @@ fn even_step(points: &[WrittenPoint]) -> Option<f64> {
 }
 
 /// Places every tenth of a second on the straight lines between the points, from the first tenth on.
-fn evenly(points: &[WrittenPoint]) -> Vec<[f64; 2]> {
-    let place = |time_s: f64| -> [f64; 2] {
+fn evenly(points: &[WrittenPoint]) -> Vec<Vec<f64>> {
+    let place = |time_s: f64| -> Vec<f64> {
         let after = points.partition_point(|point| point.time_s < time_s);
         let from = after.saturating_sub(1).min(points.len().saturating_sub(2));
         let (a, b) = (&points[from], &points[(from + 1).min(points.len() - 1)]);
@@ -245,7 +241,9 @@ fn evenly(points: &[WrittenPoint]) -> Vec<[f64; 2]> {
         } else {
             0.0
         };
-        [0, 1].map(|axis| a.numbers[axis] + share * (b.numbers[axis] - a.numbers[axis]))
+        [0, 1]
+            .map(|axis| a.numbers[axis] + share * (b.numbers[axis] - a.numbers[axis]))
+            .to_vec()
     };
     let end_s = last_s(points).min(HORIZON_S + EVEN_STEP_S);
     let count = ((end_s / EVEN_STEP_S + 1e-6).floor() as usize).max(1);
@@ -352,6 +350,12 @@ fn from_csv(text: &str) -> Result<PlanFile, String> {
     };
     let (after, at) = (column(&["t"]), column(&["time_s"]));
     let (heading, speed) = (column(&["heading", "yaw"]), column(&["speed", "v"]));
+    if speed.is_some() && heading.is_none() {
+        return Err(
+            "it has a column speed but none called heading; add one, or leave speed out: both follow from the way"
+                .to_owned(),
+        );
+    }
     let (word, share) = (column(&["mode"]), column(&["probability"]));
     let mut names: Vec<String> = Vec::new();
     let mut modes: Vec<WrittenMode> = Vec::new();
@@ -489,6 +493,7 @@ mod tests {
         };
         assert!(said("a,b\n1,2\n").contains("columns x and y"));
         assert!(said("x,y\n1,2\n3,nan\n").contains("line 3: y is \"nan\""));
+        assert!(said("x,y,speed\n1,2,3\n").contains("none called heading"));
         assert!(said("x,y\n").contains("0 modes"));
         assert!(said("t,x,y\n1,0,0\n1,2,0\n").contains("two points at 1 s"));
         assert!(said("[[1]]").contains("points[0] has 1 numbers"));

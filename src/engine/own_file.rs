@@ -24,11 +24,19 @@ struct OwnFile {
 /// # Errors
 /// A sentence, if the command is empty or its quotes do not match.
 pub fn own_planner(command: &str) -> Result<Box<dyn Ask>, String> {
-    let path = Path::new(command.trim());
-    if is_plan_file_name(path) && path.is_file() {
+    // a path may hold blanks, or be quoted; a single word of that name is no program
+    let whole = Path::new(command.trim());
+    let word = shlex::split(command).filter(|words| words.len() == 1);
+    let word = word.and_then(|mut words| words.pop()).map(PathBuf::from);
+    let path = if whole.is_file() {
+        Some(whole.to_owned())
+    } else {
+        word
+    };
+    if let Some(path) = path.filter(|path| is_plan_file_name(path)) {
         return Ok(Box::new(OwnFile {
-            path: path.to_owned(),
             identity: format!("<own: {}>", path.display()),
+            path,
             first_s: OnceLock::new(),
         }));
     }
@@ -86,6 +94,14 @@ mod tests {
         assert!(ask(2.0).unwrap().contains("[[3.0,4.0]]"));
         let path = write("x;y\n3;4\n");
         let said = ask(2.0).unwrap_err().to_string();
+        let missing = own_planner("'no such.csv'").unwrap();
+        let missing = missing.ask(r#"{"now_s": 0}"#, &mut || ControlFlow::Continue(()));
+        assert!(
+            missing
+                .unwrap_err()
+                .to_string()
+                .starts_with("no such.csv: ")
+        );
         assert!(
             said.contains(&path) && said.contains("columns x and y"),
             "{said}"

@@ -63,12 +63,12 @@ pub struct Driven {
 #[derive(Debug, thiserror::Error)]
 pub enum DriveError {
     /// A plan failed.
-    #[error("at {time_s:.1} s: {source}")]
+    #[error("at {time_s:.1} s: {why}")]
     Plan {
         /// Scene time of the replanning, s.
         time_s: f64,
         /// Why.
-        source: ProposeError,
+        why: ProposeError,
     },
     /// The world failed.
     #[error("the world failed at {time_s:.1} s: {message}")]
@@ -110,9 +110,9 @@ pub fn drive(
     let mut driven = resampled(scene, STEP_S);
     driven.generated = None;
     let start = driven.now;
-    let no_ego = |source| DriveError::Plan {
+    let no_ego = |why| DriveError::Plan {
         time_s: scene.now_s(),
-        source,
+        why,
     };
     let ego = driven
         .ego()
@@ -161,9 +161,9 @@ pub fn drive(
                     stopped = true;
                     break;
                 }
-                found => found.map_err(|source| DriveError::Plan {
+                found => found.map_err(|why| DriveError::Plan {
                     time_s: driven.time_of(frame),
-                    source,
+                    why,
                 })?,
             };
             let chosen = found.chosen();

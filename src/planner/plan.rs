@@ -325,8 +325,9 @@ pub fn outcome(scene: &Scene, plan: &Plan, scored_s: f64) -> Option<Vec<Scores>>
     let stage = Stage::new(scene, ego, &others, scored_s, variant);
     let reference = stage.judge(&plan.reference);
     let judge = |tracked: &[TrackedState]| vec![stage.judge(tracked)];
-    let human = human(scene, ego, scored_s)
-        .filter(|_| variant == Variant::Epdms)
+    let human = (variant == Variant::Epdms)
+        .then(|| human(scene, ego, scored_s))
+        .flatten()
         .and_then(|tracked| Partial::complete(judge(&tracked), &reference, variant, None).pop());
     let judged = plan.modes.iter().map(|mode| stage.judge(&mode.tracked));
     let judged = judged.collect();

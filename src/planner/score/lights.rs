@@ -20,10 +20,15 @@ pub(super) struct Lights<'a> {
 }
 
 impl<'a> Lights<'a> {
-    pub(super) fn of(scene: &'a Scene) -> Self {
+    /// Those of a scene, none unless they are `wanted`.
+    pub(super) fn of(scene: &'a Scene, wanted: bool) -> Self {
         Self {
             scene,
-            by_lane: signals_by_lane(scene),
+            by_lane: if wanted {
+                signals_by_lane(scene)
+            } else {
+                BTreeMap::new()
+            },
         }
     }
 

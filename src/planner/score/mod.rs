@@ -217,7 +217,7 @@ impl<'a> Stage<'a> {
     ) -> Self {
         Self {
             map: &scene.map,
-            lights: lights::Lights::of(scene),
+            lights: lights::Lights::of(scene, variant.terms().contains(&TermKind::TrafficLights)),
             ego,
             history: if variant.terms().contains(&TermKind::HistoryComfort) {
                 comfort::driven_before(scene, ego)

@@ -132,7 +132,7 @@ pub(super) fn lane_keeping(path: &Path<'_>) -> Term {
             run = 0;
         }
     }
-    let longest_s = longest as f64 * STEP_S;
+    let longest_s = (longest as f64 * STEP_S).min(seconds(path.states.len().saturating_sub(1)));
     let reason = match failed {
         Some(step) => format!(
             "from {:.1} s on more than {OFFSET_M} m beside the centreline for {longest_s:.1} s; less than {OFFSET_S} s are allowed",
