@@ -121,6 +121,12 @@ impl Offscreen {
         })
     }
 
+    /// The device, for tests of what happens when it is gone.
+    #[cfg(test)]
+    pub(crate) fn device(&self) -> &wgpu::Device {
+        &self.device
+    }
+
     /// The adapter's name.
     pub fn adapter(&self) -> &str {
         &self.adapter

@@ -383,6 +383,7 @@ commands! {
     RightPanel, Window, "Right panel", "Show or hide the inspector", &[ctrl(Key::I)];
     ZoomIn, Window, "Larger interface", "Make the interface larger", &[ctrl(Key::Plus), ctrl(Key::Equals)];
     ZoomOut, Window, "Smaller interface", "Make the interface smaller", &[ctrl(Key::Minus)];
+    RestartGraphics, Window, "Restart graphics", "Set the window's graphics device up anew, when its driver misbehaves; the scene, its history and what runs stay", &[];
     Quit, Window, "Quit", "Close the window", &[ctrl(Key::Q)];
 }
 

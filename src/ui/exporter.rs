@@ -211,7 +211,11 @@ impl Exporter {
         let work = move |order: Order, desk: &Desk<'_, Order, Told>| {
             let told = match carry_out(order, &mut studio, desk) {
                 Ok(told) => told,
-                Err(message) => Told::Failed(message),
+                Err(message) => {
+                    // its graphics device may be lost; the next order starts with another
+                    studio = None;
+                    Told::Failed(message)
+                }
             };
             desk.report(told);
         };

@@ -16,6 +16,7 @@ mod exporter;
 mod exporting;
 mod files;
 mod first_start;
+mod graphics;
 mod icons;
 mod lab;
 mod lights;
@@ -49,7 +50,14 @@ pub use editor::Editor;
 pub use measure::{Figure, measure};
 pub use pilot::plan_paths;
 
+use std::cell::RefCell;
+use std::panic;
+use std::panic::AssertUnwindSafe;
 use std::path::PathBuf;
+use std::rc::Rc;
+use std::time::Instant;
+
+use graphics::{Device, Loss, Losses};
 
 use crate::engine::LoadPlanner;
 use crate::engine::Loaded;
@@ -85,9 +93,53 @@ pub struct WindowError {
 
 /// Opens the window and returns when it is closed. Call on the main thread.
 ///
+/// Where the graphics device is lost, the window is built anew around the same application: once as it was, then, if that
+/// is lost within two minutes, drawn by the processor.
+///
 /// # Errors
-/// If there is no display or no graphics adapter.
+/// If there is no display or no graphics adapter, or the graphics device is lost once more after that or amid a frame.
 pub fn run(start: Start) -> Result<(), WindowError> {
+    let app: Rc<RefCell<Option<App>>> = Rc::default();
+    let mut begin = Begin::New(start);
+    let (mut losses, mut device) = (Losses::default(), Device::Usual);
+    loop {
+        let shown = panic::catch_unwind(AssertUnwindSafe(|| show(&app, begin, device)));
+        let failed = |message| Err(WindowError { message });
+        match shown {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => return failed(error.to_string()),
+            // the window's painter breaks if the device is lost amid a frame, and the window system with it
+            Err(_) if app.borrow().as_ref().is_some_and(App::cannot_draw) => {
+                return failed("the graphics device was lost amid a frame; what was edited is kept, and offered at the next start".to_owned());
+            }
+            Err(panic) => panic::resume_unwind(panic),
+        }
+        let Some(loss) = app.borrow_mut().as_mut().and_then(App::take_loss) else {
+            return Ok(());
+        };
+        if let Loss::Lost(why) = &loss {
+            match losses.next(Instant::now()) {
+                Some(next) => device = next,
+                None => {
+                    return failed(format!(
+                        "the graphics device is lost again and again ({why}); what was edited is kept, and offered at the next start"
+                    ));
+                }
+            }
+        }
+        begin = Begin::Again(loss);
+    }
+}
+
+/// What a window begins with.
+enum Begin {
+    New(Start),
+    /// The application of the window before.
+    Again(Loss),
+}
+
+/// Opens the window once.
+fn show(app: &Rc<RefCell<Option<App>>>, begin: Begin, device: Device) -> Result<(), eframe::Error> {
     let viewport = egui::ViewportBuilder::default()
         .with_title("Nearmiss")
         .with_app_id("nearmiss")
@@ -97,14 +149,53 @@ pub fn run(start: Start) -> Result<(), WindowError> {
     let options = eframe::NativeOptions {
         viewport,
         centered: true,
+        wgpu_options: graphics::configuration(device),
         ..eframe::NativeOptions::default()
     };
+    let app = Rc::clone(app);
     eframe::run_native(
         "nearmiss",
         options,
-        Box::new(|context| Ok(Box::new(App::new(context, start)))),
+        Box::new(move |creation| {
+            match (begin, &mut *app.borrow_mut()) {
+                (Begin::New(start), app) => *app = Some(App::new(creation, start)),
+                (Begin::Again(loss), Some(app)) => app.moved_to(creation, (&loss, device)),
+                (Begin::Again(_), None) => {}
+            }
+            Ok(Box::new(Shown(app)))
+        }),
     )
-    .map_err(|error| WindowError {
-        message: error.to_string(),
-    })
+}
+
+/// An application that outlives the window it is shown in.
+struct Shown(Rc<RefCell<Option<App>>>);
+
+impl eframe::App for Shown {
+    fn clear_color(&self, visuals: &egui::Visuals) -> [f32; 4] {
+        theme::ground(visuals).to_normalized_gamma_f32()
+    }
+
+    fn logic(&mut self, context: &egui::Context, frame: &mut eframe::Frame) {
+        if let Some(app) = &mut *self.0.borrow_mut() {
+            app.logic(context, frame);
+        }
+    }
+
+    fn ui(&mut self, ui: &mut egui::Ui, frame: &mut eframe::Frame) {
+        if let Some(app) = &mut *self.0.borrow_mut() {
+            app.ui(ui, frame);
+        }
+    }
+
+    fn on_exit(&mut self) {
+        if let Some(app) = &mut *self.0.borrow_mut() {
+            app.on_exit();
+        }
+    }
+
+    fn raw_input_hook(&mut self, context: &egui::Context, input: &mut egui::RawInput) {
+        if let Some(app) = &mut *self.0.borrow_mut() {
+            app.raw_input_hook(context, input);
+        }
+    }
 }

@@ -43,6 +43,10 @@ use crate::ui::files::Recovery;
 use crate::ui::files::Request;
 use crate::ui::first_start::FirstStart;
 use crate::ui::first_start::Try;
+use crate::ui::graphics::Device;
+use crate::ui::graphics::Graphics;
+use crate::ui::graphics::Loss;
+use crate::ui::graphics::Wake;
 use crate::ui::lab;
 use crate::ui::lab::Lab;
 use crate::ui::measures::Measures;
@@ -147,47 +151,35 @@ pub struct App {
     play_first: bool,
     pub(super) quitting: bool,
     title: String,
+    wake: Wake,
+    graphics: Graphics,
+    /// Why the graphics device was lost, once the window closes for it.
+    lost: Option<Loss>,
+    /// How long windows before this one were open, and all together, s.
+    clock_s: [f64; 2],
 }
 
 impl App {
     /// Builds the application inside a window (or a test harness).
     pub fn new(creation: &eframe::CreationContext<'_>, start: Start) -> Self {
         let context = &creation.egui_ctx;
-        theme::install(context);
-        context.options_mut(|options| options.zoom_with_keyboard = false);
-        if let Some(state) = &creation.wgpu_render_state {
-            canvas::install(context, state);
-        }
+        let (wake, mut graphics) = (Wake::new(context), Graphics::default());
+        prepare(creation, &mut graphics, &wake);
         let folder = start.folder.clone().unwrap_or_else(|| {
             eframe::storage_dir("nearmiss").unwrap_or_else(|| PathBuf::from(".nearmiss"))
         });
         let first = Settings::absent(&folder) && start.scene.is_none();
         let settings = Settings::load(&folder);
         let recoveries = files::recoveries(&folder);
-        let wake = {
-            let context = context.clone();
-            Arc::new(move || context.request_repaint())
-        };
-        let engine = start.load.and_then(|load| {
-            let context = context.clone();
-            let wake = Box::new(move || context.request_repaint());
-            Engine::start(wake, load).ok()
-        });
+        let engine = start
+            .load
+            .and_then(|load| Engine::start(wake.boxed(), load).ok());
         let load_world = start.load_world;
-        let pilot = start.load_planner.and_then(|load| {
-            let context = context.clone();
-            let wake = Box::new(move || context.request_repaint());
-            Pilot::start(wake, load, load_world).ok()
-        });
-        let export_wake = {
-            let context = context.clone();
-            Box::new(move || context.request_repaint())
-        };
-        let measures = {
-            let context = context.clone();
-            Measures::start(Box::new(move || context.request_repaint()))
-        };
-        let files = Files::start(folder.clone(), wake);
+        let pilot = start
+            .load_planner
+            .and_then(|load| Pilot::start(wake.boxed(), load, load_world).ok());
+        let measures = Measures::start(wake.boxed());
+        let files = Files::start(folder.clone(), wake.boxed().into());
         if !start.bundled.is_empty() {
             files.ask(Request::Bundled(start.bundled));
         }
@@ -225,7 +217,7 @@ impl App {
             after_save: None,
             recoveries,
             restored: None,
-            exporting: Exporting::new(export_wake),
+            exporting: Exporting::new(wake.boxed()),
             failure: None,
             ticket: 0,
             opening: None,
@@ -237,6 +229,10 @@ impl App {
             play_first: start.scene.is_none(),
             quitting: false,
             title: String::new(),
+            wake,
+            graphics,
+            lost: None,
+            clock_s: [0.0; 2],
         };
         app.editor.looping = app.settings.looping;
         app.panes.count = app.settings.panes;
@@ -250,14 +246,57 @@ impl App {
         if first {
             app.greet();
         }
-        context.set_theme(theme_of(app.settings.dark));
-        context.set_zoom_factor(app.settings.zoom);
+        app.dress(context);
         match start.scene {
             Some(path) => app.open(path, start.pick),
             None if start.bundled.is_empty() => {}
             None => app.opening = Some("the bundled scenes".to_owned()),
         }
         app
+    }
+
+    /// Goes on in another window, as its graphics device is gone.
+    pub(super) fn moved_to(
+        &mut self,
+        creation: &eframe::CreationContext<'_>,
+        (loss, device): (&Loss, Device),
+    ) {
+        self.wake.follow(&creation.egui_ctx);
+        prepare(creation, &mut self.graphics, &self.wake);
+        self.dress(&creation.egui_ctx);
+        (self.title, self.clock_s[0]) = (String::new(), self.clock_s[1]);
+        let (weight, text, why) = match (loss, device) {
+            (Loss::Asked, _) => (Weight::Good, "The graphics are set up anew.", ""),
+            (Loss::Lost(why), Device::Usual) => (
+                Weight::Warning,
+                "The graphics device was lost and is set up anew. Nothing else was lost.",
+                why.as_str(),
+            ),
+            (Loss::Lost(why), Device::Processor) => (
+                Weight::Warning,
+                "The graphics device was lost again: the processor draws the window now, where there is a driver for that, and is slower. The next start tries the graphics card again.",
+                why.as_str(),
+            ),
+        };
+        let mut notice = Notice::new(weight, text);
+        notice.detail = (!why.is_empty()).then(|| why.into());
+        self.editor.notices.push(notice);
+    }
+
+    /// Why the window closed, if it was for its graphics device; told once.
+    pub(super) fn take_loss(&mut self) -> Option<Loss> {
+        self.lost.take()
+    }
+
+    /// Whether the graphics device is gone by now.
+    pub(super) fn cannot_draw(&self) -> bool {
+        self.graphics.loss().is_some()
+    }
+
+    /// Theme and size of the interface.
+    fn dress(&self, context: &Context) {
+        context.set_theme(theme_of(self.settings.dark));
+        context.set_zoom_factor(self.settings.zoom);
     }
 
     /// The document and its state, for tests and for callers that start with one.
@@ -477,6 +516,7 @@ impl App {
                 self.settings.zoom = (self.settings.zoom + by).clamp(0.6, 2.5);
                 context.set_zoom_factor(self.settings.zoom);
             }
+            Command::RestartGraphics => self.graphics.give_up(),
             Command::Quit => context.send_viewport_cmd(egui::ViewportCommand::Close),
             Command::CopyCommand => self.copy_command(context),
             Command::Cancel if self.panes.cancel() => {
@@ -741,6 +781,17 @@ impl App {
     }
 }
 
+/// Makes a window ready for the application.
+fn prepare(creation: &eframe::CreationContext<'_>, graphics: &mut Graphics, wake: &Wake) {
+    let context = &creation.egui_ctx;
+    theme::install(context);
+    context.options_mut(|options| options.zoom_with_keyboard = false);
+    if let Some(state) = &creation.wgpu_render_state {
+        canvas::install(context, state);
+        graphics.watch(&state.device, wake);
+    }
+}
+
 impl eframe::App for App {
     /// The ground of the panels, which need not be painted then.
     fn clear_color(&self, visuals: &egui::Visuals) -> [f32; 4] {
@@ -748,6 +799,11 @@ impl eframe::App for App {
     }
 
     fn logic(&mut self, context: &Context, _frame: &mut eframe::Frame) {
+        self.clock_s[1] = context.input(|input| input.time);
+        self.lost = self.graphics.loss().filter(|_| !self.quitting);
+        if self.lost.is_some() {
+            context.send_viewport_cmd(egui::ViewportCommand::Close);
+        }
         self.hear();
         self.lab.hear(&mut self.editor);
         self.planning.hear(&mut self.editor);
@@ -761,6 +817,9 @@ impl eframe::App for App {
 
     fn ui(&mut self, ui: &mut Ui, frame: &mut eframe::Frame) {
         let context = ui.ctx().clone();
+        if self.lost.is_some() {
+            return; // nothing can be drawn, and the window closes
+        }
         let mut actions = Vec::new();
         self.keys(&context, &mut actions);
         self.dropped(&context, &mut actions);
@@ -799,6 +858,8 @@ impl eframe::App for App {
     }
 
     fn raw_input_hook(&mut self, context: &Context, input: &mut egui::RawInput) {
+        // time goes on in a window that was built anew
+        input.time = input.time.map(|time_s| time_s + self.clock_s[0]);
         let free = context.memory(|memory| memory.focused().is_none());
         if !self.panes.hovered || !free || self.modal_open() {
             return;
