@@ -14,6 +14,7 @@ use serde_json::json;
 use super::batch::{Shown, agents, scenes, stop_on_ctrl_c};
 use super::generate::guidance_of;
 use super::planning::formulas;
+use super::usage::ensure_usage;
 use super::weights;
 use crate::codec::decode;
 use crate::data;
@@ -26,6 +27,9 @@ use crate::planner::{PlanSettings, Variant};
 use crate::scene::{AgentKind, Guidance, Scene, ScheduleKind, Task};
 use crate::sim::idm_rollout;
 use table::{Label, Row};
+
+/// Attacks tried per window, unless said otherwise.
+const TRIES: usize = 3;
 
 /// Arguments of `nearmiss eval`.
 #[derive(clap::Args)]
@@ -58,7 +62,7 @@ pub(super) struct Arguments {
     /// Task plan: ends nearer than this are one mode, m.
     #[arg(long, default_value_t = PlanSettings::default().spread_m)]
     spread: f64,
-    /// Task plan: a planner of your own beside the others, a command as of `nearmiss plan`.
+    /// Task plan: a planner of your own beside the others, a command, a file or a folder of files as of `nearmiss plan`.
     #[arg(long, value_name = "COMMAND")]
     own: Option<String>,
     /// Task plan: never brake by rule where every mode fails NC or TTC.
@@ -86,7 +90,7 @@ pub(super) struct Arguments {
     #[arg(long)]
     windows: Option<usize>,
     /// Attacks tried per window (task attack).
-    #[arg(long, default_value_t = 3)]
+    #[arg(long, default_value_t = TRIES)]
     tries: usize,
     /// Write each attacked case here.
     #[arg(long)]
@@ -232,20 +236,78 @@ impl Method {
     }
 }
 
+impl Arguments {
+    /// Whether each option that is given means something to one of the tasks.
+    ///
+    /// # Errors
+    /// Names the first that does not, and the tasks it is for.
+    fn fit(&self, tasks: &[TaskChoice]) -> anyhow::Result<()> {
+        use TaskChoice::{Attack, Free, Goal, Plan};
+        let usual = PlanSettings::default();
+        let options: [(&str, bool, &[TaskChoice]); 13] = [
+            ("--steps", self.steps.is_some(), &[Free, Goal, Attack]),
+            (
+                "--history-level",
+                self.history_level != 0.0,
+                &[Free, Goal, Attack],
+            ),
+            ("--guidance", self.guidance.is_some(), &[Free, Goal]),
+            ("--against", self.against.is_some(), &[Free, Goal]),
+            ("--kind", self.kind != KindChoice::Vehicle, &[Free, Goal]),
+            ("--realism", self.realism, &[Free]),
+            ("--tries", self.tries != TRIES, &[Attack]),
+            ("--out", self.out.is_some(), &[Attack]),
+            ("--own", self.own.is_some(), &[Plan]),
+            ("--spread", self.spread != usual.spread_m, &[Plan]),
+            ("--no-brake", self.no_brake, &[Plan]),
+            ("--no-route", self.no_route, &[Plan]),
+            ("--score", self.score != usual.score, &[Plan]),
+        ];
+        for (option, is_given, of) in options {
+            ensure_usage!(
+                !is_given || tasks.iter().any(|task| of.contains(task)),
+                "{option} means nothing to the tasks asked for; it is for --task {}",
+                of.iter()
+                    .map(|task| task.name())
+                    .collect::<Vec<_>>()
+                    .join(" or ")
+            );
+        }
+        Ok(())
+    }
+}
+
+impl TaskChoice {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Free => "free",
+            Self::Goal => "goal",
+            Self::Attack => "attack",
+            Self::Plan => "plan",
+        }
+    }
+}
+
 pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let network = weights::network(0)?;
     let guidance = guidance_of(arguments.guidance.as_deref().unwrap_or(""))?;
-    anyhow::ensure!(
+    ensure_usage!(
         arguments.stride.is_finite() && arguments.stride > 0.0,
         "--stride {}: a number of seconds above 0 is wanted",
         arguments.stride
     );
+    let tasks = if arguments.task.is_empty() {
+        vec![TaskChoice::Goal, TaskChoice::Free]
+    } else {
+        arguments.task.clone()
+    };
+    arguments.fit(&tasks)?;
     for (option, number) in [
         ("--samples", arguments.samples),
         ("--tries", arguments.tries as u64),
         ("--windows", arguments.windows.unwrap_or(1) as u64),
     ] {
-        anyhow::ensure!(number > 0, "{option} 0: a number from 1 on is wanted");
+        ensure_usage!(number > 0, "{option} 0: a number from 1 on is wanted");
     }
     let windows = load(arguments)?;
     anyhow::ensure!(
@@ -261,11 +323,6 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
         windows.len(),
         recordings.len()
     );
-    let tasks = if arguments.task.is_empty() {
-        vec![TaskChoice::Goal, TaskChoice::Free]
-    } else {
-        arguments.task.clone()
-    };
     let stop = stop_on_ctrl_c();
     let mut rows: Vec<Row> = Vec::new();
     let mut attack_rows = Vec::new();
@@ -370,7 +427,7 @@ fn reference<'a>(rows: &'a [Row], row: &Row, against: Option<Method>) -> Option<
 }
 
 fn load(arguments: &Arguments) -> anyhow::Result<Vec<LoggedWindow>> {
-    anyhow::ensure!(
+    ensure_usage!(
         arguments.agents > 1,
         "--agents 1: a window that is judged needs the ego and another agent"
     );

@@ -9,6 +9,7 @@ use clap::ValueEnum;
 use serde_json::{Value, json};
 
 use super::batch::{Shard, Shown, agents, file_name, make_folder, scenes, stop_on_ctrl_c};
+use super::usage::{Usage, bail_usage, ensure_usage};
 use super::weights;
 use crate::data;
 use crate::diffusion::{Prepare, Schedule};
@@ -128,7 +129,7 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
         Some(text) => guidance_of(text)?,
         None => Settings::default().guidance,
     };
-    anyhow::ensure!(
+    ensure_usage!(
         arguments
             .temperature
             .is_none_or(|t| (0.0..=10.0).contains(&t)),
@@ -136,7 +137,7 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
         arguments.temperature.unwrap_or_default()
     );
     let attacks = matches!(arguments.task, TaskChoice::Attack | TaskChoice::Mix);
-    anyhow::ensure!(
+    ensure_usage!(
         attacks || arguments.again || !asks_for_attack(arguments),
         "--attacker, --target and --at belong to --task attack (or mix)"
     );
@@ -453,16 +454,16 @@ fn within_horizon(option: &str, time_s: f64, scene: &Scene) -> anyhow::Result<()
 
 /// `ID=X,Y[,T]` as a hard goal.
 fn goal_of(text: &str, scene: &Scene) -> anyhow::Result<Goal> {
-    let wrong = || format!("--goal {text}: write it as ID=X,Y or ID=X,Y,T");
-    let (agent, rest) = text.rsplit_once('=').with_context(wrong)?;
+    let wrong = || Usage(format!("--goal {text}: write it as ID=X,Y or ID=X,Y,T"));
+    let (agent, rest) = text.rsplit_once('=').ok_or_else(wrong)?;
     let numbers: Vec<f64> = rest
         .split(',')
-        .map(|number| number.trim().parse().with_context(wrong))
-        .collect::<anyhow::Result<_>>()?;
+        .map(|number| number.trim().parse().map_err(|_| wrong()))
+        .collect::<Result<_, Usage>>()?;
     let (x, y, time_s) = match numbers.as_slice() {
         [x, y] => (*x, *y, scene.now_s() + 8.0),
         [x, y, time_s] => (*x, *y, *time_s),
-        _ => anyhow::bail!(wrong()),
+        _ => return Err(wrong().into()),
     };
     within_horizon(&format!("--goal {text}"), time_s, scene)?;
     Ok(Goal {
@@ -483,12 +484,12 @@ pub(super) fn guidance_of(text: &str) -> anyhow::Result<Guidance> {
     for part in text.split(',').filter(|part| !part.is_empty()) {
         let (name, weight) = part
             .split_once('=')
-            .with_context(|| format!("--guidance {part}: write it as collision=0.1"))?;
+            .ok_or_else(|| Usage(format!("--guidance {part}: write it as collision=0.1")))?;
         let weight: f64 = weight
             .trim()
             .parse()
-            .with_context(|| format!("--guidance {part}"))?;
-        anyhow::ensure!(
+            .map_err(|error| Usage(format!("--guidance {part}: {error}")))?;
+        ensure_usage!(
             (0.0..=1.0).contains(&weight),
             "--guidance {part}: a weight lies in 0 to 1"
         );
@@ -496,7 +497,7 @@ pub(super) fn guidance_of(text: &str) -> anyhow::Result<Guidance> {
             "collision" => &mut guidance.collision,
             "comfort" => &mut guidance.comfort,
             "road" => &mut guidance.road,
-            other => anyhow::bail!("--guidance {other}: there are collision, comfort and road"),
+            other => bail_usage!("--guidance {other}: there are collision, comfort and road"),
         };
         term.weight = weight;
     }

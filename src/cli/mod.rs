@@ -25,6 +25,7 @@ mod score;
 mod serve;
 mod simulate;
 mod tensors;
+mod usage;
 mod weights;
 mod window;
 
@@ -34,6 +35,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use crate::scene::for_terminal;
+use usage::is_usage;
 
 /// A studio for driving corner cases: open a scene, drag a goal, and a diffusion model answers.
 #[derive(Parser)]
@@ -106,7 +108,10 @@ pub fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("nearmiss: {}", for_terminal(&format!("{error:#}")));
-            ExitCode::FAILURE
+            match is_usage(&error) {
+                true => ExitCode::from(2),
+                false => ExitCode::FAILURE,
+            }
         }
     }
 }

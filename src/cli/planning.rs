@@ -2,6 +2,7 @@
 
 use clap::builder::{ArgPredicate, PossibleValuesParser, TypedValueParser};
 
+use super::usage::ensure_usage;
 use super::weights;
 use crate::engine::own_planner;
 use crate::planner::{Ask, Decoder, PlanSettings, Planners, Propose, Variant};
@@ -18,7 +19,8 @@ pub(super) struct PlannerArguments {
     /// A planner of your own, decoder own: a command that answers requests, one line of JSON each, on its standard input;
     /// `nearmiss serve --help` says what they hold. Or a file of futures that it has written: CSV with columns x, y and
     /// perhaps t (seconds from the present) or time_s (of the scene), heading, speed, mode, probability; or JSON, as an
-    /// answer or points alone.
+    /// answer or points alone. Or a folder with such a file for each scene, named NAME.csv or NAME.json as the scene is
+    /// (letters that are not of words are hyphens), or NAME@2.0.csv for the plan at 2 s.
     #[arg(long, value_name = "COMMAND")]
     own: Option<String>,
     /// Number of modes.
@@ -105,7 +107,7 @@ impl PlannerArguments {
     /// # Errors
     /// If the weights cannot be read, or a planner of the user's own is given and not to be asked.
     pub(super) fn crew(&self) -> anyhow::Result<Crew> {
-        anyhow::ensure!(
+        ensure_usage!(
             self.own.is_none() || self.decoder == Decoder::Own,
             "--own gives a planner of your own, but decoder {} is asked; leave one of them out",
             self.decoder.key()

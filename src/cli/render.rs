@@ -15,6 +15,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use super::batch::make_folder;
 use super::plan::prepare;
 use super::planning::{Crew, decoders};
+use super::usage::bail_usage;
 use super::weights;
 use crate::data;
 use crate::engine::StepLog;
@@ -135,12 +136,12 @@ enum Medium {
 pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let medium = medium_of(&arguments.out)?;
     if medium != Medium::Picture && (!arguments.at.is_empty() || arguments.scenes.len() > 1) {
-        bail!(
+        bail_usage!(
             "several moments or scenes side by side make a picture: give a .png, or one scene for a clip"
         );
     }
     if medium != Medium::Picture && !arguments.plan.is_empty() {
-        bail!("--plan shows one moment: give a .png");
+        bail_usage!("--plan shows one moment: give a .png");
     }
     let scenes = arguments
         .scenes
@@ -225,7 +226,7 @@ fn medium_of(out: &Path) -> anyhow::Result<Medium> {
     match extension(out).as_str() {
         "png" => Ok(Medium::Picture),
         "gif" => Ok(Medium::Gif),
-        _ => bail!(
+        _ => bail_usage!(
             "cannot write {out:?}: the name must end in .png or .gif, or in / for numbered pictures"
         ),
     }
@@ -269,7 +270,7 @@ fn moments_of_picture(arguments: &Arguments, scenes: &[Arc<Scene>]) -> anyhow::R
 fn moments_of_clip(arguments: &Arguments, scene: &Arc<Scene>) -> anyhow::Result<Vec<Moment>> {
     if !FRAME_RATES.contains(&arguments.fps) {
         let (least, most) = (FRAME_RATES.start(), FRAME_RATES.end());
-        bail!("--fps goes from {least} to {most}, not {}", arguments.fps);
+        bail_usage!("--fps goes from {least} to {most}, not {}", arguments.fps);
     }
     within(scene, arguments)?;
     let start_s = arguments.time.unwrap_or(0.0);
@@ -372,7 +373,7 @@ fn look_of(
     let size = arguments.size.unwrap_or(usual);
     if !SCALES.contains(&arguments.scale) {
         let (least, most) = (SCALES.start(), SCALES.end());
-        bail!(
+        bail_usage!(
             "--scale goes from {least} to {most}, not {}",
             arguments.scale
         );
@@ -381,7 +382,7 @@ fn look_of(
         .span
         .is_some_and(|span| span.is_nan() || span <= 0.0)
     {
-        bail!("--span must be more than 0 m");
+        bail_usage!("--span must be more than 0 m");
     }
     let points = dvec2(f64::from(size[0]), f64::from(size[1])) / arguments.scale;
     let framing = Framing {

@@ -6,6 +6,7 @@ use std::sync::atomic::Ordering;
 use rayon::prelude::*;
 
 use super::batch::{Shown, make_folder, stop_on_ctrl_c};
+use super::usage::ensure_usage;
 use crate::corpus::resample_attacker;
 use crate::rng::{Purpose, Seed, Stream};
 use crate::scene::{AgentId, AgentKind, Scene, write_scene};
@@ -48,11 +49,11 @@ enum Made {
 
 pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let folder = &arguments.out;
-    anyhow::ensure!(
+    ensure_usage!(
         (3.0..=600.0).contains(&arguments.seconds),
         "--seconds must lie in 3 to 600"
     );
-    anyhow::ensure!(
+    ensure_usage!(
         (0.0..=1.0).contains(&arguments.attack_share),
         "--attack-share {}: a share lies between 0 and 1",
         arguments.attack_share

@@ -11,6 +11,7 @@ use rayon::prelude::*;
 use serde_json::json;
 
 use super::batch::{Shown, make_folder, scenes, stop_on_ctrl_c};
+use super::usage::ensure_usage;
 use crate::codec::{Options, Window};
 use crate::corpus::{
     Candidate, Choice, Egos, Example, LeftOut, Shard, Size, candidates, rebuild_bodies,
@@ -158,7 +159,7 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
 
 fn check(arguments: &Arguments) -> anyhow::Result<()> {
     let share = |name: &str, value: f64| -> anyhow::Result<()> {
-        anyhow::ensure!(
+        ensure_usage!(
             (0.0..=1.0).contains(&value),
             "--{name} {value}: a share lies between 0 and 1"
         );
@@ -166,23 +167,23 @@ fn check(arguments: &Arguments) -> anyhow::Result<()> {
     };
     share("attack-share", arguments.attack_share)?;
     share("valid-share", arguments.valid_share)?;
-    anyhow::ensure!(
+    ensure_usage!(
         (0.05..=3600.0).contains(&arguments.stride),
         "--stride {}: it must lie between 0.05 and 3600 s",
         arguments.stride
     );
-    anyhow::ensure!(
+    ensure_usage!(
         (0.0..=2.0).contains(&arguments.history) && (0.5..=8.0).contains(&arguments.future),
         "--history must lie between 0 and 2 s, --future between 0.5 and 8 s"
     );
-    anyhow::ensure!(
+    ensure_usage!(
         (1..=256).contains(&arguments.agents)
             && (1..=512).contains(&arguments.lanes)
             && (1..=100_000).contains(&arguments.per_shard),
         "--agents must lie between 1 and 256, --lanes between 1 and 512, --per-shard between 1 and 100000"
     );
     let plain = |letter: char| letter.is_alphanumeric() || "._-".contains(letter);
-    anyhow::ensure!(
+    ensure_usage!(
         !arguments.name.is_empty() && arguments.name.chars().all(plain),
         "--name {:?}: letters, digits, dots, dashes and underscores only",
         arguments.name

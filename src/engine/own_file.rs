@@ -1,8 +1,10 @@
-//! A planner that is a file: futures that another program has written down, as the answer to each request.
+//! A planner that is a file, or a folder of a file for each scene: futures that another program has written down, as the
+//! answer to each request.
 
+use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
-use std::sync::OnceLock;
+use std::sync::{Mutex, OnceLock, PoisonError};
 
 use serde::Deserialize;
 
@@ -18,8 +20,38 @@ struct OwnFile {
     first_s: OnceLock<f64>,
 }
 
-/// The planner that `command` means: the futures in a file, if it is the path of a CSV or JSON file, else the program that
-/// it starts ([`OwnPlanner`]).
+/// A folder with a file of futures for each scene, named as the scene is, `NAME.csv` or `NAME.json`; or for each moment that
+/// is planned, `NAME@2.0.csv` for 2 s. Letters of a name that are not of words (`-_.` apart) are hyphens in that of its file.
+struct OwnFolder {
+    folder: PathBuf,
+    identity: String,
+    /// The first moment asked for of each scene.
+    first_s: Mutex<BTreeMap<String, f64>>,
+}
+
+/// What of a request says which futures are wanted.
+#[derive(Deserialize)]
+struct Moment {
+    now_s: f64,
+    #[serde(default)]
+    scene: Named,
+}
+
+#[derive(Default, Deserialize)]
+struct Named {
+    #[serde(default)]
+    name: String,
+}
+
+impl Moment {
+    fn of(request: &str) -> Result<Self, ProposeError> {
+        serde_json::from_str(request)
+            .map_err(|error| ProposeError::Own(format!("the request: {error}")))
+    }
+}
+
+/// The planner that `command` means: the futures in a file, if it is the path of a CSV or JSON file, or in a folder of them,
+/// a file for each scene; else the program that it starts ([`OwnPlanner`]).
 ///
 /// # Errors
 /// A sentence, if the command is empty or its quotes do not match.
@@ -28,11 +60,18 @@ pub fn own_planner(command: &str) -> Result<Box<dyn Ask>, String> {
     let whole = Path::new(command.trim());
     let word = shlex::split(command).filter(|words| words.len() == 1);
     let word = word.and_then(|mut words| words.pop()).map(PathBuf::from);
-    let path = if whole.is_file() {
+    let path = if whole.exists() {
         Some(whole.to_owned())
     } else {
         word
     };
+    if let Some(folder) = path.as_ref().filter(|path| path.is_dir()) {
+        return Ok(Box::new(OwnFolder {
+            identity: format!("<own: {}>", folder.display()),
+            folder: folder.clone(),
+            first_s: Mutex::default(),
+        }));
+    }
     if let Some(path) = path.filter(|path| is_plan_file_name(path)) {
         return Ok(Box::new(OwnFile {
             identity: format!("<own: {}>", path.display()),
@@ -53,17 +92,56 @@ impl Ask for OwnFile {
         request: &str,
         _waiting: &mut dyn FnMut() -> ControlFlow<()>,
     ) -> Result<String, ProposeError> {
-        #[derive(Deserialize)]
-        struct Moment {
-            now_s: f64,
-        }
-        let moment: Moment = serde_json::from_str(request)
-            .map_err(|error| ProposeError::Own(format!("the request: {error}")))?;
-        let file = PlanFile::read(&self.path).map_err(ProposeError::Own)?;
-        let first_s = *self.first_s.get_or_init(|| moment.now_s);
-        file.answer(moment.now_s, first_s)
-            .map_err(|problem| ProposeError::Own(format!("{}: {problem}", self.path.display())))
+        let now_s = Moment::of(request)?.now_s;
+        let first_s = || *self.first_s.get_or_init(|| now_s);
+        answer(&self.path, now_s, first_s).map_err(ProposeError::Own)
     }
+}
+
+impl Ask for OwnFolder {
+    fn identity(&self) -> &str {
+        &self.identity
+    }
+
+    fn ask(
+        &self,
+        request: &str,
+        _waiting: &mut dyn FnMut() -> ControlFlow<()>,
+    ) -> Result<String, ProposeError> {
+        let Moment { now_s, scene } = Moment::of(request)?;
+        let plain = |letter: char| letter.is_alphanumeric() || "-_.".contains(letter);
+        let letters = scene.name.chars();
+        let name: String = letters
+            .map(|letter| if plain(letter) { letter } else { '-' })
+            .collect();
+        let found = |stem: &str| {
+            let files = ["csv", "json"].map(|end| self.folder.join(format!("{stem}.{end}")));
+            files.into_iter().find(|file| file.is_file())
+        };
+        let of_moment = [1, 2].map(|digits| format!("{name}@{now_s:.digits$}"));
+        if let Some(file) = of_moment.iter().find_map(|stem| found(stem)) {
+            return answer(&file, now_s, || now_s).map_err(ProposeError::Own);
+        }
+        let file = found(&name).ok_or_else(|| {
+            ProposeError::Own(format!(
+                "{} has no futures for the scene \"{}\" at {now_s:.1} s: neither {name}.csv nor {name}@{now_s:.1}.csv is there (nor .json)",
+                self.folder.display(),
+                scene.name
+            ))
+        })?;
+        let first_s = || {
+            let mut all = self.first_s.lock().unwrap_or_else(PoisonError::into_inner);
+            *all.entry(name.clone()).or_insert(now_s)
+        };
+        answer(&file, now_s, first_s).map_err(ProposeError::Own)
+    }
+}
+
+/// What the file at `path` says at scene time `now_s`; `first_s` is asked once it could be read.
+fn answer(path: &Path, now_s: f64, first_s: impl FnOnce() -> f64) -> Result<String, String> {
+    PlanFile::read(path)?
+        .answer(now_s, first_s())
+        .map_err(|problem| format!("{}: {problem}", path.display()))
 }
 
 #[cfg(test)]
@@ -72,6 +150,36 @@ mod tests {
     use std::io::Write as _;
 
     use super::*;
+
+    #[test]
+    fn a_folder_answers_each_scene_and_moment_from_its_own_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let write = |name: &str, text: &str| {
+            std::fs::write(folder.path().join(name), text).unwrap();
+        };
+        write("left-turn.csv", "t,x,y\n0.5,1,2\n1.0,2,2\n");
+        write("left-turn@4.0.json", "[[7, 8]]");
+        write("merge.json", "[[5, 6], [6, 6]]");
+        let planner = own_planner(&folder.path().display().to_string()).unwrap();
+        let ask = |name: &str, now_s: f64| {
+            let request = format!(r#"{{"now_s": {now_s}, "scene": {{"name": "{name}"}}}}"#);
+            planner.ask(&request, &mut || ControlFlow::Continue(()))
+        };
+        assert!(
+            ask("left turn", 2.0)
+                .unwrap()
+                .contains("[[1.0,2.0],[2.0,2.0]]")
+        );
+        // the moments of one scene do not move those of another
+        assert!(ask("merge", 3.0).unwrap().contains("[[5.0,6.0],[6.0,6.0]]"));
+        assert!(ask("left turn", 2.5).unwrap().contains("[[2.0,2.0]]"));
+        assert!(ask("left turn", 4.0).unwrap().contains("[[7.0,8.0]]"));
+        let said = ask("no/such", 2.0).unwrap_err().to_string();
+        assert!(
+            said.contains("neither no-such.csv nor no-such@2.0.csv"),
+            "{said}"
+        );
+    }
 
     #[test]
     fn a_file_answers_with_what_it_holds_when_it_is_asked_from_the_first_moment_on() {

@@ -108,7 +108,7 @@ fn rows(scene: &Scene, paths: &[Path], style: &Style) -> Vec<(&'static str, Symb
     row(
         "planner's mode",
         paths.iter().any(|path| path.kind == PathKind::Mode),
-        Symbol::Stroke(style.ego),
+        Symbol::Stroke(style.plan),
     );
     rows
 }

@@ -66,6 +66,16 @@ pub struct Look {
     pub options: ViewOptions,
 }
 
+impl Look {
+    /// The same for pictures beside one that has the legend.
+    pub fn without_legend(&self) -> Self {
+        Self {
+            legend: false,
+            ..self.clone()
+        }
+    }
+}
+
 /// Where a view lies; what is not set is chosen around the ego.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub struct Framing {
@@ -223,7 +233,7 @@ impl Studio {
         self.offscreen.picture(&list, &shot, &look.style)
     }
 
-    /// Moments side by side, `columns` in a row.
+    /// Moments side by side, `columns` in a row; a legend stands in the first alone.
     ///
     /// # Errors
     ///
@@ -234,9 +244,12 @@ impl Studio {
         moments: &[Moment],
         columns: usize,
     ) -> Result<Image, RenderError> {
+        let plain = look.without_legend();
+        let looks = std::iter::once(look).chain(std::iter::repeat(&plain));
         let pictures = moments
             .iter()
-            .map(|moment| self.picture(look, moment))
+            .zip(looks)
+            .map(|(moment, look)| self.picture(look, moment))
             .collect::<Result<Vec<Image>, _>>()?;
         let gap = (4.0 * look.scale).round().max(1.0) as u32;
         Ok(Image::sheet(&pictures, columns, gap, look.style.grid[1]))

@@ -1,6 +1,6 @@
 //! Styles: the colours of a picture. Dark and light for the window, print for paper.
 //!
-//! Ego blue, attacker vermilion, generated teal, frozen or logged grey (Okabe and Ito's order, which the colour-blind
+//! Ego blue, its planner's futures sky blue, attacker vermilion, generated teal, frozen or logged grey (Okabe and Ito's order, which the colour-blind
 //! tell apart); red only for violations that happened. Hue is never the only cue: `agents` adds shapes.
 
 use super::Color;
@@ -36,6 +36,8 @@ pub struct Style {
     pub crossing: Color,
     /// The ego.
     pub ego: Color,
+    /// The futures that a planner has for the ego: sky blue, which is told apart from the way the ego takes.
+    pub plan: Color,
     /// Attackers.
     pub attacker: Color,
     /// Agents whose future a model makes.
@@ -74,6 +76,7 @@ impl Style {
             arrow: Color::hex(0x38_3f_4a),
             crossing: Color::hex(0x6d_76_85),
             ego: Color::hex(0x3f_8c_ff),
+            plan: Color::hex(0x5c_c8_ff),
             attacker: Color::hex(0xf4_6a_25),
             free: Color::hex(0x1f_bd_a5),
             fixed: Color::hex(0x8d_95_a3),
@@ -103,6 +106,7 @@ impl Style {
             arrow: Color::hex(0xbf_c6_d0),
             crossing: Color::hex(0xfa_fb_fc),
             ego: Color::hex(0x1a_66_e0),
+            plan: Color::hex(0x00_93_cf),
             attacker: Color::hex(0xd5_4e_00),
             free: Color::hex(0x07_93_7f),
             fixed: Color::hex(0x7c_85_92),
@@ -132,6 +136,7 @@ impl Style {
             arrow: Color::hex(0xd6_d6_d6),
             crossing: Color::hex(0xc4_c4_c4),
             ego: Color::hex(0x00_72_b2),
+            plan: Color::hex(0x3a_a5_dd),
             attacker: Color::hex(0xd5_5e_00),
             free: Color::hex(0x00_9e_73),
             fixed: Color::hex(0x8a_8a_8a),

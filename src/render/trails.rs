@@ -147,7 +147,7 @@ fn draw_path(scene: &Scene, path: &Path, style: &Style, sheet: &mut Sheet) {
                 .map(|&(point, time_s)| (point, time_s - scene.now_s()))
                 .collect();
             sheet.ribbon(&timed, &look, |_| {
-                gradient(color, style, 0.25 + 0.75 * weight)
+                gradient(style.plan, style, 0.25 + 0.75 * weight)
             });
         }
         PathKind::Sketch => {

@@ -379,6 +379,7 @@ commands! {
     LeftPanel, Window, "Left panel", "Show or hide scenes, agents and history", &[ctrl(Key::B)];
     PlannerPanel, Window, "Planner panel", "The planner's modes, what each scores, and why one is taken", &[];
     Lights, Window, "Traffic lights", "List the lights of the scene and change what they show", &[];
+    ImportNotes, Window, "Notes of the importer", "What the importer left out, mended or assumed in this file", &[];
     ResultsPanel, Window, "Results panel", "Gates, fault, escape and metrics of the scene", &[];
     RightPanel, Window, "Right panel", "Show or hide the inspector", &[ctrl(Key::I)];
     ZoomIn, Window, "Larger interface", "Make the interface larger", &[ctrl(Key::Plus), ctrl(Key::Equals)];

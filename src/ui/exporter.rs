@@ -295,7 +295,9 @@ fn carry_out(
             let mut ground = None;
             for (look, moments) in &reels {
                 ground = Some((look.style.grid[1], look.scale));
-                for moment in moments {
+                let plain = look.without_legend();
+                for (at, moment) in moments.iter().enumerate() {
+                    let look = if at == 0 { look } else { &plain };
                     if !desk.wanted() {
                         return Ok(Told::Cancelled("Nothing was written.".to_owned()));
                     }

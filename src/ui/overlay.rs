@@ -48,14 +48,14 @@ pub(super) fn tokens_ui(ui: &Ui, screen: &Screen, marks: &[(DVec2, String)]) {
     let painter = ui.painter_at(screen.rect);
     for (point, number) in marks {
         let at = screen.place(*point);
-        painter.circle(at, 3.5, tokens.ground, Stroke::new(1.6, tokens.ego));
+        painter.circle(at, 3.5, tokens.ground, Stroke::new(1.6, tokens.plan));
         let above = at + vec2(0.0, -7.0);
         label(
             &painter,
             above,
             Align2::CENTER_BOTTOM,
             number,
-            tokens.ego,
+            tokens.plan,
             tokens,
         );
     }

@@ -58,6 +58,8 @@ pub(super) struct Tokens {
     pub bad: Color32,
     /// The ego.
     pub ego: Color32,
+    /// The planner's futures.
+    pub plan: Color32,
     /// An attacker.
     pub attacker: Color32,
     /// Other vehicles.
@@ -99,6 +101,7 @@ pub(super) const DARK: Tokens = Tokens {
     warn: rgb(0xf2_b84b),
     bad: rgb(0xff_5a6e),
     ego: rgb(0x4d_94ff),
+    plan: rgb(0x5c_c8ff),
     attacker: rgb(0xf4_7a3c),
     vehicle: rgb(0x9a_a8b8),
     pedestrian: rgb(0xd8_93e8),
@@ -128,6 +131,7 @@ pub(super) const LIGHT: Tokens = Tokens {
     warn: rgb(0xa8_6a00),
     bad: rgb(0xcf_3128),
     ego: rgb(0x1a_6fd4),
+    plan: rgb(0x00_86be),
     attacker: rgb(0xd2_5510),
     vehicle: rgb(0x6b_7a8c),
     pedestrian: rgb(0x9a_3fb5),

@@ -1,5 +1,5 @@
-//! Damaged and hostile files in CommonRoad, Argoverse 2, SUMO, OpenDRIVE, OpenSCENARIO and Lanelet2 formats, and in
-//! those of recorded tracks (INTERACTION, levelX, highD): every one opens or is refused with a sentence, quickly and
+//! Damaged and hostile files in CommonRoad, Argoverse 2, SUMO, OpenDRIVE, OpenSCENARIO, Lanelet2 and L5Kit formats, in
+//! those of recorded tracks (INTERACTION, levelX, highD), and of futures: every one opens or is refused with a sentence, quickly and
 //! without a panic. `NEARMISS_MUTATIONS=20000` tries that many of each instead of 200, and then also holds the memory
 //! against 1 GiB (Linux; run it alone: `--test suite damaged_xml -- --test-threads 1`).
 #![expect(
@@ -14,7 +14,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use arrow_array::{ArrayRef, BooleanArray, Float64Array, Int64Array, RecordBatch, StringArray};
-use nearmiss::data;
+use nearmiss::data::{self, PlanFile};
 
 /// A seeded stream of numbers (xorshift, Marsaglia 2003).
 struct Numbers(u64);
@@ -638,6 +638,63 @@ fn bombs_are_refused_in_time() {
             &message[..message.floor_char_boundary(200)]
         );
         assert!(start.elapsed() < Duration::from_secs(20), "{message}");
+    }
+}
+
+/// Each file of an L5Kit log in turn.
+#[test]
+fn damaged_l5kit_logs_open_or_are_refused() {
+    let Some(log) = super::importers_xml::real("l5kit/single_scene.zarr") else {
+        return;
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let copy = folder.path().join("log.zarr");
+    let mut files = Vec::new();
+    for part in ["", "agents", "frames", "scenes", "traffic_light_faces"] {
+        std::fs::create_dir_all(copy.join(part)).unwrap();
+        for entry in std::fs::read_dir(log.join(part)).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_file() {
+                let to = copy.join(part).join(path.file_name().unwrap());
+                std::fs::copy(&path, &to).unwrap();
+                files.push(to);
+            }
+        }
+    }
+    let each = rounds() / files.len();
+    for file in files {
+        let seed = std::fs::read(&file).unwrap();
+        survive_rounds(&file, &seed, &copy, each);
+        std::fs::write(&file, &seed).unwrap();
+    }
+}
+
+#[test]
+fn damaged_futures_are_read_or_refused() {
+    let csv = "time_s,x,y,heading,speed,mode,probability\n2.5,1,2,0.1,4,left,0.7\n3.0,3,2.5,0.2,4,left,0.7\n2.5,1,2,0,3,right slow,0.3\n4.0,5,1,0,3,right slow,0.3\n";
+    let json = r#"{"now_s": 2.0, "modes": [{"points": [[1.0, 2.0, 0.1, 3.0], [2.0, 2.5, 0.1, 3.0]], "step_s": 0.5, "probability": 0.6}, {"points": [[1, 2], [3, 4]], "step_s": 0.5}]}"#;
+    let folder = tempfile::tempdir().unwrap();
+    for (name, seed) in [("futures.csv", csv), ("futures.json", json)] {
+        let path = folder.path().join(name);
+        let read = |bytes: &[u8]| {
+            std::fs::write(&path, bytes).unwrap();
+            let at = |problem| format!("{name}: {problem}");
+            PlanFile::read(&path)?.answer(2.0, 2.0).map_err(at)
+        };
+        read(seed.as_bytes()).unwrap();
+        let mut numbers = Numbers(0x9e37_79b9_7f4a_7c15);
+        let mut refused = 0;
+        for round in 0..5 * rounds() {
+            let bytes = match round % 2 {
+                0 => misnumbered(seed.as_bytes(), &mut numbers),
+                _ => damaged(seed.as_bytes(), &mut numbers),
+            };
+            if let Err(message) = read(&bytes) {
+                assert!(message.contains(name), "{message}");
+                refused += 1;
+            }
+        }
+        assert!(refused > 0, "{name}");
     }
 }
 

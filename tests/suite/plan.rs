@@ -217,7 +217,7 @@ fn a_drive_with_settings_out_of_range_fails_with_a_sentence() {
         "--replan-hz",
         "0",
     ]);
-    assert_eq!(output.status.code(), Some(1));
+    assert_eq!(output.status.code(), Some(2));
     assert!(
         text(&output.stderr).contains("replan rate is 0"),
         "{}",
@@ -251,8 +251,15 @@ fn the_planners_table_has_the_log_as_its_floor() {
         "the cubic to the log's end beats constant velocity"
     );
     let wrong = nearmiss(&["eval", &scene, "--task", "plan", "--methods", "trapezoidal"]);
-    assert_eq!(wrong.status.code(), Some(1));
+    assert_eq!(wrong.status.code(), Some(2));
     assert!(text(&wrong.stderr).contains("does not plan"));
+    // an option that means nothing to the task is not passed over
+    let strayed = nearmiss(&["eval", &scene, "--task", "plan", "--realism"]);
+    assert_eq!(strayed.status.code(), Some(2));
+    assert!(
+        text(&strayed.stderr)
+            .contains("--realism means nothing to the tasks asked for; it is for --task free")
+    );
 }
 
 /// The command that makes this program answer as a planner outside itself.

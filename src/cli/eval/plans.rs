@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 use super::{Arguments, Method};
 use crate::cli::batch::Shown;
 use crate::cli::planning::Crew;
+use crate::cli::usage::bail_usage;
 use crate::codec::{NOW, T};
 use crate::generator::LoggedWindow;
 use crate::metrics::{Instability, Ratio, bootstrap};
@@ -96,7 +97,7 @@ pub(super) fn run(
         arguments.methods.clone()
     };
     if let Some(method) = methods.iter().find(|method| !METHODS.contains(method)) {
-        anyhow::bail!(
+        bail_usage!(
             "method {} does not plan; task plan knows {}",
             method.name(),
             METHODS.map(Method::name).join(", ")

@@ -495,7 +495,7 @@ impl App {
                 self.settings.right = true;
                 self.right_tab = RightTab::Planner;
             }
-            Command::Lights => {
+            Command::Lights | Command::ImportNotes => {
                 self.settings.right = true;
                 self.right_tab = RightTab::Selection;
                 self.editor.apply(&Action::Select(Vec::new()));

@@ -431,7 +431,7 @@ fn mode_ui(
         );
         let track = egui::Rect::from_min_size(bar.min, vec2(64.0, 6.0));
         painter.rect_filled(track, 3.0, tokens.line);
-        painter.rect_filled(bar, 3.0, tokens.ego);
+        painter.rect_filled(bar, 3.0, tokens.plan);
         left(
             104.0,
             &format!("{:.0} %", 100.0 * mode.mode.probability),

@@ -26,6 +26,9 @@ const TOOLS: [(Tool, Icon, Command); 6] = [
     (Tool::Measure, Icon::Measure, Command::MeasureTool),
 ];
 
+/// Notes of the importer shown under the pointer.
+const HINTED: usize = 8;
+
 /// Shows the bar.
 pub(crate) fn top_ui(
     ui: &mut Ui,
@@ -73,14 +76,21 @@ pub(crate) fn top_ui(
                     } else {
                         &scene.name
                     };
-                    let text = theme::strong(name.clone(), 13.0);
-                    ui.add(egui::Label::new(text).truncate())
-                        .on_hover_text(&open.origin);
+                    // a long name leaves room for what follows it
+                    let name_room = (room - 110.0).max(40.0);
+                    ui.allocate_ui(vec2(name_room, 26.0), |ui| {
+                        let text = theme::strong(name.clone(), 13.0);
+                        ui.add(egui::Label::new(text).truncate())
+                            .on_hover_text(&open.origin);
+                    });
                     if open.modified() {
                         let (dot, response) =
                             ui.allocate_exact_size(vec2(12.0, 12.0), egui::Sense::hover());
                         ui.painter().circle_filled(dot.center(), 3.5, tokens.warn);
                         response.on_hover_text("There are changes that are not saved");
+                    }
+                    if !open.report.is_empty() {
+                        notes(ui, &open.report, actions);
                     }
                 });
             });
@@ -104,6 +114,23 @@ pub(crate) fn top_ui(
             divider(ui);
         });
     });
+}
+
+/// How much the importer has to say, and where it says it.
+fn notes(ui: &mut Ui, report: &[String], actions: &mut Vec<Action>) {
+    let text = match report.len() {
+        1 => "1 note".to_owned(),
+        count => format!("{count} notes"),
+    };
+    let run = Command::ImportNotes;
+    let mut hint: Vec<String> = report.iter().take(HINTED).cloned().collect();
+    if report.len() > HINTED {
+        hint.push(format!("and {} more", report.len() - HINTED));
+    }
+    let shown = widgets::small_button(ui, &text).accessible_name(run.row().text);
+    if shown.on_hover_text(hint.join("\n")).clicked() {
+        actions.push(Action::Run(run));
+    }
 }
 
 fn menu(ui: &mut Ui, actions: &mut Vec<Action>) {
