@@ -50,9 +50,13 @@ def load_network(path):
 
 
 def about(path):
-    """What a weights file says of its training, as text."""
+    """What a weights file says of its training, as text; what it says in turn of the weights it came from lies inside."""
+
+    def opened(said):
+        return {name: opened(json.loads(value)) if name == "rest" and isinstance(value, str) else value for name, value in said.items()}
+
     with safe_open(path, "pt") as file:
-        return json.dumps({name: value for name, value in file.metadata().items() if name != "config"})
+        return json.dumps(opened({name: value for name, value in file.metadata().items() if name != "config"}))
 
 
 def mix(state, path, share):

@@ -55,6 +55,10 @@ def save_fixture(path, network, windows, egos_wanted=4):
     keep, add = (q[:, None, None] for q in noise_scales(level))
     noisy = torch.cat([clean[:, :SEEN], keep * clean[:, SEEN:] + add * torch.randn(len(plan), POINTS, 6, generator=draw)], 1)
     predicted, mean, spread = network.refiner(egos, scene, bias, noisy, level, network.prior)
+    source = network.flow.source(egos, clean[:, :SEEN], network.prior)
+    flow_noise, flow_time = torch.randn(len(plan), 2, 63, generator=draw), torch.linspace(0.0, 0.75, len(plan))
+    flow_plan = torch.lerp(network.flow.draw(source, flow_noise), clean[:, SEEN:], flow_time[:, None, None])
+    velocity = network.flow(egos, scene, bias, flow_plan, flow_time, source, network.prior)
     components, _, logit = network.mixture(scene, bias)
     shown = written["token"].clone()
     shown[:, 2::3] = network.config["vocabulary"]
@@ -70,6 +74,11 @@ def save_fixture(path, network, windows, egos_wanted=4):
             "noisy": noisy[:, SEEN:].contiguous(),
             "level": level,
             "predicted_clean": (mean + spread * predicted).clamp(-8, 8),
+            "flow_noise": flow_noise,
+            "flow_start": network.flow.draw(source, flow_noise),
+            "flow_plan": flow_plan,
+            "flow_time": flow_time,
+            "velocity": velocity,
             "regression": network.regression(egos, scene),
             "anchor": network.anchor(scene[:, 0]).softmax(-1),
             "mixture": components.contiguous(),

@@ -1,8 +1,9 @@
 """The ego planner: what it reads of a window, and its network. PLANNER.md states the same as a specification.
 
-One encoder of the scene, six ways to answer: trajectory tokens one after the other (`Tokens`), all tokens at once out of
-masks (`Masked`), denoising of sixteen future frames on top of the analytic prior (`Refiner`), a mixture of Gaussians
-(`Mixture`), one mean future (`regress`), and a choice among anchors.
+One encoder of the scene, seven ways to answer: trajectory tokens one after the other (`Tokens`), all tokens at once out
+of masks (`Masked`), denoising of sixteen future frames on top of the analytic prior (`Refiner`), a flow that carries the
+prior's own futures to plans (`Flow`), a mixture of Gaussians (`Mixture`), one mean future (`regress`), and a choice among
+anchors.
 Everything is in the ego's frame at the current moment: its box centre is the origin, its heading the x axis.
 
 Axes: B egos, N neighbours, L lane pieces of 10 points, S = 1 + N + L + 1 scene tokens, W width, T = 21 frames.
@@ -15,7 +16,7 @@ from torch import nn
 from torch.nn import functional
 
 from network import EXACT, FAR, NEAREST_POINTS, SECONDS, SIGNAL_VALUE, mlp, rotate
-from prior import FRAMES, NOW, noise_scales
+from prior import FRAMES, NOW, from_blocks, noise_scales
 from shards import BIKE, JUNCTION
 
 POINTS, TOKENS, PER_TOKEN = 16, 8, 2  # half seconds planned, tokens (one a second), points per token
@@ -25,7 +26,7 @@ NEAR_AGENTS = 4
 CONFIG = {
     "planner_version": 3, "width": 128, "heads": 4, "hidden": 256, "encoder_layers": 1, "token_layers": 2,
     "refiner_layers": 2, "neighbours": 24, "lanes": 32, "vocabulary": 512, "anchors": 20,
-    "components": 6, "mixture_layers": 2, "masked_layers": 2,
+    "components": 6, "mixture_layers": 2, "masked_layers": 2, "flow_layers": 2,
 }  # fmt: skip
 POSE, ROUTE = 8, NEAREST_POINTS + 2 * 5
 LOCAL = 5 * NEAREST_POINTS + NEAREST_POINTS + 1 + 8 * NEAR_AGENTS + ROUTE
@@ -417,21 +418,47 @@ class Masked(nn.Module):
         return self.out(self.no(h)) - functional.softplus(self.jump) * mismatch.clamp(max=25)
 
 
-class Refiner(nn.Module):
-    """Predicts F of the sixteen future frames; the clean plan is the prior's posterior mean + deviation * F."""
+class Frames(nn.Module):
+    """Six numbers for each of the sixteen future frames of plans that are being made: what `Refiner` and `Flow` share."""
 
-    def __init__(self, config):
+    def __init__(self, config, layers):
         super().__init__()
         width = config["width"]
         self.inp, self.te = nn.Linear(12 + POSE + 2 + LOCAL, width), nn.Parameter(torch.randn(POINTS, width) * 0.02)
-        self.level = mlp(32, 64, config["refiner_layers"] * 2 * width)
+        self.level = mlp(32, 64, layers * 2 * width)
         nn.init.zeros_(self.level[2].weight)
         nn.init.zeros_(self.level[2].bias)
-        blocks = [Block(width, config["heads"], config["hidden"], True) for _ in range(config["refiner_layers"])]
+        blocks = [Block(width, config["heads"], config["hidden"], True) for _ in range(layers)]
         self.layers, self.no, self.out = nn.ModuleList(blocks), nn.LayerNorm(width), nn.Linear(width, 6)
         nn.init.zeros_(self.out.weight)
         nn.init.zeros_(self.out.bias)
         self.register_buffer("frequency", torch.exp(torch.linspace(0, math.log(64), 16)), persistent=False)
+
+    def read(self, egos, prior, plan, surprise, spread):
+        """Inputs [B, 16, 98]: of plans [B, 16, 6] (scaled residuals) what is around them; surprise, log spread, own speed."""
+        with torch.no_grad():
+            state = egos.base[:, SEEN:] + plan.clamp(-8, 8) * prior.scale[SEEN:]
+            place, heading = state[..., :2], functional.normalize(state[..., 4:6] + 1e-8, dim=-1)
+            speed = (state[..., 2:4] * heading).sum(-1)
+            around = egos.around(place, heading, speed, SECONDS.to(place)[SEEN:])
+            own = torch.stack([egos.speed / 10, torch.tanh(egos.speed)], -1)[:, None].expand(-1, POINTS, -1)
+            return torch.cat([surprise.clamp(-5, 5), 0.4 * torch.log(spread), pose_inputs(place, heading, speed), own, around], -1)
+
+    def answer(self, inputs, level, scene, scene_bias):
+        """level [B]: how much is still to be done, 1 at the start -> [B, 16, 6]."""
+        phase = level[:, None] * self.frequency * math.pi / 2
+        change = self.level(torch.cat([phase.sin(), phase.cos()], -1)).unflatten(-1, (len(self.layers), 2, -1))
+        h = self.inp(inputs) + self.te
+        for k, layer in enumerate(self.layers):
+            h = layer(h, None, scene, scene_bias, change[:, k])
+        return self.out(self.no(h))
+
+
+class Refiner(Frames):
+    """Predicts F of the sixteen future frames; the clean plan is the prior's posterior mean + deviation * F."""
+
+    def __init__(self, config):
+        super().__init__(config, config["refiner_layers"])
 
     def forward(self, egos, scene, scene_bias, noisy, level, prior):
         """noisy [B, 21, 6] scaled residuals (history clean), level [B] of the future -> F [B, 16, 6], mean, deviation."""
@@ -439,23 +466,44 @@ class Refiner(nn.Module):
         levels = torch.where(future, level[:, None], 0.0)
         with torch.no_grad():
             bins = prior.bins(torch.ones(len(level)), egos.speed, egos.travel)
-            valid = egos.own_valid | future
-            mean, spread = prior.posterior(noisy, levels, valid, bins)
+            mean, spread = prior.posterior(noisy, levels, egos.own_valid | future, bins)
             mean, spread = mean[:, SEEN:], spread[:, SEEN:].clamp(min=3e-3)
             signal, noise = (q[:, None, None] for q in noise_scales(level))
             surprise = (noisy[:, SEEN:] - signal * mean) / torch.sqrt(noise**2 + (signal * spread) ** 2 + 1e-6)
-            state = egos.base[:, SEEN:] + mean.clamp(-8, 8) * prior.scale[SEEN:]
-            place, heading = state[..., :2], functional.normalize(state[..., 4:6] + 1e-8, dim=-1)
-            speed = (state[..., 2:4] * heading).sum(-1)
-            around = egos.around(place, heading, speed, SECONDS.to(place)[SEEN:])
-            own = torch.stack([egos.speed / 10, torch.tanh(egos.speed)], -1)[:, None].expand(-1, POINTS, -1)
-            parts = [surprise.clamp(-5, 5), 0.4 * torch.log(spread), pose_inputs(place, heading, speed), own, around]
-        phase = level[:, None] * self.frequency * math.pi / 2
-        change = self.level(torch.cat([phase.sin(), phase.cos()], -1)).unflatten(-1, (len(self.layers), 2, -1))
-        h = self.inp(torch.cat(parts, -1)) + self.te
-        for k, layer in enumerate(self.layers):
-            h = layer(h, None, scene, scene_bias, change[:, k])
-        return self.out(self.no(h)), mean, spread
+        return self.answer(self.read(egos, prior, mean, surprise, spread), level, scene, scene_bias), mean, spread
+
+
+class Flow(Frames):
+    """Flow matching (arXiv 2210.02747): which way and how fast a plan moves between a draw of the prior and the truth.
+
+    The source is not white noise: it is the futures that the analytic prior holds possible after the ego's own history.
+    On the straight way x(t) = (1 - t) x(0) + t x(1) the velocity is x(1) - x(0); the network says it in units of the
+    prior's deviation.
+    """
+
+    def __init__(self, config):
+        super().__init__(config, config["flow_layers"])
+
+    @torch.no_grad()
+    def source(self, egos, history, prior):
+        """What the prior knows after a scaled history [B, 5, 6]: mean, deviation [B, 16, 6], roots [B, 2, 63, 63]."""
+        noisy = torch.cat([history, history.new_zeros(len(history), POINTS, 6)], 1)
+        future = torch.arange(FRAMES) > NOW
+        bins = prior.bins(torch.ones(len(noisy)), egos.speed, egos.travel)
+        mean, spread, root = prior.posterior(noisy, future.float().expand(len(noisy), -1), egos.own_valid | future, bins, True)
+        return mean[:, SEEN:], spread[:, SEEN:].clamp(min=3e-3), root
+
+    @staticmethod
+    def draw(source, noise):
+        """Futures [B, 16, 6] of a source, from noise [B, 2, 63]."""
+        mean, _, root = source
+        return mean + from_blocks((root @ noise.to(root)[..., None])[..., 0])[:, SEEN:].float()
+
+    def forward(self, egos, scene, scene_bias, plan, time, source, prior):
+        """plan [B, 16, 6] scaled residuals at time [B] in [0, 1] -> velocity [B, 16, 6]."""
+        mean, spread, _ = source
+        inputs = self.read(egos, prior, plan, (plan - mean) / spread, spread)
+        return spread * self.answer(inputs, 1 - time, scene, scene_bias)
 
 
 class Mixture(nn.Module):
@@ -488,7 +536,7 @@ class Planner(nn.Module):
         self.register_buffer("anchors", anchors, persistent=False)
         width = config["width"]
         self.encoder, self.tokens, self.refiner = Encoder(config), Tokens(config), Refiner(config)
-        self.mixture, self.masked = Mixture(config), Masked(config)
+        self.mixture, self.masked, self.flow = Mixture(config), Masked(config), Flow(config)
         self.regress, self.anchor = mlp(width, width, POINTS * 6), mlp(width, width, config["anchors"])
         nn.init.zeros_(self.regress[2].weight)
 
@@ -574,6 +622,16 @@ class Planner(nn.Module):
             clean = (mean + spread * predicted).clamp(-8, 8)
             (a, s), (a_next, s_next) = noise_scales(now), noise_scales(then)
             x = a_next * clean + s_next * (x - a * clean) / s.clamp(min=1e-4)
+        return x
+
+    @torch.no_grad()
+    def carry(self, egos, scene, scene_bias, steps, noise):
+        """Futures of the prior, from noise [B, 2, 63], carried to plans [B, 16, 6] in `steps` Euler steps."""
+        source = self.flow.source(egos, self.scaled(egos, egos.own)[:, :SEEN], self.prior)
+        x = self.flow.draw(source, noise)
+        for step in range(steps):
+            time = torch.full((len(x),), step / steps)
+            x = x + self.flow(egos, scene, scene_bias, x, time, source, self.prior) / steps
         return x
 
 

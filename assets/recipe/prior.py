@@ -77,10 +77,11 @@ class Prior:
         still = (speed < STILL_SPEED_MPS) & (travel < STILL_TRAVEL_M)
         return self.first_bin[row] + torch.where(still, 0, moving)
 
-    def posterior(self, noisy, level, valid, bins):
+    def posterior(self, noisy, level, valid, bins, with_root=False):
         """Mean and standard deviation, each [N, 21, 6] f32, of the clean tokens given noisy ones at their levels.
 
-        An invalid token is an observation of variance 1e6: it says nothing.
+        An invalid token is an observation of variance 1e6: it says nothing. With `with_root` also the Cholesky factor
+        [N, 2, 63, 63] f64 of the posterior covariance + 1e-6, to draw with.
         """
         signal, noise = noise_scales(level.double())
         signal = signal.clamp(min=1e-3)
@@ -95,7 +96,11 @@ class Prior:
         solved = torch.linalg.solve_triangular(root, right, upper=False)
         posterior = mean + (solved[..., :-1] * solved[..., -1:]).sum(-2)
         spread = torch.diagonal(covariance, dim1=-2, dim2=-1) - (solved[..., :-1] ** 2).sum(-2)
-        return from_blocks(posterior).float(), from_blocks(spread.clamp(min=1e-6).sqrt()).float()
+        out = from_blocks(posterior).float(), from_blocks(spread.clamp(min=1e-6).sqrt()).float()
+        if not with_root:
+            return out
+        left = covariance - solved[..., :-1].transpose(-1, -2) @ solved[..., :-1]
+        return *out, torch.linalg.cholesky(left + 1e-6 * torch.eye(left.shape[-1], dtype=left.dtype))
 
 
 def fit(residual, valid, agent_type, speed, travel, scale=None):

@@ -2,10 +2,10 @@
 
     python train_planner.py --shards SHARDS/train --valid SHARDS/valid --run RUN --prior ../weights/denoiser.safetensors
                             [--from planner.safetensors] [--minutes 60 | --samples 300000] [--batch 96] [--rate 8e-4]
-                            [--threads 1] [--device cpu|cuda] [--every 5] [--encoder own|shared] [--only mixture|masked]
+                            [--threads 1] [--device cpu|cuda] [--every 5] [--encoder own|shared] [--only mixture|masked|flow]
 
-Six losses on one encoder: the next token and masked ones (cross-entropy), F of the noised future, the mean future, the
-nearest anchor, the mixture's likelihood. The prior is the scene denoiser's. --from goes on from a planner's weights, with
+Seven losses on one encoder: the next token and masked ones (cross-entropy), F of the noised future, the flow's velocity,
+the mean future, the nearest anchor, the mixture's likelihood. The prior is the scene denoiser's. --from goes on from a planner's weights, with
 its vocabularies and anchors; with --only everything but that decoder stays as it is there.
 """
 
@@ -29,7 +29,7 @@ from prior import NOW, Prior, noise_scales
 SIZES = {"ego": CONFIG["vocabulary"], "vehicle": 512, "pedestrian": 128, "cyclist": 256}
 LONGEST_EGO_M = 7.0
 EGOS_PER_WINDOW = 3
-WEIGHTS = {"token": 1.0, "refine": 1.0, "mean": 0.5, "anchor": 0.2, "mixture": 0.2, "masked": 0.5}
+WEIGHTS = {"token": 1.0, "refine": 1.0, "mean": 0.5, "anchor": 0.2, "mixture": 0.2, "masked": 0.5, "flow": 0.5}
 WRONG, NEAR = 0.3, 24  # at most this share of the known tokens is wrong, most of them among so many like the right one
 
 
@@ -106,14 +106,27 @@ def masked_loss(network, egos, scene, bias, plan, draw):
     return (loss * weight.flatten()).sum() / weight.sum()
 
 
+def flow_loss(network, egos, scene, bias, clean, draw):
+    """Squared error of the velocity on the way from a draw of the prior to the truth, in units of the prior's deviation."""
+    flow, end = network.flow, clean[:, SEEN:].clamp(-8, 8)
+    source = flow.source(egos, clean[:, :SEEN], network.prior)
+    start = flow.draw(source, torch.randn(len(clean), 2, 63, generator=draw))
+    time = torch.rand(len(clean), generator=draw)
+    there = torch.lerp(start, end, time[:, None, None])
+    velocity = flow(egos, scene, bias, there, time, source, network.prior)
+    return (((velocity - (end - start)) / source[1]).clamp(-8, 8) ** 2 * torch.tensor(CHANNEL_WEIGHT)).mean()
+
+
 def losses(network, egos, plan, draw, wander, only=None):
-    """The six losses as a dictionary; of one decoder if `only` that learns."""
+    """The seven losses as a dictionary; of one decoder if `only` that learns."""
     clean = network.scaled(egos, egos.own)
     if only:
         with torch.no_grad():
             scene, bias = network.encoder(egos)
         if only == "masked":
             return {"masked": masked_loss(network, egos, scene, bias, plan, draw)}
+        if only == "flow":
+            return {"flow": flow_loss(network, egos, scene, bias, clean, draw)}
         return {"mixture": mixture_loss(network.mixture(scene, bias), clean[:, SEEN:].clamp(-8, 8))}
     scene, bias = network.encoder(egos)
     written = vocabularies.tokenise(network.vocabulary, plan, forward_speed(egos.own[:, NOW]), draw, wander)
@@ -136,6 +149,7 @@ def losses(network, egos, plan, draw, wander, only=None):
     out["anchor"] = functional.cross_entropy(network.anchor(scene[:, 0]), nearest)
     out["mixture"] = mixture_loss(network.mixture(scene, bias), clean[:, SEEN:].clamp(-8, 8))
     out["masked"] = masked_loss(network, egos, scene, bias, plan, draw)
+    out["flow"] = flow_loss(network, egos, scene, bias, clean, draw)
     return out
 
 
@@ -191,6 +205,9 @@ class Validation:
             start = (states.flatten(0, 1) - many.base[:, SEEN:]) / network.prior.scale[SEEN:]
             refined = network.refine(many, scene.repeat_interleave(6, 0), bias.repeat_interleave(6, 0), start, 0.15, 3, noise)
             refined = network.states(many, refined).unflatten(0, (-1, 6))
+            carried = network.carry(many, scene.repeat_interleave(6, 0), bias.repeat_interleave(6, 0), 4, torch.randn(len(plan) * 6, 2, 63, generator=draw))
+            carried = network.states(many, carried).unflatten(0, (-1, 6))
+            row["flow_ade_m"], row["flow_min6_m"] = gap(carried).mean().item(), gap(carried).amin(1).mean().item()
             row["ar_diffusion_ade_m"], row["ar_diffusion_min6_m"] = gap(refined).mean().item(), gap(refined).amin(1).mean().item()
             out[name] = {key: round(value, 4) for key, value in row.items()}
         network.load_state_dict(now)
@@ -209,7 +226,7 @@ def main():
     parser.add_argument("--from", dest="source", type=Path, help="planner weights to start from")
     parser.add_argument("--routed", type=float, default=0.7, help="share of the egos that are told their route")
     parser.add_argument("--encoder", choices=("own", "shared"), default="own", help="ablation: shared is that of the denoiser given as --prior")
-    parser.add_argument("--only", choices=("mixture", "masked"), help="the only part that learns")
+    parser.add_argument("--only", choices=("mixture", "masked", "flow"), help="the only part that learns")
     options = training.parse(parser)
     device = options.device
     dice, draw = np.random.default_rng(options.seed), torch.Generator(device).manual_seed(options.seed)
@@ -226,6 +243,9 @@ def main():
             config = CONFIG | config | {key: CONFIG[key] for key in ("planner_version", "neighbours")}  # new inputs start at zero
             words = {name.removeprefix("vocabulary."): tensors.pop(name) for name in list(tensors) if name.startswith("vocabulary.")}
             anchors = tensors.pop("anchors")
+            if not any(name.startswith("flow.") for name in tensors):  # a flow reads what the refiner reads
+                of_refiner = {name.removeprefix("refiner."): value for name, value in tensors.items() if name.startswith("refiner.")}
+                tensors |= {f"flow.{name}": value for name, value in of_refiner.items() if not name.startswith("out.")}
         else:
             with torch.device("cpu"):
                 few = shards.Windows(options.shards)

@@ -156,6 +156,8 @@ pub(super) enum Method {
     MaskedDiffusion,
     /// Planner: denoised from noise (task plan).
     Diffusion,
+    /// Planner: a flow from the prior's futures to plans (task plan).
+    Flow,
     /// Planner: denoised from anchors (task plan).
     Anchors,
     /// Planner: tokens, then refined by diffusion (task plan).
@@ -183,6 +185,7 @@ impl Method {
             Self::Ar => "ar",
             Self::MaskedDiffusion => "masked-diffusion",
             Self::Diffusion => "diffusion",
+            Self::Flow => "flow",
             Self::Anchors => "anchors",
             Self::ArDiffusion => "ar-diffusion",
             Self::Own => "own",
@@ -224,6 +227,7 @@ impl Method {
             | Self::Ar
             | Self::MaskedDiffusion
             | Self::Diffusion
+            | Self::Flow
             | Self::Anchors
             | Self::ArDiffusion
             | Self::Own => None,

@@ -29,7 +29,8 @@ pub(super) struct PlannerArguments {
     /// Seed of the modes.
     #[arg(long, default_value_t = 1)]
     seed: u64,
-    /// Of the token distribution: 1 leaves it, towards 0 the likeliest token wins.
+    /// Of the token distribution: 1 leaves it, towards 0 the likeliest token wins. Decoder flow: factor on how far the
+    /// futures it begins with lie apart.
     #[arg(long, default_value_t = PlanSettings::default().temperature)]
     temperature: f64,
     /// Of the token distribution, the likeliest tokens that make up this much.
@@ -41,6 +42,9 @@ pub(super) struct PlannerArguments {
     /// Denoising steps of a refinement.
     #[arg(long, default_value_t = PlanSettings::default().refine_steps)]
     refine_steps: usize,
+    /// Steps in which futures of the prior are carried to plans (decoder flow).
+    #[arg(long, default_value_t = PlanSettings::default().flow_steps)]
+    flow_steps: usize,
     /// Passes in which masked tokens are filled (decoder masked-diffusion).
     #[arg(long, default_value_t = PlanSettings::default().masked_passes)]
     masked_passes: usize,
@@ -132,6 +136,7 @@ impl PlannerArguments {
             top_p: self.top_p,
             spread_m: self.spread,
             refine_steps: self.refine_steps,
+            flow_steps: self.flow_steps,
             masked_passes: self.masked_passes,
             edit_passes: self.edit_passes,
             brake: !self.no_brake,

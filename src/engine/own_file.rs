@@ -155,11 +155,19 @@ mod tests {
     fn a_folder_answers_each_scene_and_moment_from_its_own_file() {
         let folder = tempfile::tempdir().unwrap();
         let write = |name: &str, text: &str| {
-            std::fs::write(folder.path().join(name), text).unwrap();
+            let mut file = tempfile::Builder::new()
+                .prefix(name)
+                .rand_bytes(0)
+                .tempfile_in(folder.path())
+                .unwrap();
+            file.write_all(text.as_bytes()).unwrap();
+            file
         };
-        write("left-turn.csv", "t,x,y\n0.5,1,2\n1.0,2,2\n");
-        write("left-turn@4.0.json", "[[7, 8]]");
-        write("merge.json", "[[5, 6], [6, 6]]");
+        let _files = [
+            write("left-turn.csv", "t,x,y\n0.5,1,2\n1.0,2,2\n"),
+            write("left-turn@4.0.json", "[[7, 8]]"),
+            write("merge.json", "[[5, 6], [6, 6]]"),
+        ];
         let planner = own_planner(&folder.path().display().to_string()).unwrap();
         let ask = |name: &str, now_s: f64| {
             let request = format!(r#"{{"now_s": {now_s}, "scene": {{"name": "{name}"}}}}"#);

@@ -30,6 +30,9 @@ const LEAST_SPREAD: f32 = 3e-3;
 /// Rows of the 63 by 63 matrices are stored this far apart.
 const STRIDE: usize = 64;
 
+/// Normal numbers that a draw of the posterior takes.
+pub(super) const DRAW: usize = 2 * BLOCK;
+
 /// Gains kept, 128 KB each.
 const CACHED: usize = 256;
 
@@ -238,6 +241,45 @@ impl Prior {
     fn covariance(&self, bin: usize, block: usize) -> &[f64] {
         let from = (2 * bin + block) * BLOCK * BLOCK;
         &self.tensors.covariance[from..from + BLOCK * BLOCK]
+    }
+
+    /// What draws from the posterior are made of: per block the Cholesky factor [63, 64] of its covariance + 1e-6.
+    pub(super) fn roots(&self, gain: &Gain) -> [Vec<f64>; 2] {
+        std::array::from_fn(|block| {
+            let (covariance, solved) = (self.covariance(gain.bin, block), &gain.solved[block]);
+            let mut left = vec![0.0; BLOCK * STRIDE];
+            for (row, numbers) in left.chunks_exact_mut(STRIDE).enumerate() {
+                numbers[..BLOCK].copy_from_slice(&covariance[row * BLOCK..(row + 1) * BLOCK]);
+                for known in solved.chunks_exact(STRIDE) {
+                    for (number, other) in numbers[..BLOCK].iter_mut().zip(known) {
+                        *number -= known[row] * other;
+                    }
+                }
+                numbers[row] += 1e-6;
+            }
+            let nothing = vec![0.0; BLOCK * STRIDE];
+            let factor = Factor {
+                sum: left,
+                covariance: nothing,
+            };
+            dispatch(factor).0
+        })
+    }
+
+    /// A draw [T, 6] of a posterior with this mean, from normal numbers [2, 63]; `roots` as of [`Prior::roots`].
+    pub(super) fn draw(
+        mean: &[f32; T * CHANNELS],
+        roots: &[Vec<f64>; 2],
+        normal: &[f64; DRAW],
+    ) -> [f32; T * CHANNELS] {
+        let mut out = *mean;
+        for (block, (root, normal)) in roots.iter().zip(normal.chunks_exact(BLOCK)).enumerate() {
+            for (at, row) in root.chunks_exact(STRIDE).enumerate() {
+                let moved: f64 = row.iter().zip(normal).map(|(a, b)| a * b).sum();
+                out[(at % T) * CHANNELS + block + 2 * (at / T)] += moved as f32;
+            }
+        }
+        out
     }
 
     /// Posterior mean [T, 6] of an agent's clean tokens given noisy ones [T, 6] and what else is seen; all in scaled
@@ -473,6 +515,22 @@ mod tests {
         let mean = prior.posterior_mean(&gain, &[3.0; T * CHANNELS], None);
         // variance 1e6: 1 + 4/(4 + 1e6) · 2
         assert!((mean[0] - 1.000_008).abs() < 1e-6 && (gain.spread[0] - 2.0).abs() < 1e-5);
+    }
+
+    #[test]
+    fn a_draw_moves_by_the_posterior_deviation_where_tokens_are_independent() {
+        let prior = independent();
+        let mut levels = [1.0; T];
+        levels[0] = 0.0;
+        let gain = prior.gain(&key(0, (1 << T) - 1, &levels, None));
+        let mean = prior.posterior_mean(&gain, &[1.0; T * CHANNELS], None);
+        let drawn = Prior::draw(&mean, &prior.roots(&gain), &[1.0; DRAW]);
+        // x of the first token, observed at level 0: 4 · v / (4 + v) with v = 1e-4 + 0.05²; later ones keep √4
+        let observed = 1e-4 + 0.0025;
+        let known = (4.0 * observed / (4.0 + observed) + 1e-6_f64).sqrt();
+        assert!((f64::from(drawn[0] - mean[0]) - known).abs() < 1e-5);
+        assert!((drawn[T * CHANNELS - 1] - mean[T * CHANNELS - 1] - 2.0).abs() < 1e-4);
+        assert_eq!(Prior::draw(&mean, &prior.roots(&gain), &[0.0; DRAW]), mean);
     }
 
     #[test]

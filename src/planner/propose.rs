@@ -46,6 +46,8 @@ pub enum Decoder {
     Ar,
     /// Denoised from pure noise.
     Diffusion,
+    /// Futures of the analytic prior carried to plans by a flow (flow matching, arXiv 2210.02747).
+    Flow,
     /// Denoised from k-means anchors at an intermediate level (after DiffusionDrive, arXiv 2411.15139).
     Anchors,
     /// Tokens one after the other, then each mode noised to an intermediate level and denoised.
@@ -69,11 +71,12 @@ pub enum Decoder {
 
 impl Decoder {
     /// All, in the order in which they are listed.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::ArDiffusion,
         Self::Ar,
         Self::MaskedDiffusion,
         Self::Diffusion,
+        Self::Flow,
         Self::Anchors,
         Self::GmmDiffusion,
         Self::Gmm,
@@ -89,6 +92,7 @@ impl Decoder {
             Self::Ar => "ar",
             Self::MaskedDiffusion => "masked-diffusion",
             Self::Diffusion => "diffusion",
+            Self::Flow => "flow",
             Self::Anchors => "anchors",
             Self::Gmm => "gmm",
             Self::GmmDiffusion => "gmm-diffusion",
@@ -106,6 +110,7 @@ impl Decoder {
             Self::Ar => "Autoregressive",
             Self::MaskedDiffusion => "Masked diffusion",
             Self::Diffusion => "Diffusion from noise",
+            Self::Flow => "Flow matching",
             Self::Anchors => "Diffusion from anchors",
             Self::Gmm => "Gaussian mixture",
             Self::GmmDiffusion => "Gaussian mixture + diffusion",
@@ -153,7 +158,8 @@ pub struct PlanSettings {
     pub modes: usize,
     /// Where the random streams start.
     pub seed: Seed,
-    /// Of the token distribution; 1 leaves it, towards 0 the likeliest token wins.
+    /// Of the token distribution; 1 leaves it, towards 0 the likeliest token wins. Of the flow: factor on the deviation of
+    /// the futures it begins with.
     pub temperature: f64,
     /// Only so many of the likeliest tokens are drawn from; 0 for all.
     pub top_k: usize,
@@ -171,6 +177,8 @@ pub struct PlanSettings {
     pub refine_steps: usize,
     /// Denoising steps from pure noise.
     pub diffusion_steps: usize,
+    /// Euler steps of the flow.
+    pub flow_steps: usize,
     /// Passes in which masked tokens are filled.
     pub masked_passes: usize,
     /// Passes after that in which known tokens may still change; 0: they never do.
@@ -199,6 +207,7 @@ impl Default for PlanSettings {
             anchor_level: 0.4,
             refine_steps: 3,
             diffusion_steps: 8,
+            flow_steps: 8,
             masked_passes: 4,
             edit_passes: 2,
             brake: true,
@@ -227,6 +236,7 @@ impl PlanSettings {
             ("beams", self.beams, "1 to 1024"),
             ("refine_steps", self.refine_steps, "1 to 100"),
             ("diffusion_steps", self.diffusion_steps, "1 to 100"),
+            ("flow_steps", self.flow_steps, "1 to 100"),
             ("masked_passes", self.masked_passes, "1 to 100"),
         ];
         for (name, value, allowed) in counts {
@@ -271,6 +281,8 @@ pub enum Stage {
     Filling(usize, usize),
     /// So many of this many denoising steps are done.
     Denoising(usize, usize),
+    /// So many of this many steps of the flow are done, from 0 on: then modes are futures of the prior.
+    Flowing(usize, usize),
     /// A planner outside the program has not answered yet; there are no modes.
     Waiting,
 }

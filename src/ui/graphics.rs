@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::Mutex;
+use std::sync::OnceLock;
 use std::sync::PoisonError;
 use std::time::Duration;
 use std::time::Instant;
@@ -50,7 +51,10 @@ pub(super) enum Loss {
 pub(super) struct Graphics {
     device: Option<wgpu::Device>,
     lost: Arc<Mutex<Option<String>>>,
+    /// The first thing that the device refused to do.
+    refused: Arc<OnceLock<String>>,
     is_asked: bool,
+    is_said: bool,
 }
 
 impl Graphics {
@@ -62,10 +66,25 @@ impl Graphics {
             *noted.lock().unwrap_or_else(PoisonError::into_inner) = Some(message);
             wake.call();
         });
-        // the default ends the program; a frame that went wrong is drawn again
-        let failed = |error: wgpu::Error| eprintln!("graphics: {error}");
-        device.on_uncaptured_error(Arc::new(failed));
-        (self.device, self.lost, self.is_asked) = (Some(device.clone()), lost, false);
+        let refused = Arc::new(OnceLock::new());
+        let heard = Arc::clone(&refused);
+        // without this the program ends; a frame that went wrong is drawn again
+        device.on_uncaptured_error(Arc::new(move |error: wgpu::Error| {
+            let _further = heard.set(error.to_string());
+        }));
+        *self = Self {
+            device: Some(device.clone()),
+            lost,
+            refused,
+            ..Self::default()
+        };
+    }
+
+    /// What the device refused to do first, told once for each window.
+    pub(super) fn refusal(&mut self) -> Option<String> {
+        let refused = self.refused.get().filter(|_| !self.is_said)?;
+        self.is_said = true;
+        Some(refused.clone())
     }
 
     /// Gives the device up before the next frame.
@@ -165,7 +184,16 @@ mod tests {
         // another window's device is another matter
         let other = Offscreen::new().unwrap();
         graphics.watch(other.device(), &wake);
-        assert_eq!(graphics.loss(), None);
+        assert_eq!((graphics.loss(), graphics.refusal()), (None, None));
+        // a buffer for nothing is refused, which is told once
+        let wish = wgpu::BufferDescriptor {
+            label: None,
+            size: 16,
+            usage: wgpu::BufferUsages::empty(),
+            mapped_at_creation: false,
+        };
+        let _refused = other.device().create_buffer(&wish);
+        assert!(graphics.refusal().is_some() && graphics.refusal().is_none());
         graphics.give_up();
         assert_eq!(graphics.loss(), Some(Loss::Asked));
     }

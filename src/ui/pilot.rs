@@ -682,7 +682,7 @@ fn before_refinement(planned: &Planned) -> Option<&[Mode]> {
     let tokens = planned.steps.iter().rfind(|step| match step.stage {
         Stage::Tokens(_) => true,
         Stage::Filling(done, _) => done <= planned.plan.settings.masked_passes,
-        Stage::Denoising(..) | Stage::Waiting => false,
+        Stage::Denoising(..) | Stage::Flowing(..) | Stage::Waiting => false,
     });
     let first = tokens.or(planned.steps.first())?;
     Some(&first.modes)

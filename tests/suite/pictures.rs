@@ -316,7 +316,7 @@ fn the_command_writes_pictures_and_clips() {
     ];
     let (code, gif) = render("a.gif", &clip);
     assert_eq!((code, &gif[..6]), (Some(0), &b"GIF89a"[..]));
-    assert_eq!(render("a.jpg", &[]).0, Some(1));
+    assert_eq!(render("a.jpg", &[]).0, Some(2));
     assert_eq!(render("b.png", &["--size", "7"]).0, Some(2));
 }
 

@@ -41,6 +41,15 @@ struct Case {
     shown: [Option<u16>; 8],
     /// [8, m]
     masked: Vec<f32>,
+    /// [2, 63]
+    normal: [f64; 126],
+    /// [16, 6]
+    drawn: Vec<f32>,
+    /// [16, 6], so far on its way.
+    carried: Vec<f32>,
+    time: f64,
+    /// [16, 6]
+    velocity: Vec<f32>,
 }
 
 fn cases() -> Vec<Case> {
@@ -160,6 +169,14 @@ fn cases() -> Vec<Case> {
                     std::array::from_fn(|at| Some(shown[at] as u16).filter(|&token| token < 512))
                 },
                 masked: part("masked", case),
+                normal: {
+                    let normal = part("flow_noise", case);
+                    std::array::from_fn(|at| normal[at].into())
+                },
+                drawn: part("flow_start", case),
+                carried: part("flow_plan", case),
+                time: part("flow_time", case)[0].into(),
+                velocity: part("velocity", case),
             }
         })
         .collect()
@@ -187,6 +204,9 @@ fn every_decoder_agrees_with_the_training_program() {
                 case.level,
             )
             .unwrap();
+        let (drawn, velocity) = planner
+            .flow(&case.window, &case.normal, &case.carried, case.time)
+            .unwrap();
         let gaps = [
             largest_gap(&outputs.logits, &case.logits),
             largest_gap(&outputs.clean, &case.predicted),
@@ -195,10 +215,12 @@ fn every_decoder_agrees_with_the_training_program() {
             largest_gap(&outputs.mixture.0, &case.means),
             largest_gap(&outputs.mixture.1, &case.weights),
             largest_gap(&outputs.masked, &case.masked),
+            largest_gap(&drawn, &case.drawn),
+            largest_gap(&velocity, &case.velocity),
         ];
         assert!(
             gaps.iter().all(|&gap| gap < TOLERANCE),
-            "case {number}: tokens, refiner, regression, anchors, mixture, masked tokens differ by {gaps:?}"
+            "case {number}: tokens, refiner, regression, anchors, mixture, masked tokens, source and velocity of the flow differ by {gaps:?}"
         );
     }
 }
@@ -212,6 +234,7 @@ fn the_same_seed_gives_the_same_modes_and_their_probabilities_sum_to_one() {
         Decoder::MaskedDiffusion,
         Decoder::ArDiffusion,
         Decoder::Diffusion,
+        Decoder::Flow,
         Decoder::Anchors,
         Decoder::Gmm,
         Decoder::GmmDiffusion,
@@ -310,6 +333,7 @@ fn a_lonely_ego_without_a_map_still_gets_a_plan() {
     for decoder in [
         Decoder::ArDiffusion,
         Decoder::MaskedDiffusion,
+        Decoder::Flow,
         Decoder::Regression,
         Decoder::Anchors,
         Decoder::GmmDiffusion,
@@ -363,6 +387,38 @@ fn masked_tokens_are_filled_pass_by_pass_and_without_edits_what_is_known_stays()
 }
 
 #[test]
+fn a_flow_begins_with_futures_that_the_history_makes_likely_and_goes_on_step_by_step() {
+    let planner = Planner::load_default().unwrap();
+    let window = cases().remove(0).window;
+    let carried = |flow_steps: usize| {
+        let settings = PlanSettings {
+            decoder: Decoder::Flow,
+            flow_steps,
+            ..PlanSettings::default()
+        };
+        let mut steps = Vec::new();
+        let modes = planner
+            .propose(&window, &settings, &mut |step| {
+                assert_eq!(step.stage, Stage::Flowing(steps.len(), flow_steps));
+                steps.push(step.modes.clone());
+                ControlFlow::Continue(())
+            })
+            .unwrap();
+        (modes, steps)
+    };
+    let (modes, steps) = carried(4);
+    assert_eq!((modes.len(), steps.len()), (6, 5));
+    assert_eq!(modes, steps[4]);
+    // one step or four, the source is the same, and in half a second nobody is far from where coasting leads
+    assert_eq!(carried(1).1[0], steps[0]);
+    let now = window.state(0, NOW);
+    let coasting = now.position + 0.5 * now.velocity;
+    for mode in &steps[0] {
+        assert!((mode.points[0].position - coasting).length() < 1.5);
+    }
+}
+
+#[test]
 fn who_does_not_drive_gets_a_sentence() {
     let planner = Planner::load_default().unwrap();
     let mut window = cases().remove(0).window;
@@ -386,7 +442,12 @@ fn who_does_not_drive_gets_a_sentence() {
 fn weights_without_some_decoders_answer_in_every_other_way_and_say_so() {
     let embedded = include_bytes!("../../assets/weights/planner.safetensors");
     let mut bytes = embedded.to_vec();
-    for text in [r#"components\": 6"#, r#"masked_layers\": 2"#] {
+    let layers = [
+        r#"components\": 6"#,
+        r#"masked_layers\": 2"#,
+        r#"flow_layers\": 2"#,
+    ];
+    for text in layers {
         let mut places = embedded.windows(text.len());
         let at = places.position(|part| part == text.as_bytes());
         bytes[at.unwrap() + text.len() - 1] = b'0';
@@ -405,6 +466,7 @@ fn weights_without_some_decoders_answer_in_every_other_way_and_say_so() {
         Decoder::Gmm,
         Decoder::GmmDiffusion,
         Decoder::MaskedDiffusion,
+        Decoder::Flow,
     ] {
         let error = propose(decoder).unwrap_err();
         assert_eq!(error, ProposeError::NoDecoder(decoder.key()));

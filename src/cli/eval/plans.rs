@@ -26,7 +26,7 @@ use crate::scene::Scene;
 const NEXT_S: f64 = 0.5;
 
 /// The methods of the planner's table, in its order.
-const METHODS: [Method; 13] = [
+const METHODS: [Method; 14] = [
     Method::Log,
     Method::ConstantVelocity,
     Method::Hermite,
@@ -37,6 +37,7 @@ const METHODS: [Method; 13] = [
     Method::Ar,
     Method::MaskedDiffusion,
     Method::Diffusion,
+    Method::Flow,
     Method::Anchors,
     Method::ArDiffusion,
     Method::Own,
@@ -54,6 +55,7 @@ impl Method {
             Self::Ar => Some(Decoder::Ar),
             Self::MaskedDiffusion => Some(Decoder::MaskedDiffusion),
             Self::Diffusion => Some(Decoder::Diffusion),
+            Self::Flow => Some(Decoder::Flow),
             Self::Anchors => Some(Decoder::Anchors),
             Self::ArDiffusion => Some(Decoder::ArDiffusion),
             Self::Own => Some(Decoder::Own),

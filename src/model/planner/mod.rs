@@ -1,8 +1,10 @@
 //! The planner's networks behind `Propose`: one encoder of the scene, and decoders that answer in different ways.
 //!
 //! Trajectory tokens one after the other (`tokens`) or all at once (`masked`), denoising on the analytic prior (`refine`),
+//! a flow that starts at the prior's own futures (`flow`),
 //! one mean future, a mixture, and anchors. Everything is computed in the ego's frame at the present. Layout and sources: `assets/recipe/PLANNER.md`.
 
+mod flow;
 mod masked;
 mod network;
 mod refine;
@@ -217,6 +219,42 @@ impl Planner {
         })
     }
 
+    /// The future [16, 6] that the flow draws from `normal` numbers, and the velocity [16, 6] at which a `plan` [16, 6] that
+    /// has gone `time` of its way moves; scaled residuals to constant velocity in the ego's frame.
+    ///
+    /// # Errors
+    ///
+    /// As [`Propose::propose`]; a plan of another length is a [`ProposeError::Setting`].
+    pub fn flow(
+        &self,
+        window: &Window,
+        normal: &[f64; 126],
+        plan: &[f32],
+        time: f64,
+    ) -> Result<(Vec<f32>, Vec<f32>), ProposeError> {
+        if plan.len() != PLAN {
+            return Err(ProposeError::Setting {
+                name: "plan",
+                value: plan.len().to_string(),
+                allowed: "96 numbers",
+            });
+        }
+        let scene = self.read(window)?;
+        let encoded = self
+            .network
+            .encode(&scene)
+            .map_err(|error| ProposeError::Network(error.to_string()))?;
+        let reading = Reading {
+            network: &self.network,
+            encoded: &encoded,
+            scene: &scene,
+            prior: &self.prior,
+        };
+        let source = flow::Source::of(&reading);
+        let velocity = source.velocity(&reading, plan, time)?;
+        Ok((source.draw(normal), velocity))
+    }
+
     fn read(&self, window: &Window) -> Result<Surroundings, ProposeError> {
         let ego = window.rows.first().ok_or(ProposeError::NoEgo)?;
         match ego.kind_number() {
@@ -329,6 +367,25 @@ impl Propose for Planner {
                     steps: settings.diffusion_steps,
                 };
                 refined(drafts, &vec![0.0; count * PLAN], descent, on_step)
+            }
+            Decoder::Flow => {
+                let steps = settings.flow_steps;
+                let with = |plans: &[f32]| -> Vec<Mode> {
+                    plans
+                        .chunks_exact(PLAN)
+                        .map(|plan| {
+                            let spots = reading.spots_of(plan);
+                            mode(frame, &spots, 1.0 / count as f64, Vec::new())
+                        })
+                        .collect()
+                };
+                let plans = reading.carry(settings, &mut |done, plans| {
+                    on_step(&ProposeStep {
+                        stage: Stage::Flowing(done, steps),
+                        modes: with(plans),
+                    })
+                })?;
+                Ok(with(&plans))
             }
             Decoder::Anchors => {
                 let shares = self.network.anchors(&encoded).map_err(failed)?;

@@ -180,6 +180,7 @@ pub(super) struct Encoded {
     ego: Tensor,
     tokens: Vec<Option<Memory>>,
     refiner: Vec<Option<Memory>>,
+    flow: Vec<Option<Memory>>,
     mixture: Vec<Option<Memory>>,
     masked: Vec<Option<Memory>>,
 }
@@ -257,6 +258,55 @@ impl Masked {
     }
 }
 
+/// Six numbers for each of the sixteen future frames of plans that are being made: the refiner's and the flow's shape.
+struct Frames {
+    input: Linear,
+    time: Tensor,
+    /// From phases of the level to a scale and a shift around every part of a layer.
+    level: Mlp,
+    layers: Vec<Block>,
+    norm: LayerNorm,
+    out: Linear,
+}
+
+impl Frames {
+    fn new(config: &Config, layers: usize, vb: &VarBuilder<'_>) -> Result<Self> {
+        let width = config.width;
+        Ok(Self {
+            input: linear(NOISY, width, vb.pp("inp"))?,
+            time: vb.get((POINTS, width), "te")?,
+            level: Mlp::new([2 * FREQUENCIES, 64, layers * 2 * width], &vb.pp("level"))?,
+            layers: Block::stack(config, layers, true, vb)?,
+            norm: layer_norm(width, 1e-5, vb.pp("no"))?,
+            out: linear(width, CHANNELS, vb.pp("out"))?,
+        })
+    }
+
+    /// [n, 16, 6] from inputs [n, 16, 93], all at one level.
+    fn forward(
+        &self,
+        memories: &[Option<Memory>],
+        inputs: Vec<f32>,
+        level: f64,
+    ) -> Result<Vec<f32>> {
+        let (device, width) = (self.time.device(), self.time.dim(D::Minus1)?);
+        let rows = inputs.len() / (POINTS * NOISY);
+        let inputs = Tensor::from_vec(inputs, (rows, POINTS, NOISY), device)?;
+        let phases = Tensor::from_vec(level_phases(level), (1, 2 * FREQUENCIES), device)?;
+        let change = self.level.forward(&phases)?.squeeze(0)?;
+        let part = |at: usize| change.narrow(0, at * width, width);
+        let mut h = self.input.forward(&inputs)?.broadcast_add(&self.time)?;
+        for (at, (layer, memory)) in self.layers.iter().zip(memories).enumerate() {
+            let (scale, shift) = (part(2 * at)?, part(2 * at + 1)?);
+            h = layer.forward(&h, memory.as_ref(), Some((&scale, &shift)))?;
+        }
+        self.out
+            .forward(&self.norm.forward(&h)?)?
+            .flatten_all()?
+            .to_vec1()
+    }
+}
+
 pub(super) struct Network {
     own: Mlp,
     near: Mlp,
@@ -272,12 +322,9 @@ pub(super) struct Network {
     token_out: Linear,
     /// Weight of a token's start speed differing from the ego's.
     jump: f32,
-    noisy_input: Linear,
-    noisy_time: Tensor,
-    level: Mlp,
-    refiner_layers: Vec<Block>,
-    refiner_norm: LayerNorm,
-    refiner_out: Linear,
+    refiner: Frames,
+    /// `None` in weights without one.
+    flow: Option<Frames>,
     mixture: Option<Mixture>,
     masked: Option<Masked>,
     regress: Mlp,
@@ -291,8 +338,8 @@ impl Network {
     pub(super) fn new(config: &Config, vb: &VarBuilder<'_>) -> Result<Self> {
         let width = config.width;
         let norm = |vb: VarBuilder<'_>| layer_norm(width, 1e-5, vb);
-        let (encoder, tokens, refiner) = (vb.pp("encoder"), vb.pp("tokens"), vb.pp("refiner"));
-        let level_width = config.refiner_layers * 2 * width;
+        let (encoder, tokens) = (vb.pp("encoder"), vb.pp("tokens"));
+        let frames = |name, layers| Frames::new(config, layers, &vb.pp(name));
         Ok(Self {
             own: Mlp::new([OWN, width, width], &encoder.pp("own"))?,
             near: Mlp::new([NEIGHBOUR, width, width], &encoder.pp("near"))?,
@@ -307,12 +354,11 @@ impl Network {
             token_norm: norm(tokens.pp("no"))?,
             token_out: linear(width, config.vocabulary, tokens.pp("out"))?,
             jump: softplus(tokens.get((), "jump")?.to_scalar()?),
-            noisy_input: linear(NOISY, width, refiner.pp("inp"))?,
-            noisy_time: refiner.get((POINTS, width), "te")?,
-            level: Mlp::new([2 * FREQUENCIES, 64, level_width], &refiner.pp("level"))?,
-            refiner_layers: Block::stack(config, config.refiner_layers, true, &refiner)?,
-            refiner_norm: norm(refiner.pp("no"))?,
-            refiner_out: linear(width, CHANNELS, refiner.pp("out"))?,
+            refiner: frames("refiner", config.refiner_layers)?,
+            flow: match config.flow_layers {
+                0 => None,
+                layers => Some(frames("flow", layers)?),
+            },
             mixture: Mixture::new(config, &vb.pp("mixture"))?,
             masked: Masked::new(config, &vb.pp("masked"))?,
             regress: Mlp::new([width, width, POINTS * CHANNELS], &vb.pp("regress"))?,
@@ -359,7 +405,11 @@ impl Network {
             Ok(Encoded {
                 ego: h.narrow(0, 0, 1)?,
                 tokens: memories(&self.token_layers)?,
-                refiner: memories(&self.refiner_layers)?,
+                refiner: memories(&self.refiner.layers)?,
+                flow: match &self.flow {
+                    Some(flow) => memories(&flow.layers)?,
+                    None => Vec::new(),
+                },
                 mixture: match &self.mixture {
                     Some(mixture) => memories(&mixture.layers)?,
                     None => Vec::new(),
@@ -449,32 +499,23 @@ impl Network {
         inputs: Vec<f32>,
         level: f64,
     ) -> Result<Vec<f32>> {
-        self.pool.install(|| {
-            let device = self.nothing.device();
-            let rows = inputs.len() / (POINTS * NOISY);
-            let inputs = Tensor::from_vec(inputs, (rows, POINTS, NOISY), device)?;
-            let change = self.level.forward(&Tensor::from_vec(
-                level_phases(level),
-                (1, 2 * FREQUENCIES),
-                device,
-            )?)?;
-            let change = change.squeeze(0)?;
-            let part = |at: usize| change.narrow(0, at * self.width, self.width);
-            let mut h = self
-                .noisy_input
-                .forward(&inputs)?
-                .broadcast_add(&self.noisy_time)?;
-            for (at, (layer, memory)) in
-                self.refiner_layers.iter().zip(&encoded.refiner).enumerate()
-            {
-                let (scale, shift) = (part(2 * at)?, part(2 * at + 1)?);
-                h = layer.forward(&h, memory.as_ref(), Some((&scale, &shift)))?;
-            }
-            self.refiner_out
-                .forward(&self.refiner_norm.forward(&h)?)?
-                .flatten_all()?
-                .to_vec1()
-        })
+        self.pool
+            .install(|| self.refiner.forward(&encoded.refiner, inputs, level))
+    }
+
+    /// Velocity [n, 16, 6] in units of the prior's deviation, of plans that have `left` (1 to 0) of their way before them,
+    /// from inputs [n, 16, 93]; `None` in weights without a flow.
+    pub(super) fn flow(
+        &self,
+        encoded: &Encoded,
+        inputs: Vec<f32>,
+        left: f64,
+    ) -> Result<Option<Vec<f32>>> {
+        let answer = |flow: &Frames| {
+            self.pool
+                .install(|| flow.forward(&encoded.flow, inputs, left))
+        };
+        self.flow.as_ref().map(answer).transpose()
     }
 
     /// The mean future, scaled residuals [16, 6].

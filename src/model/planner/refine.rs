@@ -1,12 +1,13 @@
 //! Denoising a plan's sixteen frames on top of the analytic prior: from an intermediate level, or from pure noise.
 
 use std::ops::ControlFlow;
+use std::sync::Arc;
 
 use super::network::{Encoded, NOISY, Network};
 use super::surroundings::{SEEN, Spot, Surroundings, push_pose};
 use crate::codec::{CHANNELS, T, token_time_s};
 use crate::diffusion::{noise_share, signal_share};
-use crate::model::prior::{Prior, key};
+use crate::model::prior::{Gain, Prior, key};
 use crate::planner::{POINTS, ProposeError};
 use crate::rng::{Purpose, Seed};
 
@@ -79,38 +80,19 @@ impl Reading<'_> {
     /// The clean plans [n, 16, 6] that noisy ones at `level` stand for, clamped to 8 standard deviations.
     pub(super) fn predict(&self, plans: &[f32], level: f64) -> Result<Vec<f32>, ProposeError> {
         let (alpha, sigma) = (signal_share(level) as f32, noise_share(level) as f32);
-        let future = ((1_u32 << T) - 1) & !((1 << SEEN) - 1);
-        let levels: [f32; T] =
-            std::array::from_fn(|token| if token < SEEN { 0.0 } else { level as f32 });
-        let valid = self.scene.valid_history() | future;
-        let gains = self
-            .prior
-            .gains(&[key(self.scene.bin, valid, &levels, None)]);
-        let gain = &gains[0];
-        let mut noisy = [0.0_f32; T * CHANNELS];
-        noisy[..SEEN * CHANNELS].copy_from_slice(&self.history());
+        let gain = &*self.gain(level);
+        let mut noisy = self.with_history();
         let mut inputs = Vec::with_capacity(plans.len() / CHANNELS * NOISY);
         let mut means = Vec::with_capacity(plans.len());
         for plan in plans.chunks_exact(PLAN) {
             noisy[SEEN * CHANNELS..].copy_from_slice(plan);
             let mean = self.prior.posterior_mean(gain, &noisy, None);
-            for token in SEEN..T {
-                let from = token * CHANNELS;
-                for at in from..from + CHANNELS {
-                    let spread = gain.spread[at];
-                    let expected = (sigma * sigma + (alpha * spread).powi(2) + 1e-6).sqrt();
-                    inputs.push(((noisy[at] - alpha * mean[at]) / expected).clamp(-5.0, 5.0));
-                }
-                inputs.extend((from..from + CHANNELS).map(|at| 0.4 * gain.log_spread[at]));
-                let believed: [f32; CHANNELS] =
-                    std::array::from_fn(|channel| mean[from + channel].clamp(-8.0, 8.0));
-                let spot = self.spot(token, &believed);
-                push_pose(&spot, &mut inputs);
-                let speed = self.scene.speed;
-                inputs.extend([speed / 10.0, speed.tanh()]);
-                let time_s = token_time_s(token) as f32;
-                self.scene.push_around(&spot, time_s, &mut inputs);
-            }
+            let expected = |at: usize| {
+                let spread = gain.spread[at];
+                (sigma * sigma + (alpha * spread).powi(2) + 1e-6).sqrt()
+            };
+            let surprise = |at: usize| (noisy[at] - alpha * mean[at]) / expected(at);
+            self.push_frames(&mean, gain, surprise, &mut inputs);
             means.extend_from_slice(&mean[SEEN * CHANNELS..]);
         }
         let change = self
@@ -124,6 +106,48 @@ impl Reading<'_> {
             .zip(spread.iter().cycle())
             .map(|((mean, change), spread)| (mean + spread * change).clamp(-8.0, 8.0))
             .collect())
+    }
+
+    /// Inputs [16, 93] of a plan: of each number of the future frames in `plan` [21, 6] how surprising it is and how well
+    /// it was known, and what is around where the frames lie.
+    pub(super) fn push_frames(
+        &self,
+        plan: &[f32; T * CHANNELS],
+        gain: &Gain,
+        surprise: impl Fn(usize) -> f32,
+        inputs: &mut Vec<f32>,
+    ) {
+        for token in SEEN..T {
+            let from = token * CHANNELS;
+            let numbers = from..from + CHANNELS;
+            inputs.extend(numbers.clone().map(|at| surprise(at).clamp(-5.0, 5.0)));
+            inputs.extend(numbers.map(|at| 0.4 * gain.log_spread[at]));
+            let believed: [f32; CHANNELS] =
+                std::array::from_fn(|channel| plan[from + channel].clamp(-8.0, 8.0));
+            let spot = self.spot(token, &believed);
+            push_pose(&spot, inputs);
+            let speed = self.scene.speed;
+            inputs.extend([speed / 10.0, speed.tanh()]);
+            let time_s = token_time_s(token) as f32;
+            self.scene.push_around(&spot, time_s, inputs);
+        }
+    }
+
+    /// What the prior says once the ego's history is known and its future is at `level`.
+    pub(super) fn gain(&self, level: f64) -> Arc<Gain> {
+        let future = ((1_u32 << T) - 1) & !((1 << SEEN) - 1);
+        let levels: [f32; T] =
+            std::array::from_fn(|token| if token < SEEN { 0.0 } else { level as f32 });
+        let valid = self.scene.valid_history() | future;
+        let key = key(self.scene.bin, valid, &levels, None);
+        Arc::clone(&self.prior.gains(&[key])[0])
+    }
+
+    /// Scaled history [5, 6], zero where not known, and nothing after it: [21, 6].
+    pub(super) fn with_history(&self) -> [f32; T * CHANNELS] {
+        let mut out = [0.0; T * CHANNELS];
+        out[..SEEN * CHANNELS].copy_from_slice(&self.history());
+        out
     }
 
     /// Scaled history [5, 6], zero where not known.

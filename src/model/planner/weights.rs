@@ -51,6 +51,9 @@ pub struct Config {
     /// Layers over masked tokens; 0 where the file has no such decoder.
     #[serde(default)]
     pub masked_layers: usize,
+    /// Layers of the flow from the prior to plans; 0 where the file has none.
+    #[serde(default)]
+    pub flow_layers: usize,
 }
 
 /// A trajectory token: from a standing or moving start (place and heading zero) to 0.5 s and 1 s.
@@ -125,6 +128,7 @@ fn read_config(text: &str) -> Result<Config, WeightsError> {
         config.refiner_layers,
         config.mixture_layers,
         config.masked_layers,
+        config.flow_layers,
         config.neighbours,
         config.lanes,
         config.components,

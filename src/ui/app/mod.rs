@@ -804,6 +804,14 @@ impl eframe::App for App {
         if self.lost.is_some() {
             context.send_viewport_cmd(egui::ViewportCommand::Close);
         }
+        if let Some(refusal) = self.graphics.refusal() {
+            let text =
+                "The graphics device refused to draw something; what is shown may not be whole.";
+            let notice = Notice::new(Weight::Error, text).with_detail(refusal);
+            self.editor
+                .notices
+                .push(notice.offering(Command::RestartGraphics));
+        }
         self.hear();
         self.lab.hear(&mut self.editor);
         self.planning.hear(&mut self.editor);

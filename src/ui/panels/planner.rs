@@ -102,7 +102,7 @@ fn decoder_ui(ui: &mut Ui, planning: &Planning, actions: &mut Vec<Action>) {
     let mut next = before.clone();
     let shown = egui::ComboBox::from_id_salt("decoder")
         .width(ui.available_width() - 10.0)
-        .height(320.0)
+        .height(400.0)
         .selected_text(before.decoder.label())
         .show_ui(ui, |ui| {
             for decoder in Decoder::ALL {
@@ -218,11 +218,13 @@ fn settings_ui(ui: &mut Ui, settings: &mut PlanSettings) {
             settings.seed = Seed(seed);
             ui.end_row();
         }
-        if settings.decoder.draws_tokens() {
+        if settings.decoder.draws_tokens() || settings.decoder == Decoder::Flow {
             label(ui, "Temperature");
             let slider = egui::Slider::new(&mut settings.temperature, 0.05..=2.0).fixed_decimals(2);
             ui.add(slider).accessible_name("Planner temperature");
             ui.end_row();
+        }
+        if settings.decoder.draws_tokens() {
             label(ui, "Top p");
             let slider = egui::Slider::new(&mut settings.top_p, 0.05..=1.0).fixed_decimals(2);
             ui.add(slider).accessible_name("Top p");
@@ -268,6 +270,17 @@ fn settings_ui(ui: &mut Ui, settings: &mut PlanSettings) {
             .on_hover_text("Passes after those; in all of them a known token gives way to one four times as likely. 0: known tokens stay");
             ui.end_row();
         }
+        if settings.decoder == Decoder::Flow {
+            label(ui, "Steps");
+            ui.add(
+                egui::DragValue::new(&mut settings.flow_steps)
+                    .range(1..=64)
+                    .speed(0.1),
+            )
+            .accessible_name("Flow steps")
+            .on_hover_text("In so many steps futures that the ego's own history alone makes likely are carried to plans");
+            ui.end_row();
+        }
         if settings.decoder == Decoder::Diffusion {
             label(ui, "Steps");
             ui.add(
@@ -306,6 +319,8 @@ fn steps_ui(ui: &mut Ui, planned: &Planned, planning: &Planning, actions: &mut V
         Some(Stage::Tokens(count)) => format!("after token {count}"),
         Some(Stage::Filling(done, total)) => format!("pass {done} of {total}"),
         Some(Stage::Denoising(taken, total)) => format!("denoising step {taken} of {total}"),
+        Some(Stage::Flowing(0, _)) => "drawn from the prior".to_owned(),
+        Some(Stage::Flowing(done, total)) => format!("flow step {done} of {total}"),
         Some(Stage::Waiting) | None => "the result".to_owned(),
     };
     ui.horizontal(|ui| {
@@ -318,10 +333,11 @@ fn steps_ui(ui: &mut Ui, planned: &Planned, planning: &Planning, actions: &mut V
         }
     });
     let mut anchors = planning.anchors;
-    if ui
-        .checkbox(&mut anchors, "Draw them before refinement")
-        .changed()
-    {
+    let before = match planned.plan.settings.decoder {
+        Decoder::Flow => "Draw the prior's futures they began as",
+        _ => "Draw them before refinement",
+    };
+    if ui.checkbox(&mut anchors, before).changed() {
         wish(actions, PilotAction::Anchors(anchors));
     }
     let made_of_tokens = planned

@@ -90,6 +90,7 @@ pub(crate) fn top_ui(
                         response.on_hover_text("There are changes that are not saved");
                     }
                     if !open.report.is_empty() {
+                        ui.add_space(6.0);
                         notes(ui, &open.report, actions);
                     }
                 });
