@@ -435,7 +435,7 @@ class Frames(nn.Module):
         self.register_buffer("frequency", torch.exp(torch.linspace(0, math.log(64), 16)), persistent=False)
 
     def read(self, egos, prior, plan, surprise, spread):
-        """Inputs [B, 16, 98]: of plans [B, 16, 6] (scaled residuals) what is around them; surprise, log spread, own speed."""
+        """Inputs [B, 16, 93]: of plans [B, 16, 6] (scaled residuals) what is around them; surprise, log spread, own speed."""
         with torch.no_grad():
             state = egos.base[:, SEEN:] + plan.clamp(-8, 8) * prior.scale[SEEN:]
             place, heading = state[..., :2], functional.normalize(state[..., 4:6] + 1e-8, dim=-1)

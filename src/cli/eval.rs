@@ -71,9 +71,10 @@ pub(super) struct Arguments {
     /// Task plan: do not tell the planner its route, which is the way the log's ego takes.
     #[arg(long)]
     no_route: bool,
-    /// Task plan: the formula by which plans are scored and modes chosen.
-    #[arg(long, value_parser = formulas(), default_value = PlanSettings::default().score.key(), value_name = "FORMULA")]
-    score: Variant,
+    /// Task plan: the formula by which plans are scored and modes chosen; several, comma separated, give a table each.
+    #[arg(long, value_parser = formulas(), default_value = PlanSettings::default().score.key(), value_name = "FORMULA",
+          value_delimiter = ',')]
+    score: Vec<Variant>,
     /// Guidance weights: the network's methods run without and with them, and the difference is shown.
     #[arg(long, value_name = "collision=W,comfort=W,road=W")]
     guidance: Option<String>,
@@ -265,7 +266,7 @@ impl Arguments {
             ("--spread", self.spread != usual.spread_m, &[Plan]),
             ("--no-brake", self.no_brake, &[Plan]),
             ("--no-route", self.no_route, &[Plan]),
-            ("--score", self.score != usual.score, &[Plan]),
+            ("--score", self.score != [usual.score], &[Plan]),
         ];
         for (option, is_given, of) in options {
             ensure_usage!(

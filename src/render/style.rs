@@ -1,7 +1,7 @@
 //! Styles: the colours of a picture. Dark and light for the window, print for paper.
 //!
-//! Ego blue, its planner's futures sky blue, attacker vermilion, generated teal, frozen or logged grey (Okabe and Ito's order, which the colour-blind
-//! tell apart); red only for violations that happened. Hue is never the only cue: `agents` adds shapes.
+//! Ego blue, its planner's futures sky blue, attacker vermilion, generated teal, frozen or logged grey (Okabe and Ito's
+//! order, which the colour-blind tell apart); red only for violations that happened. Hue is never the only cue: `agents` adds shapes.
 
 use super::Color;
 

@@ -250,6 +250,24 @@ fn the_planners_table_has_the_log_as_its_floor() {
         ade(2) < ade(1),
         "the cubic to the log's end beats constant velocity"
     );
+    // a row for each formula asked for
+    let both = [
+        "eval",
+        &scene,
+        "--task",
+        "plan",
+        "--methods",
+        "log",
+        "--score",
+        "pdms,epdms",
+        "--json",
+    ];
+    let both: Value = serde_json::from_slice(&nearmiss(&both).stdout).unwrap();
+    assert_eq!(
+        (&both["rows"][0]["formula"], &both["rows"][1]["formula"]),
+        (&"pdms".into(), &"epdms".into())
+    );
+    assert_eq!(both["rows"][0]["score"], table["rows"][0]["score"]);
     let wrong = nearmiss(&["eval", &scene, "--task", "plan", "--methods", "trapezoidal"]);
     assert_eq!(wrong.status.code(), Some(2));
     assert!(text(&wrong.stderr).contains("does not plan"));

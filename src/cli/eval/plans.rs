@@ -106,10 +106,12 @@ pub(super) fn run(
         );
     }
     let mut rows = Vec::new();
-    for method in methods {
+    let scores = arguments.score.iter();
+    let wanted = scores.flat_map(|score| methods.iter().map(move |method| (*score, *method)));
+    for (score, method) in wanted {
         let mut row = PlanRow {
             method,
-            score: arguments.score,
+            score,
             windows: 0,
             modes: 0,
             seconds: 0.0,
@@ -186,7 +188,7 @@ impl PlanRow {
             spread_m: arguments.spread,
             brake: !arguments.no_brake,
             route: !arguments.no_route,
-            score: arguments.score,
+            score: self.score,
             temperature: arguments
                 .temperature
                 .unwrap_or(PlanSettings::default().temperature),
@@ -273,8 +275,14 @@ impl PlanRow {
     }
 }
 
-/// All rows as a table for people.
+/// All rows for people, a table for each formula.
 pub(super) fn text(rows: &[PlanRow], seed: u64) -> String {
+    let of_formulas = rows.chunk_by(|a, b| a.score == b.score);
+    let tables: Vec<String> = of_formulas.map(|rows| table(rows, seed)).collect();
+    tables.join("\n")
+}
+
+fn table(rows: &[PlanRow], seed: u64) -> String {
     let mut headings = [
         ("ADE m", "ade_m", 3),
         ("moving", "ade_moving_m", 3),

@@ -516,7 +516,10 @@ impl App {
                 self.settings.zoom = (self.settings.zoom + by).clamp(0.6, 2.5);
                 context.set_zoom_factor(self.settings.zoom);
             }
-            Command::RestartGraphics => self.graphics.give_up(),
+            Command::RestartGraphics => {
+                self.graphics.give_up();
+                context.request_repaint();
+            }
             Command::Quit => context.send_viewport_cmd(egui::ViewportCommand::Close),
             Command::CopyCommand => self.copy_command(context),
             Command::Cancel if self.panes.cancel() => {
@@ -800,7 +803,7 @@ impl eframe::App for App {
 
     fn logic(&mut self, context: &Context, _frame: &mut eframe::Frame) {
         self.clock_s[1] = context.input(|input| input.time);
-        self.lost = self.graphics.loss().filter(|_| !self.quitting);
+        self.lost = self.graphics.loss();
         if self.lost.is_some() {
             context.send_viewport_cmd(egui::ViewportCommand::Close);
         }
