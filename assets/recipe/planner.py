@@ -32,6 +32,7 @@ POSE, ROUTE = 8, NEAREST_POINTS + 2 * 5
 LOCAL = 5 * NEAREST_POINTS + NEAREST_POINTS + 1 + 8 * NEAR_AGENTS + ROUTE
 AHEAD_WEIGHT, BEHIND_WEIGHT = 0.5, 1.5  # of a metre, where the nearest neighbours are looked for
 ROUTE_WIDTH_M, ROUTE_COS, ROUTE_SHARE = 4.5, 0.7, 0.7  # what of a lane lies on a route, and how much of it must
+SMOOTHED = 0.05  # level at which the prior is shown what a flow has made
 EDIT = math.log(4)  # a known token gives way to one this much likelier
 ROUTE_JOIN_M, ROUTE_HOPS, ROUTE_FIRST_M = 2.0, 6, 20.0  # how lanes join, how far a route goes on, how lanes on it come first
 
@@ -626,13 +627,20 @@ class Planner(nn.Module):
 
     @torch.no_grad()
     def carry(self, egos, scene, scene_bias, steps, noise):
-        """Futures of the prior, from noise [B, 2, 63], carried to plans [B, 16, 6] in `steps` Euler steps."""
-        source = self.flow.source(egos, self.scaled(egos, egos.own)[:, :SEEN], self.prior)
+        """Futures of the prior, from noise [B, 2, 63], carried to plans [B, 16, 6] in `steps` Euler steps.
+
+        In the end the prior smooths them: the ridge of its covariances is white noise on what it draws, which stays.
+        """
+        history = self.scaled(egos, egos.own)[:, :SEEN]
+        source = self.flow.source(egos, history, self.prior)
         x = self.flow.draw(source, noise)
         for step in range(steps):
             time = torch.full((len(x),), step / steps)
             x = x + self.flow(egos, scene, scene_bias, x, time, source, self.prior) / steps
-        return x
+        future = torch.arange(FRAMES) > NOW
+        bins = self.prior.bins(torch.ones(len(x)), egos.speed, egos.travel)
+        seen = torch.cat([history, noise_scales(torch.tensor(SMOOTHED))[0] * x], 1)
+        return self.prior.posterior(seen, (SMOOTHED * future).expand(len(x), -1), egos.own_valid | future, bins)[0][:, SEEN:]
 
 
 def laid(vocabulary, known, speed):

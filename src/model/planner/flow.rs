@@ -10,9 +10,14 @@ use super::network::NOISY;
 use super::refine::{PLAN, Reading};
 use super::surroundings::SEEN;
 use crate::codec::{CHANNELS, T};
+use crate::diffusion::signal_share;
 use crate::model::prior::{DRAW, Gain, Prior};
 use crate::planner::{Decoder, PlanSettings, ProposeError};
 use crate::rng::Purpose;
+
+/// Noise level at which the prior is shown plans that have arrived. Its covariances have a ridge, 1e-4 in scaled units, so
+/// what it draws has white noise on it, decimetres at 8 s, which the flow leaves there; seen so, it is gone.
+const SMOOTHED: f64 = 0.05;
 
 /// Where plans come from: the prior after the ego's history.
 pub(super) struct Source {
@@ -69,7 +74,7 @@ impl Source {
 
 impl Reading<'_> {
     /// Carries futures of the prior, a mode each, to plans [n, 16, 6] in Euler steps; a temperature under 1 draws them
-    /// nearer to their mean. `on_step` sees the number of steps done, from 0 on, and the plans there.
+    /// nearer to their mean. `on_step` sees the number of steps done, from 0 on, and the plans there, in the end smoothed.
     pub(super) fn carry(
         &self,
         settings: &PlanSettings,
@@ -98,9 +103,25 @@ impl Reading<'_> {
                 *number += velocity / steps as f32;
             }
         }
+        let plans = self.smoothed(&plans);
         match on_step(steps, &plans) {
             ControlFlow::Continue(()) => Ok(plans),
             ControlFlow::Break(()) => Err(ProposeError::Stopped),
         }
+    }
+
+    /// What the prior takes plans [n, 16, 6] for, seen at the level [`SMOOTHED`]: its posterior mean.
+    fn smoothed(&self, plans: &[f32]) -> Vec<f32> {
+        let (gain, signal) = (self.gain(SMOOTHED), signal_share(SMOOTHED) as f32);
+        let mut seen = self.with_history();
+        let mut out = Vec::with_capacity(plans.len());
+        for plan in plans.chunks_exact(PLAN) {
+            for (seen, number) in seen[SEEN * CHANNELS..].iter_mut().zip(plan) {
+                *seen = signal * number;
+            }
+            let mean = self.prior.posterior_mean(&gain, &seen, None);
+            out.extend_from_slice(&mean[SEEN * CHANNELS..]);
+        }
+        out
     }
 }
