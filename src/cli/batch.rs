@@ -46,14 +46,6 @@ pub(super) fn make_folder(folder: &Path) -> anyhow::Result<()> {
     })
 }
 
-/// A name as part of a file's: other letters than those of words become hyphens.
-pub(super) fn file_name(name: &str) -> String {
-    let plain = |letter: char| letter.is_alphanumeric() || "-_.".contains(letter);
-    name.chars()
-        .map(|letter| if plain(letter) { letter } else { '-' })
-        .collect()
-}
-
 /// One part of a batch: `index` of `count`, counted from 0.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Shard {

@@ -9,7 +9,7 @@ use std::time::Instant;
 use clap::ValueEnum;
 use serde_json::{Value, json};
 
-use super::batch::{Shard, Shown, file_name, make_folder, scenes, stop_on_ctrl_c};
+use super::batch::{Shard, Shown, make_folder, scenes, stop_on_ctrl_c};
 use super::plan::prepare;
 use super::planning::PlannerArguments;
 use super::weights;
@@ -202,7 +202,7 @@ impl Job<'_> {
         let mut scene = driven.scene.clone();
         let decoder = self.settings.plan.decoder;
         scene.name = format!("{}, driven by {}", scene.name, decoder.key());
-        let stem = file_name(&entry.name);
+        let stem = data::file_name(&entry.name);
         let path = folder.join(format!("{number:03}-{stem}-{}.json", decoder.key()));
         write_scene(&scene, &path)?;
         Ok(path)

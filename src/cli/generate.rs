@@ -8,7 +8,7 @@ use anyhow::Context as _;
 use clap::ValueEnum;
 use serde_json::{Value, json};
 
-use super::batch::{Shard, Shown, agents, file_name, make_folder, scenes, stop_on_ctrl_c};
+use super::batch::{Shard, Shown, agents, make_folder, scenes, stop_on_ctrl_c};
 use super::usage::{Usage, bail_usage, ensure_usage};
 use super::weights;
 use crate::data;
@@ -419,7 +419,7 @@ impl Job<'_> {
             Task::Goal => "goal",
             Task::Attack => "attack",
         };
-        let stem = file_name(&entry.name);
+        let stem = data::file_name(&entry.name);
         let stem = stem.trim_matches('.').trim_end_matches(".json");
         let (seed, sample) = (self.arguments.seed, self.sample);
         let scene_number = self.case / self.arguments.samples.max(1);

@@ -44,7 +44,7 @@ use crate::scene::FileError;
 use crate::scene::{Scene, cases_from_json, in_words, scene_from_json};
 use detect::Kind;
 pub use export::{ExportError, Exported, Target, export};
-pub use plan_file::{PlanFile, holds_plan, is_plan_file_name};
+pub use plan_file::{PlanFile, file_name, holds_plan, is_plan_file_name};
 pub use report::Report;
 
 /// Largest file read into memory, and largest that a compressed one may become, bytes.

@@ -52,6 +52,14 @@ struct WrittenPoint {
     numbers: Vec<f64>,
 }
 
+/// The name of a scene as part of a file's: letters that are not of words (`-_.` apart) become hyphens.
+pub fn file_name(name: &str) -> String {
+    let plain = |letter: char| letter.is_alphanumeric() || "-_.".contains(letter);
+    name.chars()
+        .map(|letter| if plain(letter) { letter } else { '-' })
+        .collect()
+}
+
 /// Whether a path is named like such a file.
 pub fn is_plan_file_name(path: &Path) -> bool {
     let extension = path.extension().and_then(|extension| extension.to_str());

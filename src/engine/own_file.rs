@@ -4,29 +4,23 @@
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, OnceLock, PoisonError};
+use std::sync::{Mutex, PoisonError};
 
 use serde::Deserialize;
 
 use super::own::OwnPlanner;
-use crate::data::{PlanFile, is_plan_file_name};
+use crate::data::{PlanFile, file_name, is_plan_file_name};
 use crate::planner::{Ask, ProposeError};
 
-/// A file of futures ([`PlanFile`]) as a planner ([`Ask`]): read anew at each request, so that what is written meanwhile
-/// counts. Where the file does not say from which moment on it holds, it holds from the first one asked for.
-struct OwnFile {
+/// Futures in a file ([`PlanFile`]), or in a folder with a file for each scene, as a planner ([`Ask`]): read anew at each
+/// request, so that what is written meanwhile counts. In a folder a file is named as the scene is ([`file_name`]),
+/// `NAME.csv` or `NAME.json`, or for each moment that is planned, `NAME@2.0.csv` for 2 s. Where a file does not say from
+/// which moment on it holds, it holds from that in its name, else from the first one it is asked for.
+struct OwnFutures {
     path: PathBuf,
     identity: String,
-    first_s: OnceLock<f64>,
-}
-
-/// A folder with a file of futures for each scene, named as the scene is, `NAME.csv` or `NAME.json`; or for each moment that
-/// is planned, `NAME@2.0.csv` for 2 s. Letters of a name that are not of words (`-_.` apart) are hyphens in that of its file.
-struct OwnFolder {
-    folder: PathBuf,
-    identity: String,
-    /// The first moment asked for of each scene.
-    first_s: Mutex<BTreeMap<String, f64>>,
+    /// The first moment that each file was asked for.
+    first_s: Mutex<BTreeMap<PathBuf, f64>>,
 }
 
 /// What of a request says which futures are wanted.
@@ -41,13 +35,6 @@ struct Moment {
 struct Named {
     #[serde(default)]
     name: String,
-}
-
-impl Moment {
-    fn of(request: &str) -> Result<Self, ProposeError> {
-        serde_json::from_str(request)
-            .map_err(|error| ProposeError::Own(format!("the request: {error}")))
-    }
 }
 
 /// The planner that `command` means: the futures in a file, if it is the path of a CSV or JSON file, or in a folder of them,
@@ -65,83 +52,69 @@ pub fn own_planner(command: &str) -> Result<Box<dyn Ask>, String> {
     } else {
         word
     };
-    if let Some(folder) = path.as_ref().filter(|path| path.is_dir()) {
-        return Ok(Box::new(OwnFolder {
-            identity: format!("<own: {}>", folder.display()),
-            folder: folder.clone(),
-            first_s: Mutex::default(),
-        }));
-    }
-    if let Some(path) = path.filter(|path| is_plan_file_name(path)) {
-        return Ok(Box::new(OwnFile {
+    if let Some(path) = path.filter(|path| path.is_dir() || is_plan_file_name(path)) {
+        return Ok(Box::new(OwnFutures {
             identity: format!("<own: {}>", path.display()),
             path,
-            first_s: OnceLock::new(),
+            first_s: Mutex::default(),
         }));
     }
     Ok(Box::new(OwnPlanner::new(command)?))
 }
 
-impl Ask for OwnFile {
-    fn identity(&self) -> &str {
-        &self.identity
-    }
-
-    fn ask(
-        &self,
-        request: &str,
-        _waiting: &mut dyn FnMut() -> ControlFlow<()>,
-    ) -> Result<String, ProposeError> {
-        let now_s = Moment::of(request)?.now_s;
-        let first_s = || *self.first_s.get_or_init(|| now_s);
-        answer(&self.path, now_s, first_s).map_err(ProposeError::Own)
-    }
-}
-
-impl Ask for OwnFolder {
-    fn identity(&self) -> &str {
-        &self.identity
-    }
-
-    fn ask(
-        &self,
-        request: &str,
-        _waiting: &mut dyn FnMut() -> ControlFlow<()>,
-    ) -> Result<String, ProposeError> {
-        let Moment { now_s, scene } = Moment::of(request)?;
-        let plain = |letter: char| letter.is_alphanumeric() || "-_.".contains(letter);
-        let letters = scene.name.chars();
-        let name: String = letters
-            .map(|letter| if plain(letter) { letter } else { '-' })
-            .collect();
+impl OwnFutures {
+    /// The file that answers, and whether it is of that moment alone.
+    fn file(&self, Moment { now_s, scene }: &Moment) -> Result<(PathBuf, bool), String> {
+        if !self.path.is_dir() {
+            return Ok((self.path.clone(), false));
+        }
+        let name = file_name(&scene.name);
         let found = |stem: &str| {
-            let files = ["csv", "json"].map(|end| self.folder.join(format!("{stem}.{end}")));
+            let files = ["csv", "json"].map(|end| self.path.join(format!("{stem}.{end}")));
             files.into_iter().find(|file| file.is_file())
         };
         let of_moment = [1, 2].map(|digits| format!("{name}@{now_s:.digits$}"));
         if let Some(file) = of_moment.iter().find_map(|stem| found(stem)) {
-            return answer(&file, now_s, || now_s).map_err(ProposeError::Own);
+            return Ok((file, true));
         }
-        let file = found(&name).ok_or_else(|| {
-            ProposeError::Own(format!(
+        let lacks = || {
+            format!(
                 "{} has no futures for the scene \"{}\" at {now_s:.1} s: neither {name}.csv nor {name}@{now_s:.1}.csv is there (nor .json)",
-                self.folder.display(),
+                self.path.display(),
                 scene.name
-            ))
-        })?;
-        let first_s = || {
-            let mut all = self.first_s.lock().unwrap_or_else(PoisonError::into_inner);
-            *all.entry(name.clone()).or_insert(now_s)
+            )
         };
-        answer(&file, now_s, first_s).map_err(ProposeError::Own)
+        found(&name).map(|file| (file, false)).ok_or_else(lacks)
+    }
+
+    fn answer(&self, moment: &Moment) -> Result<String, String> {
+        let (file, is_of_moment) = self.file(moment)?;
+        let futures = PlanFile::read(&file)?;
+        let mut all = self.first_s.lock().unwrap_or_else(PoisonError::into_inner);
+        let first_s = match is_of_moment {
+            true => moment.now_s,
+            false => *all.entry(file.clone()).or_insert(moment.now_s),
+        };
+        futures
+            .answer(moment.now_s, first_s)
+            .map_err(|problem| format!("{}: {problem}", file.display()))
     }
 }
 
-/// What the file at `path` says at scene time `now_s`; `first_s` is asked once it could be read.
-fn answer(path: &Path, now_s: f64, first_s: impl FnOnce() -> f64) -> Result<String, String> {
-    PlanFile::read(path)?
-        .answer(now_s, first_s())
-        .map_err(|problem| format!("{}: {problem}", path.display()))
+impl Ask for OwnFutures {
+    fn identity(&self) -> &str {
+        &self.identity
+    }
+
+    fn ask(
+        &self,
+        request: &str,
+        _waiting: &mut dyn FnMut() -> ControlFlow<()>,
+    ) -> Result<String, ProposeError> {
+        let moment: Moment = serde_json::from_str(request)
+            .map_err(|error| ProposeError::Own(format!("the request: {error}")))?;
+        self.answer(&moment).map_err(ProposeError::Own)
+    }
 }
 
 #[cfg(test)]

@@ -172,7 +172,9 @@ struct Shown(Rc<RefCell<Option<App>>>);
 
 impl eframe::App for Shown {
     fn clear_color(&self, visuals: &egui::Visuals) -> [f32; 4] {
-        theme::ground(visuals).to_normalized_gamma_f32()
+        let app = self.0.borrow();
+        let none = [0.0; 4];
+        app.as_ref().map_or(none, |app| app.clear_color(visuals))
     }
 
     fn logic(&mut self, context: &egui::Context, frame: &mut eframe::Frame) {

@@ -279,6 +279,11 @@ pub(super) fn small_button(ui: &mut Ui, text: &str) -> Response {
     .inner
 }
 
+/// What a row of settings is about.
+pub(super) fn label(ui: &mut Ui, text: &str) {
+    ui.label(egui::RichText::new(text).color(tokens(ui).dim));
+}
+
 /// A word on a tinted ground.
 pub(super) fn chip(ui: &mut Ui, text: &str, color: Color32) -> Response {
     let font = FontId::new(10.5, theme::semibold());

@@ -13,6 +13,8 @@ use crate::data::OpenError;
 
 /// Largest chunk file, bytes.
 const MOST_BYTES: u64 = 64 << 20;
+/// Largest row, bytes; those of the data set have a few hundred.
+const MOST_ROW_BYTES: usize = 1 << 16;
 
 #[derive(Deserialize)]
 struct Meta {
@@ -75,6 +77,10 @@ impl Array {
             let (name, field) =
                 field_of(entry, at).ok_or_else(|| damaged(format!("dtype {entry} is unknown")))?;
             at += field.size * field.count;
+            if at > MOST_ROW_BYTES {
+                let message = format!("its rows are longer than {MOST_ROW_BYTES} bytes");
+                return Err(damaged(message));
+            }
             fields.insert(name, field);
         }
         Ok(Self {
@@ -101,7 +107,8 @@ impl Array {
                 range.start, range.end, self.rows
             )));
         }
-        let mut bytes = Vec::with_capacity(range.len() * self.row_bytes);
+        // grows with what is there, whatever the file says that there is
+        let mut bytes = Vec::new();
         let chunks = range.start / self.chunk_rows..range.end.div_ceil(self.chunk_rows);
         for chunk in chunks.filter(|_| !range.is_empty()) {
             let path = self.folder.join(chunk.to_string());
@@ -126,8 +133,9 @@ impl Array {
             let first = chunk * self.chunk_rows;
             let from = range.start.max(first) - first;
             let to = range.end.min(first + self.chunk_rows) - first;
-            let wanted = plain.get(from * self.row_bytes..to * self.row_bytes);
-            let Some(wanted) = wanted else {
+            let place = |row: usize| row.checked_mul(self.row_bytes);
+            let span = place(from).zip(place(to));
+            let Some(wanted) = span.and_then(|(from, to)| plain.get(from..to)) else {
                 let message = format!("it holds {} bytes, less than its rows need", plain.len());
                 return Err(OpenError::damaged(&path, "chunk", message));
             };

@@ -17,7 +17,7 @@ use std::path::Path;
 
 use candle_core::Device;
 
-use network::Network;
+use network::{Encoded, Network};
 use refine::{Descent, PLAN, Reading};
 use surroundings::{Spot, Surroundings};
 use tokens::{Sequence, choose_modes, decode, follow, padded};
@@ -179,12 +179,7 @@ impl Planner {
         }
         let scene = self.read(window)?;
         let encoded = self.network.encode(&scene).map_err(failed)?;
-        let reading = Reading {
-            network: &self.network,
-            encoded: &encoded,
-            scene: &scene,
-            prior: &self.prior,
-        };
+        let reading = self.reading(&encoded, &scene);
         let known = tokens
             .iter()
             .map(|&token| {
@@ -219,7 +214,7 @@ impl Planner {
         })
     }
 
-    /// The future [16, 6] that the flow draws from `normal` numbers, and the velocity [16, 6] at which a `plan` [16, 6] that
+    /// The future [16, 6] that the flow draws from `normal` numbers [2, 63] (a block each), and the velocity [16, 6] at which a `plan` [16, 6] that
     /// has gone `time` of its way moves; scaled residuals to constant velocity in the ego's frame.
     ///
     /// # Errors
@@ -244,15 +239,19 @@ impl Planner {
             .network
             .encode(&scene)
             .map_err(|error| ProposeError::Network(error.to_string()))?;
-        let reading = Reading {
-            network: &self.network,
-            encoded: &encoded,
-            scene: &scene,
-            prior: &self.prior,
-        };
+        let reading = self.reading(&encoded, &scene);
         let source = flow::Source::of(&reading);
         let velocity = source.velocity(&reading, plan, time)?;
         Ok((source.draw(normal), velocity))
+    }
+
+    fn reading<'a>(&'a self, encoded: &'a Encoded, scene: &'a Surroundings) -> Reading<'a> {
+        Reading {
+            network: &self.network,
+            encoded,
+            scene,
+            prior: &self.prior,
+        }
     }
 
     fn read(&self, window: &Window) -> Result<Surroundings, ProposeError> {
@@ -281,12 +280,7 @@ impl Propose for Planner {
         let scene = self.read(window)?;
         let failed = |error: candle_core::Error| ProposeError::Network(error.to_string());
         let encoded = self.network.encode(&scene).map_err(failed)?;
-        let reading = Reading {
-            network: &self.network,
-            encoded: &encoded,
-            scene: &scene,
-            prior: &self.prior,
-        };
+        let reading = self.reading(&encoded, &scene);
         let frame = scene.frame;
         let count = settings.modes;
         let refinement = Descent {

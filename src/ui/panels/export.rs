@@ -16,6 +16,7 @@ use crate::ui::exporter::kilobytes;
 use crate::ui::theme;
 use crate::ui::theme::tokens;
 use crate::ui::widgets;
+use crate::ui::widgets::label;
 
 /// What the user wants of the dialog.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -361,10 +362,6 @@ fn grid(ui: &mut Ui, name: &str, content: impl FnOnce(&mut Ui)) {
         .num_columns(2)
         .spacing([14.0, 6.0]);
     grid.show(ui, content);
-}
-
-fn label(ui: &mut Ui, text: &str) {
-    ui.label(egui::RichText::new(text).color(tokens(ui).dim));
 }
 
 fn place_ui(ui: &mut Ui, choices: &mut Choices, facts: &Facts<'_>, wish: &mut Option<Wish>) {

@@ -1,5 +1,6 @@
 //! The ego's planner: how it decodes, its modes with their scores, why one is taken, and drives in closed loop.
 
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use egui::Ui;
@@ -31,6 +32,7 @@ use crate::ui::pilot::wish;
 use crate::ui::theme;
 use crate::ui::theme::tokens;
 use crate::ui::widgets;
+use crate::ui::widgets::label;
 
 /// Shows the panel.
 pub(crate) fn planner_ui(
@@ -173,12 +175,10 @@ fn own_ui(ui: &mut Ui, planning: &Planning, actions: &mut Vec<Action>) {
 }
 
 fn settings_ui(ui: &mut Ui, settings: &mut PlanSettings) {
-    let dim = tokens(ui).dim;
     let grid = egui::Grid::new("planner settings")
         .num_columns(2)
         .spacing([10.0, 6.0]);
     grid.show(ui, |ui| {
-        let label = |ui: &mut Ui, text: &str| ui.label(egui::RichText::new(text).color(dim));
         label(ui, "Score");
         egui::ComboBox::from_id_salt("formula")
             .selected_text(settings.score.label())
@@ -241,57 +241,35 @@ fn settings_ui(ui: &mut Ui, settings: &mut PlanSettings) {
                 .accessible_name("Refinement level")
                 .on_hover_text("Noise level to which each mode is put before it is denoised");
             ui.end_row();
-            label(ui, "Steps");
-            ui.add(
-                egui::DragValue::new(&mut settings.refine_steps)
-                    .range(1..=16)
-                    .speed(0.1),
-            )
-            .accessible_name("Refinement steps");
-            ui.end_row();
+            count_row(ui, ("Steps", "Refinement steps"), (&mut settings.refine_steps, 1..=16), "");
         }
         if settings.decoder == Decoder::MaskedDiffusion {
-            label(ui, "Passes");
-            ui.add(
-                egui::DragValue::new(&mut settings.masked_passes)
-                    .range(1..=16)
-                    .speed(0.1),
-            )
-            .accessible_name("Passes that fill")
-            .on_hover_text("In each so many of the eight tokens become known, the surest first");
-            ui.end_row();
-            label(ui, "Edits");
-            ui.add(
-                egui::DragValue::new(&mut settings.edit_passes)
-                    .range(0..=16)
-                    .speed(0.1),
-            )
-            .accessible_name("Passes that edit")
-            .on_hover_text("Passes after those; in all of them a known token gives way to one four times as likely. 0: known tokens stay");
-            ui.end_row();
+            count_row(ui, ("Passes", "Passes that fill"), (&mut settings.masked_passes, 1..=16), "In each so many of the eight tokens become known, the surest first");
+            count_row(ui, ("Edits", "Passes that edit"), (&mut settings.edit_passes, 0..=16), "Passes after those; in all of them a known token gives way to one four times as likely. 0: known tokens stay");
         }
         if settings.decoder == Decoder::Flow {
-            label(ui, "Steps");
-            ui.add(
-                egui::DragValue::new(&mut settings.flow_steps)
-                    .range(1..=64)
-                    .speed(0.1),
-            )
-            .accessible_name("Flow steps")
-            .on_hover_text("In so many steps futures that the ego's own history alone makes likely are carried to plans");
-            ui.end_row();
+            count_row(ui, ("Steps", "Flow steps"), (&mut settings.flow_steps, 1..=64), "In so many steps futures that the ego's own history alone makes likely are carried to plans");
         }
         if settings.decoder == Decoder::Diffusion {
-            label(ui, "Steps");
-            ui.add(
-                egui::DragValue::new(&mut settings.diffusion_steps)
-                    .range(1..=64)
-                    .speed(0.1),
-            )
-            .accessible_name("Diffusion steps");
-            ui.end_row();
+            count_row(ui, ("Steps", "Diffusion steps"), (&mut settings.diffusion_steps, 1..=64), "");
         }
     });
+}
+
+/// A row of the settings' grid with a whole number: what it is called, to the eye and to a reader of the screen.
+fn count_row(
+    ui: &mut Ui,
+    (text, name): (&str, &'static str),
+    (value, range): (&mut usize, RangeInclusive<usize>),
+    tip: &str,
+) {
+    label(ui, text);
+    let shown = ui.add(egui::DragValue::new(value).range(range).speed(0.1));
+    let shown = shown.accessible_name(name);
+    if !tip.is_empty() {
+        shown.on_hover_text(tip);
+    }
+    ui.end_row();
 }
 
 fn banner(ui: &mut Ui, color: egui::Color32, text: &str) {
