@@ -54,9 +54,13 @@ def schedule(name, steps=None):
 
 
 @torch.no_grad()
-def sample(network, scene, levels, goal=None, temperature=1.0, generator=None, bf16=False):
-    """Denoises a scene; history and goal tokens [N, T] stay as they are. Returns states [N, T, 6] in agents' frames."""
+def sample(network, scene, levels, goal=None, temperature=1.0, generator=None, bf16=False, smooth=False):
+    """Denoises a scene; history and goal tokens [N, T] stay as they are. Returns states [N, T, 6] in agents' frames.
+
+    With `smooth`, as the program does where goals are given, predictions are what the prior takes them for.
+    """
     scale, count = network.prior.scale, len(scene.valid)
+    bins = network.prior.bins(scene.type, scene.speed, scene.travel)
     clean = scene.residual / scale
     known = (~FUTURE)[None].expand(count, -1) | (goal if goal is not None else False)
     x = torch.where(known[..., None], clean, temperature * torch.randn(count, FRAMES, 6, generator=generator))
@@ -64,7 +68,10 @@ def sample(network, scene, levels, goal=None, temperature=1.0, generator=None, b
         level, lower = (torch.where(known, 0.0, k[None].expand(count, -1)) for k in (now, then))
         with precision("cpu", bf16):
             predicted, mean, spread = network(x, level, scene)
-        estimate = (mean + spread * predicted.float()).clamp(-8, 8)
+        estimate = mean + spread * predicted.float()
+        if smooth:
+            estimate = network.prior.smoothed(estimate, x, level, scene.valid, bins)
+        estimate = estimate.clamp(-8, 8)
         (a, s), (a_next, s_next) = ([q[..., None] for q in noise_scales(k)] for k in (level, lower))
         noise = (x - a * estimate) / s.clamp(min=1e-4)
         x = torch.where((level > lower)[..., None], a_next * estimate + s_next * noise, x)
@@ -292,7 +299,9 @@ def methods(options):
         yield "goal", f"{path.stem}: prior alone", lambda scene, goal: prior_alone(network.prior, scene, goal)
         for name in options.schedules.split(","):
             levels = schedule(name, options.steps)
-            yield "goal", f"{path.stem}: {name} T0.5", lambda scene, goal: sample(network, scene, levels, goal, 0.5, generator, bf16)
+            for smooth in (False, True):
+                told = f"{path.stem}: {name} T0.5{' smoothed' * smooth}"
+                yield "goal", told, lambda scene, goal: sample(network, scene, levels, goal, 0.5, generator, bf16, smooth)
         levels = schedule("full", options.steps)
         if options.free:
             draw = lambda scene, n, t: [sample(network, scene, levels, None, t, generator, bf16) for _ in range(n)]

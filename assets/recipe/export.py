@@ -93,17 +93,19 @@ def save_fixture(path, network, windows, scenes=3):
     noisy = torch.randn(*scene.valid.shape, 6) * scene.valid[..., None]
     with torch.no_grad():
         output, mean, spread = network(noisy, level, scene)
+    bins, clean = network.prior.bins(scene.type, scene.speed, scene.travel), mean + spread * output
     save_file(
         {
             **{key: value.contiguous() for key, value in rows.items()},
             "agent_index": torch.stack([scene.batch, scene.agent], 1),
-            "bins": network.prior.bins(scene.type, scene.speed, scene.travel),
+            "bins": bins,
             "noisy": noisy,
             "noise_level": level,
             "posterior_mean": mean,
             "posterior_std": spread,
             "network": output,
-            "predicted_clean": mean + spread * output,
+            "predicted_clean": clean,
+            "smoothed_clean": network.prior.smoothed(clean, noisy, level, scene.valid, bins),
         },
         path,
     )

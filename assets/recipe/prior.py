@@ -30,6 +30,10 @@ EDGES = torch.tensor(
 FIRST_BIN = torch.tensor([0, 7, 9])
 BINS = 12
 
+# Noise level at which smoothing sees clean predictions, by bin; 0 leaves them. Chosen on I-80's tracks and three simulated
+# networks, goals given: what moves comes nearer to what happened, what stands would creep.
+SMOOTHING = torch.tensor([0, 0, 0.1, 0.25, 0.3, 0.3, 0.3, 0, 0.2, 0, 0.1, 0])
+
 
 def noise_scales(level):
     """Signal and noise share of a token at noise level k in [0, 1]: cos(pi k / 2), sin(pi k / 2)."""
@@ -101,6 +105,14 @@ class Prior:
             return out
         left = covariance - solved[..., :-1].transpose(-1, -2) @ solved[..., :-1]
         return *out, torch.linalg.cholesky(left + 1e-6 * torch.eye(left.shape[-1], dtype=left.dtype))
+
+    def smoothed(self, clean, noisy, level, valid, bins):
+        """Predictions [N, 21, 6] as the prior takes them: their posterior mean, seen at the bin's level, known tokens as they are."""
+        shown = torch.where(level > 0, SMOOTHING[bins][:, None], 0.0)
+        signal, _ = noise_scales(shown)
+        seen = torch.where((level > 0)[..., None], signal[..., None] * clean, noisy)
+        mean, _ = self.posterior(seen, shown, valid, bins)
+        return torch.where((SMOOTHING[bins] > 0)[:, None, None], mean, clean)
 
 
 def fit(residual, valid, agent_type, speed, travel, scale=None):

@@ -56,6 +56,9 @@ pub(super) struct Arguments {
     /// Noise level at which the network's methods are shown known histories.
     #[arg(long, default_value_t = 0.0)]
     history_level: f64,
+    /// Smooth the predictions of the network's methods by the analytic prior: with goals or attacks, not free, if absent.
+    #[arg(long, value_name = "on|off", value_parser = clap::builder::BoolishValueParser::new())]
+    prior_smoothing: Option<bool>,
     /// At most so many of the nearest agents of a window take part.
     #[arg(long, value_name = "N", default_value_t = Settings::default().agents, value_parser = agents)]
     agents: usize,
@@ -249,11 +252,16 @@ impl Arguments {
     fn fit(&self, tasks: &[TaskChoice]) -> anyhow::Result<()> {
         use TaskChoice::{Attack, Free, Goal, Plan};
         let usual = PlanSettings::default();
-        let options: [(&str, bool, &[TaskChoice]); 13] = [
+        let options: [(&str, bool, &[TaskChoice]); 14] = [
             ("--steps", self.steps.is_some(), &[Free, Goal, Attack]),
             (
                 "--history-level",
                 self.history_level != 0.0,
+                &[Free, Goal, Attack],
+            ),
+            (
+                "--prior-smoothing",
+                self.prior_smoothing.is_some(),
                 &[Free, Goal, Attack],
             ),
             ("--guidance", self.guidance.is_some(), &[Free, Goal]),
@@ -556,6 +564,9 @@ impl Bench<'_> {
         recipe.sample = sample;
         recipe.temperature = self.temperature();
         recipe.history_level = self.arguments.history_level;
+        if let Some(on) = self.arguments.prior_smoothing {
+            recipe.prior_smoothing = on;
+        }
         recipe.guidance = self.guidance;
         let prior;
         let prepare: &dyn Prepare = if self.method == Method::Prior {

@@ -60,6 +60,9 @@ pub(super) struct Arguments {
     /// whose speeds jitter.
     #[arg(long, default_value_t = 0.0)]
     history_level: f64,
+    /// Smooth predictions by the analytic prior: with goals or attacks, not free, if absent.
+    #[arg(long, value_name = "on|off", value_parser = clap::builder::BoolishValueParser::new())]
+    prior_smoothing: Option<bool>,
     /// Only so many agents, the nearest to the ego and everyone named here, are made anew; the others go on as recorded.
     #[arg(long, value_name = "N", default_value_t = Settings::default().agents, value_parser = agents)]
     agents: usize,
@@ -261,6 +264,7 @@ impl Job<'_> {
             sample: self.sample,
             temperature: arguments.temperature,
             history_level: arguments.history_level,
+            prior_smoothing: arguments.prior_smoothing,
             guidance: self.guidance,
             scope: if arguments.everyone {
                 Scope::Everyone

@@ -232,11 +232,7 @@ mod tests {
             (&turn, None),
             (&turn, Some(dvec2(29.0, 0.0))), // before its start
         ] {
-            let signal = Signal {
-                lane: on.id.clone(),
-                stop_point,
-                states: states.clone(),
-            };
+            let signal = Signal::new(on.id.clone(), stop_point, states.clone());
             let lanes = vec![approach.clone(), turn.clone()];
             let window = Window::new(&scene(lanes, vec![signal]), &Options::default());
             let piece = |lane: usize| {

@@ -562,11 +562,11 @@ mod tests {
                 Arc::new(ego),
                 Arc::new(Agent::new("7", AgentKind::Cyclist, broken)),
             ],
-            signals: Arc::new(vec![Signal {
-                lane: LaneId::new("a -- b"),
-                stop_point: None,
-                states: vec![SignalState::Red, SignalState::Red, SignalState::Green],
-            }]),
+            signals: Arc::new(vec![Signal::new(
+                LaneId::new("a -- b"),
+                None,
+                vec![SignalState::Red, SignalState::Red, SignalState::Green],
+            )]),
             ..Scene::default()
         }
         .quantised()

@@ -402,11 +402,11 @@ mod tests {
         twin.id = AgentId::new("b");
         twin.track.states_mut()[1] = Some(State::along(Pose::at(f64::NAN, 0.0, 0.0), 1.0));
         draft.agents.push(twin);
-        draft.signals.push(Signal {
-            lane: crate::map::LaneId::new("nowhere"),
-            stop_point: None,
-            states: Vec::new(),
-        });
+        draft.signals.push(Signal::new(
+            crate::map::LaneId::new("nowhere"),
+            None,
+            Vec::new(),
+        ));
         let mut report = Report::default();
         let scene = draft.finish(Path::new("x"), &mut report).unwrap();
         assert_eq!(scene.agents.len(), 2);

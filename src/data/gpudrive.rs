@@ -338,22 +338,16 @@ fn map(roads: &[Road], path: &Path, report: &mut Report) -> Result<MapParts, Ope
                     "road_edge" => LineKind::Edge,
                     _ => road_line_kind(element - 5), // 6 here is 1 in Waymo's list
                 };
-                parts.lines.push(Line { kind, points });
+                parts.lines.push(Line::new(kind, points));
             }
-            ("stop_sign", 1..) => parts.stop_signs.push(StopSign {
-                point: points[0],
-                lanes: Vec::new(),
-            }),
+            ("stop_sign", 1..) => parts.stop_signs.push(StopSign::new(points[0], Vec::new())),
             ("crosswalk" | "speed_bump" | "driveway", 3..) => {
                 let kind = match word {
                     "crosswalk" => AreaKind::Crossing,
                     "speed_bump" => AreaKind::SpeedBump,
                     _ => AreaKind::Driveway,
                 };
-                parts.areas.push(Area {
-                    kind,
-                    polygon: points,
-                });
+                parts.areas.push(Area::new(kind, points));
             }
             (
                 "road_line" | "road_edge" | "stop_sign" | "crosswalk" | "speed_bump" | "driveway",
@@ -431,11 +425,7 @@ fn signals(
         };
         matched += usize::from(named.is_none());
         taken.insert(lane.as_str());
-        signals.push(Signal {
-            lane: lane.clone(),
-            stop_point: stop,
-            states,
-        });
+        signals.push(Signal::new(lane.clone(), stop, states));
     }
     if matched > 0 {
         report.note(format!(

@@ -370,11 +370,11 @@ mod tests {
                 Arc::new(Agent::new("ego", AgentKind::Vehicle, track(0, 0.0))),
                 Arc::new(Agent::new("walker", AgentKind::Pedestrian, track(15, 4.0))),
             ],
-            signals: Arc::new(vec![Signal {
-                lane: LaneId::new("l1"),
-                stop_point: Some(dvec2(0.0, 0.0)),
-                states: vec![SignalState::Red; 61],
-            }]),
+            signals: Arc::new(vec![Signal::new(
+                LaneId::new("l1"),
+                Some(dvec2(0.0, 0.0)),
+                vec![SignalState::Red; 61],
+            )]),
             ..Scene::default()
         };
         scene.set_ego(&AgentId::new("ego"));

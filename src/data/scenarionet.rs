@@ -450,11 +450,7 @@ fn signals(
                 .filter(|stop| stop.is_finite())
         });
         let lane = light.get("lane").and_then(View::label).unwrap_or(id);
-        signals.push(Signal {
-            lane: LaneId::new(lane),
-            stop_point,
-            states,
-        });
+        signals.push(Signal::new(LaneId::new(lane), stop_point, states));
     }
     Ok(signals)
 }

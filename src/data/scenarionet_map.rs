@@ -51,15 +51,11 @@ pub(super) fn read(
             word if area_kind(word).is_some() && (ring.is_some() || !is_line(word)) => {
                 let points = points(ring.as_ref());
                 match area_kind(word) {
-                    Some(kind) if points.len() >= 3 => parts.areas.push(Area {
-                        kind,
-                        polygon: points,
-                    }),
+                    Some(kind) if points.len() >= 3 => parts.areas.push(Area::new(kind, points)),
                     // a sidewalk edge given as a line of two points is an edge all the same
-                    _ if points.len() == 2 && is_line(word) => parts.lines.push(Line {
-                        kind: LineKind::Edge,
-                        points,
-                    }),
+                    _ if points.len() == 2 && is_line(word) => {
+                        parts.lines.push(Line::new(LineKind::Edge, points))
+                    }
                     _ => report.skip("map areas with fewer than three points"),
                 }
             }
@@ -67,7 +63,7 @@ pub(super) fn read(
                 let points = points(line.as_ref());
                 if points.len() >= 2 {
                     let kind = line_kind(word);
-                    parts.lines.push(Line { kind, points });
+                    parts.lines.push(Line::new(kind, points));
                 } else {
                     report.skip("map lines with fewer than two points");
                 }
@@ -217,8 +213,5 @@ fn stop_sign(feature: View<'_>) -> Option<StopSign> {
         Some(lane) => vec![LaneId::new(lane)],
         None => lane_ids(feature, "lane"),
     };
-    place.is_finite().then_some(StopSign {
-        point: place,
-        lanes,
-    })
+    place.is_finite().then_some(StopSign::new(place, lanes))
 }

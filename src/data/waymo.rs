@@ -393,10 +393,12 @@ impl SignalTable {
                 limit,
             ));
         }
-        let signal = self.lanes.entry(lane).or_insert_with(|| Signal {
-            lane: LaneId::new(lane.to_string()),
-            stop_point: None,
-            states: vec![SignalState::Unknown; frames],
+        let signal = self.lanes.entry(lane).or_insert_with(|| {
+            Signal::new(
+                LaneId::new(lane.to_string()),
+                None,
+                vec![SignalState::Unknown; frames],
+            )
         });
         if let Some(slot) = signal.states.get_mut(frame) {
             *slot = signal_state(&state.to_string());

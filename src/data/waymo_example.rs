@@ -297,26 +297,19 @@ fn map(features: &Features<'_>, path: &Path, report: &mut Report) -> Result<MapP
                     .push(Lane::new(name, lane_kind(kind), centreline)),
                 None => report.skip("lanes with fewer than two different points"),
             },
-            (6..=13, 2..) => parts.lines.push(Line {
-                kind: road_line_kind(kind - 5),
-                points,
-            }),
-            (15 | 16, 2..) => parts.lines.push(Line {
-                kind: LineKind::Edge,
-                points,
-            }),
-            (17, _) => parts.stop_signs.push(StopSign {
-                point: points[0],
-                lanes: Vec::new(),
-            }),
-            (18..=20, 3..) => parts.areas.push(Area {
-                kind: match kind {
+            (6..=13, 2..) => parts
+                .lines
+                .push(Line::new(road_line_kind(kind - 5), points)),
+            (15 | 16, 2..) => parts.lines.push(Line::new(LineKind::Edge, points)),
+            (17, _) => parts.stop_signs.push(StopSign::new(points[0], Vec::new())),
+            (18..=20, 3..) => parts.areas.push(Area::new(
+                match kind {
                     18 => AreaKind::Crossing,
                     19 => AreaKind::SpeedBump,
                     _ => AreaKind::Driveway,
                 },
-                polygon: points,
-            }),
+                points,
+            )),
             (6..=20, _) => report.skip("road elements with too few points"),
             _ => report.skip("road elements of an unknown type"),
         }

@@ -149,7 +149,7 @@ fn add(feature: MapFeature, parts: &mut MapParts, report: &mut Report) {
     for (kind, line) in [line, edge].into_iter().flatten() {
         let points = points(&line.polyline);
         if points.len() >= 2 {
-            parts.lines.push(Line { kind, points });
+            parts.lines.push(Line::new(kind, points));
         } else {
             report.skip("map lines with fewer than two points");
         }
@@ -160,17 +160,16 @@ fn add(feature: MapFeature, parts: &mut MapParts, report: &mut Report) {
     for (kind, area) in [crosswalk, bump, driveway].into_iter().flatten() {
         let polygon = points(&area.polygon);
         if polygon.len() >= 3 {
-            parts.areas.push(Area { kind, polygon });
+            parts.areas.push(Area::new(kind, polygon));
         } else {
             report.skip("map areas with fewer than three points");
         }
     }
     if let Some(sign) = feature.stop_sign {
         match sign.position.map(|place| point(place.x, place.y)) {
-            Some(point) if point.is_finite() => parts.stop_signs.push(StopSign {
-                point,
-                lanes: lane_ids(&sign.lanes),
-            }),
+            Some(point) if point.is_finite() => parts
+                .stop_signs
+                .push(StopSign::new(point, lane_ids(&sign.lanes))),
             _ => report.skip("stop signs without a position"),
         }
     }

@@ -20,6 +20,10 @@ pub trait Denoise {
     /// may leave it out of account.
     fn observe(&mut self, _observations: &[Observation]) {}
 
+    /// Whether clean tokens are, from the next step on, predicted as the model's own prior takes them, and the network's
+    /// jitter is gone from them. A stand-in without a prior has nothing to do.
+    fn smooth(&mut self, _on: bool) {}
+
     /// The window as it is from the next step on: rows that came in (last), signals that changed. Rows that were there
     /// keep place and frame. A stand-in that reads nothing of the window has nothing to do.
     fn revise(&mut self, _window: &Window) -> Result<(), DenoiseError> {

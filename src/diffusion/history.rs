@@ -58,6 +58,10 @@ impl Denoise for NoisyHistory {
         self.network.observe(observations);
     }
 
+    fn smooth(&mut self, on: bool) {
+        self.network.smooth(on);
+    }
+
     fn revise(&mut self, window: &Window) -> Result<(), DenoiseError> {
         self.network.revise(window)
     }

@@ -97,6 +97,7 @@ pub fn draft(scene: &Scene, settings: &Settings, identity: &str) -> Result<Recip
         steps: settings.steps.max(1),
         temperature: quantise(settings.temperature_used()),
         history_level: quantise(settings.history_level),
+        prior_smoothing: settings.prior_smoothing_used(),
         guidance: quantised(settings.guidance),
         agents: window.rows.iter().map(|row| row.id.clone()).collect(),
         kept: of_part(Part::Kept).map(|(_, row)| row.id.clone()).collect(),

@@ -152,6 +152,7 @@ impl LoggedWindow {
             steps,
             temperature: if task == Task::Free { 0.7 } else { 0.5 },
             history_level: 0.0,
+            prior_smoothing: task != Task::Free,
             guidance: crate::scene::Guidance::default(),
             agents: self.window.rows.iter().map(|row| row.id.clone()).collect(),
             kept: Vec::new(),

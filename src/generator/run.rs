@@ -95,6 +95,7 @@ impl Run {
             network = Box::new(NoisyHistory::new(network, recipe.history_level));
         }
         network.observe(&plan.observations(&scale));
+        network.smooth(recipe.prior_smoothing);
         Ok(Self {
             network,
             guidance: Guided::new(&plan.window, &scale, scene, &recipe.guidance),

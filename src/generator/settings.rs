@@ -44,6 +44,8 @@ pub struct Settings {
     /// Noise level at which the network is shown known histories: 0 takes them as exact, 0.2 to 0.3 suits recordings
     /// whose speeds jitter.
     pub history_level: f64,
+    /// Whether predictions are smoothed by the analytic prior; by task if unset: with goals or attacks, not free.
+    pub prior_smoothing: Option<bool>,
     /// Guidance terms; against collisions alone unless set.
     pub guidance: Guidance,
     /// Whose future is made.
@@ -63,6 +65,7 @@ impl Default for Settings {
             sample: 0,
             temperature: None,
             history_level: 0.0,
+            prior_smoothing: None,
             guidance: Guidance {
                 collision: Guide {
                     weight: APART,
@@ -83,6 +86,12 @@ impl Settings {
             Task::Free => 0.7,
             Task::Goal | Task::Attack => 0.5,
         })
+    }
+
+    /// Whether a run's predictions are smoothed. With goals they come nearer to the log by it; free, they only get
+    /// smoother than the log (the model card has both).
+    pub fn prior_smoothing_used(&self) -> bool {
+        self.prior_smoothing.unwrap_or(self.task != Task::Free)
     }
 
     /// Settings that answer an edit and touch only what it concerns: its agent fully, whom that agent meets from

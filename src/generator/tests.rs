@@ -192,6 +192,30 @@ fn a_case_changed_by_hand_or_made_by_other_weights_is_found_out() {
 }
 
 #[test]
+fn predictions_are_smoothed_with_goals_and_not_free_unless_asked_and_a_recipe_without_a_word_is_not()
+ {
+    let smoothed = |task, asked| {
+        let settings = Settings {
+            task,
+            prior_smoothing: asked,
+            ..Settings::default()
+        };
+        let mut scene = scene();
+        scene.goals.push(goal("ahead", [150.0, 0.0]));
+        draft(&scene, &settings, "test").unwrap()
+    };
+    assert!(!smoothed(Task::Free, None).prior_smoothing);
+    assert!(smoothed(Task::Goal, None).prior_smoothing);
+    assert!(smoothed(Task::Free, Some(true)).prior_smoothing);
+    let off = smoothed(Task::Goal, Some(false));
+    // as a case of an earlier version has it: no such field
+    let written = serde_json::to_value(&off).unwrap();
+    assert!(written.get("prior_smoothing").is_none());
+    let read: crate::scene::Recipe = serde_json::from_value(written).unwrap();
+    assert_eq!(read, off);
+}
+
+#[test]
 fn a_history_level_of_one_would_leave_nothing_of_the_history_and_is_refused() {
     let settings = Settings {
         history_level: 1.0,

@@ -144,6 +144,19 @@ pub struct Line {
     pub kind: LineKind,
     /// Its points, at least two.
     pub points: Vec<DVec2>,
+    /// Fields of the scene file we do not know.
+    pub extra: Extra,
+}
+
+impl Line {
+    /// A line of a kind through points.
+    pub fn new(kind: LineKind, points: Vec<DVec2>) -> Self {
+        Self {
+            kind,
+            points,
+            extra: Extra::new(),
+        }
+    }
 }
 
 /// Kinds of lines, as far as a bird's-eye view and a rule checker tell them apart.
@@ -171,6 +184,19 @@ pub struct Area {
     pub kind: AreaKind,
     /// Corners, open, at least three.
     pub polygon: Vec<DVec2>,
+    /// Fields of the scene file we do not know.
+    pub extra: Extra,
+}
+
+impl Area {
+    /// An area of a kind with these corners.
+    pub fn new(kind: AreaKind, polygon: Vec<DVec2>) -> Self {
+        Self {
+            kind,
+            polygon,
+            extra: Extra::new(),
+        }
+    }
 }
 
 /// Kinds of areas.
@@ -200,4 +226,17 @@ pub struct StopSign {
     pub point: DVec2,
     /// The lanes it holds for.
     pub lanes: Vec<LaneId>,
+    /// Fields of the scene file we do not know.
+    pub extra: Extra,
+}
+
+impl StopSign {
+    /// A stop sign at a point, for these lanes.
+    pub fn new(point: DVec2, lanes: Vec<LaneId>) -> Self {
+        Self {
+            point,
+            lanes,
+            extra: Extra::new(),
+        }
+    }
 }

@@ -22,6 +22,7 @@ pub struct Map {
     lines: Vec<Line>,
     areas: Vec<Area>,
     stop_signs: Vec<StopSign>,
+    extra: Extra,
     by_id: BTreeMap<LaneId, usize>,
     tree: RTree<LaneSegment>,
 }
@@ -37,6 +38,8 @@ pub struct MapParts {
     pub areas: Vec<Area>,
     /// Stop signs.
     pub stop_signs: Vec<StopSign>,
+    /// Fields of the scene file we do not know.
+    pub extra: Extra,
 }
 
 impl Map {
@@ -61,6 +64,7 @@ impl Map {
             lines: parts.lines,
             areas: parts.areas,
             stop_signs: parts.stop_signs,
+            extra: parts.extra,
             by_id,
         }
     }
@@ -83,6 +87,11 @@ impl Map {
     /// Stop signs.
     pub fn stop_signs(&self) -> &[StopSign] {
         &self.stop_signs
+    }
+
+    /// Fields of the scene file we do not know.
+    pub fn extra(&self) -> &Extra {
+        &self.extra
     }
 
     /// True if there is nothing to draw.

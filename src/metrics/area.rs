@@ -198,10 +198,10 @@ mod tests {
             let line = Polyline::new([dvec2(from, y), dvec2(to, y)]).unwrap();
             Lane::new(id, LaneKind::Street, line)
         };
-        let edge = Line {
-            kind: LineKind::Edge,
-            points: vec![dvec2(-100.0, -6.0), dvec2(100.0, -6.0)],
-        };
+        let edge = Line::new(
+            LineKind::Edge,
+            vec![dvec2(-100.0, -6.0), dvec2(100.0, -6.0)],
+        );
         Map::build(MapParts {
             lanes: vec![
                 lane("east", -100.0, 100.0, 0.0),

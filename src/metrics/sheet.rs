@@ -19,6 +19,7 @@ pub fn sheet_of_cases<'a>(cases: impl IntoIterator<Item = (&'a str, &'a Scene)>)
             sheet.put("steps", recipe.steps.to_string());
             sheet.put("temperature", recipe.temperature.to_string());
             sheet.put("history_level", recipe.history_level.to_string());
+            sheet.put("prior_smoothing", recipe.prior_smoothing.to_string());
             sheet.put("weights", &*recipe.weights_hash);
             sheet.put("complete", made.complete.to_string());
             sheet.put("valid", made.valid().to_string());

@@ -15,7 +15,7 @@ use super::profile::{Part, Profile, timed};
 use super::reference::{Inputs, Reference, level_index};
 use super::weights::{Config, EMBEDDED, Status, Weights, WeightsError};
 use crate::codec::{CHANNELS, Scale, T, Window};
-use crate::diffusion::{Denoise, DenoiseError, Observation, Prepare};
+use crate::diffusion::{Denoise, DenoiseError, Observation, Prepare, signal_share};
 
 /// How the network's part of a prediction is computed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -204,6 +204,7 @@ impl Prepare for Network {
         Ok(Box::new(Job {
             network: self.clone(),
             seen: vec![None; context.agents.len()],
+            smooth: false,
             context,
             memory,
         }))
@@ -217,6 +218,8 @@ struct Job {
     memory: MapMemory,
     /// What is known of each agent's clean tokens beside the noisy ones.
     seen: Vec<Option<Box<Seen>>>,
+    /// Whether the prior has the last word.
+    smooth: bool,
 }
 
 /// What the prior says and the network reads, for all rows of a step.
@@ -277,6 +280,9 @@ impl Denoise for Job {
                     }
                 }
             }
+            if self.smooth && change.is_some() {
+                self.smooth_out(noisy, levels, clean);
+            }
             Ok(())
         })
     }
@@ -288,6 +294,10 @@ impl Denoise for Job {
                 seen.get_or_insert_default().add(one);
             }
         }
+    }
+
+    fn smooth(&mut self, on: bool) {
+        self.smooth = on;
     }
 
     fn revise(&mut self, window: &Window) -> Result<(), DenoiseError> {
@@ -366,6 +376,47 @@ impl Job {
             features,
             places,
         }
+    }
+
+    /// Puts in the place of predicted tokens [S, A, T, 6] what the prior takes them for when it is shown them as if at a
+    /// low noise level, known ones as they are: its posterior mean, a Wiener smoother. A soft goal is in the prediction
+    /// already.
+    fn smooth_out(&self, noisy: &[f32], levels: &[f32], clean: &mut [f32]) {
+        let prior = &self.network.shared.prior;
+        let agents = self.context.agents.len();
+        let of_agent = |row: usize| prior.smoothing_level(self.context.agents[row].bin);
+        let rows: Vec<usize> = (0..agents).filter(|&row| of_agent(row) > 0.0).collect();
+        let keys: Vec<_> = rows
+            .iter()
+            .map(|&row| {
+                let own = levels[row * T..(row + 1) * T].iter();
+                let shown: Vec<f32> = own
+                    .map(|&level| if level > 0.0 { of_agent(row) } else { 0.0 })
+                    .collect();
+                let agent = &self.context.agents[row];
+                key(agent.bin, agent.valid, &shown, None)
+            })
+            .collect();
+        let mut gains = vec![None; agents];
+        for (row, gain) in rows.into_iter().zip(prior.gains(&keys)) {
+            gains[row] = Some(gain);
+        }
+        clean
+            .par_chunks_exact_mut(T * CHANNELS)
+            .zip(noisy.par_chunks_exact(T * CHANNELS))
+            .enumerate()
+            .for_each(|(at, (clean, noisy))| {
+                let row = at % agents;
+                let Some(gain) = &gains[row] else { return };
+                let share = signal_share(f64::from(of_agent(row))) as f32;
+                for (place, clean) in clean.iter_mut().enumerate() {
+                    *clean = match levels[row * T + place / CHANNELS] > 0.0 {
+                        true => share * *clean,
+                        false => noisy[place],
+                    };
+                }
+                clean.copy_from_slice(&prior.posterior_mean(gain, clean, None));
+            });
     }
 
     fn run_fast(&self, prepared: &Prepared, levels: &[f32], samples: usize) -> Vec<f32> {

@@ -409,10 +409,7 @@ mod tests {
             LaneKind::Street,
             Polyline::new([dvec2(0.0, 0.0), dvec2(30.0, 0.0)]).unwrap(),
         );
-        let kerb = RoadLine {
-            kind: LineKind::Edge,
-            points: vec![dvec2(-10.0, 2.5), dvec2(40.0, 2.5)],
-        };
+        let kerb = RoadLine::new(LineKind::Edge, vec![dvec2(-10.0, 2.5), dvec2(40.0, 2.5)]);
         let map = Map::build(MapParts {
             lanes: vec![lane],
             lines: vec![kerb],

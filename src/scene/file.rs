@@ -409,6 +409,8 @@ struct MapFile {
     areas: Vec<AreaFile>,
     #[serde(default)]
     stop_signs: Vec<StopSignFile>,
+    #[serde(flatten)]
+    extra: Extra,
 }
 
 #[derive(Serialize, Deserialize, JsonSchema)]
@@ -444,12 +446,16 @@ struct LaneFile {
 struct LineFile {
     kind: LineKind,
     points: Vec<[f64; 2]>,
+    #[serde(flatten)]
+    extra: Extra,
 }
 
 #[derive(Serialize, Deserialize, JsonSchema)]
 struct AreaFile {
     kind: AreaKind,
     polygon: Vec<[f64; 2]>,
+    #[serde(flatten)]
+    extra: Extra,
 }
 
 #[derive(Serialize, Deserialize, JsonSchema)]
@@ -457,6 +463,8 @@ struct StopSignFile {
     point: [f64; 2],
     #[serde(default)]
     lanes: Vec<LaneId>,
+    #[serde(flatten)]
+    extra: Extra,
 }
 
 #[derive(Serialize, Deserialize, JsonSchema)]
@@ -466,6 +474,8 @@ struct SignalFile {
     stop_point: Option<[f64; 2]>,
     /// Run lengths: from this frame on, this state.
     states: Vec<(usize, SignalState)>,
+    #[serde(flatten)]
+    extra: Extra,
 }
 
 #[derive(Serialize, Deserialize, JsonSchema)]
@@ -556,6 +566,7 @@ impl From<&Map> for MapFile {
                 .map(|line| LineFile {
                     kind: line.kind,
                     points: pairs(&line.points),
+                    extra: line.extra.clone(),
                 })
                 .collect(),
             areas: map
@@ -564,6 +575,7 @@ impl From<&Map> for MapFile {
                 .map(|area| AreaFile {
                     kind: area.kind,
                     polygon: pairs(&area.polygon),
+                    extra: area.extra.clone(),
                 })
                 .collect(),
             stop_signs: map
@@ -572,8 +584,10 @@ impl From<&Map> for MapFile {
                 .map(|sign| StopSignFile {
                     point: sign.point.to_array(),
                     lanes: sign.lanes.clone(),
+                    extra: sign.extra.clone(),
                 })
                 .collect(),
+            extra: map.extra().clone(),
         }
     }
 }
@@ -604,6 +618,7 @@ impl From<&Signal> for SignalFile {
             lane: signal.lane.clone(),
             stop_point: signal.stop_point.map(|point| point.to_array()),
             states: signal.runs(),
+            extra: signal.extra.clone(),
         }
     }
 }
@@ -882,6 +897,7 @@ impl MapFile {
                 .map(|line| Line {
                     kind: line.kind,
                     points: points(&line.points),
+                    extra: line.extra,
                 })
                 .collect(),
             areas: self
@@ -890,6 +906,7 @@ impl MapFile {
                 .map(|area| Area {
                     kind: area.kind,
                     polygon: points(&area.polygon),
+                    extra: area.extra,
                 })
                 .collect(),
             stop_signs: self
@@ -898,8 +915,10 @@ impl MapFile {
                 .map(|sign| StopSign {
                     point: sign.point.into(),
                     lanes: sign.lanes,
+                    extra: sign.extra,
                 })
                 .collect(),
+            extra: self.extra,
         })
     }
 }
@@ -931,6 +950,7 @@ impl SignalFile {
             lane: self.lane,
             stop_point: self.stop_point.map(DVec2::from),
             states,
+            extra: self.extra,
         }
     }
 }
@@ -965,11 +985,11 @@ mod tests {
                 AgentKind::Vehicle,
                 Track::new(states),
             ))],
-            signals: Arc::new(vec![Signal {
-                lane: LaneId::new("a"),
-                stop_point: None,
-                states: vec![SignalState::Red, SignalState::Red, SignalState::Green],
-            }]),
+            signals: Arc::new(vec![Signal::new(
+                LaneId::new("a"),
+                None,
+                vec![SignalState::Red, SignalState::Red, SignalState::Green],
+            )]),
             ..Scene::default()
         }
         .quantised()
@@ -1070,6 +1090,36 @@ mod tests {
             .replacen("\"length_m\"", "\"colour\": \"red\",\n \"length_m\"", 1);
         let again = scene_to_json(&reread(&text).unwrap());
         assert!(again.contains("\"rain\": 0.5") && again.contains("\"colour\": \"red\""));
+    }
+
+    #[test]
+    fn unknown_fields_survive_in_every_part_of_the_map_and_in_signals() {
+        let mut scene = small();
+        let corners = [[0.0, 0.0], [9.0, 0.0], [9.0, 4.0]].map(DVec2::from);
+        scene.map = Arc::new(Map::build(MapParts {
+            lanes: scene.map.lanes().to_vec(),
+            lines: vec![Line::new(LineKind::Edge, corners[..2].to_vec())],
+            areas: vec![Area::new(AreaKind::Crossing, corners.to_vec())],
+            stop_signs: vec![StopSign::new(corners[1], vec![LaneId::new("a")])],
+            ..MapParts::default()
+        }));
+        let mut file = serde_json::to_value(SceneFile::from(&scene)).unwrap();
+        let places = [
+            "/map",
+            "/map/lanes/0",
+            "/map/lines/0",
+            "/map/areas/0",
+            "/map/stop_signs/0",
+            "/signals/0",
+        ];
+        for place in places {
+            file.pointer_mut(place).unwrap()["survey"] = place.into();
+        }
+        let again = scene_to_json(&reread(&file.to_string()).unwrap());
+        let again: serde_json::Value = serde_json::from_str(&again).unwrap();
+        for place in places {
+            assert_eq!(again.pointer(place).unwrap()["survey"], place);
+        }
     }
 
     #[test]

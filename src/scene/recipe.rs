@@ -171,6 +171,9 @@ pub struct Recipe {
     /// Noise level at which the network is shown known histories: 0 takes them as exact.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub history_level: f64,
+    /// Whether predictions are smoothed by the analytic prior.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub prior_smoothing: bool,
     /// Guidance terms.
     #[serde(default)]
     pub guidance: Guidance,

@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::geometry::DVec2;
-use crate::map::LaneId;
+use crate::map::{Extra, LaneId};
 
 /// What a signal shows. Arrows count as their colour: a signal belongs to one lane.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema, Default)]
@@ -34,9 +34,21 @@ pub struct Signal {
     pub stop_point: Option<DVec2>,
     /// One entry per frame of the scene; beyond the end the last holds.
     pub states: Vec<SignalState>,
+    /// Fields of the scene file we do not know.
+    pub extra: Extra,
 }
 
 impl Signal {
+    /// The signal of a lane.
+    pub fn new(lane: LaneId, stop_point: Option<DVec2>, states: Vec<SignalState>) -> Self {
+        Self {
+            lane,
+            stop_point,
+            states,
+            extra: Extra::new(),
+        }
+    }
+
     /// What it shows at a frame.
     pub fn at(&self, frame: usize) -> SignalState {
         self.states

@@ -286,10 +286,8 @@ impl Builder {
         if from.profile.backward > 0
             && let Some(middle) = kerb(from.profile.shift, to.profile.shift)
         {
-            self.lines.push(Line {
-                kind: LineKind::SolidYellow,
-                points: middle.points().to_vec(),
-            });
+            self.lines
+                .push(Line::new(LineKind::SolidYellow, middle.points().to_vec()));
         }
     }
 
@@ -331,10 +329,10 @@ impl Builder {
             pose.point + pose.left() * left,
             pose.point + pose.left() * right,
         ];
-        self.areas.push(Area {
-            kind: AreaKind::Crossing,
-            polygon: vec![a - half, b - half, b + half, a + half],
-        });
+        self.areas.push(Area::new(
+            AreaKind::Crossing,
+            vec![a - half, b - half, b + half, a + half],
+        ));
         self.crossings
             .extend(Polyline::new([a, b]).map(|line| (line, width, signal)));
     }
@@ -397,6 +395,7 @@ impl Builder {
                 lines: self.lines,
                 areas: self.areas,
                 stop_signs,
+                ..MapParts::default()
             })),
             links: self.links,
             conflicts,
@@ -435,18 +434,16 @@ impl Builder {
     }
 
     fn paint(&mut self, kind: LineKind, reference: &Polyline, offset: f64) {
-        self.lines.push(Line {
+        self.lines.push(Line::new(
             kind,
-            points: shifted(reference, offset).points().to_vec(),
-        });
+            shifted(reference, offset).points().to_vec(),
+        ));
     }
 
     /// Drivable surface between two kerbs, the kerbs, and sidewalks outside them.
     fn surface(&mut self, left: &Polyline, right: &Polyline, sidewalk: bool) {
-        self.areas.push(Area {
-            kind: AreaKind::Drivable,
-            polygon: between(left, right),
-        });
+        self.areas
+            .push(Area::new(AreaKind::Drivable, between(left, right)));
         for (kerb, outwards) in [(left, SIDEWALK_WIDTH), (right, -SIDEWALK_WIDTH)] {
             self.kerb(kerb, if sidewalk { outwards } else { 0.0 });
         }
@@ -454,15 +451,13 @@ impl Builder {
 
     /// A kerb, with a sidewalk `outwards` metres to its left (negative: to its right; 0: none).
     pub(super) fn kerb(&mut self, kerb: &Polyline, outwards: f64) {
-        self.lines.push(Line {
-            kind: LineKind::Edge,
-            points: kerb.points().to_vec(),
-        });
+        self.lines
+            .push(Line::new(LineKind::Edge, kerb.points().to_vec()));
         if outwards != 0.0 {
-            self.areas.push(Area {
-                kind: AreaKind::Sidewalk,
-                polygon: between(kerb, &shifted(kerb, outwards)),
-            });
+            self.areas.push(Area::new(
+                AreaKind::Sidewalk,
+                between(kerb, &shifted(kerb, outwards)),
+            ));
         }
     }
 }

@@ -127,10 +127,7 @@ impl Builder {
             pose.point + pose.left() * left
         };
         let points = vec![at(first, half), at(last, -half)];
-        self.lines.push(Line {
-            kind: LineKind::SolidWhite,
-            points,
-        });
+        self.lines.push(Line::new(LineKind::SolidWhite, points));
     }
 
     fn movement(
@@ -222,14 +219,9 @@ impl Builder {
             let sidewalk = arm.road.profile.sidewalk && after.road.profile.sidewalk;
             self.kerb(&kerb, if sidewalk { -SIDEWALK_WIDTH } else { 0.0 });
         }
-        self.areas.push(Area {
-            kind: AreaKind::Junction,
-            polygon: polygon.clone(),
-        });
-        self.areas.push(Area {
-            kind: AreaKind::Drivable,
-            polygon,
-        });
+        self.areas
+            .push(Area::new(AreaKind::Junction, polygon.clone()));
+        self.areas.push(Area::new(AreaKind::Drivable, polygon));
     }
 
     /// A one-lane roundabout of `radius` metres (to the middle of its lane) around `centre`, counter-clockwise;
@@ -303,10 +295,10 @@ impl Builder {
 
     fn ring_surface(&mut self, centre: DVec2, radius: f64, order: &[(f64, &Arm<'_>)]) {
         let island = circle(centre, radius - 3.0);
-        self.lines.push(Line {
-            kind: LineKind::Edge,
-            points: island.iter().chain(island.first()).copied().collect(),
-        });
+        self.lines.push(Line::new(
+            LineKind::Edge,
+            island.iter().chain(island.first()).copied().collect(),
+        ));
         let outer = radius + 3.0;
         let mut polygon: Vec<DVec2> = Vec::new();
         for (place, (_, arm)) in order.iter().enumerate() {
@@ -359,10 +351,7 @@ impl Builder {
             let index = (nearest + island.len() - step % island.len()) % island.len();
             polygon.push(island[index]);
         }
-        self.areas.push(Area {
-            kind: AreaKind::Drivable,
-            polygon,
-        });
+        self.areas.push(Area::new(AreaKind::Drivable, polygon));
     }
 }
 

@@ -149,13 +149,13 @@ impl Network {
             .filter_map(|(lane, link)| {
                 let (plan, group) = link.signal?;
                 let at = |frame: usize| start_s + frame as f64 * dt_s;
-                Some(Signal {
-                    lane: self.map.lanes()[lane].id.clone(),
-                    stop_point: self.stop_point(lane),
-                    states: (0..frames)
+                Some(Signal::new(
+                    self.map.lanes()[lane].id.clone(),
+                    self.stop_point(lane),
+                    (0..frames)
                         .map(|frame| self.plans[plan].state(group, at(frame)).0)
                         .collect(),
-                })
+                ))
             })
             .collect()
     }
@@ -182,10 +182,7 @@ pub(super) fn stop_signs(map_lanes: &[crate::map::Lane], links: &[Link]) -> Vec<
         let id = map_lanes[lane].id.clone();
         match signs.iter_mut().find(|sign| sign.point == point) {
             Some(sign) => sign.lanes.push(id),
-            None => signs.push(StopSign {
-                point,
-                lanes: vec![id],
-            }),
+            None => signs.push(StopSign::new(point, vec![id])),
         }
     }
     signs

@@ -219,6 +219,14 @@ fn made(a: &Recipe, b: &Recipe) -> Vec<String> {
             a.history_level, b.history_level
         ));
     }
+    if a.prior_smoothing != b.prior_smoothing {
+        let word = |on| if on { "with" } else { "without" };
+        items.push(format!(
+            "{} and {} smoothing by the prior",
+            word(a.prior_smoothing),
+            word(b.prior_smoothing)
+        ));
+    }
     if a.agents.len() != b.agents.len() {
         items.push(format!(
             "agents taking part {} and {}",

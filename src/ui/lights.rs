@@ -197,11 +197,7 @@ mod tests {
             lane.in_junction = true;
             lane
         };
-        let signal = |id: &str| Signal {
-            lane: LaneId::new(id),
-            stop_point: None,
-            states: vec![SignalState::Green; 11],
-        };
+        let signal = |id: &str| Signal::new(LaneId::new(id), None, vec![SignalState::Green; 11]);
         Scene {
             dt_s: 0.1,
             frames: 11,

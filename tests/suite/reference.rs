@@ -44,6 +44,7 @@ struct Case {
     levels: Vec<f32>,
     mean: Vec<f32>,
     clean: Vec<f32>,
+    smoothed: Vec<f32>,
 }
 
 fn cases() -> Vec<Case> {
@@ -65,6 +66,7 @@ fn cases() -> Vec<Case> {
     };
     let (noisy, levels) = (float("noisy"), float("noise_level"));
     let (mean, clean) = (float("posterior_mean"), float("predicted_clean"));
+    let smoothed = float("smoothed_clean");
     (0..scenes)
         .map(|scene| {
             let mut case = Case {
@@ -81,6 +83,7 @@ fn cases() -> Vec<Case> {
                 levels: Vec::new(),
                 mean: Vec::new(),
                 clean: Vec::new(),
+                smoothed: Vec::new(),
             };
             for (packed, place) in index.chunks_exact(2).enumerate() {
                 if place[0] as usize != scene {
@@ -117,7 +120,8 @@ fn cases() -> Vec<Case> {
                 case.levels.extend_from_slice(&levels[tokens]);
                 case.noisy.extend_from_slice(&noisy[wide.clone()]);
                 case.mean.extend_from_slice(&mean[wide.clone()]);
-                case.clean.extend_from_slice(&clean[wide]);
+                case.clean.extend_from_slice(&clean[wide.clone()]);
+                case.smoothed.extend_from_slice(&smoothed[wide]);
             }
             for piece in scene * pieces..(scene + 1) * pieces {
                 let kind = lane_kinds.as_ref().map_or(1, |kinds| kinds[piece] as u8);
@@ -224,6 +228,33 @@ fn plain_and_fast_network_reproduce_the_training_programs_predictions() {
         }
     }
     assert!(compared > 0, "every scene of the fixture has a tie");
+}
+
+#[test]
+fn smoothed_predictions_are_the_training_programs() {
+    let network = Network::load_default_on(1).unwrap();
+    for case in cases() {
+        if lane_choice_ties(&case.window, network.config().nearest_lanes) {
+            continue;
+        }
+        let mut job = network.prepare(&case.window).unwrap();
+        let mut predict = |smooth: bool| {
+            let mut clean = vec![0.0; case.noisy.len()];
+            job.smooth(smooth);
+            job.denoise(&case.noisy, &case.levels, &mut clean).unwrap();
+            clean
+        };
+        let smoothed = predict(true);
+        let gap = worst(&case, &smoothed, &case.smoothed);
+        assert!(gap < TOLERANCE, "{gap}");
+        assert!(worst(&case, &smoothed, &case.clean) > 0.1);
+        let plain = predict(false);
+        assert!(worst(&case, &plain, &case.clean) < TOLERANCE);
+        // standing vehicles, pedestrians and cyclists are left alone, so some rows are the same to the bit
+        let rows = smoothed.chunks_exact(T * CHANNELS);
+        let alike = rows.zip(plain.chunks_exact(T * CHANNELS));
+        assert!(alike.filter(|(one, two)| one == two).count() > 0);
+    }
 }
 
 #[test]

@@ -82,6 +82,7 @@ pub(super) fn run(
                 seed: arguments.seed,
                 temperature: arguments.temperature,
                 history_level: arguments.history_level,
+                prior_smoothing: arguments.prior_smoothing,
                 agents: arguments.agents,
                 ..Settings::default()
             };

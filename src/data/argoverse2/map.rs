@@ -113,7 +113,7 @@ pub(super) fn read(bytes: &[u8], report: &mut Report) -> Result<MapParts, String
                 ends.sort_unstable();
                 if drawn.insert(ends) {
                     let points = border.clone();
-                    parts.lines.push(Line { kind, points });
+                    parts.lines.push(Line::new(kind, points));
                 }
             }
         }
@@ -153,12 +153,9 @@ pub(super) fn read(bytes: &[u8], report: &mut Report) -> Result<MapParts, String
         let polygon = points(&area.area_boundary);
         let mut outline = polygon.clone();
         outline.extend(polygon.first().copied());
-        parts.lines.push(Line {
-            kind: LineKind::Edge,
-            points: outline,
-        });
+        parts.lines.push(Line::new(LineKind::Edge, outline));
         let kind = AreaKind::Drivable;
-        parts.areas.push(Area { kind, polygon });
+        parts.areas.push(Area::new(kind, polygon));
     }
     for crossing in file.pedestrian_crossings.values() {
         let mut polygon = points(&crossing.edge1);
@@ -171,7 +168,7 @@ pub(super) fn read(bytes: &[u8], report: &mut Report) -> Result<MapParts, String
         }
         polygon.extend(back);
         let kind = AreaKind::Crossing;
-        parts.areas.push(Area { kind, polygon });
+        parts.areas.push(Area::new(kind, polygon));
     }
     Ok(parts)
 }

@@ -58,7 +58,7 @@ pub(super) fn read_obstacle(element: &Element, report: &mut Report) -> Option<Fo
         let shape = shape?;
         let kind = AreaKind::Other;
         let polygon = shape.corners;
-        return Some(Found::Ground(Vec::new(), vec![Area { kind, polygon }]));
+        return Some(Found::Ground(Vec::new(), vec![Area::new(kind, polygon)]));
     }
     let mut states: Vec<RawState> = Vec::new();
     let listed = element.child("trajectory").into_iter();
@@ -124,7 +124,7 @@ fn boundary(state: &RawState, shape: Footprint) -> Found {
         .collect();
     points.extend(points.first().copied());
     let kind = LineKind::Edge;
-    Found::Ground(vec![Line { kind, points }], Vec::new())
+    Found::Ground(vec![Line::new(kind, points)], Vec::new())
 }
 
 /// One `state` or `initialState`; `None` without position or time.

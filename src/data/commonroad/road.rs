@@ -163,10 +163,10 @@ impl Road {
             let mut lane = lanelet.lane;
             if lane.kind == LaneKind::Walk && lanelet.types.iter().any(|kind| kind == "crosswalk") {
                 let right = lane.right_border.iter().rev();
-                parts.areas.push(Area {
-                    kind: AreaKind::Crossing,
-                    polygon: lane.left_border.iter().chain(right).copied().collect(),
-                });
+                parts.areas.push(Area::new(
+                    AreaKind::Crossing,
+                    lane.left_border.iter().chain(right).copied().collect(),
+                ));
             }
             let limits = lanelet.signs.iter().filter_map(|id| self.signs.get(id));
             let limit = limits.filter_map(|sign| sign.speed_limit).reduce(f64::min);
@@ -226,12 +226,12 @@ impl Road {
                 ends.sort_unstable();
                 if drawn.insert(ends) {
                     let points = bound.clone();
-                    lines.push(Line { kind, points });
+                    lines.push(Line::new(kind, points));
                 }
             }
             if let Some(points) = lanelet.stop_line.clone() {
                 let kind = LineKind::SolidWhite;
-                lines.push(Line { kind, points });
+                lines.push(Line::new(kind, points));
             }
         }
     }
@@ -261,11 +261,7 @@ impl Road {
                     if signals.iter().any(|signal| signal.lane == *lane) {
                         continue;
                     }
-                    signals.push(Signal {
-                        lane: lane.clone(),
-                        stop_point,
-                        states: states.clone(),
-                    });
+                    signals.push(Signal::new(lane.clone(), stop_point, states.clone()));
                 }
             }
         }
@@ -297,10 +293,10 @@ impl Road {
         let point = sign
             .point
             .or_else(|| held.first().map(|lanelet| lanelet.stop_point()))?;
-        Some(StopSign {
+        Some(StopSign::new(
             point,
-            lanes: held.iter().map(|lanelet| lanelet.lane.id.clone()).collect(),
-        })
+            held.iter().map(|lanelet| lanelet.lane.id.clone()).collect(),
+        ))
     }
 }
 

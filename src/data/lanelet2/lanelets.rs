@@ -43,10 +43,12 @@ pub(super) struct Roads {
 impl Roads {
     /// The lights as signals of unknown state.
     pub(super) fn signals(&self, frames: usize) -> Vec<Signal> {
-        let signal = |(lane, point): &(LaneId, DVec2)| Signal {
-            lane: lane.clone(),
-            stop_point: Some(*point),
-            states: vec![SignalState::Unknown; frames],
+        let signal = |(lane, point): &(LaneId, DVec2)| {
+            Signal::new(
+                lane.clone(),
+                Some(*point),
+                vec![SignalState::Unknown; frames],
+            )
         };
         self.lights.iter().map(signal).collect()
     }
@@ -159,7 +161,7 @@ pub(super) fn build(
     for way in junctions.filter(|way| way.tags.is("type", &["intersection_area"])) {
         let polygon = reader.points(way);
         let kind = AreaKind::Junction;
-        roads.parts.areas.push(Area { kind, polygon });
+        roads.parts.areas.push(Area::new(kind, polygon));
     }
     let mut signs: BTreeMap<i64, StopSign> = BTreeMap::new();
     for lanelet in &lanelets {
@@ -175,7 +177,7 @@ pub(super) fn build(
                 }
             } else if reader.is_stop(lanelet, element) {
                 let lanes = Vec::new();
-                let sign = signs.entry(*id).or_insert(StopSign { point, lanes });
+                let sign = signs.entry(*id).or_insert(StopSign::new(point, lanes));
                 sign.lanes.push(lane);
             }
         }
@@ -187,10 +189,10 @@ pub(super) fn build(
         let mut lane = lanelet.lane;
         if is_crossing(lanelet.tags) {
             let right = lane.right_border.iter().rev();
-            roads.parts.areas.push(Area {
-                kind: AreaKind::Crossing,
-                polygon: lane.left_border.iter().chain(right).copied().collect(),
-            });
+            roads.parts.areas.push(Area::new(
+                AreaKind::Crossing,
+                lane.left_border.iter().chain(right).copied().collect(),
+            ));
         }
         if lanelet.tags.is("one_way", &["no", "false"]) && lane.carries_vehicles() {
             roads.parts.lanes.extend(backwards(&lane));
@@ -442,7 +444,7 @@ impl<'a> Reader<'a> {
             let is_lone = users.get(id) == Some(&1);
             if let Some(kind) = line_kind(&way.tags, is_lone) {
                 let points = self.points(way);
-                lines.push(Line { kind, points });
+                lines.push(Line::new(kind, points));
             }
         }
     }
@@ -457,7 +459,7 @@ impl<'a> Reader<'a> {
         };
         let mut polygon = self.bound(relation.role("outer")).points;
         polygon.dedup();
-        (polygon.len() >= 3).then_some(Area { kind, polygon })
+        (polygon.len() >= 3).then_some(Area::new(kind, polygon))
     }
 }
 

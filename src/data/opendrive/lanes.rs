@@ -52,10 +52,9 @@ pub(super) fn build(
             }
         }
         let crossings = road.crossings.iter();
-        parts.areas.extend(crossings.map(|polygon| Area {
-            kind: AreaKind::Crossing,
-            polygon: polygon.clone(),
-        }));
+        parts
+            .areas
+            .extend(crossings.map(|polygon| Area::new(AreaKind::Crossing, polygon.clone())));
     }
     for (from, to) in links(network) {
         if let (Some(&from), Some(&to)) = (places.get(&from), places.get(&to)) {
@@ -206,7 +205,7 @@ fn painted(
         let part: Vec<f64> = stations.iter().copied().filter(within).collect();
         let points = along(road, &part, |s| road.borders(section, id, s).1);
         if points.len() > 1 {
-            lines.push(Line { kind, points });
+            lines.push(Line::new(kind, points));
         }
     }
     lines

@@ -69,7 +69,7 @@ pub(super) fn road(meta: &Meta, stretch: Option<(f64, f64)>, report: &mut Report
                 LineKind::BrokenWhite
             };
             let points = along(y).to_vec();
-            parts.lines.push(Line { kind, points });
+            parts.lines.push(Line::new(kind, points));
         }
     }
     parts

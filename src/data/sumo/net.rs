@@ -161,7 +161,7 @@ impl Net {
             if function == "walkingarea" {
                 let kind = AreaKind::Sidewalk;
                 let polygon = shape;
-                self.areas.push(Area { kind, polygon });
+                self.areas.push(Area::new(kind, polygon));
                 continue;
             }
             let Some(line) = Polyline::new(shape) else {
@@ -172,7 +172,7 @@ impl Net {
             if function == "crossing" {
                 let kind = AreaKind::Crossing;
                 let polygon = band(&line, width / 2.0);
-                self.areas.push(Area { kind, polygon });
+                self.areas.push(Area::new(kind, polygon));
                 continue;
             }
             let speed = lane.number_attribute("speed");
@@ -209,7 +209,7 @@ impl Net {
         if polygon.len() >= 3 && !ends {
             self.points += polygon.len();
             let kind = AreaKind::Junction;
-            self.areas.push(Area { kind, polygon });
+            self.areas.push(Area::new(kind, polygon));
         }
     }
 
@@ -294,7 +294,7 @@ impl Net {
                 };
                 let mut draw = |kind, points: &Vec<DVec2>| {
                     let points = points.clone();
-                    parts.lines.push(Line { kind, points });
+                    parts.lines.push(Line::new(kind, points));
                 };
                 draw(inner_kind, inner_side);
                 if lane.index == 0 {
@@ -383,13 +383,13 @@ impl Net {
             let before = self.by_id.get(&connection.from);
             signals.insert(
                 lane,
-                Signal {
-                    lane: LaneId::new(lane),
-                    stop_point: before.map(|&index| self.lanes[index].line.end()),
-                    states: (0..frames)
+                Signal::new(
+                    LaneId::new(lane),
+                    before.map(|&index| self.lanes[index].line.end()),
+                    (0..frames)
                         .map(|frame| program.at(start_s + frame as f64 * dt_s, *link))
                         .collect(),
-                },
+                ),
             );
         }
         report.skip_many(

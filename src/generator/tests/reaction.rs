@@ -41,11 +41,11 @@ fn newcomer() -> Edit {
 }
 
 fn with_signal(mut scene: Scene) -> Scene {
-    scene.signals = Arc::new(vec![Signal {
-        lane: scene.map.lanes()[1].id.clone(),
-        stop_point: None,
-        states: vec![SignalState::Green; 101],
-    }]);
+    scene.signals = Arc::new(vec![Signal::new(
+        scene.map.lanes()[1].id.clone(),
+        None,
+        vec![SignalState::Green; 101],
+    )]);
     scene
 }
 

@@ -316,11 +316,11 @@ fn a_junction_entered_on_red_is_no_points_and_one_left_on_red_is() {
                 SignalState::Red
             }
         });
-        scene.signals = Arc::new(vec![Signal {
-            lane: crate::map::LaneId::new("through"),
-            stop_point: None,
-            states: states.collect(),
-        }]);
+        scene.signals = Arc::new(vec![Signal::new(
+            crate::map::LaneId::new("through"),
+            None,
+            states.collect(),
+        )]);
         scene
     };
     let judged = |from: usize| {

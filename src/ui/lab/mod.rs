@@ -375,6 +375,14 @@ impl Lab {
         })
     }
 
+    /// The settings of a run on `scene`.
+    pub(super) fn settings_on(&self, scene: &Scene) -> Settings {
+        Settings {
+            task: self.task_of(scene),
+            ..self.settings.clone()
+        }
+    }
+
     /// Asks for results on the editor's scene.
     pub(super) fn generate(&mut self, editor: &Editor, new_seed: bool) {
         let Some(present) = editor.committed().cloned() else {
@@ -388,10 +396,7 @@ impl Lab {
         if new_seed || (!self.seed_locked && !self.cases.is_empty()) {
             self.settings.seed = next_seed(self.settings.seed);
         }
-        let settings = Settings {
-            task: self.task_of(&scene),
-            ..self.settings.clone()
-        };
+        let settings = self.settings_on(&scene);
         self.cases.clear();
         self.fan = None;
         self.cut = None;
@@ -452,10 +457,7 @@ impl Lab {
         let (true, Some(scene)) = (self.ready(), editor.committed().cloned()) else {
             return false;
         };
-        let settings = Settings {
-            task: self.task_of(&scene),
-            ..self.settings.clone()
-        };
+        let settings = self.settings_on(&scene);
         self.start(scene, settings, Reason::Opening, (0, 1));
         true
     }
@@ -476,10 +478,7 @@ impl Lab {
         let (input, settings) = match self.variants.input_of(committed) {
             Some((input, settings)) => (input.clone(), settings.clone()),
             None => {
-                let settings = Settings {
-                    task: self.task_of(committed),
-                    ..self.settings.clone()
-                };
+                let settings = self.settings_on(committed);
                 (committed.clone(), settings)
             }
         };
@@ -1174,6 +1173,10 @@ pub(super) fn command_line(path: &std::path::Path, scene: &Scene, lab: &Lab) -> 
     if settings.history_level > 0.0 {
         line.push_str(&format!(" --history-level {}", settings.history_level));
     }
+    if let Some(on) = settings.prior_smoothing {
+        let word = if on { "on" } else { "off" };
+        line.push_str(&format!(" --prior-smoothing {word}"));
+    }
     for goal in &scene.goals {
         let [x, y] = goal.point;
         let goal = format!("{}={x:.2},{y:.2},{:.1}", goal.agent, goal.time_s);
@@ -1232,9 +1235,10 @@ mod tests {
         lab.settings.agents = 64;
         lab.settings.temperature = Some(0.9);
         lab.settings.history_level = 0.2;
+        lab.settings.prior_smoothing = Some(false);
         lab.settings.guidance.road.weight = 0.1;
-        let changed =
-            "--agents 64 --temperature 0.9 --history-level 0.2 --guidance collision=1,road=0.1";
+        let changed = "--agents 64 --temperature 0.9 --history-level 0.2 --prior-smoothing off \
+                       --guidance collision=1,road=0.1";
         assert_eq!(line(&lab), format!("{usual} {changed}"));
     }
 

@@ -199,7 +199,7 @@ fn task_ui(ui: &mut Ui, lab: &Lab, scene: &Scene, actions: &mut Vec<Action>) {
     let mut live = lab.live;
     let answered = ui.checkbox(&mut live, "Answer at once");
     let tip = "While you drag, the model answers with four steps of the same noise; on release it runs in full. \
-               Changes of seed, schedule, steps, agents, temperature and guidance make the present result again";
+               Changes of seed, schedule, steps, agents, temperature, smoothing and guidance make the present result again";
     if answered.on_hover_text(tip).changed() {
         push(actions, LabAction::Live(live));
     }
@@ -252,10 +252,13 @@ fn sampling_ui(ui: &mut Ui, lab: &Lab, scene: &Scene, actions: &mut Vec<Action>)
         agents_ui(ui, lab, scene, actions);
         ui.end_row();
         label(ui, "Temperature");
-        temperature_ui(ui, lab, actions);
+        temperature_ui(ui, lab, scene, actions);
         ui.end_row();
         label(ui, "History level");
         history_ui(ui, lab, actions);
+        ui.end_row();
+        label(ui, "Smoothing");
+        smoothing_ui(ui, lab, scene, actions);
         ui.end_row();
     });
 }
@@ -351,10 +354,10 @@ fn agents_ui(ui: &mut Ui, lab: &Lab, scene: &Scene, actions: &mut Vec<Action>) {
     });
 }
 
-fn temperature_ui(ui: &mut Ui, lab: &Lab, actions: &mut Vec<Action>) {
+fn temperature_ui(ui: &mut Ui, lab: &Lab, scene: &Scene, actions: &mut Vec<Action>) {
     ui.horizontal(|ui| {
         let mut own = lab.settings.temperature.is_some();
-        let mut value = lab.settings.temperature_used();
+        let mut value = lab.settings_on(scene).temperature_used();
         let tip = "Spread of the starting noise, by task unless set here: below 1 stays nearer to the most likely future";
         ui.checkbox(&mut own, "")
             .accessible_name("Own temperature")
@@ -380,6 +383,25 @@ fn history_ui(ui: &mut Ui, lab: &Lab, actions: &mut Vec<Action>) {
     set(actions, lab, |settings| {
         settings.history_level = (level * 100.0).round() / 100.0;
     });
+}
+
+fn smoothing_ui(ui: &mut Ui, lab: &Lab, scene: &Scene, actions: &mut Vec<Action>) {
+    let own = lab.settings_on(scene);
+    let mut on = own.prior_smoothing_used();
+    let tip = "The prior takes the network's jitter out of each prediction: with goals nearer to recordings, free smoother than they are. By task unless set here";
+    ui.checkbox(&mut on, "by the prior")
+        .accessible_name("Smoothing by the prior")
+        .on_hover_text(tip);
+    if on != own.prior_smoothing_used() {
+        let usual = Settings {
+            prior_smoothing: None,
+            ..own
+        };
+        let is_usual = on == usual.prior_smoothing_used();
+        set(actions, lab, |settings| {
+            settings.prior_smoothing = (!is_usual).then_some(on);
+        });
+    }
 }
 
 fn guidance_ui(ui: &mut Ui, lab: &Lab, actions: &mut Vec<Action>) {

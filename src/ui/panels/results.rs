@@ -257,6 +257,9 @@ fn recipe_ui(ui: &mut Ui, made: &Generated) {
             format!("level {:.2}", recipe.history_level),
         );
     }
+    if recipe.prior_smoothing {
+        widgets::row(ui, "Smoothed", "by the prior");
+    }
     let made_count = recipe.agents.len() - recipe.kept.len().min(recipe.agents.len());
     let late: usize = recipe.reactions.iter().map(|of| of.entered.len()).sum();
     let mut agents = format!("{} made, {} kept", made_count + late, recipe.kept.len());
