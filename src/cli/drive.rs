@@ -19,8 +19,8 @@ use crate::generator::Settings;
 use crate::metrics::{Ratio, bootstrap};
 use crate::model::Network;
 use crate::planner::{
-    DriveSettings, Driven, LogWorld, Planners, Report, STEP_S, TrafficWorld, Variant, World, drive,
-    scores_json,
+    DriveSettings, Driven, LogWorld, Planners, ReactiveWorld, Report, STEP_S, TrafficWorld,
+    Variant, World, drive, scores_json,
 };
 use crate::rng::Seed;
 use crate::scene::{Metric, write_scene};
@@ -33,7 +33,7 @@ pub(super) struct Arguments {
     scenes: Vec<PathBuf>,
     #[command(flatten)]
     planner: PlannerArguments,
-    /// Who moves everyone else: the record, traffic that reacts, or the generator.
+    /// Who moves everyone else.
     #[arg(long, value_enum, default_value = "log")]
     world: WorldChoice,
     /// At most so many seconds from each scene's present; the record ends with its scene.
@@ -55,8 +55,13 @@ pub(super) struct Arguments {
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum WorldChoice {
+    /// The record, whatever the ego does.
     Log,
+    /// Everyone follows their lane with IDM.
     Traffic,
+    /// Traffic that also gives way, changes lanes, and turns where the record does.
+    Reactive,
+    /// The scene's diffusion model, anew every half second.
     Generator,
 }
 
@@ -70,7 +75,7 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let crew = arguments.planner.crew()?;
     let generator = match arguments.world {
         WorldChoice::Generator => Some(weights::network(0)?),
-        WorldChoice::Log | WorldChoice::Traffic => None,
+        WorldChoice::Log | WorldChoice::Traffic | WorldChoice::Reactive => None,
     };
     let entries = scenes(&arguments.scenes)?;
     if let Some(folder) = &arguments.out {
@@ -152,6 +157,7 @@ impl Job<'_> {
         prepare(&mut scene, None, None)?;
         let mut log = LogWorld;
         let mut traffic = TrafficWorld::default();
+        let mut reactive = ReactiveWorld::default();
         let mut generated;
         let world: &mut dyn World = match (self.arguments.world, self.generator) {
             (WorldChoice::Generator, Some(network)) => {
@@ -166,6 +172,7 @@ impl Job<'_> {
                 &mut generated
             }
             (WorldChoice::Traffic, _) => &mut traffic,
+            (WorldChoice::Reactive, _) => &mut reactive,
             _ => &mut log,
         };
         let begun = Instant::now();
@@ -503,6 +510,7 @@ fn world_key(world: WorldChoice) -> &'static str {
     match world {
         WorldChoice::Log => "log",
         WorldChoice::Traffic => "traffic",
+        WorldChoice::Reactive => "reactive",
         WorldChoice::Generator => "generator",
     }
 }

@@ -54,7 +54,7 @@ pub(super) fn read(
                     Some(kind) if points.len() >= 3 => parts.areas.push(Area::new(kind, points)),
                     // a sidewalk edge given as a line of two points is an edge all the same
                     _ if points.len() == 2 && is_line(word) => {
-                        parts.lines.push(Line::new(LineKind::Edge, points))
+                        parts.lines.push(Line::new(LineKind::Edge, points));
                     }
                     _ => report.skip("map areas with fewer than three points"),
                 }

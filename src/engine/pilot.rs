@@ -11,7 +11,8 @@ use super::worker::{Desk, JobId, Worker};
 use crate::generator::Settings;
 use crate::planner::{
     Ask, Decoder, DriveSettings, Driven, LogWorld, Plan, PlanSettings, Planners, Propose,
-    ProposeError, ProposeStep, SCORED_S, Scores, Start, TrafficWorld, World, drive, outcome, plan,
+    ProposeError, ProposeStep, ReactiveWorld, SCORED_S, Scores, Start, TrafficWorld, World, drive,
+    outcome, plan,
 };
 use crate::scene::Scene;
 
@@ -21,8 +22,10 @@ pub enum DriveWorld {
     /// The scene's tracks.
     #[default]
     Log,
-    /// Traffic that reacts.
+    /// Everyone follows their lane.
     Traffic,
+    /// Traffic that gives way and changes lanes.
+    Reactive,
     /// The generator.
     Generator,
 }
@@ -161,10 +164,12 @@ impl Pilot {
                     }
                     let mut log = LogWorld;
                     let mut traffic = TrafficWorld::default();
+                    let mut reactive = ReactiveWorld::default();
                     let mut generated;
                     let world: &mut dyn World = match (world, &generator) {
                         (DriveWorld::Log, _) => &mut log,
                         (DriveWorld::Traffic, _) => &mut traffic,
+                        (DriveWorld::Reactive, _) => &mut reactive,
                         (DriveWorld::Generator, Some(Ok(loaded))) => {
                             let seed = settings.plan.seed.0;
                             let made = Settings {

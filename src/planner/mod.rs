@@ -41,7 +41,7 @@ pub use score::{
     metres_along_lanes,
 };
 pub use track::{STEP_S, TrackedState, Tracker, body_at_present, path_of, states_of, track};
-pub use world::{LogWorld, TrafficWorld, World, cut_after_present};
+pub use world::{LogWorld, ReactiveWorld, TrafficWorld, World, cut_after_present};
 
 /// Points of a plan: every half second up to 8 s.
 pub const POINTS: usize = 16;

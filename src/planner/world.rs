@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::foresee::coast;
 use crate::scene::{Agent, AgentId, AgentKind, Scene, Track};
-use crate::sim::{Bicycle, Command, LaneFollower, Observation, Policy};
+use crate::sim::{Bicycle, Command, LaneFollower, Observation, Policy, Reactive};
 
 /// Moves everyone but the ego, a tenth of a second at a time.
 pub trait World {
@@ -103,6 +103,39 @@ impl World for TrafficWorld {
             next.push((driver.agent, state));
         }
         for (agent, state) in next {
+            let track = &mut Arc::make_mut(&mut scene.agents[agent]).track;
+            track.set(frame + 1, Some(state));
+        }
+        Ok(())
+    }
+}
+
+/// As [`TrafficWorld`], and more: drivers turn where they turned in the recording, give way where ways meet, to walkers
+/// too, and change lanes.
+#[derive(Default)]
+pub struct ReactiveWorld {
+    traffic: Option<Reactive>,
+}
+
+impl World for ReactiveWorld {
+    fn key(&self) -> &'static str {
+        "reactive"
+    }
+
+    fn begin(&mut self, scene: &mut Scene, ego: &AgentId, last: usize) -> usize {
+        let recorded = scene.clone();
+        cut_after_present(scene, ego);
+        scene.frames = last + 1;
+        let track = |id: &AgentId| recorded.agent(id).map(|agent| &agent.track);
+        self.traffic = Some(Reactive::new(scene, ego, track));
+        last
+    }
+
+    fn step(&mut self, scene: &mut Scene, frame: usize) -> Result<(), String> {
+        let Some(traffic) = &mut self.traffic else {
+            return Err("the traffic has not begun".to_owned());
+        };
+        for (agent, state) in traffic.step(scene, frame) {
             let track = &mut Arc::make_mut(&mut scene.agents[agent]).track;
             track.set(frame + 1, Some(state));
         }

@@ -1,8 +1,8 @@
 //! The traffic world: roads, drivers, and reactive traffic stepped at 10 Hz.
 //!
-//! Networks are built from curves (`build`, `junction`) or read from a scene's map. Vehicles follow with the
-//! Intelligent Driver Model, change lanes by MOBIL with continuous motion sideways, accept gaps in conflict zones
-//! and are steered as kinematic bicycles. The same seed gives the same traffic. No networks that learn, no clock.
+//! Networks are built from curves (`build`, `junction`). Vehicles follow with the Intelligent Driver Model, change lanes by
+//! MOBIL with continuous motion sideways, accept gaps in conflict zones and are steered as kinematic bicycles; on the roads
+//! of any scene `rollout` and `reactive` do so. The same seed gives the same traffic. No networks that learn, no clock.
 
 mod bicycle;
 mod build;
@@ -15,6 +15,7 @@ mod junction;
 mod lane_change;
 mod network;
 mod policy;
+mod reactive;
 mod record;
 mod right_of_way;
 mod rollout;
@@ -35,6 +36,7 @@ pub use idm::{Idm, Mobil};
 pub use junction::{Arm, Control};
 pub use network::{Conflict, Crossing, Link, Network, SignalPlan, Turn};
 pub use policy::{Command, Observation, Policy, drive};
+pub use reactive::Reactive;
 pub use record::{LICENCE, Recording};
 pub use rollout::{LaneFollower, idm_rollout};
 pub use scenario::{Scenario, simulate};

@@ -1,6 +1,6 @@
 //! The IDM baseline on any scene: every vehicle follows its lane from the present on.
 
-use std::f64::consts::FRAC_PI_3;
+use std::f64::consts::{FRAC_PI_3, PI};
 
 use super::bicycle::Bicycle;
 use super::curve::curvatures;
@@ -8,11 +8,17 @@ use super::idm::Idm;
 use super::policy::{Command, Observation, Policy, drive};
 use super::sight::{Corridor, SPACING};
 use crate::geometry::{Polyline, Pose, angle_between};
-use crate::map::{Lane, LaneId, LaneKind, Map};
+use crate::map::{Lane, LaneHit, LaneId, LaneKind, Map};
 use crate::scene::{AgentId, AgentKind, Role, Scene, SignalState, State};
 
-/// How far a path is laid ahead, m.
-const REACH_M: f64 = 260.0;
+/// How far a path is laid ahead, m: half a minute of fast driving.
+const REACH_M: f64 = 800.0;
+
+/// Where lanes end, the path goes straight on for this long, m.
+const BEYOND_M: f64 = 200.0;
+
+/// A way taken lies nearer than this to the lane it is on, m.
+const LANE_M: f64 = 3.0;
 
 /// Follows the lane with IDM: the lane nearest at the start (by place and heading), then the straightest
 /// successors; where a map names none, the nearest lane that goes on; else straight on. Stops at red. Desired speed
@@ -22,19 +28,23 @@ pub struct LaneFollower {
     path: Option<Path>,
 }
 
+/// The way a driver takes, and where on it.
 #[derive(Debug, Clone)]
-struct Path {
-    line: Polyline,
+pub(super) struct Path {
+    pub(super) line: Polyline,
     /// Lanes with the arc length where they begin, m.
-    lanes: Vec<(LaneId, f64)>,
+    pub(super) lanes: Vec<(LaneId, f64)>,
     /// Speed allowed at each point, m/s.
     speeds: Vec<f64>,
-    /// Offset from the line at the start, m; it fades over 25 m.
+    /// Offset from the line at the start, m; it fades.
     offset: f64,
     start_s: f64,
-    bicycle: Bicycle,
-    idm: Idm,
-    stays: bool,
+    /// Over how much of the way a change of lanes goes, m; otherwise the offset fades over 25 m, fastest at first.
+    change_m: Option<f64>,
+    pub(super) bicycle: Bicycle,
+    pub(super) idm: Idm,
+    /// Parked: it does not move at all.
+    pub(super) stays: bool,
 }
 
 impl Policy for LaneFollower {
@@ -45,38 +55,64 @@ impl Policy for LaneFollower {
                 steering: 0.0,
             };
         };
-        let path = self.path.get_or_insert_with(|| Path::from(seen, state));
+        let path = self
+            .path
+            .get_or_insert_with(|| Path::from(seen, state, None));
         if path.stays {
             let velocity = crate::geometry::DVec2::ZERO;
             return Command::Place(State { velocity, ..*state });
         }
-        let pieces = (seen.dt_s() / 0.1).ceil().max(1.0);
-        let dt_s = seen.dt_s() / pieces;
         let wanted = path.acceleration(seen);
-        for _ in 0..pieces as usize {
-            let steer = path.steer();
-            path.bicycle.step(wanted, steer, dt_s);
-        }
+        path.advance(wanted, seen.dt_s());
         Command::Place(path.bicycle.state())
     }
 }
 
 impl Path {
-    fn from(seen: &Observation<'_>, state: &State) -> Self {
-        let agent = seen.own();
-        let cyclist = agent.kind == AgentKind::Cyclist;
-        let accept =
-            |lane: &Lane| lane.carries_vehicles() || (cyclist && lane.kind == LaneKind::Bike);
-        let bicycle = Bicycle::from_state(state, agent.length);
+    /// The way from a state on. Where lanes part, the one that `way` takes, if it says; else the straightest.
+    pub(super) fn from(seen: &Observation<'_>, state: &State, way: Option<&Polyline>) -> Self {
+        let accept = takes(seen.own().kind);
         let hit = seen
             .map()
             .lane_for(state.position, state.heading, 4.0, accept)
             .filter(|hit| angle_between(hit.pose.heading, state.heading).abs() < FRAC_PI_3);
+        let bicycle = Bicycle::from_state(state, seen.own().length);
+        Self::laid(seen, bicycle, hit, way)
+    }
+
+    /// The way on along lane number `lane`, reached over `change_m` of it; `None` where it does not lie beside.
+    pub(super) fn beside(
+        &self,
+        seen: &Observation<'_>,
+        lane: usize,
+        change_m: f64,
+        way: Option<&Polyline>,
+    ) -> Option<Self> {
+        let pose = self.bicycle.centre();
+        let alone = |other: &Lane| other.id == seen.map().lanes()[lane].id;
+        let hit = seen.map().lane_for(pose.point, pose.heading, 6.0, alone)?;
+        let along = angle_between(hit.pose.heading, pose.heading).abs() < 0.3;
+        let mut path = along.then(|| Self::laid(seen, self.bicycle, Some(hit), way))?;
+        path.offset = path.line.project(pose.point).offset;
+        path.change_m = Some(change_m);
+        Some(path)
+    }
+
+    fn laid(
+        seen: &Observation<'_>,
+        bicycle: Bicycle,
+        hit: Option<LaneHit>,
+        way: Option<&Polyline>,
+    ) -> Self {
+        let state = &bicycle.state();
+        let agent = seen.own();
+        let cyclist = agent.kind == AgentKind::Cyclist;
+        let accept = takes(agent.kind);
         let speed = bicycle.speed;
         // parked: at rest and beside any lane, or off the map
         let stays = speed < 0.3 && hit.is_none_or(|hit| hit.offset.abs() > 1.6);
         let (points, lanes, limits) = match hit {
-            Some(hit) => lay(seen.map(), hit.lane, hit.s, accept),
+            Some(hit) => lay(seen.map(), hit.lane, hit.s, accept, way),
             None => (Vec::new(), Vec::new(), Vec::new()),
         };
         let straight = || {
@@ -118,6 +154,7 @@ impl Path {
         Self {
             offset: at.offset.clamp(-3.0, 3.0),
             start_s: at.s,
+            change_m: None,
             lanes,
             speeds,
             bicycle,
@@ -127,14 +164,20 @@ impl Path {
         }
     }
 
-    fn s(&self) -> f64 {
+    /// Arc length of the middle of the box, m.
+    pub(super) fn s(&self) -> f64 {
         self.line.project(self.bicycle.centre().point).s
     }
 
-    fn pose(&self, s: f64) -> Pose {
+    /// Where the way leads at an arc length.
+    pub(super) fn pose(&self, s: f64) -> Pose {
         let (before, after) = (self.line.point_at(s - 1.0), self.line.point_at(s + 1.0));
         let pose = Pose::new(self.line.point_at(s), (after - before).to_angle());
-        let left = self.offset * (-((s - self.start_s).max(0.0) / 12.0)).exp();
+        let gone = (s - self.start_s).max(0.0);
+        let left = match self.change_m {
+            Some(whole) => self.offset * (0.5 + 0.5 * (PI * (gone / whole).min(1.0)).cos()),
+            None => self.offset * (-gone / 12.0).exp(),
+        };
         Pose::new(pose.point + pose.left() * left, pose.heading)
     }
 
@@ -144,7 +187,17 @@ impl Path {
         self.bicycle.steer_towards(self.pose(rear + look).point)
     }
 
-    fn acceleration(&mut self, seen: &Observation<'_>) -> f64 {
+    /// Drives on for `dt_s` seconds with an acceleration, m/s².
+    pub(super) fn advance(&mut self, acceleration: f64, dt_s: f64) {
+        let pieces = (dt_s / 0.1).ceil().max(1.0);
+        for _ in 0..pieces as usize {
+            let steer = self.steer();
+            self.bicycle.step(acceleration, steer, dt_s / pieces);
+        }
+    }
+
+    /// What IDM wants behind whoever is ahead on the way and before red lights, m/s².
+    pub(super) fn acceleration(&mut self, seen: &Observation<'_>) -> f64 {
         let speed = self.bicycle.speed;
         let agent = seen.own();
         let s = self.s();
@@ -185,7 +238,7 @@ impl Path {
     }
 
     /// The stop line of the next red signal that can still be kept, m.
-    fn red_ahead(&self, seen: &Observation<'_>, front: f64, speed: f64) -> Option<f64> {
+    pub(super) fn red_ahead(&self, seen: &Observation<'_>, front: f64, speed: f64) -> Option<f64> {
         seen.signals()
             .filter(|(_, shown)| {
                 matches!(
@@ -221,8 +274,29 @@ type Laid = (
     Vec<Option<f64>>,
 );
 
+/// The lanes that an agent of a kind drives on.
+pub(super) fn takes(kind: AgentKind) -> impl Fn(&Lane) -> bool + Copy {
+    move |lane| {
+        let is_bike = kind == AgentKind::Cyclist && lane.kind == LaneKind::Bike;
+        lane.carries_vehicles() || is_bike
+    }
+}
+
+/// How far a lane leads away from `way`, m; `None` where the way has ended.
+fn strays(lane: &Lane, way: &Polyline) -> Option<f64> {
+    let along = &lane.centreline;
+    let found = way.project(along.point_at(along.length().min(15.0)));
+    (found.s < way.length() - 0.5).then_some(found.offset.abs())
+}
+
 /// Points from lane `first` on, with the lanes and the limits met.
-fn lay(map: &Map, first: usize, from_s: f64, accept: impl Fn(&Lane) -> bool) -> Laid {
+fn lay(
+    map: &Map,
+    first: usize,
+    from_s: f64,
+    accept: impl Fn(&Lane) -> bool,
+    way: Option<&Polyline>,
+) -> Laid {
     let mut points: Vec<crate::geometry::DVec2> = Vec::new();
     let mut lanes: Vec<(LaneId, f64)> = Vec::new();
     let mut limits = Vec::new();
@@ -251,9 +325,18 @@ fn lay(map: &Map, first: usize, from_s: f64, accept: impl Fn(&Lane) -> bool) -> 
             angle_between(end.heading, onward.to_angle()).abs()
         };
         let named = lane.successors.iter().filter_map(|id| map.lane(id));
-        let next = named
-            .filter(|candidate| !used(candidate))
-            .min_by(|a, b| turn(a).total_cmp(&turn(b)))
+        let ahead: Vec<&Lane> = named.filter(|candidate| !used(candidate)).collect();
+        let told = |candidate: &Lane| way.and_then(|way| strays(candidate, way));
+        let next = ahead
+            .iter()
+            .filter_map(|&candidate| Some((told(candidate)?, candidate)))
+            .filter(|(strays, _)| *strays < LANE_M)
+            .min_by(|(a, _), (b, _)| a.total_cmp(b))
+            .map(|(_, candidate)| candidate)
+            .or_else(|| {
+                let straightest = |a: &&Lane, b: &&Lane| turn(a).total_cmp(&turn(b));
+                ahead.into_iter().min_by(straightest)
+            })
             .or_else(|| {
                 let ahead = end.point + end.forward() * 1.5;
                 let hit = map.lane_for(ahead, end.heading, 2.0, |candidate| {
@@ -270,6 +353,9 @@ fn lay(map: &Map, first: usize, from_s: f64, accept: impl Fn(&Lane) -> bool) -> 
             None => break,
         }
     }
+    let line = &lane.centreline;
+    points.push(line.end() + line.pose_at(line.length()).forward() * BEYOND_M);
+    limits.push(limits.last().copied().flatten());
     (points, lanes, limits)
 }
 

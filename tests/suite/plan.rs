@@ -150,7 +150,7 @@ fn a_drive_leaves_a_table_and_scenes_that_open() {
         "--planner",
         "idm",
         "--world",
-        "traffic",
+        "reactive",
         "--seconds",
         "4",
         "--json",
@@ -166,6 +166,7 @@ fn a_drive_leaves_a_table_and_scenes_that_open() {
     assert_eq!(lines[0]["seconds"], 4.0);
     assert_eq!(lines[0]["plans"], 8);
     assert_eq!(lines[1]["rows"][0]["scenes"], 1);
+    assert_eq!(lines[1]["rows"][0]["world"], "reactive");
     let (gates, score) = (&lines[0]["gates"], &lines[0]["score"]);
     assert_eq!(gates.as_array().unwrap().len(), 8); // contact, road, six limits of comfort
     assert!(gates[0]["passed"] == true && gates[0]["limit"] == 0);

@@ -6,7 +6,7 @@ use super::*;
 use crate::geometry::{Polyline, Pose, dvec2};
 use crate::map::{Lane, LaneKind, Map, MapParts};
 use crate::planner::Decoder;
-use crate::planner::world::{LogWorld, TrafficWorld};
+use crate::planner::world::{LogWorld, ReactiveWorld, TrafficWorld, World};
 use crate::scene::{Agent, AgentId, AgentKind, State};
 
 /// Along y = 0, at `x` at time 0, 12 s long at 10 Hz.
@@ -99,8 +99,13 @@ fn a_recorded_follower_runs_into_a_braking_ego_and_a_reacting_one_does_not() {
             .iter()
             .any(|touch| touch.with.as_str() == "follows" && !touch.at_fault)
     );
-    let traffic = driven(&scene, Decoder::Idm, &mut TrafficWorld::default()).report;
-    assert!(!traffic.collided(), "{:?}", traffic.contacts);
+    let mut traffic = TrafficWorld::default();
+    let mut reactive = ReactiveWorld::default();
+    let worlds: [&mut dyn World; 2] = [&mut traffic, &mut reactive];
+    for world in worlds {
+        let found = driven(&scene, Decoder::Idm, world).report;
+        assert!(!found.collided(), "{:?}", found.contacts);
+    }
 }
 
 #[test]

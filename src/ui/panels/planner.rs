@@ -67,12 +67,14 @@ pub(crate) fn planner_ui(
             ui.label(theme::small(text).color(tokens(ui).dim));
             ui.ctx().request_repaint_after(Duration::from_millis(100));
         }
+        // above what grows and shrinks while a scene plays, so that it stays under the mouse
+        drive_ui(ui, planning, actions);
         if let Some(planned) = &planning.planned {
             steps_ui(ui, planned, planning, actions);
             modes_ui(ui, planned, planning, actions);
             why_ui(ui, planned, planning, actions);
         }
-        drive_ui(ui, planning, actions);
+        driven_ui(ui, planning, actions);
         ui.add_space(12.0);
     });
 }
@@ -636,8 +638,13 @@ fn drive_ui(ui: &mut Ui, planning: &Planning, actions: &mut Vec<Action>) {
         ),
         (
             DriveWorld::Traffic,
-            "Reactive traffic",
+            "IDM",
             "Everyone else follows their lanes and brakes for whoever is ahead, the ego too",
+        ),
+        (
+            DriveWorld::Reactive,
+            "Reactive",
+            "Everyone else also gives way where ways meet, changes lanes, and turns where the record turned",
         ),
         (
             DriveWorld::Generator,
@@ -675,18 +682,25 @@ fn drive_ui(ui: &mut Ui, planning: &Planning, actions: &mut Vec<Action>) {
         ui.add(bar);
         let text = format!("Driving, {done_s:.1} of {total_s:.1} s");
         ui.label(theme::small(text).color(tokens(ui).dim));
-    } else if let Some(driven) = &planning.driven {
-        let shown = ui.scope(|ui| {
-            report_ui(ui, driven.scene.now_s(), &driven.report, actions);
-        });
-        // what a drive came to is brought into view, once
-        let fresh = ui.data_mut(|data| {
-            let seen = data.get_temp_mut_or_default::<u64>(widgets::id("drives seen"));
-            std::mem::replace(seen, planning.drives) != planning.drives
-        });
-        if fresh {
-            shown.response.scroll_to_me(Some(egui::Align::Center));
-        }
+    }
+}
+
+/// What the last drive came to.
+fn driven_ui(ui: &mut Ui, planning: &Planning, actions: &mut Vec<Action>) {
+    let (None, Some(driven)) = (planning.driving, &planning.driven) else {
+        return;
+    };
+    let shown = ui.scope(|ui| {
+        widgets::section(ui, "The drive");
+        report_ui(ui, driven.scene.now_s(), &driven.report, actions);
+    });
+    // it is brought into view, once
+    let fresh = ui.data_mut(|data| {
+        let seen = data.get_temp_mut_or_default::<u64>(widgets::id("drives seen"));
+        std::mem::replace(seen, planning.drives) != planning.drives
+    });
+    if fresh {
+        shown.response.scroll_to_me(Some(egui::Align::Center));
     }
 }
 
