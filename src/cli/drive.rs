@@ -267,6 +267,7 @@ impl Job<'_> {
             "comfortable": report.comfortable(),
             "comfort": comfort,
             "plan_shift_m": report.shift.value().map(rounded),
+            "plans_alike": report.alike.value().map(rounded),
             "wall_s": rounded(took_s),
             "written": written.map(|path| path.display().to_string()),
         })
@@ -338,6 +339,7 @@ fn metrics(report: &Report) -> Vec<Metric> {
         one("progress_m", Some(report.progress_m), "m"),
         one("logged_m", report.logged_m, "m"),
         one("plan_shift_m", report.shift.value(), "m"),
+        one("plans_alike", report.alike.value(), ""),
     ]
     .into_iter()
     .flatten()
@@ -363,7 +365,7 @@ fn share(hit: bool) -> Ratio {
     Ratio::new(f64::from(hit), 1.0)
 }
 
-const COLUMNS: [Column; 7] = [
+const COLUMNS: [Column; 8] = [
     ("collision_pct", "collisions", 100.0, |report| {
         share(report.collided())
     }),
@@ -386,6 +388,9 @@ const COLUMNS: [Column; 7] = [
         share(report.comfortable())
     }),
     ("plan_shift_m", "plan to plan", 1.0, |report| report.shift),
+    ("plans_alike_pct", "plans alike (EC)", 100.0, |report| {
+        report.alike
+    }),
     (
         "nuplan_score",
         "nuPlan-style score",

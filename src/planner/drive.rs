@@ -4,12 +4,11 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use super::plan::{Plan, Start, plan};
-use super::report::{Report, plan_shift};
+use super::report::Report;
 use super::track::{STEP_S, TrackedState, Tracker, body_at_present, states_of};
 use super::world::World;
 use super::{PlanSettings, Planners, ProposeError, Route};
 use crate::codec::resampled;
-use crate::metrics::Ratio;
 use crate::scene::{Scene, Track};
 
 /// How a planner drives.
@@ -200,11 +199,7 @@ pub fn drive(
     let mut driven = driven.window(0.0, f64::INFINITY); // tracks, log and signals as long as the drive
     driven.now = start;
     let states = states_of(&bodies);
-    let shifts: Vec<Ratio> = plans
-        .windows(2)
-        .filter_map(|pair| plan_shift(&pair[0].1, &pair[1].1))
-        .collect();
-    let report = Report::new(&driven, &ego, &states, &logged, Ratio::pooled(&shifts));
+    let report = Report::new(&driven, &ego, &states, &logged, &plans);
     Ok(Driven {
         scene: driven.quantised(),
         ego: states,

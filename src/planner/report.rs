@@ -3,7 +3,8 @@
 use super::foresee::others_for;
 use super::plan::Plan;
 use super::score::{
-    ComfortLimit, Partial, Scores, Stage, Variant, comfort_excess, metres_along_lanes,
+    ComfortLimit, Partial, SCORED_S, Scores, Stage, Variant, comfort_excess, extended_comfort,
+    metres_along_lanes,
 };
 use super::track::{STEP_S, TrackedState};
 use crate::metrics::{Grid, Part, Ratio, RoadRule, Samples, contacts, fault_of, off_road};
@@ -40,6 +41,8 @@ pub struct Report {
     pub comfort: [ComfortLimit; 6],
     /// Distance between the chosen paths of successive plans at the same times: sum (m) and count.
     pub shift: Ratio,
+    /// How many of the pairs of successive plans feel alike, EC of NAVSIM v2.
+    pub alike: Ratio,
     /// nuPlan's closed-loop score; `None` where the log does not last as long as the drive.
     pub score: Option<Scores>,
 }
@@ -50,8 +53,19 @@ impl Report {
         ego: &AgentId,
         states: &[TrackedState],
         logged: &Track,
-        shift: Ratio,
+        plans: &[(usize, Plan)],
     ) -> Self {
+        let pairs = || plans.windows(2).map(|pair| (&pair[0].1, &pair[1].1));
+        let alike = pairs()
+            .filter_map(|(one, two)| plans_feel_alike(one, two))
+            .fold(Ratio::default(), |mut sum, alike| {
+                sum += Ratio::new(f64::from(alike), 1.0);
+                sum
+            });
+        let shifts: Vec<Ratio> = pairs()
+            .filter_map(|(one, two)| plan_shift(one, two))
+            .collect();
+
         let seconds = states.len().saturating_sub(1) as f64 * STEP_S;
         let grid = Grid::around(scene, STEP_S, 0.0, seconds);
         let all = Samples::new(scene, &grid, |agent| {
@@ -111,7 +125,8 @@ impl Report {
             progress_m: metres_along_lanes(&scene.map, states.iter().map(|state| &state.state)),
             logged_m,
             comfort: comfort_excess(states),
-            shift,
+            shift: Ratio::pooled(&shifts),
+            alike,
             score,
         }
     }
@@ -130,6 +145,17 @@ impl Report {
     pub fn comfortable(&self) -> bool {
         self.comfort.iter().all(|limit| limit.share() < 1.0)
     }
+}
+
+/// Whether the chosen ways of two successive plans feel alike at the times both reach within the score's 4 s (EC of NAVSIM
+/// v2); `None` where they are not 0.1 to 0.5 s apart.
+pub fn plans_feel_alike(earlier: &Plan, later: &Plan) -> Option<bool> {
+    let scored = (SCORED_S / STEP_S).round() as usize;
+    let apart = ((later.now_s - earlier.now_s) / STEP_S).round();
+    let steps = (1.0..=5.0).contains(&apart).then_some(apart as usize)?;
+    let before = earlier.chosen().tracked.get(steps..=scored)?;
+    let after = later.chosen().tracked.get(..=scored - steps)?;
+    Some(extended_comfort(before, after))
 }
 
 /// Distances between the chosen paths of two successive plans at the times both reach, later than the second's

@@ -16,8 +16,8 @@ use crate::codec::{NOW, T};
 use crate::generator::LoggedWindow;
 use crate::metrics::{Instability, Ratio, bootstrap};
 use crate::planner::{
-    Decoder, OpenLoop, POINTS, Plan, PlanSettings, Planners, ProposeError, Start, Variant,
-    hermite_to, log_mode, open_loop, plan, plan_of, plan_shift,
+    Decoder, OpenLoop, POINTS, Plan, PlanSettings, Planners, ProposeError, Start, TermKind,
+    Variant, hermite_to, log_mode, open_loop, plan, plan_of, plan_shift, plans_feel_alike,
 };
 use crate::rng::Seed;
 use crate::scene::Scene;
@@ -72,6 +72,9 @@ type Column = (&'static str, f64, fn(&Sums) -> Ratio);
 struct Sums {
     plans: OpenLoop,
     shift: Ratio,
+    /// EC, and the total with it.
+    alike: Ratio,
+    extended: Ratio,
 }
 
 /// The sums of one method.
@@ -162,15 +165,23 @@ impl PlanRow {
         let there = next
             .ego()
             .is_some_and(|ego| ego.track.get(next.now).is_some());
-        let mut shift = Ratio::default();
-        if there && self.method.decoder().is_some() {
-            let later = self.plan(window, &next, planners, arguments)?;
-            shift = plan_shift(&made, &later).unwrap_or_default();
-        }
         let recording = window.recording.clone();
         let sums = self.recordings.entry(recording).or_default();
         sums.plans.add(&found);
-        sums.shift += shift;
+        if !there || self.method.decoder().is_none() {
+            return Ok(());
+        }
+        let later = self.plan(window, &next, planners, arguments)?;
+        let sums = self.recordings.entry(window.recording.clone()).or_default();
+        sums.shift += plan_shift(&made, &later).unwrap_or_default();
+        if let Some(alike) = plans_feel_alike(&made, &later) {
+            sums.alike += Ratio::new(f64::from(alike), 1.0);
+            let of = |kind: TermKind| found.terms[kind as usize].value().unwrap_or(1.0);
+            let total = found.score.value().unwrap_or(0.0);
+            if let Some(total) = self.score.with_extended_comfort(total, of, alike) {
+                sums.extended += Ratio::new(total, 1.0);
+            }
+        }
         Ok(())
     }
 
@@ -245,7 +256,7 @@ impl PlanRow {
             "variant": self.score.words(),
         });
         let mut intervals = json!({ "level": 0.95, "by": "recording" });
-        let columns: [Column; 13] = [
+        let columns: [Column; 15] = [
             ("ade_m", 1.0, |sums| sums.plans.ade),
             ("ade_moving_m", 1.0, |sums| sums.plans.ade_moving),
             ("chosen_ade_m", 1.0, |sums| sums.plans.chosen_ade),
@@ -259,6 +270,8 @@ impl PlanRow {
             ("at_fault_pct", 100.0, |sums| sums.plans.at_fault),
             ("off_road_pct", 100.0, |sums| sums.plans.off_road),
             ("plan_shift_m", 1.0, |sums| sums.shift),
+            ("ec", 1.0, |sums| sums.alike),
+            ("score_with_ec", 1.0, |sums| sums.extended),
         ];
         for (key, factor, of) in columns {
             row[key] = pooled(factor, &of);
@@ -304,6 +317,10 @@ fn table(rows: &[PlanRow], seed: u64) -> String {
     let score = rows.first().map(|row| row.score).unwrap_or_default();
     let terms = score.terms().iter().filter(|kind| score.counts(**kind));
     headings.extend(terms.map(|kind| (kind.short(), kind.short().to_lowercase(), 3)));
+    headings.push(("EC", "ec".to_owned(), 3));
+    if score == Variant::Epdms {
+        headings.push(("with EC", "score_with_ec".to_owned(), 3));
+    }
     let mut out = format!("{:<18} {:>2}", "plan", "K");
     for (heading, ..) in &headings {
         let _infallible = write!(out, " {heading:>7}");
@@ -339,7 +356,7 @@ fn table(rows: &[PlanRow], seed: u64) -> String {
         let _infallible = writeln!(
             out,
             "{} windows of {} recordings. * knows the log's end. col, fault and off over 8 s of the chosen mode as \
-             driven; shift between plans {NEXT_S} s apart. {}.",
+             driven; shift and EC between plans {NEXT_S} s apart. {}.",
             row.windows,
             row.recordings.len(),
             row.score.words(),

@@ -47,55 +47,96 @@ impl ComfortLimit {
 /// yaw acceleration as second derivative window 5 order 3. Acceleration along the rear axle's heading; sideways it is
 /// speed times yaw rate.
 pub fn comfort_excess(states: &[TrackedState]) -> [ComfortLimit; 6] {
-    let along: Vec<f64> = states.iter().map(|state| state.acceleration).collect();
-    let across: Vec<f64> = states
-        .iter()
-        .map(|state| state.speed * state.yaw_rate)
-        .collect();
-    let size: Vec<f64> = along
-        .iter()
-        .zip(&across)
-        .map(|(along, across)| along.hypot(*across))
-        .collect();
-    let mut headings: Vec<f64> = Vec::with_capacity(states.len());
-    for state in states {
-        let heading = state.state.heading;
-        let unwrapped = headings
-            .last()
-            .map_or(heading, |&last| last + angle_between(last, heading));
-        headings.push(unwrapped);
-    }
-    let smoothed = |values: &[f64]| savitzky_golay(values, 8, 2, 0, STEP_S);
-    let jerk = |values: &[f64]| savitzky_golay(&smoothed(values), 15, 2, 1, STEP_S);
+    let felt = Felt::of(states);
     let both = |limit: f64| [-limit, limit];
     [
         worst(
             "longitudinal acceleration",
             [-4.05, 2.40],
             "m/s²",
-            smoothed(&along),
+            felt.along,
         ),
-        worst(
-            "lateral acceleration",
-            both(4.89),
-            "m/s²",
-            smoothed(&across),
-        ),
-        worst("jerk", both(8.37), "m/s³", jerk(&size)),
-        worst("longitudinal jerk", both(4.13), "m/s³", jerk(&along)),
-        worst(
-            "yaw rate",
-            both(0.95),
-            "rad/s",
-            savitzky_golay(&headings, 5, 2, 1, STEP_S),
-        ),
+        worst("lateral acceleration", both(4.89), "m/s²", felt.across),
+        worst("jerk", both(8.37), "m/s³", felt.jerk),
+        worst("longitudinal jerk", both(4.13), "m/s³", felt.jerk_along),
+        worst("yaw rate", both(0.95), "rad/s", felt.yaw_rate),
         worst(
             "yaw acceleration",
             both(1.93),
             "rad/s²",
-            savitzky_golay(&headings, 5, 3, 2, STEP_S),
+            felt.yaw_acceleration,
         ),
     ]
+}
+
+/// The most by which two successive plans may differ, root mean square: size of the acceleration (m/s²), jerk (m/s³), yaw
+/// rate (rad/s), yaw acceleration (rad/s²).
+const EXTENDED_LIMITS: [f64; 4] = [0.7, 0.5, 0.1, 0.1];
+
+/// EC of NAVSIM v2, extended comfort: whether two ways driven through the same times (from [`STEP_S`] apart) feel alike.
+/// Differences over all steps, filtered as in [`comfort_excess`]; `false` for ways of different length.
+pub(in crate::planner) fn extended_comfort(one: &[TrackedState], other: &[TrackedState]) -> bool {
+    let (one, other) = (Felt::of(one), Felt::of(other));
+    let rms = |one: &[f64], other: &[f64]| -> f64 {
+        let squares = one.iter().zip(other).map(|(a, b)| (a - b).powi(2));
+        (squares.sum::<f64>() / one.len().max(1) as f64).sqrt()
+    };
+    one.size.len() == other.size.len()
+        && [
+            rms(&one.size, &other.size),
+            rms(&one.jerk, &other.jerk),
+            rms(&one.yaw_rate, &other.yaw_rate),
+            rms(&one.yaw_acceleration, &other.yaw_acceleration),
+        ]
+        .iter()
+        .zip(EXTENDED_LIMITS)
+        .all(|(found, limit)| *found <= limit)
+}
+
+/// What somebody in the car feels, at every step.
+struct Felt {
+    along: Vec<f64>,
+    across: Vec<f64>,
+    /// Of the acceleration, m/s².
+    size: Vec<f64>,
+    jerk: Vec<f64>,
+    jerk_along: Vec<f64>,
+    yaw_rate: Vec<f64>,
+    yaw_acceleration: Vec<f64>,
+}
+
+impl Felt {
+    fn of(states: &[TrackedState]) -> Self {
+        let along: Vec<f64> = states.iter().map(|state| state.acceleration).collect();
+        let across: Vec<f64> = states
+            .iter()
+            .map(|state| state.speed * state.yaw_rate)
+            .collect();
+        let size: Vec<f64> = along
+            .iter()
+            .zip(&across)
+            .map(|(along, across)| along.hypot(*across))
+            .collect();
+        let mut headings: Vec<f64> = Vec::with_capacity(states.len());
+        for state in states {
+            let heading = state.state.heading;
+            let unwrapped = headings
+                .last()
+                .map_or(heading, |&last| last + angle_between(last, heading));
+            headings.push(unwrapped);
+        }
+        let smoothed = |values: &[f64]| savitzky_golay(values, 8, 2, 0, STEP_S);
+        let jerk = |values: &[f64]| savitzky_golay(&smoothed(values), 15, 2, 1, STEP_S);
+        Self {
+            jerk: jerk(&size),
+            jerk_along: jerk(&along),
+            along: smoothed(&along),
+            across: smoothed(&across),
+            size: smoothed(&size),
+            yaw_rate: savitzky_golay(&headings, 5, 2, 1, STEP_S),
+            yaw_acceleration: savitzky_golay(&headings, 5, 3, 2, STEP_S),
+        }
+    }
 }
 
 fn worst(

@@ -16,6 +16,7 @@ mod variant;
 
 use serde::Serialize;
 
+pub(super) use comfort::extended_comfort;
 pub use comfort::{ComfortLimit, comfort_excess};
 pub use progress::metres_along_lanes;
 pub use variant::Variant;

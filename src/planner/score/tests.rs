@@ -423,3 +423,45 @@ fn each_step_of_a_term_can_be_read() {
     let made = &scores.term(TermKind::Progress).unwrap().series.values;
     assert!((made[40] - 40.0).abs() < 1e-6);
 }
+
+/// 4 s along a straight line at an acceleration and a yaw rate that are the same at every step.
+fn steady(acceleration: f64, yaw_rate: f64) -> Vec<TrackedState> {
+    (0..=40)
+        .map(|step| {
+            let time_s = f64::from(step) * STEP_S;
+            let pose = Pose::at(10.0 * time_s, 0.0, yaw_rate * time_s);
+            TrackedState {
+                state: State::along(pose, 10.0),
+                speed: 0.0,
+                acceleration,
+                yaw_rate,
+            }
+        })
+        .collect()
+}
+
+#[test]
+fn plans_feel_alike_up_to_the_limits_of_ec() {
+    let before = steady(0.3, 0.0);
+    assert!(extended_comfort(&before, &steady(0.3, 0.0)));
+    // accelerations 0.69 and 0.71 m/s² apart, of 0.7; jerk is 0
+    assert!(extended_comfort(&before, &steady(0.99, 0.0)));
+    assert!(!extended_comfort(&before, &steady(1.01, 0.0)));
+    // yaw rates 0.09 and 0.11 rad/s apart, of 0.1
+    assert!(extended_comfort(&before, &steady(0.3, 0.09)));
+    assert!(!extended_comfort(&before, &steady(0.3, 0.11)));
+    assert!(!extended_comfort(&before, &before[..30]));
+}
+
+#[test]
+fn ec_takes_two_of_sixteen_parts_of_the_extended_score_and_none_of_the_others() {
+    let of = |_| 1.0;
+    let with = |variant: Variant, alike| variant.with_extended_comfort(1.0, of, alike);
+    assert_eq!(with(Variant::Epdms, true), Some(1.0));
+    assert_eq!(with(Variant::Epdms, false), Some(14.0 / 16.0));
+    assert_eq!(with(Variant::Pdms, true), None);
+    // a factor of 0 leaves nothing
+    let hits = |kind| f64::from(kind != TermKind::NoCollision);
+    let none = Variant::Epdms.with_extended_comfort(0.0, hits, true);
+    assert_eq!(none, Some(0.0));
+}

@@ -134,6 +134,20 @@ impl Variant {
         }
     }
 
+    /// The total of a plan whose like was made before it: with EC, where the formula knows it. `of` are the sub-scores.
+    pub fn with_extended_comfort(
+        self,
+        total: f64,
+        of: impl Fn(TermKind) -> f64,
+        is_comfortable: bool,
+    ) -> Option<f64> {
+        const WEIGHT: f64 = 2.0;
+        let product: f64 = self.factors().iter().map(|kind| of(*kind)).product();
+        let all: f64 = self.weights().iter().map(|(weight, _)| weight).sum();
+        let extended = WEIGHT * f64::from(is_comfortable) * product;
+        (self == Self::Epdms).then(|| (all * total + extended) / (all + WEIGHT))
+    }
+
     /// Whether a sub-score has a part in the total.
     pub fn counts(self, kind: TermKind) -> bool {
         self.factors().contains(&kind) || self.weights().iter().any(|(_, of)| *of == kind)

@@ -736,6 +736,12 @@ fn report_ui(ui: &mut Ui, start_s: f64, report: &Report, actions: &mut Vec<Actio
         widgets::row(ui, "Plan to plan", format!("{shift:.2} m"))
             .on_hover_text("Mean distance between successive plans at the same times");
     }
+    if report.alike.count > 0.0 {
+        let text = format!("{:.0} of {:.0}", report.alike.sum, report.alike.count);
+        widgets::row(ui, "Plans alike", text).on_hover_text(
+            "Pairs of successive plans that feel alike in acceleration, jerk, yaw rate and yaw acceleration: EC, extended comfort, of NAVSIM v2",
+        );
+    }
     for limit in report.comfort.iter().filter(|limit| limit.share() >= 1.0) {
         widgets::row(ui, limit.what, format!("{:.2} {}", limit.value, limit.unit));
     }
