@@ -45,29 +45,9 @@ impl Verdict {
 /// With an attack, everything is judged up to the first contact of attacker and target: what comes after it did
 /// not happen. Without, the first contact of the ego counts for fault and escape.
 pub fn judge(scene: &Scene, made: &BTreeSet<AgentId>) -> Verdict {
-    let grid = Grid::frames(scene);
-    let samples = Samples::new(scene, &grid, |agent| {
-        if agent.kind == AgentKind::Other {
-            Part::Absent
-        } else if made.contains(&agent.id) {
-            Part::Judged
-        } else {
-            Part::Met
-        }
-    });
-    let case = Case {
-        scene,
-        made,
-        hit: attack_contact(scene, &samples),
-        samples,
-    };
-    let mut gates = vec![case.start()];
-    gates.extend(case.kinematics());
-    gates.push(case.turning_on_the_spot());
-    gates.push(case.reversing());
-    if !scene.map.lanes().is_empty() {
-        gates.push(case.road());
-    }
+    let case = Case::new(scene, made);
+    let findings = case.of_everyone().into_iter();
+    let mut gates: Vec<GateResult> = findings.map(|finding| finding.gate).collect();
     if scene.attacks.is_empty() {
         gates.push(case.collision());
     } else {
@@ -105,6 +85,27 @@ pub fn judge(scene: &Scene, made: &BTreeSet<AgentId>) -> Verdict {
     }
 }
 
+/// How near the made agents come to a gate's limit over time.
+#[derive(Debug, Clone, PartialEq)]
+pub struct GateCurve {
+    /// Name of the gate.
+    pub gate: String,
+    /// Of each frame of the scene the value as a share of the limit, of whoever is nearest to it or farthest beyond; NaN
+    /// where nobody is judged.
+    pub shares: Vec<f64>,
+}
+
+/// The curves behind those gates of [`judge`] that every made agent has to pass; none of contacts.
+pub fn gate_curves(scene: &Scene, made: &BTreeSet<AgentId>) -> Vec<GateCurve> {
+    let findings = Case::new(scene, made).of_everyone().into_iter();
+    findings
+        .map(|finding| GateCurve {
+            gate: finding.gate.gate,
+            shares: finding.shares,
+        })
+        .collect()
+}
+
 /// Whose safety a case is about: the target of its first attack, else the ego.
 fn target_of(scene: &Scene) -> Option<AgentId> {
     let attacked = scene.attacks.first().map(|attack| attack.target.clone());
@@ -131,8 +132,17 @@ struct Case<'a> {
     hit: Option<Contact>,
 }
 
+/// What a gate found, and the way there.
+struct Finding {
+    gate: GateResult,
+    /// As in [`GateCurve`].
+    shares: Vec<f64>,
+}
+
 /// The worst of a quantity so far: how far beyond its limit, its value, who and where.
 struct Worst {
+    /// Of each frame.
+    shares: Vec<f64>,
     share: f64,
     value: f64,
     limit: f64,
@@ -141,8 +151,9 @@ struct Worst {
 }
 
 impl Worst {
-    fn none(limit: f64) -> Self {
+    fn none(limit: f64, scene: &Scene) -> Self {
         Self {
+            shares: vec![f64::NAN; scene.frames],
             share: f64::NEG_INFINITY,
             value: 0.0,
             limit,
@@ -153,24 +164,22 @@ impl Worst {
 
     fn offer(&mut self, value: f64, limit: f64, agent: &Agent, frame: usize) {
         let share = value.abs() / limit.abs();
+        if let Some(held) = self.shares.get_mut(frame) {
+            *held = held.max(share);
+        }
         if share > self.share {
-            *self = Self {
-                share,
-                value,
-                limit,
-                agent: Some(agent.id.clone()),
-                frame: Some(frame),
-            };
+            (self.share, self.value, self.limit) = (share, value, limit);
+            (self.agent, self.frame) = (Some(agent.id.clone()), Some(frame));
         }
     }
 
-    fn gate(self, name: &str, unit: &str, sentence: impl Fn(&str, &Self) -> String) -> GateResult {
+    fn gate(self, name: &str, unit: &str, sentence: impl Fn(&str, &Self) -> String) -> Finding {
         let who = self
             .agent
             .as_ref()
             .map_or("no agent".to_owned(), AgentId::to_string);
         let passed = self.share <= 1.0;
-        GateResult {
+        let gate = GateResult {
             gate: name.to_owned(),
             passed,
             reason: sentence(&who, &self),
@@ -179,11 +188,46 @@ impl Worst {
             unit: unit.to_owned(),
             agent: self.agent,
             frame: self.frame,
+        };
+        Finding {
+            gate,
+            shares: self.shares,
         }
     }
 }
 
-impl Case<'_> {
+impl<'a> Case<'a> {
+    fn new(scene: &'a Scene, made: &'a BTreeSet<AgentId>) -> Self {
+        let grid = Grid::frames(scene);
+        let samples = Samples::new(scene, &grid, |agent| {
+            if agent.kind == AgentKind::Other {
+                Part::Absent
+            } else if made.contains(&agent.id) {
+                Part::Judged
+            } else {
+                Part::Met
+            }
+        });
+        Self {
+            scene,
+            made,
+            hit: attack_contact(scene, &samples),
+            samples,
+        }
+    }
+
+    /// The gates that every made agent has to pass.
+    fn of_everyone(&self) -> Vec<Finding> {
+        let mut findings = vec![self.start()];
+        findings.extend(self.kinematics());
+        findings.push(self.turning_on_the_spot());
+        findings.push(self.reversing());
+        if !self.scene.map.lanes().is_empty() {
+            findings.push(self.road());
+        }
+        findings
+    }
+
     /// Judged rows.
     fn rows(&self) -> impl Iterator<Item = &Row> {
         self.samples.judged_with_future().map(|(_, row)| row)
@@ -201,10 +245,10 @@ impl Case<'_> {
     }
 
     /// The first made state lies where the present one (log or edit), driving on, would be.
-    fn start(&self) -> GateResult {
+    fn start(&self) -> Finding {
         let dt_s = self.scene.dt_s;
         let limit = 0.2 + 0.5 * 9.0 * dt_s * dt_s;
-        let mut worst = Worst::none(limit);
+        let mut worst = Worst::none(limit, self.scene);
         let present = self.samples.grid.present;
         for row in self.rows() {
             let now = row.states[present];
@@ -223,12 +267,12 @@ impl Case<'_> {
         })
     }
 
-    fn kinematics(&self) -> Vec<GateResult> {
-        let mut along = Worst::none(9.0);
-        let mut across = Worst::none(8.0);
-        let mut curvature = Worst::none(0.25);
-        let mut yaw_rate = Worst::none(1.3);
-        let mut slip = Worst::none(25_f64.to_radians());
+    fn kinematics(&self) -> Vec<Finding> {
+        let mut along = Worst::none(9.0, self.scene);
+        let mut across = Worst::none(8.0, self.scene);
+        let mut curvature = Worst::none(0.25, self.scene);
+        let mut yaw_rate = Worst::none(1.3, self.scene);
+        let mut slip = Worst::none(25_f64.to_radians(), self.scene);
         for row in self.rows() {
             let limits = limits_of(&row.agent);
             let motions = motion_of(row, &self.samples.grid);
@@ -298,7 +342,7 @@ impl Case<'_> {
     /// The worst running sum, over the counted steps of one agent on wheels, of what `adds` finds between two
     /// successive states `step_s` apart; steps without a finding are not judged.
     fn worst_sum(&self, limit: f64, adds: impl Fn(&State, &State, f64) -> Option<f64>) -> Worst {
-        let mut worst = Worst::none(limit);
+        let mut worst = Worst::none(limit, self.scene);
         let times_s = &self.samples.grid.times_s;
         let wheels = self
             .rows()
@@ -319,7 +363,7 @@ impl Case<'_> {
     }
 
     /// Change of heading while (almost) standing, summed.
-    fn turning_on_the_spot(&self) -> GateResult {
+    fn turning_on_the_spot(&self) -> Finding {
         let worst = self.worst_sum(0.5, |before, state, step_s| {
             let stands = before.position.distance(state.position) < 0.5 * step_s;
             stands.then(|| angle_between(before.heading, state.heading).abs())
@@ -334,7 +378,7 @@ impl Case<'_> {
     }
 
     /// Way driven backwards.
-    fn reversing(&self) -> GateResult {
+    fn reversing(&self) -> Finding {
         let worst = self.worst_sum(2.0, |before, state, _| {
             let ahead = (state.position - before.position).dot(before.pose().forward());
             Some((-ahead).max(0.0))
@@ -350,7 +394,7 @@ impl Case<'_> {
     /// Made vehicles and cyclists that start on the road stay on it. Where an agent's own log leaves every lane (a
     /// driveway the map lacks) nothing is held against it, except against an attacker; past the edge of the map it is
     /// no longer judged.
-    fn road(&self) -> GateResult {
+    fn road(&self) -> Finding {
         const LIMIT: f64 = 3.0;
         let map = &self.scene.map;
         let away = |point| {
@@ -361,7 +405,7 @@ impl Case<'_> {
                 distance
             }
         };
-        let mut worst = Worst::none(LIMIT);
+        let mut worst = Worst::none(LIMIT, self.scene);
         let stride = ((0.2 / self.scene.dt_s).round() as usize).max(1);
         for row in self.rows() {
             let present = row.states[self.samples.grid.present];
@@ -383,6 +427,15 @@ impl Case<'_> {
                     }
                     worst.offer(away(state.position), LIMIT, &row.agent, frame);
                 }
+            }
+        }
+        // not every frame is looked at
+        for frame in 1..worst.shares.len() {
+            let from = frame.saturating_sub(stride - 1);
+            if worst.shares[frame].is_nan() {
+                let held = worst.shares[from..frame].iter().rev();
+                let held = held.copied().find(|share| !share.is_nan());
+                worst.shares[frame] = held.unwrap_or(f64::NAN);
             }
         }
         worst.gate("road", "m", |who, worst| {

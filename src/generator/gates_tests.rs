@@ -94,6 +94,39 @@ fn braking_harder_than_tyres_allow_fails_with_value_and_frame() {
 }
 
 #[test]
+fn the_curve_of_a_gate_has_its_worst_share_where_the_gate_says() {
+    let brakes = agent("a", |t| {
+        let b = (t - 4.0).clamp(0.0, 20.0 / 15.0);
+        State::along(
+            Pose::at(20.0 * t.min(4.0) + 20.0 * b - 7.5 * b * b, 0.0, 0.0),
+            20.0 - 15.0 * b,
+        )
+    });
+    let scene = scene(vec![straight("ego", 0.0, 50.0, 0.0), brakes]);
+    let verdict = judge_a(&scene);
+    let curves = gate_curves(&scene, &BTreeSet::from([AgentId::new("a")]));
+    let curve = |name: &str| {
+        let mut curves = curves.iter();
+        &curves.find(|curve| curve.gate == name).unwrap().shares
+    };
+    let found = gate(&verdict, "acceleration");
+    let shares = curve("acceleration");
+    assert_eq!(shares.len(), scene.frames);
+    // 15 of 9 m/s²; before the present nothing is judged
+    let worst = shares[found.frame.unwrap()];
+    assert!((worst - 15.0 / 9.0).abs() < 0.02, "{worst}");
+    assert!(shares.iter().all(|share| share.is_nan() || *share <= worst));
+    assert!(shares[..=scene.now].iter().all(|share| share.is_nan()));
+    // looked at every fifth of a second, held in between
+    assert!(
+        curve("road")[scene.now + 1..]
+            .iter()
+            .all(|share| !share.is_nan())
+    );
+    assert!(curves.iter().all(|curve| curve.gate != "collision"));
+}
+
+#[test]
 fn sliding_sideways_and_leaving_the_road_are_named() {
     // heading east, moving north-east: 45° of slip, off the road after 3 m
     let slides = agent("a", |t| {

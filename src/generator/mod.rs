@@ -34,7 +34,7 @@ pub use difference::{Change, differences};
 pub use draft::draft;
 pub use escape::{Escape, escape};
 pub use evaluation::{LoggedWindow, Score, inpaint, logged_windows};
-pub use gates::{Verdict, judge};
+pub use gates::{GateCurve, Verdict, gate_curves, judge};
 pub use limits::{Limits, limits_of};
 pub use plan::{Plan, SoftToken};
 pub use reach::{Doubt, doubts};

@@ -1,9 +1,12 @@
-//! The metrics of the scenes in the panes, worked out beside the window, each with its arithmetic.
+//! The metrics of the scenes in the panes, worked out beside the window, each with its arithmetic, and the curves of gates.
 
 use std::sync::Arc;
 
 use crate::engine::Desk;
 use crate::engine::Worker;
+use crate::generator::GateCurve;
+use crate::generator::gate_curves;
+use crate::generator::made_agents;
 use crate::metrics::Explained;
 use crate::metrics::explain;
 use crate::scene::Scene;
@@ -11,21 +14,34 @@ use crate::scene::Scene;
 /// Scenes whose metrics are kept.
 const KEPT: usize = 24;
 
-/// A scene with its metrics; none if they could not be worked out.
-type Measured = (Arc<Scene>, Option<Arc<Vec<Explained>>>);
+/// What is worked out of a scene.
+pub(super) struct Measured {
+    /// Its metrics.
+    pub rows: Vec<Explained>,
+    /// How near its gates came to their limits; none of a scene that was not generated.
+    pub curves: Vec<GateCurve>,
+}
+
+/// A scene with what is known of it; nothing if that could not be worked out.
+type Known = (Arc<Scene>, Option<Arc<Measured>>);
 
 /// Metrics of scenes, one scene at a time on a thread of their own.
 pub(super) struct Measures {
-    worker: Option<Worker<Arc<Scene>, Option<Vec<Explained>>>>,
+    worker: Option<Worker<Arc<Scene>, Option<Measured>>>,
     asked: Option<Arc<Scene>>,
-    known: Vec<Measured>,
+    known: Vec<Known>,
 }
 
 impl Measures {
     /// Starts the thread; `wake` is called when an answer is there. Without a thread nothing is ever known.
     pub(super) fn start(wake: Box<dyn Fn() + Send>) -> Self {
-        let work = |scene: Arc<Scene>, desk: &Desk<'_, Arc<Scene>, Option<Vec<Explained>>>| {
-            desk.report(Some(explain(&scene)));
+        let work = |scene: Arc<Scene>, desk: &Desk<'_, Arc<Scene>, Option<Measured>>| {
+            let made = scene.generated.as_ref();
+            let curves = made.map(|made| gate_curves(&scene, &made_agents(&made.recipe)));
+            desk.report(Some(Measured {
+                rows: explain(&scene),
+                curves: curves.unwrap_or_default(),
+            }));
         };
         Self {
             worker: Worker::start("measures", wake, work, |_| None).ok(),
@@ -36,21 +52,21 @@ impl Measures {
 
     /// Takes in what is worked out.
     pub(super) fn hear(&mut self) {
-        while let Some((_, rows)) = self.worker.as_ref().and_then(Worker::poll) {
+        while let Some((_, found)) = self.worker.as_ref().and_then(Worker::poll) {
             if let Some(scene) = self.asked.take() {
                 if self.known.len() >= KEPT {
                     self.known.remove(0);
                 }
-                self.known.push((scene, rows.map(Arc::new)));
+                self.known.push((scene, found.map(Arc::new)));
             }
         }
     }
 
-    /// The metrics of a scene; asked for if they are not known yet.
-    pub(super) fn of(&mut self, scene: &Arc<Scene>) -> Option<Arc<Vec<Explained>>> {
+    /// Metrics and curves of a scene; asked for if they are not known yet.
+    pub(super) fn of(&mut self, scene: &Arc<Scene>) -> Option<Arc<Measured>> {
         let known = self.known.iter().find(|(of, _)| Arc::ptr_eq(of, scene));
-        if let Some((_, rows)) = known {
-            return rows.clone();
+        if let Some((_, found)) = known {
+            return found.clone();
         }
         if let (None, Some(worker)) = (&self.asked, &mut self.worker) {
             worker.submit(scene.clone());

@@ -13,6 +13,7 @@ use egui::StrokeKind;
 use egui::Ui;
 use egui::Vec2;
 use egui::WidgetInfo;
+use egui::pos2;
 use egui::vec2;
 
 use super::icons;
@@ -192,6 +193,69 @@ pub(super) fn section(ui: &mut Ui, title: &str) {
     ui.add_space(8.0);
     ui.label(theme::strong(title, 11.5).color(tokens(ui).dim));
     ui.add_space(1.0);
+}
+
+/// A curve of numbers (NaN breaks it) with its limit, and in `color` the step that decided.
+pub(super) fn curve(
+    ui: &Ui,
+    rect: Rect,
+    values: &[f64],
+    limit: Option<f64>,
+    decided: Option<usize>,
+    color: Color32,
+) {
+    let tokens = tokens(ui);
+    let painter = ui.painter().with_clip_rect(rect.expand(2.0));
+    let finite = values.iter().copied().filter(|value| value.is_finite());
+    let limit = limit.filter(|limit| limit.is_finite());
+    let (low, high) = finite
+        .chain(limit)
+        .fold((0.0_f64, 0.0_f64), |(low, high), value| {
+            (low.min(value), high.max(value))
+        });
+    let span = (high - low).max(1e-9);
+    let last = values.len().saturating_sub(1).max(1);
+    let at = |step: usize, value: f64| {
+        let x = rect.left() + rect.width() * step as f32 / last as f32;
+        pos2(
+            x,
+            rect.bottom() - rect.height() * ((value - low) / span) as f32,
+        )
+    };
+    if let Some(limit) = limit {
+        let y = at(0, limit).y;
+        painter.hline(rect.x_range(), y, Stroke::new(1.0, tokens.line));
+    }
+    let known = |step: &usize| values[*step].is_finite();
+    let steps: Vec<usize> = (0..values.len()).collect();
+    for run in steps.chunk_by(|a, b| known(a) && known(b)) {
+        let points: Vec<egui::Pos2> = run
+            .iter()
+            .filter(|step| known(step))
+            .map(|step| at(*step, values[*step]))
+            .collect();
+        match points.as_slice() {
+            [] => {}
+            [one] => {
+                painter.circle_filled(*one, 1.0, tokens.dim);
+            }
+            _ => {
+                painter.add(egui::Shape::line(points, Stroke::new(1.2, tokens.dim)));
+            }
+        }
+    }
+    if let Some(step) = decided.filter(|step| *step < values.len()) {
+        let value = values[step];
+        let value = if value.is_finite() { value } else { low };
+        painter.circle_filled(at(step, value), 2.5, color);
+    }
+}
+
+/// The step of a curve of so many numbers that is under `x`.
+pub(super) fn step_at(curve: Rect, count: usize, x: f32) -> usize {
+    let last = count.saturating_sub(1);
+    let share = ((x - curve.left()) / curve.width()).clamp(0.0, 1.0);
+    (share * last as f32).round() as usize
 }
 
 /// A row with a name, a value, and something below it that a click opens or closes.

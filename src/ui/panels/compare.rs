@@ -14,6 +14,7 @@ use crate::ui::action::Command;
 use crate::ui::compare;
 use crate::ui::compare::Changes;
 use crate::ui::icons::Icon;
+use crate::ui::measures::Measured;
 use crate::ui::measures::Measures;
 use crate::ui::pilot::PLANNER_SCORE;
 use crate::ui::sources::View;
@@ -210,12 +211,12 @@ fn metrics_ui(
     actions: &mut Vec<Action>,
 ) {
     widgets::section(ui, "Metrics by pane; click a number for its reasons");
-    let columns: Vec<Option<Arc<Vec<Explained>>>> = held
+    let columns: Vec<Option<Arc<Measured>>> = held
         .iter()
         .map(|(_, scene, _)| measures.of(scene))
         .collect();
     let mut names: Vec<&str> = Vec::new();
-    for row in columns.iter().flatten().flat_map(|rows| rows.iter()) {
+    for row in columns.iter().flatten().flat_map(|found| &found.rows) {
         if !names.contains(&row.metric.name.as_str()) {
             names.push(&row.metric.name);
         }
@@ -233,9 +234,13 @@ fn metrics_ui(
         let cells: Vec<Option<&Explained>> = columns
             .iter()
             .zip(held)
-            .map(|(rows, (.., planned))| match name {
+            .map(|(found, (.., planned))| match name {
                 PLANNER_SCORE => *planned,
-                _ => rows.as_ref()?.iter().find(|row| row.metric.name == name),
+                _ => found
+                    .as_ref()?
+                    .rows
+                    .iter()
+                    .find(|row| row.metric.name == name),
             })
             .collect();
         cells_ui(ui, (name, title), &cells, opened);

@@ -531,11 +531,14 @@ fn term_ui(ui: &mut Ui, term: &Term, actions: &mut Vec<Action>) -> Option<f64> {
         pos2(rect.right() - 104.0, rect.top() + 3.0),
         pos2(rect.right() - 34.0, rect.bottom() - 3.0),
     );
-    curve_ui(ui, curve, term, color);
+    let decided = term.time_s.filter(|_| term.score < 1.0);
+    let decided = decided.map(|time_s| (time_s / STEP_S).round().max(0.0) as usize);
+    let series = &term.series;
+    widgets::curve(ui, curve, &series.values, series.limit, decided, color);
     let touched = response.interact_pointer_pos().or(response.hover_pos());
     let on_curve = touched
         .filter(|at| curve.expand(3.0).contains(*at))
-        .map(|at| step_at(curve, &term.series, at.x));
+        .map(|at| widgets::step_at(curve, term.series.values.len(), at.x));
     let clicked = response.clicked();
     if clicked && let Some(who) = &term.who {
         actions.push(Action::Select(vec![who.clone()]));
@@ -549,13 +552,6 @@ fn term_ui(ui: &mut Ui, term: &Term, actions: &mut Vec<Action>) -> Option<f64> {
     time_s.filter(|_| clicked)
 }
 
-/// The step of a series under `x`.
-fn step_at(curve: egui::Rect, series: &Series, x: f32) -> usize {
-    let last = series.values.len().saturating_sub(1);
-    let share = ((x - curve.left()) / curve.width()).clamp(0.0, 1.0);
-    (share * last as f32).round() as usize
-}
-
 /// What a series says at a step, in words.
 fn reading(series: &Series, step: usize) -> String {
     let time_s = step as f64 * STEP_S;
@@ -565,65 +561,6 @@ fn reading(series: &Series, step: usize) -> String {
             format!("{time_s:.1} s: {} {}", value.trim_end(), series.what)
         }
         None => format!("{time_s:.1} s: nothing to measure"),
-    }
-}
-
-/// A term's series over the scored time, its limit, and the moment that decided it.
-fn curve_ui(ui: &Ui, rect: egui::Rect, term: &Term, color: egui::Color32) {
-    let tokens = tokens(ui);
-    let painter = ui.painter().with_clip_rect(rect.expand(2.0));
-    let series = &term.series;
-    let finite = series
-        .values
-        .iter()
-        .copied()
-        .filter(|value| value.is_finite());
-    let limit = series.limit.filter(|limit| limit.is_finite());
-    let (low, high) = finite
-        .chain(limit)
-        .fold((0.0_f64, 0.0_f64), |(low, high), value| {
-            (low.min(value), high.max(value))
-        });
-    let span = (high - low).max(1e-9);
-    let last = series.values.len().saturating_sub(1).max(1);
-    let at = |step: usize, value: f64| {
-        let x = rect.left() + rect.width() * step as f32 / last as f32;
-        pos2(
-            x,
-            rect.bottom() - rect.height() * ((value - low) / span) as f32,
-        )
-    };
-    if let Some(limit) = limit {
-        let y = at(0, limit).y;
-        painter.hline(rect.x_range(), y, egui::Stroke::new(1.0, tokens.line));
-    }
-    let known = |step: &usize| series.values[*step].is_finite();
-    let steps: Vec<usize> = (0..series.values.len()).collect();
-    for run in steps.chunk_by(|a, b| known(a) && known(b)) {
-        let points: Vec<egui::Pos2> = run
-            .iter()
-            .filter(|step| known(step))
-            .map(|step| at(*step, series.values[*step]))
-            .collect();
-        match points.as_slice() {
-            [] => {}
-            [one] => {
-                painter.circle_filled(*one, 1.0, tokens.dim);
-            }
-            _ => {
-                painter.add(egui::Shape::line(
-                    points,
-                    egui::Stroke::new(1.2, tokens.dim),
-                ));
-            }
-        }
-    }
-    let decided = term.time_s.filter(|_| term.score < 1.0);
-    let decided = decided.map(|time_s| (time_s / STEP_S).round().max(0.0) as usize);
-    if let Some(step) = decided.filter(|step| *step < series.values.len()) {
-        let value = series.values[step];
-        let value = if value.is_finite() { value } else { low };
-        painter.circle_filled(at(step, value), 2.5, color);
     }
 }
 

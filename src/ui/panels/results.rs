@@ -3,9 +3,11 @@
 use std::sync::Arc;
 
 use egui::Ui;
+use egui::pos2;
 use egui::vec2;
 
 use super::compare;
+use crate::generator::GateCurve;
 use crate::scene::Avoidability;
 use crate::scene::Fault;
 use crate::scene::GateResult;
@@ -50,8 +52,11 @@ pub(crate) fn results_ui(
             summary_ui(ui, made);
             verdict_ui(ui, &scene, lab, made);
             widgets::section(ui, "Gates");
+            let found = measures.of(&scene);
             for gate in &made.gates {
-                gate_ui(ui, &scene, gate, actions);
+                let mut curves = found.iter().flat_map(|found| &found.curves);
+                let curve = curves.find(|curve| curve.gate == gate.gate);
+                gate_ui(ui, &scene, gate, curve, actions);
             }
         } else {
             let text = "Gates, fault and escape of a generated scene appear here.";
@@ -75,11 +80,11 @@ fn metrics_ui(
     actions: &mut Vec<Action>,
 ) {
     widgets::section(ui, "Metrics; click one for its reasons");
-    let Some(rows) = measures.of(scene) else {
+    let Some(found) = measures.of(scene) else {
         ui.add(egui::Spinner::new().size(12.0));
         return;
     };
-    for row in rows.iter() {
+    for row in &found.rows {
         let metric = &row.metric;
         let title = compare::title_of(&metric.name);
         let value = match metric.unit.as_str() {
@@ -183,7 +188,18 @@ fn verdict_ui(ui: &mut Ui, scene: &Arc<Scene>, lab: &Lab, made: &Generated) {
     }
 }
 
-fn gate_ui(ui: &mut Ui, scene: &Scene, gate: &GateResult, actions: &mut Vec<Action>) {
+/// A gate with its value and limit, and how near to it everybody came from the present on; a click goes to the worst
+/// moment, or to the one under the pointer.
+fn gate_ui(
+    ui: &mut Ui,
+    scene: &Scene,
+    gate: &GateResult,
+    curve: Option<&GateCurve>,
+    actions: &mut Vec<Action>,
+) {
+    let first = scene.now + 1;
+    let shares = curve.and_then(|curve| curve.shares.get(first..));
+    let mut place = None;
     let tokens = tokens(ui);
     let (color, icon) = if gate.passed {
         (tokens.good, Icon::Check)
@@ -202,6 +218,18 @@ fn gate_ui(ui: &mut Ui, scene: &Scene, gate: &GateResult, actions: &mut Vec<Acti
                 ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
                     let value = format!("{:.2} / {:.2} {}", gate.value, gate.limit, gate.unit);
                     ui.label(theme::small(value).color(tokens.dim));
+                    let Some(shares) = shares else {
+                        return;
+                    };
+                    // all below each other, between names and values
+                    let row = ui.max_rect();
+                    let right = pos2(row.right() - 108.0, row.center().y);
+                    let rect =
+                        egui::Rect::from_center_size(right - vec2(24.0, 0.0), vec2(48.0, 14.0));
+                    let worst = gate.frame.and_then(|frame| frame.checked_sub(first));
+                    let worst = worst.filter(|_| !gate.passed);
+                    widgets::curve(ui, rect, shares, Some(1.0), worst, color);
+                    place = Some((rect, shares));
                 });
             });
             if !gate.passed {
@@ -214,16 +242,29 @@ fn gate_ui(ui: &mut Ui, scene: &Scene, gate: &GateResult, actions: &mut Vec<Acti
     let passed = if gate.passed { "passed" } else { "failed" };
     let name = format!("gate {}: {passed}", words(&gate.gate));
     response.widget_info(|| egui::WidgetInfo::labeled(egui::Role::Button, true, &name));
+    let touched = response.interact_pointer_pos().or(response.hover_pos());
+    let pointed = place.zip(touched).and_then(|((rect, shares), at)| {
+        let step = widgets::step_at(rect, shares.len(), at.x);
+        let share = shares.get(step).filter(|share| share.is_finite())?;
+        rect.expand(3.0)
+            .contains(at)
+            .then_some((first + step, share))
+    });
     if response.clicked() {
-        if let Some(frame) = gate.frame {
+        let worst = gate.frame.filter(|_| pointed.is_none());
+        if let Some(frame) = worst.or(pointed.map(|(frame, _)| frame)) {
             actions.push(Action::Seek(scene.time_of(frame)));
         }
         if let Some(agent) = &gate.agent {
             actions.push(Action::Select(vec![agent.clone()]));
         }
     }
-    let place = match (&gate.agent, gate.frame) {
-        (Some(agent), Some(frame)) => {
+    let place = match (pointed, &gate.agent, gate.frame) {
+        (Some((frame, share)), ..) => format!(
+            "\n{:.1} s: {share:.2} of the limit of whoever is nearest to it",
+            scene.time_of(frame)
+        ),
+        (None, Some(agent), Some(frame)) => {
             format!(
                 "\n{agent} at {:.1} s; click to go there",
                 scene.time_of(frame)
