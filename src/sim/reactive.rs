@@ -88,9 +88,9 @@ struct Ahead {
     poses: Vec<Pose>,
     half: DVec2,
     speed: f64,
-    /// Arc length beyond which a red light lets nobody go now, m.
+    /// How far the front is from a red light's line, m.
     red_m: f64,
-    /// Arc length of the next stop sign's line, m.
+    /// How far the front is from the line of the next stop sign, m.
     sign_m: f64,
     walks: bool,
 }
@@ -346,7 +346,7 @@ impl Ahead {
         let signed = |lane: &LaneId| has_stop_sign(seen.map(), lane);
         let stop = path.lanes.iter().enumerate().find_map(|(at, (lane, _))| {
             let end = path.lanes.get(at + 1)?.1;
-            (end > front - 1.0 && end < s + reach && signed(lane)).then_some(end - s)
+            (end > front - 1.0 && end < s + reach && signed(lane)).then_some(end - front)
         });
         let red = path.red_ahead(seen, front, speed);
         Self {
@@ -356,7 +356,7 @@ impl Ahead {
                 .collect(),
             half: DVec2::new(own.length, own.width) / 2.0,
             speed,
-            red_m: red.map_or(f64::INFINITY, |stop| stop - s),
+            red_m: red.map_or(f64::INFINITY, |stop| stop - front),
             sign_m: stop.unwrap_or(f64::INFINITY),
             walks: false,
         }
@@ -416,10 +416,9 @@ impl Ahead {
         if other.walks {
             return Some(true);
         }
-        let signed = |one: &Self, at: f64| one.sign_m < at + one.half.x + 1.0;
         let signs = (
-            signed(self, meeting.own[0]),
-            signed(other, meeting.other[0]),
+            self.sign_m < meeting.own[0] + 1.0,
+            other.sign_m < meeting.other[0] + 1.0,
         );
         if signs.0 != signs.1 {
             return Some(signs.0);
