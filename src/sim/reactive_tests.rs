@@ -1,3 +1,5 @@
+//! Reactive traffic in situations worked out by hand.
+
 use std::f64::consts::{FRAC_PI_2, PI};
 use std::sync::Arc;
 

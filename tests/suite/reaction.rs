@@ -214,7 +214,12 @@ fn ends(network: &Network, tolerance_m: Option<f64>) -> (f64, DVec2) {
             Task::Goal
         }
     };
-    let mut run = begun(&scene, &settings(task, 8), network);
+    // by the task they would differ
+    let settings = Settings {
+        prior_smoothing: Some(true),
+        ..settings(task, 8)
+    };
+    let mut run = begun(&scene, &settings, network);
     while !run.step().unwrap() {}
     let made = run.preview();
     let frame = made.frame_at(scene.now_s() + 8.0);
