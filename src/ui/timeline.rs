@@ -180,7 +180,8 @@ fn transport(ui: &mut Ui, editor: &Editor, scene: &Scene, actions: &mut Vec<Acti
         theme::small(format!("/ {:.1} s    frame {frame}", scene.duration_s()))
             .color(tokens(ui).dim),
     );
-    let relative = editor.time_s - scene.now_s();
+    // the present is not −0.0 s
+    let relative = (10.0 * (editor.time_s - scene.now_s())).round() / 10.0 + 0.0;
     let word = match frame.cmp(&scene.now) {
         std::cmp::Ordering::Less => "history",
         std::cmp::Ordering::Equal => "present",
