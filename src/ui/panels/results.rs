@@ -43,16 +43,16 @@ pub(crate) fn results_ui(
     widgets::scrolled(ui, |ui| {
         ui.add_space(8.0);
         if let Some(made) = &scene.generated {
-            if editor
-                .document()
-                .is_some_and(Document::is_edited_since_made)
-            {
+            let document = editor.document();
+            let is_stale = document.is_some_and(Document::is_edited_since_made);
+            if is_stale {
                 stale_ui(ui, actions);
             }
             summary_ui(ui, made);
             verdict_ui(ui, &scene, lab, made);
             widgets::section(ui, "Gates");
-            let found = measures.of(&scene);
+            // of the scene as it is, so not beside gates of the one before
+            let found = measures.of(&scene).filter(|_| !is_stale);
             for gate in &made.gates {
                 let mut curves = found.iter().flat_map(|found| &found.curves);
                 let curve = curves.find(|curve| curve.gate == gate.gate);
