@@ -72,17 +72,20 @@ fn driving_straight_on_passes_every_gate() {
     assert_eq!(verdict.avoidability, Avoidability::NotNeeded);
 }
 
-#[test]
-fn braking_harder_than_tyres_allow_fails_with_value_and_frame() {
-    // 20 m/s until 4 s, then −15 m/s² until it stands 1.33 s later
-    let brakes = agent("a", |t| {
+/// 20 m/s until 4 s, then −15 m/s² until it stands 1.33 s later.
+fn brakes() -> Agent {
+    agent("a", |t| {
         let b = (t - 4.0).clamp(0.0, 20.0 / 15.0);
         State::along(
             Pose::at(20.0 * t.min(4.0) + 20.0 * b - 7.5 * b * b, 0.0, 0.0),
             20.0 - 15.0 * b,
         )
-    });
-    let verdict = judge_alone(brakes);
+    })
+}
+
+#[test]
+fn braking_harder_than_tyres_allow_fails_with_value_and_frame() {
+    let verdict = judge_alone(brakes());
     let found = gate(&verdict, "acceleration");
     assert!(
         !found.passed && (found.value + 15.0).abs() < 0.1,
@@ -95,14 +98,7 @@ fn braking_harder_than_tyres_allow_fails_with_value_and_frame() {
 
 #[test]
 fn the_curve_of_a_gate_has_its_worst_share_where_the_gate_says() {
-    let brakes = agent("a", |t| {
-        let b = (t - 4.0).clamp(0.0, 20.0 / 15.0);
-        State::along(
-            Pose::at(20.0 * t.min(4.0) + 20.0 * b - 7.5 * b * b, 0.0, 0.0),
-            20.0 - 15.0 * b,
-        )
-    });
-    let scene = scene(vec![straight("ego", 0.0, 50.0, 0.0), brakes]);
+    let scene = scene(vec![straight("ego", 0.0, 50.0, 0.0), brakes()]);
     let verdict = judge_a(&scene);
     let curves = gate_curves(&scene, &BTreeSet::from([AgentId::new("a")]));
     let curve = |name: &str| {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::foresee::coast;
-use crate::scene::{Agent, AgentId, AgentKind, Scene, Track};
+use crate::scene::{Agent, AgentId, AgentKind, Scene, State, Track};
 use crate::sim::{Bicycle, Command, LaneFollower, Observation, Policy, Reactive};
 
 /// Moves everyone but the ego, a tenth of a second at a time.
@@ -102,10 +102,7 @@ impl World for TrafficWorld {
             };
             next.push((driver.agent, state));
         }
-        for (agent, state) in next {
-            let track = &mut Arc::make_mut(&mut scene.agents[agent]).track;
-            track.set(frame + 1, Some(state));
-        }
+        write_states(scene, frame + 1, next);
         Ok(())
     }
 }
@@ -135,11 +132,17 @@ impl World for ReactiveWorld {
         let Some(traffic) = &mut self.traffic else {
             return Err("the traffic has not begun".to_owned());
         };
-        for (agent, state) in traffic.step(scene, frame) {
-            let track = &mut Arc::make_mut(&mut scene.agents[agent]).track;
-            track.set(frame + 1, Some(state));
-        }
+        let next = traffic.step(scene, frame);
+        write_states(scene, frame + 1, next);
         Ok(())
+    }
+}
+
+/// Puts agents, by their position, where they are at a frame.
+fn write_states(scene: &mut Scene, frame: usize, states: Vec<(usize, State)>) {
+    for (agent, state) in states {
+        let track = &mut Arc::make_mut(&mut scene.agents[agent]).track;
+        track.set(frame, Some(state));
     }
 }
 

@@ -5,7 +5,9 @@
 //! who has a stop sign lets everyone pass.
 
 use std::f64::consts::FRAC_PI_4;
+use std::sync::Arc;
 
+use super::bicycle::Bicycle;
 use super::idm::Mobil;
 use super::policy::Observation;
 use super::rollout::{Path, takes};
@@ -122,7 +124,7 @@ impl Reactive {
         recorded: impl Fn(&AgentId) -> Option<&'a Track>,
     ) -> Self {
         let way = |id: &AgentId| recorded(id).and_then(|track| way_of(track, scene.now));
-        let driver = |(index, agent): (usize, &std::sync::Arc<Agent>)| {
+        let driver = |(index, agent): (usize, &Arc<Agent>)| {
             let state = agent.track.get(scene.now)?;
             let seen = Observation::at(scene, scene.now, index);
             let way = way(&agent.id);
@@ -209,7 +211,7 @@ impl Reactive {
             self.ego_path = Some((frame, path));
         }
         if let Some((_, path)) = &mut self.ego_path {
-            path.bicycle = super::bicycle::Bicycle::from_state(state, seen.own().length);
+            path.bicycle = Bicycle::from_state(state, seen.own().length);
             all.push(Ahead::of(path, &seen, ego));
         }
         all

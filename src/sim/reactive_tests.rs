@@ -50,6 +50,15 @@ fn car(id: &str, x: f64, y: f64, heading: f64, speed: f64) -> Arc<Agent> {
     agent(id, AgentKind::Vehicle, Pose::at(x, y, heading), speed)
 }
 
+/// She walks north across the street from the west at 1.4 m/s.
+fn walker(y: f64) -> Arc<Agent> {
+    let at = Pose::at(0.0, y, FRAC_PI_2);
+    let mut walker = agent("walker", AgentKind::Pedestrian, at, 1.4);
+    let body = Arc::make_mut(&mut walker);
+    (body.length, body.width) = (0.6, 0.6);
+    walker
+}
+
 /// Everyone driven for some seconds; `ways` are recorded tracks.
 fn driven(parts: MapParts, agents: Vec<Arc<Agent>>, ways: &[(&str, Track)], seconds: f64) -> Scene {
     let mut scene = Scene {
@@ -212,44 +221,25 @@ fn who_is_held_up_changes_to_a_free_lane_and_not_into_somebody() {
 
 #[test]
 fn a_walker_stops_before_a_car_that_stands_in_the_way_and_goes_on_when_it_has_left() {
-    let walker = agent(
-        "walker",
-        AgentKind::Pedestrian,
-        Pose::at(0.0, -20.0, FRAC_PI_2),
-        1.4,
-    );
-    let mut walker = Agent::clone(&walker);
-    (walker.length, walker.width) = (0.6, 0.6);
+    let walker = walker(-20.0);
     let parked = agent("thing", AgentKind::Other, Pose::at(0.0, -12.0, 0.0), 0.0);
-    let scene = driven(
-        crossing(),
-        vec![Arc::new(walker.clone()), parked],
-        &[],
-        10.0,
-    );
+    let scene = driven(crossing(), vec![walker.clone(), parked], &[], 10.0);
     assert_eq!(contact(&scene), None);
     let last = *states(&scene, "walker").last().unwrap();
     assert!((-15.0..-13.0).contains(&last.position.y) && last.velocity.length() < 1e-9);
     // at 1 m/s it has left before she gets there
     let leaves = agent("thing", AgentKind::Other, Pose::at(0.0, -12.0, 0.0), 1.0);
-    let scene = driven(crossing(), vec![Arc::new(walker), leaves], &[], 10.0);
+    let scene = driven(crossing(), vec![walker, leaves], &[], 10.0);
     assert!(states(&scene, "walker").last().unwrap().position.y > -8.0);
 }
 
 #[test]
 fn a_driver_lets_a_walker_pass_who_is_still_beside_the_road() {
     // she is at the car's line after 4.3 s, the car at her after 4.5 s
-    let walker = agent(
-        "walker",
-        AgentKind::Pedestrian,
-        Pose::at(0.0, -6.0, FRAC_PI_2),
-        1.4,
-    );
-    let mut walker = Agent::clone(&walker);
-    (walker.length, walker.width) = (0.6, 0.6);
+    let walker = walker(-6.0);
     let scene = driven(
         crossing(),
-        vec![Arc::new(walker), car("car", -45.0, 0.0, 0.0, 10.0)],
+        vec![walker, car("car", -45.0, 0.0, 0.0, 10.0)],
         &[],
         12.0,
     );
