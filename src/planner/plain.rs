@@ -6,7 +6,7 @@ use super::foresee::coast;
 use super::{Decoder, Mode, POINTS, PlanSettings, Planned, Propose, ProposeError, ProposeStep};
 use crate::codec::{DT_S, NOW, Window, between};
 use crate::scene::{AgentId, AgentKind, Scene, State};
-use crate::sim::{LaneFollower, Policy, drive};
+use crate::sim::lane_rollout;
 
 /// Keeps the present velocity and heading: what every planner must beat.
 #[derive(Debug, Clone, Copy, Default)]
@@ -46,11 +46,7 @@ pub(super) fn ego_of(window: &Window) -> Result<State, ProposeError> {
 /// The ego follows its lane behind whoever is ahead with the Intelligent Driver Model, everyone else keeps their
 /// velocity. `scene` is what can be foreseen ([`super::foreseen`]): no future is read.
 pub(super) fn lane_follower(scene: &Scene, ego: &AgentId) -> Result<Mode, ProposeError> {
-    let mut follower = LaneFollower::default();
-    let driven = drive(
-        scene,
-        &mut [(ego.clone(), &mut follower as &mut dyn Policy)],
-    );
+    let driven = lane_rollout(scene, ego);
     let track = driven.agent(ego).map(|agent| &agent.track);
     let at = |time_s: f64| track?.sample(driven.frame_at(driven.now_s() + time_s));
     if at(POINTS as f64 * DT_S).is_none() {

@@ -4,13 +4,10 @@ use std::sync::Arc;
 
 use super::foresee::coast;
 use crate::scene::{Agent, AgentId, AgentKind, Scene, State, Track};
-use crate::sim::{Bicycle, Command, LaneFollower, Observation, Policy, Reactive};
+use crate::sim::{LaneFollower, Observation, Reactive};
 
 /// Moves everyone but the ego, a tenth of a second at a time.
 pub trait World {
-    /// The word for it on the command line and in files.
-    fn key(&self) -> &'static str;
-
     /// Readies `scene` (10 Hz, its present the start) for at most `last` frames and returns the last frame that can be
     /// driven to.
     fn begin(&mut self, scene: &mut Scene, ego: &AgentId, last: usize) -> usize;
@@ -28,10 +25,6 @@ pub trait World {
 pub struct LogWorld;
 
 impl World for LogWorld {
-    fn key(&self) -> &'static str {
-        "log"
-    }
-
     fn begin(&mut self, scene: &mut Scene, _ego: &AgentId, last: usize) -> usize {
         last.min(scene.frames.saturating_sub(1))
     }
@@ -51,16 +44,11 @@ pub struct TrafficWorld {
 
 struct Driver {
     agent: usize,
-    body: Bicycle,
     /// `None` keeps the velocity.
-    policy: Option<LaneFollower>,
+    follower: Option<LaneFollower>,
 }
 
 impl World for TrafficWorld {
-    fn key(&self) -> &'static str {
-        "traffic"
-    }
-
     fn begin(&mut self, scene: &mut Scene, ego: &AgentId, last: usize) -> usize {
         cut_after_present(scene, ego);
         scene.frames = last + 1;
@@ -68,12 +56,11 @@ impl World for TrafficWorld {
         self.drivers = others
             .filter(|(_, agent)| agent.id != *ego)
             .filter_map(|(index, agent)| {
-                let state = agent.track.get(scene.now)?;
+                agent.track.get(scene.now)?;
                 let drives = matches!(agent.kind, AgentKind::Vehicle | AgentKind::Cyclist);
                 Some(Driver {
                     agent: index,
-                    body: Bicycle::from_state(state, agent.length),
-                    policy: drives.then(LaneFollower::default),
+                    follower: drives.then(LaneFollower::default),
                 })
             })
             .collect();
@@ -84,23 +71,11 @@ impl World for TrafficWorld {
         let mut next = Vec::with_capacity(self.drivers.len());
         for driver in &mut self.drivers {
             let seen = Observation::at(scene, frame, driver.agent);
-            let Some(present) = seen.own_state().copied() else {
-                continue;
+            let state = match &mut driver.follower {
+                None => seen.own_state().map(|state| coast(state, scene.dt_s)),
+                Some(follower) => follower.next(&seen),
             };
-            let state = match &mut driver.policy {
-                None => coast(&present, scene.dt_s),
-                Some(policy) => match policy.act(&seen) {
-                    Command::Place(state) => state,
-                    Command::Drive {
-                        acceleration,
-                        steering,
-                    } => {
-                        driver.body.step(acceleration, steering, scene.dt_s);
-                        driver.body.state()
-                    }
-                },
-            };
-            next.push((driver.agent, state));
+            next.extend(state.map(|state| (driver.agent, state)));
         }
         write_states(scene, frame + 1, next);
         Ok(())
@@ -115,10 +90,6 @@ pub struct ReactiveWorld {
 }
 
 impl World for ReactiveWorld {
-    fn key(&self) -> &'static str {
-        "reactive"
-    }
-
     fn begin(&mut self, scene: &mut Scene, ego: &AgentId, last: usize) -> usize {
         let recorded = scene.clone();
         cut_after_present(scene, ego);
@@ -167,11 +138,5 @@ pub fn cut_after_present(scene: &mut Scene, ego: &AgentId) {
             ..Agent::clone(&scene.agents[index])
         });
     }
-    let present: Vec<AgentId> = scene.agents.iter().map(|agent| agent.id.clone()).collect();
-    scene.log.retain(|id, _| present.contains(id));
-    scene.goals.retain(|goal| present.contains(&goal.agent));
-    scene
-        .attacks
-        .retain(|attack| present.contains(&attack.attacker) && present.contains(&attack.target));
-    scene.pins.retain(|pin| present.contains(&pin.agent));
+    scene.forget_absent();
 }

@@ -2,19 +2,19 @@
 //!
 //! The network the traffic world builds for itself is not there in a file, so right of way is read from the ways
 //! themselves: where two of them meet, who is there first goes first, but who turns left lets oncoming traffic pass, and
-//! who has a stop sign lets everyone pass.
+//! who has a stop sign or a flashing red light lets everyone pass.
 
 use std::f64::consts::FRAC_PI_4;
 use std::sync::Arc;
 
 use super::bicycle::Bicycle;
 use super::idm::Mobil;
-use super::policy::Observation;
+use super::observation::Observation;
 use super::rollout::{Path, takes};
 use super::sight::SPACING;
 use crate::geometry::{DVec2, Polyline, Pose, angle_between};
 use crate::map::{LaneId, Map};
-use crate::scene::{Agent, AgentId, AgentKind, Scene, State, Track};
+use crate::scene::{Agent, AgentId, AgentKind, Scene, SignalState, State, Track};
 
 /// Ways are looked at so far ahead: at least this, m, and this long at the present speed, s.
 const LOOK_M: f64 = 20.0;
@@ -345,7 +345,11 @@ impl Ahead {
             LOOK_M + LOOK_S * speed
         };
         let front = s + own.length / 2.0;
-        let signed = |lane: &LaneId| has_stop_sign(seen.map(), lane);
+        let flashes = |lane: &LaneId| {
+            seen.signals()
+                .any(|(signal, shown)| signal.lane == *lane && shown == SignalState::FlashingRed)
+        };
+        let signed = |lane: &LaneId| has_stop_sign(seen.map(), lane) || flashes(lane);
         let stop = path.lanes.iter().enumerate().find_map(|(at, (lane, _))| {
             let end = path.lanes.get(at + 1)?.1;
             (end > front - 1.0 && end < s + reach && signed(lane)).then_some(end - front)

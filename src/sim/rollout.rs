@@ -1,15 +1,16 @@
 //! The IDM baseline on any scene: every vehicle follows its lane from the present on.
 
 use std::f64::consts::{FRAC_PI_3, PI};
+use std::sync::Arc;
 
 use super::bicycle::Bicycle;
 use super::curve::curvatures;
 use super::idm::Idm;
-use super::policy::{Command, Observation, Policy, drive};
+use super::observation::Observation;
 use super::sight::{Corridor, SPACING};
 use crate::geometry::{Polyline, Pose, angle_between};
 use crate::map::{Lane, LaneHit, LaneId, LaneKind, Map};
-use crate::scene::{AgentId, AgentKind, Role, Scene, SignalState, State};
+use crate::scene::{AgentId, AgentKind, Scene, SignalState, State};
 
 /// How far a path is laid ahead, m: half a minute of fast driving.
 const REACH_M: f64 = 800.0;
@@ -17,12 +18,16 @@ const REACH_M: f64 = 800.0;
 /// Where lanes end, the path goes straight on for this long, m.
 const BEYOND_M: f64 = 200.0;
 
+/// Who is slower than this, m/s, and nearer to the line than that, m, stands before a light.
+const STANDS_MPS: f64 = 0.3;
+const STANDS_M: f64 = 2.0;
+
 /// A way taken lies nearer than this to the lane it is on, m.
 const LANE_M: f64 = 3.0;
 
 /// Follows the lane with IDM: the lane nearest at the start (by place and heading), then the straightest
-/// successors; where a map names none, the nearest lane that goes on; else straight on. Stops at red. Desired speed
-/// is the lane's limit (13.9 m/s if unknown), or the present speed if that is higher.
+/// successors; where a map names none, the nearest lane that goes on; else straight on. Stops at red, at flashing red
+/// once. Desired speed is the lane's limit (13.9 m/s if unknown), or the present speed if that is higher.
 #[derive(Debug, Clone, Default)]
 pub struct LaneFollower {
     path: Option<Path>,
@@ -45,26 +50,24 @@ pub(super) struct Path {
     pub(super) idm: Idm,
     /// Parked: it does not move at all.
     pub(super) stays: bool,
+    /// Lanes before whose flashing red it has stood.
+    stood: Vec<LaneId>,
 }
 
-impl Policy for LaneFollower {
-    fn act(&mut self, seen: &Observation<'_>) -> Command {
-        let Some(state) = seen.own_state() else {
-            return Command::Drive {
-                acceleration: 0.0,
-                steering: 0.0,
-            };
-        };
+impl LaneFollower {
+    /// Its state at the next frame; `None` if it is not there.
+    pub fn next(&mut self, seen: &Observation<'_>) -> Option<State> {
+        let state = seen.own_state()?;
         let path = self
             .path
             .get_or_insert_with(|| Path::from(seen, state, None));
         if path.stays {
             let velocity = crate::geometry::DVec2::ZERO;
-            return Command::Place(State { velocity, ..*state });
+            return Some(State { velocity, ..*state });
         }
         let wanted = path.acceleration(seen);
         path.advance(wanted, seen.dt_s());
-        Command::Place(path.bicycle.state())
+        Some(path.bicycle.state())
     }
 }
 
@@ -160,6 +163,7 @@ impl Path {
             bicycle,
             idm,
             stays,
+            stood: Vec::new(),
             line,
         }
     }
@@ -229,6 +233,13 @@ impl Path {
             let along = state.velocity.dot(extent.pose.forward()).max(0.0);
             wanted = wanted.min(self.idm.follow(speed, extent.along[0] - front, along));
         }
+        if speed < STANDS_MPS {
+            let flashing = self.lights(seen).filter(|(_, shown, stop)| {
+                *shown == SignalState::FlashingRed && (stop - front).abs() < STANDS_M
+            });
+            let stood: Vec<LaneId> = flashing.map(|(lane, ..)| lane.clone()).collect();
+            self.stood.extend(stood);
+        }
         if let Some(stop) = self.red_ahead(seen, front, speed) {
             let mut stopper = self.idm;
             stopper.standstill_gap = 0.5;
@@ -237,21 +248,30 @@ impl Path {
         wanted.clamp(-8.0, 3.0)
     }
 
-    /// The stop line of the next red signal that can still be kept, m.
+    /// The lights on the way: lane, what is shown, and the stop line, m.
+    fn lights<'a>(
+        &'a self,
+        seen: &'a Observation<'_>,
+    ) -> impl Iterator<Item = (&'a LaneId, SignalState, f64)> {
+        seen.signals().filter_map(|(signal, shown)| {
+            let (lane, start) = self.lanes.iter().find(|(lane, _)| *lane == signal.lane)?;
+            let stop = match signal.stop_point {
+                Some(point) => self.line.project(point).s,
+                None => *start,
+            };
+            Some((lane, shown, stop))
+        })
+    }
+
+    /// The stop line of the next red signal that can still be kept, m. Who has stood before a flashing one may go.
     pub(super) fn red_ahead(&self, seen: &Observation<'_>, front: f64, speed: f64) -> Option<f64> {
-        seen.signals()
-            .filter(|(_, shown)| {
-                matches!(
-                    shown,
-                    SignalState::Red | SignalState::Yellow | SignalState::FlashingRed
-                )
+        self.lights(seen)
+            .filter(|(lane, shown, _)| match shown {
+                SignalState::Red | SignalState::Yellow => true,
+                SignalState::FlashingRed => !self.stood.contains(lane),
+                _ => false,
             })
-            .filter_map(|(signal, _)| {
-                let (_, start) = self.lanes.iter().find(|(lane, _)| *lane == signal.lane)?;
-                let stop = match signal.stop_point {
-                    Some(point) => self.line.project(point).s,
-                    None => *start,
-                };
+            .filter_map(|(.., stop)| {
                 let room = stop - front;
                 (room > -1.5 && speed * speed / (2.0 * room.max(0.1)) < 5.0).then_some(stop)
             })
@@ -375,47 +395,62 @@ fn slow_for_curves(line: &Polyline, speeds: &mut [f64]) {
     }
 }
 
-/// Keeps walking or standing as at the present.
-struct Keep;
-
-impl Policy for Keep {
-    fn act(&mut self, seen: &Observation<'_>) -> Command {
-        match seen.own_state() {
-            Some(state) => Command::Place(State {
-                position: state.position + state.velocity * seen.dt_s(),
-                ..*state
-            }),
-            None => Command::Drive {
-                acceleration: 0.0,
-                steering: 0.0,
-            },
-        }
-    }
-}
-
 /// The scene with everyone's future replaced from the present on: vehicles (the ego too) and cyclists follow their
 /// lanes with IDM ([`LaneFollower`]) and react to each other, everyone else keeps their velocity. Uses nothing
 /// later than the present but the signals, frame by frame. Agents not valid at the present keep their tracks.
 pub fn idm_rollout(scene: &Scene) -> Scene {
-    let present: Vec<(AgentId, AgentKind, Role)> = scene
-        .agents
-        .iter()
-        .filter(|agent| agent.track.get(scene.now).is_some())
-        .map(|agent| (agent.id.clone(), agent.kind, agent.role))
-        .collect();
-    let mut policies: Vec<Box<dyn Policy>> = present
-        .iter()
-        .map(|(_, kind, _)| -> Box<dyn Policy> {
-            match kind {
-                AgentKind::Vehicle | AgentKind::Cyclist => Box::new(LaneFollower::default()),
-                AgentKind::Pedestrian | AgentKind::Other => Box::new(Keep),
-            }
-        })
-        .collect();
-    let mut named: Vec<(AgentId, &mut dyn Policy)> = present
-        .into_iter()
-        .zip(&mut policies)
-        .map(|((id, ..), policy)| (id, policy.as_mut() as &mut dyn Policy))
-        .collect();
-    drive(scene, &mut named)
+    let present = scene.agents.iter().enumerate();
+    let present = present.filter(|(_, agent)| agent.track.get(scene.now).is_some());
+    let drivers = present.map(|(index, agent)| {
+        let drives = matches!(agent.kind, AgentKind::Vehicle | AgentKind::Cyclist);
+        (index, drives.then(LaneFollower::default))
+    });
+    roll_out(scene, drivers.collect())
+}
+
+/// The same for one agent alone; everyone else is as in their tracks.
+pub fn lane_rollout(scene: &Scene, agent: &AgentId) -> Scene {
+    let index = scene.agent_index(agent);
+    let drivers = index.map(|index| (index, Some(LaneFollower::default())));
+    roll_out(scene, drivers.into_iter().collect())
+}
+
+/// Drives agents, by their position, from the scene's present to its end; without a follower they keep their velocity.
+/// Former tracks are kept in the scene's log.
+fn roll_out(scene: &Scene, mut drivers: Vec<(usize, Option<LaneFollower>)>) -> Scene {
+    let mut driven = scene.clone();
+    for &(index, _) in &drivers {
+        keep_log(&mut driven, index);
+        let track = &mut Arc::make_mut(&mut driven.agents[index]).track;
+        track.states_mut().truncate(scene.now + 1);
+    }
+    for frame in scene.now..scene.frames.saturating_sub(1) {
+        let next: Vec<(usize, Option<State>)> = drivers
+            .iter_mut()
+            .map(|(index, follower)| {
+                let seen = Observation::at(&driven, frame, *index);
+                let state = match follower {
+                    Some(follower) => follower.next(&seen),
+                    None => seen.own_state().map(|state| State {
+                        position: state.position + state.velocity * scene.dt_s,
+                        ..*state
+                    }),
+                };
+                (*index, state)
+            })
+            .collect();
+        for (index, state) in next {
+            let track = &mut Arc::make_mut(&mut driven.agents[index]).track;
+            track.set(frame + 1, state);
+        }
+    }
+    driven.generated = None;
+    driven.quantised()
+}
+
+/// Remembers an agent's track as recorded, unless an earlier one is remembered already.
+fn keep_log(scene: &mut Scene, index: usize) {
+    let agent = &scene.agents[index];
+    let track = agent.track.clone();
+    scene.log.entry(agent.id.clone()).or_insert(track);
 }

@@ -11,9 +11,10 @@ use super::network::{Network, SignalPlan, Turn};
 use super::rollout::idm_rollout;
 use super::scenario::{Scenario, simulate};
 use super::world::{Placement, World};
-use crate::geometry::{Pose, dvec2};
+use crate::geometry::{Polyline, Pose, dvec2};
+use crate::map::{Lane, LaneId, LaneKind, Map, MapParts};
 use crate::rng::Seed;
-use crate::scene::{SignalState, scene_to_json};
+use crate::scene::{Agent, AgentKind, Scene, Signal, SignalState, State, Track, scene_to_json};
 
 /// Two streets of one lane each way that cross under a fixed-time program.
 fn crossing_under_lights(plan: SignalPlan) -> Network {
@@ -217,9 +218,6 @@ fn ordinary_traffic_does_not_collide() {
 
 #[test]
 fn a_lone_vehicle_on_a_map_without_successors_drives_on() {
-    use crate::geometry::Polyline;
-    use crate::map::{Lane, LaneKind, Map, MapParts};
-    use crate::scene::{Agent, AgentKind, Scene, State, Track};
     let piece = |id: &str, from: f64, to: f64| {
         let line = Polyline::new([dvec2(from, 0.0), dvec2(to, 0.0)]).unwrap();
         Lane::new(id, LaneKind::Street, line)
@@ -283,4 +281,44 @@ fn the_rollout_keeps_the_past_and_stops_behind_a_standing_car() {
         let (a, b) = (car.footprint_at(frame), truck.footprint_at(frame));
         assert!(!a.unwrap().overlaps(&b.unwrap()), "frame {frame}");
     }
+}
+
+#[test]
+fn at_a_flashing_red_light_everyone_stops_once_and_goes_on() {
+    let straight = Polyline::new([dvec2(0.0, 0.0), dvec2(60.0, 0.0)]).unwrap();
+    let onward = Polyline::new([dvec2(60.0, 0.0), dvec2(300.0, 0.0)]).unwrap();
+    let mut first = Lane::new("a", LaneKind::Street, straight);
+    first.successors = vec![LaneId::new("b")];
+    let second = Lane::new("b", LaneKind::Street, onward);
+    let mut states = vec![None; 301];
+    states[0] = Some(State::along(Pose::at(10.0, 0.0, 0.0), 10.0));
+    let mut scene = Scene {
+        dt_s: 0.1,
+        frames: 301,
+        map: Arc::new(Map::build(MapParts {
+            lanes: vec![first, second],
+            ..MapParts::default()
+        })),
+        agents: vec![Arc::new(Agent::new(
+            "car",
+            AgentKind::Vehicle,
+            Track::new(states),
+        ))],
+        ..Scene::default()
+    };
+    let mut end_under = |shown: SignalState| {
+        let signal = Signal::new(LaneId::new("b"), None, vec![shown; 301]);
+        scene.signals = Arc::new(vec![signal]);
+        let rolled = idm_rollout(&scene);
+        let track = rolled.agents[0].track.clone();
+        let slowest = track.valid().map(|(_, state)| state.speed());
+        (
+            slowest.fold(f64::INFINITY, f64::min),
+            track.get(300).unwrap().position.x,
+        )
+    };
+    let (slowest, end) = end_under(SignalState::FlashingRed);
+    assert!(slowest < 0.3 && end > 150.0, "{slowest} {end}");
+    let (_, end) = end_under(SignalState::Red);
+    assert!(end < 60.0, "{end}");
 }
