@@ -7,12 +7,12 @@ use crate::codec::DT_S;
 use crate::diffusion::Prepare;
 use crate::generator::{GenerateError, Settings};
 use crate::planner::{STEP_S, World, cut_after_present};
-use crate::scene::{AgentId, Scene, State};
+use crate::scene::{AgentId, Control, Scene, State};
 
 /// Frames between two makings.
 const EVERY: usize = (DT_S / STEP_S) as usize;
 
-/// The model moves everyone but the ego. Every half second it sees the scene as it stands, the ego's driven track
+/// The model moves everyone but the ego, those too that the scene freezes or lets follow the log. Every half second it sees the scene as it stands, the ego's driven track
 /// included, and makes all futures anew; the ego's own is thrown away. Agents the model does not reach keep their
 /// velocity; who is not there at the start does not come. Signals go on as recorded, then hold.
 pub struct GeneratorWorld<'a> {
@@ -44,6 +44,11 @@ impl<'a> GeneratorWorld<'a> {
         let mut seen = scene.clone();
         seen.now = frame;
         seen.log.clear();
+        for agent in &mut seen.agents {
+            if agent.control != Control::Free {
+                Arc::make_mut(agent).control = Control::Free;
+            }
+        }
         let made = match self
             .stream
             .next(&seen, &self.settings, self.network, &|| true)
@@ -86,10 +91,6 @@ impl<'a> GeneratorWorld<'a> {
 }
 
 impl World for GeneratorWorld<'_> {
-    fn key(&self) -> &'static str {
-        "generator"
-    }
-
     fn begin(&mut self, scene: &mut Scene, ego: &AgentId, last: usize) -> usize {
         cut_after_present(scene, ego);
         scene.frames = last + 1;

@@ -30,8 +30,8 @@ pub use worker::{Desk, JobId, Worker};
 
 use crate::diffusion::Prepare;
 use crate::generator::{
-    AttackCandidate, AttackQuery, GenerateError, Run, Scope, Settings, Verdict, attack_candidates,
-    bug_case, draft, made_agents,
+    AttackCandidate, AttackQuery, GenerateError, Run, Scope, Settings, Verdict,
+    attack_candidates_while, bug_case, draft, made_agents,
 };
 use crate::scene::{Scene, Task};
 
@@ -274,10 +274,13 @@ fn carry_out(job: Job, network: &dyn Prepare, desk: &EventDesk<'_>) {
                 });
             }
         }
-        Job::Attacks { scene, query } => desk.report(match attack_candidates(&scene, &query) {
-            Ok(candidates) => Event::Attacks(candidates),
-            Err(error) => Event::Failed(error.to_string()),
-        }),
+        Job::Attacks { scene, query } => {
+            match attack_candidates_while(&scene, &query, &|| desk.wanted()) {
+                Ok(Some(candidates)) => desk.report(Event::Attacks(candidates)),
+                Ok(None) => {}
+                Err(error) => desk.report(Event::Failed(error.to_string())),
+            }
+        }
         Job::World { scene, settings } => {
             if let Err(error) = world::run(&scene, &settings, network, desk) {
                 desk.report(Event::Failed(error.to_string()));
@@ -324,7 +327,12 @@ fn generate(
             }
             return Ok(());
         }
-        run.step()?;
+        if let Err(error) = run.step() {
+            let message = error.to_string();
+            let case = Arc::new(bug_case(run.scene(), run.recipe().clone(), &message));
+            desk.report(Event::Broken { message, case });
+            return Ok(());
+        }
         if preview {
             continue;
         }

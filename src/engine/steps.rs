@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::codec::{DT_S, NOW, T};
-use crate::generator::Run;
-use crate::scene::{AgentId, Scene, State};
+use crate::diffusion::Prepare;
+use crate::generator::{GenerateError, Replay, Run};
+use crate::scene::{AgentId, Recipe, Scene, State};
 
 /// A run as it looked after one step (or before the first).
 #[derive(Debug, Clone)]
@@ -46,6 +47,27 @@ impl StepLog {
             now_s: scene.now_s(),
             records: vec![Arc::new(record(run))],
         }
+    }
+
+    /// The steps of a stored run, carried out again with its changes of the world; `scene` is the world in the end.
+    ///
+    /// # Errors
+    /// As of [`Replay::begin`] and its steps.
+    pub fn of_recipe(
+        scene: &Scene,
+        recipe: &Recipe,
+        prepare: &dyn Prepare,
+    ) -> Result<Self, GenerateError> {
+        let mut replay = Replay::begin(scene, recipe.clone(), prepare)?;
+        let mut log = Self::begin(replay.run(), scene);
+        while !replay.run().finished() {
+            if replay.catch_up()? {
+                log.go_on(replay.run());
+            }
+            replay.step()?;
+            log.push(replay.run());
+        }
+        Ok(log)
     }
 
     /// Adds the state of `run` after its last step.

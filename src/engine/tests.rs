@@ -284,6 +284,35 @@ fn the_world_goes_on_when_the_time_of_its_only_goal_is_over() {
 }
 
 #[test]
+fn the_world_goes_on_when_an_attack_is_over_or_can_no_longer_be_driven() {
+    let mut engine = engine(0);
+    let mut scene = Scene::clone(&scene());
+    let found = crate::generator::attack_candidates(&scene, &AttackQuery::default()).unwrap();
+    let times_s = found.iter().map(|candidate| candidate.attack.time_s);
+    let first_s = times_s.fold(f64::INFINITY, f64::min);
+    let first = found
+        .iter()
+        .find(|candidate| candidate.attack.time_s == first_s)
+        .unwrap();
+    scene.attacks = vec![first.attack.clone()];
+    let half_seconds = ((first_s - scene.now_s()) / 0.5).round() as usize;
+    let settings = Settings {
+        task: Task::Attack,
+        ..Settings::default()
+    };
+    let scene = Arc::new(scene);
+    engine.submit(Job::World { scene, settings });
+    let mut worlds = 0;
+    while worlds < half_seconds + 2 {
+        match next(&mut engine) {
+            Event::World(_) => worlds += 1,
+            Event::Failed(message) => panic!("{message}"),
+            _ => {}
+        }
+    }
+}
+
+#[test]
 fn a_network_that_cannot_be_loaded_fails_every_job_with_its_reason() {
     let mut engine = Engine::start(Box::new(|| {}), || Err("no weights".to_owned())).unwrap();
     let Event::Failed(message) = next(&mut engine) else {

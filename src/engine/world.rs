@@ -50,7 +50,16 @@ impl Stream {
             task: task_in(world, settings.task),
             ..settings.clone()
         };
-        let mut recipe = draft(world, &settings, network.identity())?;
+        let mut recipe = match draft(world, &settings, network.identity()) {
+            // too late for the contact, or it came before its time: the world goes on without
+            Err(GenerateError::Attack(_)) => {
+                let mut calm = world.clone();
+                calm.attacks.clear();
+                let task = task_in(&calm, Task::Attack);
+                draft(&calm, &Settings { task, ..settings }, network.identity())
+            }
+            drafted => drafted,
+        }?;
         let taken: BTreeSet<(AgentId, usize)> = recipe
             .given
             .iter()
@@ -198,12 +207,7 @@ fn advanced(scene: &Scene) -> Scene {
                 .is_some_and(|state| state.position.distance(centre) < WORLD_RADIUS_M)
         });
     }
-    let present: BTreeSet<AgentId> = later.agents.iter().map(|agent| agent.id.clone()).collect();
-    later.goals.retain(|goal| present.contains(&goal.agent));
-    later
-        .attacks
-        .retain(|attack| present.contains(&attack.attacker) && present.contains(&attack.target));
-    later.pins.retain(|pin| present.contains(&pin.agent));
+    later.forget_absent();
     later
 }
 

@@ -121,6 +121,20 @@ pub fn attack_candidates(
     scene: &Scene,
     query: &AttackQuery,
 ) -> Result<Vec<AttackCandidate>, AttackError> {
+    let found = attack_candidates_while(scene, query, &|| true)?;
+    Ok(found.unwrap_or_default())
+}
+
+/// The same, `None` once `wanted` says no; it is asked before every contact time of every attacker.
+///
+/// # Errors
+///
+/// As [`attack_candidates`].
+pub fn attack_candidates_while(
+    scene: &Scene,
+    query: &AttackQuery,
+    wanted: &dyn Fn() -> bool,
+) -> Result<Option<Vec<AttackCandidate>>, AttackError> {
     let target = query
         .target
         .clone()
@@ -137,6 +151,9 @@ pub fn attack_candidates(
     for attacker in &attackers {
         let hunt = Hunt::new(scene, attacker, victim, &futures);
         for (time_s, victim_state) in contact_times(scene, victim, query) {
+            if !wanted() {
+                return Ok(None);
+            }
             for offset in contact_points(victim, query) {
                 for proposal in hunt.proposals(time_s, &victim_state, offset) {
                     tried += 1;
@@ -152,7 +169,7 @@ pub fn attack_candidates(
             attackers: attackers.len(),
         });
     }
-    Ok(spread(found))
+    Ok(Some(spread(found)))
 }
 
 fn present<'a>(scene: &'a Scene, id: &AgentId) -> Result<&'a Agent, AttackError> {
@@ -338,11 +355,7 @@ impl<'a> Hunt<'a> {
         let duration_s = time_s - self.scene.now_s();
         let contact = victim.pose().outer_from_local(offset.into());
         let chord = contact - self.start.position;
-        let mean_speed = chord.length() / duration_s;
         let top = (self.start.speed() + self.limits.accelerate * duration_s).min(self.limits.speed);
-        if mean_speed > top || mean_speed < 0.5 {
-            return Vec::new();
-        }
         let mut headings = vec![chord.to_angle()];
         if let Some(hit) = lane_distance(&self.scene.map, contact).filter(|_| self.minds_road) {
             headings.push(hit.pose.heading);
@@ -350,17 +363,20 @@ impl<'a> Hunt<'a> {
         for turn in [-0.12, 0.12] {
             headings.push(victim.heading + turn);
         }
-        let even =
-            (2.0 * mean_speed - self.start.speed()).clamp(0.5 * mean_speed, 1.5 * mean_speed);
         let mut found = Vec::new();
         for heading in headings {
             if angle_between(chord.to_angle(), heading).abs() > 1.3 {
                 continue;
             }
+            // the nose, half a metre past the contact point
+            let centre = contact - DVec2::from_angle(heading) * (self.attacker.length / 2.0 - 0.5);
+            let mean_speed = centre.distance(self.start.position) / duration_s;
+            if !(0.5..=top).contains(&mean_speed) {
+                continue;
+            }
+            let even =
+                (2.0 * mean_speed - self.start.speed()).clamp(0.5 * mean_speed, 1.5 * mean_speed);
             for share in [0.8, 1.0, 1.2] {
-                let direction = DVec2::from_angle(heading);
-                // the nose, half a metre past the contact point
-                let centre = contact - direction * (self.attacker.length / 2.0 - 0.5);
                 found.push(Proposal {
                     aim: State::along(Pose::new(centre, heading), even * share),
                     duration_s,

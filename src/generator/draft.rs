@@ -8,7 +8,7 @@ use super::baseline::hermite;
 use super::limits::limits_of;
 use super::plan::stored;
 use super::settings::{GenerateError, MOST_AGENTS, Scope, Settings};
-use crate::codec::{NOW, Options, Row, T, Window, token_time_s};
+use crate::codec::{DT_S, NOW, Options, Row, T, Window, token_time_s};
 use crate::geometry::{DVec2, Pose, angle_between, quantise};
 use crate::scene::{
     AgentId, Control, GivenToken, Goal, Guidance, PartialNoise, Recipe, Scene, Spread, State, Task,
@@ -50,6 +50,13 @@ pub fn draft(scene: &Scene, settings: &Settings, identity: &str) -> Result<Recip
         Task::Free => Vec::new(),
         Task::Goal | Task::Attack => scene.goals.iter().collect(),
     };
+    let is_free = |goal: &&Goal| {
+        let row = window.row_of(&goal.agent);
+        row.is_some_and(|row| scene.agents[window.rows[row].index].control == Control::Free)
+    };
+    if settings.task == Task::Goal && !goals.iter().any(is_free) {
+        return Err(GenerateError::NoGoal);
+    }
     let parts = parts(scene, &window, settings, &aims, &goals);
     if parts.iter().all(|part| *part == Part::Kept) {
         return Err(GenerateError::NothingFree);
@@ -61,9 +68,6 @@ pub fn draft(scene: &Scene, settings: &Settings, identity: &str) -> Result<Recip
     };
     for goal in goals {
         drafted.give_goal(scene, goal);
-    }
-    if settings.task == Task::Goal && drafted.given.is_empty() {
-        return Err(GenerateError::NoGoal);
     }
     for aim in &aims {
         drafted.give_aim(aim);
@@ -129,13 +133,23 @@ fn window_options(scene: &Scene, settings: &Settings) -> Options {
     let goals = scene.goals.iter().map(|goal| goal.agent.clone());
     let attackers = scene.attacks.iter().map(|attack| attack.attacker.clone());
     let targets = scene.attacks.iter().map(|attack| attack.target.clone());
+    let touched = match &settings.scope {
+        Scope::Touched(agents) => agents.clone(),
+        Scope::Auto | Scope::Everyone => BTreeSet::new(),
+    };
     Options {
         max_agents: settings.agents.clamp(1, MOST_AGENTS),
-        include: goals.chain(attackers).chain(targets).collect(),
+        include: goals
+            .chain(attackers)
+            .chain(targets)
+            .chain(touched)
+            .collect(),
         ..Options::default()
     }
 }
 
+/// How each attack is to be driven. One whose attacker was not touched may have become impossible: it is left out then,
+/// and its attacker goes on as it is.
 fn aims(scene: &Scene, settings: &Settings) -> Result<Vec<AttackCandidate>, GenerateError> {
     if settings.task != Task::Attack {
         return Ok(Vec::new());
@@ -143,10 +157,21 @@ fn aims(scene: &Scene, settings: &Settings) -> Result<Vec<AttackCandidate>, Gene
     if scene.attacks.is_empty() {
         return Err(GenerateError::NoAttack);
     }
-    let attacks = scene.attacks.iter();
-    Ok(attacks
-        .map(|attack| aim_of(scene, attack))
-        .collect::<Result<_, _>>()?)
+    let mut aims = Vec::new();
+    for attack in &scene.attacks {
+        let asked = match &settings.scope {
+            Scope::Touched(agents) => {
+                agents.contains(&attack.attacker) || agents.contains(&attack.target)
+            }
+            Scope::Auto | Scope::Everyone => true,
+        };
+        match aim_of(scene, attack) {
+            Ok(aim) => aims.push(aim),
+            Err(error) if asked => return Err(error.into()),
+            Err(_) => {}
+        }
+    }
+    Ok(aims)
 }
 
 fn parts(
@@ -295,6 +320,9 @@ impl Draft<'_> {
         let Some(row) = self.window.row_of(&aim.attack.attacker) else {
             return;
         };
+        if self.parts[row] == Part::Kept {
+            return;
+        }
         let due = self.window.future_token_at(aim.attack.time_s);
         for token in NOW + 1..=due {
             let step = (token - NOW) * 5;
@@ -375,9 +403,16 @@ pub(super) fn goal_given(
 }
 
 /// Token and full state of a goal. What it leaves open is filled: the heading from the lane there (if it is not more
-/// than a right angle off the straight way), else the straight way; the speed from even acceleration.
+/// than a right angle off the straight way), else the straight way; the speed from even acceleration. Of a goal between
+/// two tokens the state is that of the nearer one, from which its point is reached in time at that speed.
 fn goal_state(scene: &Scene, window: &Window, row: usize, goal: &Goal) -> (usize, State) {
     let token = window.future_token_at(goal.time_s);
+    let due_s = goal.time_s - scene.now_s();
+    let late_s = token_time_s(token) - due_s;
+    let (due_s, late_s) = match late_s.abs() <= DT_S / 2.0 + 1e-6 {
+        true => (due_s, late_s),
+        false => (token_time_s(token), 0.0),
+    };
     let present = window.state(row, NOW);
     let agent = &scene.agents[window.rows[row].index];
     let point = DVec2::from(goal.point);
@@ -396,11 +431,11 @@ fn goal_state(scene: &Scene, window: &Window, row: usize, goal: &Goal) -> (usize
             .unwrap_or(course)
     });
     let speed = goal.speed.unwrap_or_else(|| {
-        let duration_s = token_time_s(token);
-        let even = 2.0 * way.length() / duration_s - present.speed();
-        let mean = way.length() / duration_s;
+        let even = 2.0 * way.length() / due_s - present.speed();
+        let mean = way.length() / due_s;
         even.clamp(0.4 * mean, 1.6 * mean)
             .min(limits_of(agent).speed)
     });
-    (token, State::along(Pose::new(point, heading), speed))
+    let there = point + DVec2::from_angle(heading) * (speed * late_s);
+    (token, State::along(Pose::new(there, heading), speed))
 }

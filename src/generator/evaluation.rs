@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use std::collections::BTreeSet;
 
 use super::plan::Plan;
+use super::settings::{usual_smoothing, usual_temperature};
 use crate::codec::{CHANNELS, NOW, Options, T, Window, decode};
 use crate::diffusion::{DenoiseError, NoiseMatrix, Prepare, noise_share, signal_share};
 use crate::metrics::{
@@ -150,9 +151,9 @@ impl LoggedWindow {
             task,
             schedule,
             steps,
-            temperature: if task == Task::Free { 0.7 } else { 0.5 },
+            temperature: usual_temperature(task),
             history_level: 0.0,
-            prior_smoothing: task != Task::Free,
+            prior_smoothing: usual_smoothing(task),
             guidance: crate::scene::Guidance::default(),
             agents: self.window.rows.iter().map(|row| row.id.clone()).collect(),
             kept: Vec::new(),

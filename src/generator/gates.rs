@@ -521,7 +521,8 @@ impl<'a> Case<'a> {
         gate
     }
 
-    /// The target is not hit in its own log already.
+    /// The target is not hit in its own log already. What no gate counts is not counted here either: overlaps from the
+    /// history on, with somebody who is first recorded there, and of people who walk together.
     fn original(&self) -> GateResult {
         let log = crate::metrics::logged(self.scene);
         let targets: BTreeSet<&AgentId> = self
@@ -543,6 +544,7 @@ impl<'a> Case<'a> {
         let found: Vec<Contact> = contacts(&samples)
             .into_iter()
             .filter(|contact| contact.time_s <= end_s)
+            .filter(|contact| contact.is_new() && !self.both_walk(contact))
             .collect();
         let otherwise = "The target is hit by nobody in its log.";
         self.count_gate("original", &found, otherwise)

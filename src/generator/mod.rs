@@ -25,7 +25,8 @@ mod settings;
 
 pub use alike::{Alike, Gist};
 pub use attack::{
-    AttackCandidate, AttackError, AttackQuery, aim_of, attack_candidates, contact_point,
+    AttackCandidate, AttackError, AttackQuery, aim_of, attack_candidates, attack_candidates_while,
+    contact_point,
 };
 pub use baseline::{constant_velocity, hermite_to_goal};
 pub use batch::{Mix, goals_from_log};
@@ -38,8 +39,9 @@ pub use gates::{GateCurve, Verdict, gate_curves, judge};
 pub use limits::{Limits, limits_of};
 pub use plan::{Plan, SoftToken};
 pub use reach::{Doubt, doubts};
+pub use reaction::Replay;
 pub use run::{Progress, Run, generate, made_agents, run_recipe};
-pub use settings::{GenerateError, MOST_AGENTS, Scope, Settings};
+pub use settings::{GenerateError, MOST_AGENTS, Scope, Settings, usual_temperature};
 
 #[cfg(test)]
 mod tests;

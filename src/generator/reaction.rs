@@ -287,15 +287,18 @@ fn signals_before(own: &Scene, scene: &Scene) -> Option<Vec<SignalBefore>> {
 }
 
 /// A stored run with its changes of the world, which come at their steps.
-pub(super) struct Replay {
-    pub(super) run: Run,
+pub struct Replay {
+    run: Run,
     /// Changes still to come, the next one last, each with the world after it.
     ahead: Vec<(Scene, Reaction)>,
 }
 
 impl Replay {
     /// The run of `recipe` in the world as it was at first; `scene` is the world in the end.
-    pub(super) fn begin(
+    ///
+    /// # Errors
+    /// If the recipe does not fit the scene, or the network cannot take it.
+    pub fn begin(
         scene: &Scene,
         mut recipe: Recipe,
         prepare: &dyn Prepare,
@@ -313,13 +316,34 @@ impl Replay {
         })
     }
 
-    /// Makes the changes that are due before the next step.
-    pub(super) fn catch_up(&mut self) -> Result<(), GenerateError> {
-        let taken = self.run.event().taken;
+    /// The run as it stands.
+    pub fn run(&self) -> &Run {
+        &self.run
+    }
+
+    /// The run as it stands, ended there if it is not finished.
+    pub fn finish(&self) -> Scene {
+        self.run.finish()
+    }
+
+    /// Takes the next step.
+    ///
+    /// # Errors
+    /// If the network fails.
+    pub fn step(&mut self) -> Result<(), GenerateError> {
+        self.run.step().map(|_| ())
+    }
+
+    /// Makes the changes that are due before the next step; whether there were any.
+    ///
+    /// # Errors
+    /// If one does not fit the scene.
+    pub fn catch_up(&mut self) -> Result<bool, GenerateError> {
+        let (taken, before) = (self.run.event().taken, self.ahead.len());
         while let Some((scene, change)) = self.ahead.pop_if(|(_, change)| change.step <= taken) {
             self.run.take(&scene, change)?;
         }
-        Ok(())
+        Ok(self.ahead.len() < before)
     }
 }
 

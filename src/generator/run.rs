@@ -10,7 +10,7 @@ use super::guidance::Guided;
 use super::plan::Plan;
 use super::reaction::Replay;
 use super::settings::{GenerateError, Settings};
-use crate::codec::{NOW, Scale, T, decode};
+use crate::codec::{Scale, decode};
 use crate::diffusion::{
     Denoise, Guide, NoisyHistory, Prepare, Sampler, Schedule, Start, StepEvent,
 };
@@ -137,6 +137,11 @@ impl Run {
         &self.plan
     }
 
+    /// The world the run is made in, with the changes it has taken in.
+    pub fn scene(&self) -> &Scene {
+        &self.scene
+    }
+
     /// The recipe as it stands.
     pub fn recipe(&self) -> &Recipe {
         &self.recipe
@@ -244,19 +249,6 @@ impl Progress<'_> {
     pub fn preview(&self) -> Scene {
         self.run.preview()
     }
-
-    /// Share of the future tokens to be made that are final, in [0, 1].
-    pub fn final_share(&self) -> f64 {
-        let start = self.run.plan.matrix.levels();
-        let now = self.run.sampler.levels();
-        let made = (0..start.len()).filter(|at| at % T > NOW && start[*at] > 0.0);
-        let (mut done, mut all) = (0.0, 0.0);
-        for at in made {
-            all += 1.0;
-            done += f64::from(now[at] <= 0.0);
-        }
-        if all > 0.0 { done / all } else { 1.0 }
-    }
 }
 
 /// Drafts the recipe of `settings`, runs it, and returns the judged result. `on_step` sees every step and may stop
@@ -285,13 +277,12 @@ pub fn run_recipe(
     on_step: &mut dyn FnMut(&Progress<'_>) -> ControlFlow<()>,
 ) -> Result<Scene, GenerateError> {
     let mut replay = Replay::begin(scene, recipe, prepare)?;
-    while !replay.run.finished() {
+    while !replay.run().finished() {
         replay.catch_up()?;
-        let run = &mut replay.run;
-        run.step()?;
-        if on_step(&Progress { run }).is_break() {
+        replay.step()?;
+        if on_step(&Progress { run: replay.run() }).is_break() {
             break;
         }
     }
-    Ok(replay.run.finish())
+    Ok(replay.finish())
 }

@@ -14,6 +14,20 @@ const APART: f64 = 1.0;
 /// At most so many agents can be made in one run: time and memory grow with the square.
 pub const MOST_AGENTS: usize = 128;
 
+/// Standard deviation of the starting noise of a task unless the user says otherwise.
+pub fn usual_temperature(task: Task) -> f64 {
+    match task {
+        Task::Free => 0.7,
+        Task::Goal | Task::Attack => 0.5,
+    }
+}
+
+/// Whether the predictions of a task are smoothed unless the user says otherwise. With goals they come nearer to the
+/// log by it; free, they only get smoother than the log (the model card has both).
+pub(super) fn usual_smoothing(task: Task) -> bool {
+    task != Task::Free
+}
+
 /// Whose future is made.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub enum Scope {
@@ -82,16 +96,12 @@ impl Default for Settings {
 impl Settings {
     /// The temperature a run uses.
     pub fn temperature_used(&self) -> f64 {
-        self.temperature.unwrap_or(match self.task {
-            Task::Free => 0.7,
-            Task::Goal | Task::Attack => 0.5,
-        })
+        self.temperature.unwrap_or(usual_temperature(self.task))
     }
 
-    /// Whether a run's predictions are smoothed. With goals they come nearer to the log by it; free, they only get
-    /// smoother than the log (the model card has both).
+    /// Whether a run's predictions are smoothed.
     pub fn prior_smoothing_used(&self) -> bool {
-        self.prior_smoothing.unwrap_or(self.task != Task::Free)
+        self.prior_smoothing.unwrap_or(usual_smoothing(self.task))
     }
 
     /// Settings that answer an edit and touch only what it concerns: its agent fully, whom that agent meets from

@@ -275,6 +275,109 @@ fn an_edit_moves_only_what_it_concerns_and_repeats_with_the_same_noise() {
     assert!(check(&read, &shrink(), &mut |_| ControlFlow::Continue(())).holds());
 }
 
+/// A made scene, then edited, and what answers the edit.
+fn answer(first: &Scene, edit: &Edit) -> Scene {
+    let edited = first.edited(edit).unwrap();
+    run(&edited, &Settings::default().answering(edit, &edited))
+}
+
+#[test]
+fn an_edit_of_one_agent_is_answered_though_another_has_a_goal() {
+    let mut scene = scene();
+    scene.goals.push(goal("behind", [20.0, 0.0]));
+    let first = run(&scene, &Settings::default());
+    let edit = Edit::Move {
+        agent: id("ahead"),
+        point: [90.0, 0.0],
+        heading: 0.0,
+        speed: None,
+    };
+    let second = answer(&first, &edit);
+    assert_eq!(second.agent(&id("behind")), first.agent(&id("behind")));
+    let recipe = &second.generated.as_ref().unwrap().recipe;
+    assert!(made_agents(recipe).contains(&id("ahead")) && recipe.given.is_empty());
+}
+
+#[test]
+fn an_edited_agent_takes_part_however_many_are_nearer() {
+    let first = scene();
+    let edit = Edit::Move {
+        agent: id("ahead"),
+        point: [90.0, 0.0],
+        heading: 0.0,
+        speed: None,
+    };
+    let edited = first.edited(&edit).unwrap();
+    let settings = Settings {
+        agents: 2,
+        ..Settings::default().answering(&edit, &edited)
+    };
+    let recipe = draft(&edited, &settings, "").unwrap();
+    assert!(recipe.agents.contains(&id("ahead")));
+}
+
+#[test]
+fn an_attack_that_has_become_impossible_does_not_keep_others_from_being_edited() {
+    let mut scene = scene();
+    scene.attacks.push(Attack {
+        attacker: id("behind"),
+        target: id("ego"),
+        time_s: 3.0,
+        offset: [0.0, 0.0],
+        extra: crate::map::Extra::default(),
+    });
+    let edit = Edit::Move {
+        agent: id("ahead"),
+        point: [95.0, 0.0],
+        heading: 0.0,
+        speed: None,
+    };
+    let edited = scene.edited(&edit).unwrap();
+    let recipe = draft(&edited, &Settings::default().answering(&edit, &edited), "").unwrap();
+    assert!(recipe.kept.contains(&id("behind")) && recipe.given.is_empty());
+}
+
+#[test]
+fn a_goal_between_two_tokens_is_passed_at_its_own_time() {
+    // 0.2 s before the token at 6 s, at 10 m/s: the token lies 2 m further
+    let mut scene = scene();
+    scene.goals.push(Goal {
+        time_s: 5.8,
+        heading: Some(0.0),
+        speed: Some(10.0),
+        ..goal("ahead", [118.0, 0.0])
+    });
+    let settings = Settings {
+        task: Task::Goal,
+        ..Settings::default()
+    };
+    let recipe = draft(&scene, &settings, "").unwrap();
+    let given = &recipe.given[0];
+    assert_eq!((given.token, given.state[0]), (NOW + 8, 120.0));
+}
+
+#[test]
+fn who_would_arrive_by_driving_on_as_it_does_is_an_attacker() {
+    // the front of a 12 m lorry, 6 m ahead of its middle, comes to the point after 2 s at 10 m/s if it reaches half a
+    // metre past it: its middle drives 20 m, ends 5.5 m before the point
+    let mut scene = scene();
+    let mut lorry = Agent::clone(&driver("lorry", Pose::at(-25.5, 0.0, 0.0), 10.0));
+    lorry.length = 12.0;
+    let mut ego = Agent::clone(&driver("ego", Pose::at(0.0, 0.0, 0.0), 0.0));
+    ego.role = Role::Ego;
+    scene.agents = vec![Arc::new(ego), Arc::new(lorry)];
+    let attack = Attack {
+        attacker: id("lorry"),
+        target: id("ego"),
+        time_s: 4.0,
+        offset: [0.0, 0.0],
+        extra: crate::map::Extra::default(),
+    };
+    let aim = aim_of(&scene, &attack).unwrap();
+    assert!((aim.aim.speed() - 10.0).abs() < 1e-9, "{:?}", aim.aim);
+    assert!(aim.peak[0] < 1e-6);
+}
+
 #[test]
 fn frozen_agents_and_targets_are_kept_to_the_bit() {
     let mut scene = scene();
