@@ -143,6 +143,11 @@ pub enum ExportError {
 /// # Errors
 /// If the format cannot hold the scene, the file cannot be written, or it does not read back as it was meant.
 pub fn export(scene: &Scene, path: &Path, target: Target) -> Result<Exported, ExportError> {
+    let mut files = vec![path.to_path_buf()];
+    if target == Target::OpenScenario {
+        files.push(path.with_extension("xodr"));
+    }
+    let before: Vec<Option<Vec<u8>>> = files.iter().map(|file| fs::read(file).ok()).collect();
     let written = write(scene, path, target);
     let is_wrong = |error: &ExportError| {
         matches!(
@@ -151,10 +156,12 @@ pub fn export(scene: &Scene, path: &Path, target: Target) -> Result<Exported, Ex
         )
     };
     if written.as_ref().is_err_and(is_wrong) {
-        // what does not hold the scene must not be taken for it
-        let _absent = fs::remove_file(path);
-        if target == Target::OpenScenario {
-            let _absent = fs::remove_file(path.with_extension("xodr"));
+        // what does not hold the scene must not be taken for it; what was there before is there again
+        for (file, before) in files.iter().zip(before) {
+            let _absent = match before {
+                Some(bytes) => write_whole(file, &bytes),
+                None => fs::remove_file(file),
+            };
         }
     }
     written

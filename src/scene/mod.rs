@@ -198,22 +198,27 @@ impl Scene {
     }
 
     /// The same with those only who were recorded ([`Agent::is_recorded`]): for measuring against the log and learning from
-    /// it. Goals and attacks of the others go with them; the scene may be left without an ego.
+    /// it. Goals, attacks and pins of the others go with them; the scene may be left without an ego.
     pub fn recorded(&self) -> Self {
         let mut scene = self.clone();
         scene.agents.retain(|agent| agent.is_recorded());
-        let agents = &scene.agents;
-        let there = |id: &AgentId| agents.iter().any(|agent| agent.id == *id);
-        scene.goals.retain(|goal| there(&goal.agent));
-        scene
-            .attacks
-            .retain(|attack| there(&attack.attacker) && there(&attack.target));
-        scene.log.retain(|id, _| there(id));
+        scene.forget_absent();
         scene
     }
 
+    /// Drops what is said of agents that are not there: goals, attacks, pins, what the log has.
+    pub fn forget_absent(&mut self) {
+        let agents = &self.agents;
+        let there = |id: &AgentId| agents.iter().any(|agent| agent.id == *id);
+        self.goals.retain(|goal| there(&goal.agent));
+        self.attacks
+            .retain(|attack| there(&attack.attacker) && there(&attack.target));
+        self.pins.retain(|pin| there(&pin.agent));
+        self.log.retain(|id, _| there(id));
+    }
+
     /// The part from `start_s` for `length_s` seconds (as far as there is), time starting again at 0. Agents
-    /// never valid in it are dropped, with their goals and attacks; the present and the frames that findings name move
+    /// never valid in it are dropped, with their goals, attacks and pins; the present and the frames that findings name move
     /// along and are clamped.
     pub fn window(&self, start_s: f64, length_s: f64) -> Self {
         let last = self.frames.saturating_sub(1);
@@ -241,7 +246,6 @@ impl Scene {
             })
             .filter(|agent| agent.track.span().is_some())
             .collect();
-        let present = |id: &AgentId| agents.iter().any(|agent| agent.id == *id);
         let signals = self.signals.iter().map(|signal| Signal {
             states: (first..first + count)
                 .map(|frame| signal.at(frame))
@@ -249,20 +253,17 @@ impl Scene {
             ..signal.clone()
         });
         let mut goals = self.goals.clone();
-        goals.retain(|goal| present(&goal.agent));
         goals.iter_mut().for_each(|goal| goal.time_s -= shift_s);
         let mut attacks = self.attacks.clone();
-        attacks.retain(|attack| present(&attack.attacker) && present(&attack.target));
         attacks
             .iter_mut()
             .for_each(|attack| attack.time_s -= shift_s);
-        Self {
+        let mut scene = Self {
             frames: count,
             now: self.now.saturating_sub(first).min(count - 1),
             log: self
                 .log
                 .iter()
-                .filter(|(id, _)| present(id))
                 .map(|(id, track)| (id.clone(), cut(track)))
                 .collect(),
             signals: Arc::new(signals.collect()),
@@ -278,7 +279,9 @@ impl Scene {
             goals,
             attacks,
             ..self.clone()
-        }
+        };
+        scene.forget_absent();
+        scene
     }
 
     /// Every state, size and goal on the file grid. Importers and edits leave scenes quantised, so a file read
@@ -386,7 +389,14 @@ mod tests {
             hard: true,
             extra: Extra::new(),
         });
+        let pin = |agent: &str| Pin {
+            agent: AgentId::new(agent),
+            token: 8,
+            level: 0.5,
+        };
+        whole.pins = vec![pin("left"), pin("stays")];
         let part = whole.window(4.0, f64::INFINITY);
+        assert_eq!(part.pins, [pin("stays")]);
         assert_eq!((part.frames, part.now, part.agents.len()), (7, 1, 1)); // frames 4 to 10; 5 − 4
         // at 4 s it was at 8 m
         assert_eq!(part.agents[0].track.get(0).map(|s| s.position.x), Some(8.0));
