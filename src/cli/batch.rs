@@ -46,6 +46,35 @@ pub(super) fn make_folder(folder: &Path) -> anyhow::Result<()> {
     })
 }
 
+/// What becomes of a batch's files that are there already: nothing is replaced unasked.
+#[derive(Debug, Clone, Copy, Default, clap::Args)]
+pub(super) struct Existing {
+    /// Replace files that are there already; without it the command refuses to begin.
+    #[arg(long)]
+    replace: bool,
+}
+
+impl Existing {
+    /// To be asked before anything is made.
+    ///
+    /// # Errors
+    /// If one of the files is there and is not to be replaced; names the first and counts them.
+    pub(super) fn allows(self, files: &[PathBuf]) -> anyhow::Result<()> {
+        let there: Vec<&PathBuf> = files.iter().filter(|file| file.exists()).collect();
+        let Some(first) = there.first().filter(|_| !self.replace) else {
+            return Ok(());
+        };
+        let others = match there.len() - 1 {
+            0 => String::new(),
+            more => format!(" and {more} more"),
+        };
+        anyhow::bail!(
+            "{}{others} would be replaced: name another folder, or say --replace",
+            first.display()
+        )
+    }
+}
+
 /// One part of a batch: `index` of `count`, counted from 0.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Shard {

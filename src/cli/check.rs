@@ -145,8 +145,8 @@ fn sentence(regeneration: &Regeneration) -> String {
         ),
         Regeneration::OtherWeights { stored, present } => format!(
             "made with weights {}, here are {}: not compared",
-            short(stored),
-            short(present)
+            weights::short(stored),
+            weights::short(present)
         ),
         Regeneration::Incomplete => {
             "the run was stopped or changed while it ran: it cannot be compared".to_owned()
@@ -157,8 +157,4 @@ fn sentence(regeneration: &Regeneration) -> String {
         }
         Regeneration::NoRecipe => "the file holds a scene, not a generated case".to_owned(),
     }
-}
-
-fn short(hash: &str) -> &str {
-    hash.get(..12).unwrap_or(hash)
 }

@@ -2,14 +2,14 @@
 
 use std::fmt::Write as _;
 use std::ops::ControlFlow;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 use clap::ValueEnum;
 use serde_json::{Value, json};
 
-use super::batch::{Shard, Shown, make_folder, scenes, stop_on_ctrl_c};
+use super::batch::{Existing, Shard, Shown, make_folder, scenes, stop_on_ctrl_c};
 use super::plan::prepare;
 use super::planning::PlannerArguments;
 use super::weights;
@@ -45,6 +45,8 @@ pub(super) struct Arguments {
     /// Folder for the driven scenes, one file each; made if missing.
     #[arg(long)]
     out: Option<PathBuf>,
+    #[command(flatten)]
+    existing: Existing,
     /// Do every N-th scene from the I-th (from 0); also read from a Slurm array or an indexed Kubernetes job.
     #[arg(long, value_name = "I/N")]
     shard: Option<String>,
@@ -78,9 +80,6 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
         WorldChoice::Log | WorldChoice::Traffic | WorldChoice::Reactive => None,
     };
     let entries = scenes(&arguments.scenes)?;
-    if let Some(folder) = &arguments.out {
-        make_folder(folder)?;
-    }
     let mine: Vec<(usize, &data::Entry)> = entries
         .iter()
         .enumerate()
@@ -92,6 +91,14 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
             entries.len()
         );
         return Ok(());
+    }
+    if let Some(folder) = &arguments.out {
+        let file = |(number, entry): &(usize, &data::Entry)| {
+            file_of(arguments, &settings, folder, entry, *number)
+        };
+        let files: Vec<PathBuf> = mine.iter().map(file).collect();
+        arguments.existing.allows(&files)?;
+        make_folder(folder)?;
     }
     let stop = stop_on_ctrl_c();
     let shown = Shown::new(mine.len() as u64);
@@ -125,7 +132,8 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
         shown.done(&entry.name);
     }
     shown.finish();
-    if stop.load(Ordering::Relaxed) {
+    let stopped = stop.load(Ordering::Relaxed);
+    if stopped {
         eprintln!("stopped by Ctrl-C; finished scenes follow");
     }
     if table.lines.is_empty() {
@@ -139,7 +147,25 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     } else {
         print!("{}", table.text(arguments, &settings));
     }
+    anyhow::ensure!(
+        !stopped,
+        "stopped by Ctrl-C; the table is of {} finished scenes",
+        table.lines.len()
+    );
     Ok(())
+}
+
+/// Where a driven scene goes.
+fn file_of(
+    arguments: &Arguments,
+    settings: &DriveSettings,
+    folder: &Path,
+    entry: &data::Entry,
+    number: usize,
+) -> PathBuf {
+    let stem = data::file_name(&entry.name);
+    let (decoder, world) = (settings.plan.decoder.key(), world_key(arguments.world));
+    folder.join(format!("{number:03}-{stem}-{decoder}-{world}.json"))
 }
 
 struct Job<'a> {
@@ -203,14 +229,13 @@ impl Job<'_> {
         &self,
         driven: &Driven,
         entry: &data::Entry,
-        folder: &std::path::Path,
+        folder: &Path,
         number: usize,
     ) -> anyhow::Result<PathBuf> {
         let mut scene = driven.scene.clone();
         let decoder = self.settings.plan.decoder;
         scene.name = format!("{}, driven by {}", scene.name, decoder.key());
-        let stem = data::file_name(&entry.name);
-        let path = folder.join(format!("{number:03}-{stem}-{}.json", decoder.key()));
+        let path = file_of(self.arguments, self.settings, folder, entry, number);
         write_scene(&scene, &path)?;
         Ok(path)
     }
@@ -220,7 +245,7 @@ impl Job<'_> {
         entry: &data::Entry,
         driven: &Driven,
         took_s: f64,
-        written: Option<&std::path::Path>,
+        written: Option<&Path>,
     ) -> Value {
         let report = &driven.report;
         let contacts: Vec<Value> = report

@@ -5,22 +5,23 @@ mod plans;
 mod table;
 
 use std::path::PathBuf;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 use clap::ValueEnum;
 use serde_json::json;
 
-use super::batch::{Shown, agents, scenes, stop_on_ctrl_c};
+use super::batch::{Existing, Shown, agents, scenes, stop_on_ctrl_c};
 use super::generate::guidance_of;
 use super::planning::formulas;
-use super::usage::ensure_usage;
+use super::usage::{bail_usage, ensure_usage};
 use super::weights;
 use crate::codec::decode;
 use crate::data;
 use crate::diffusion::{Prepare, Schedule};
 use crate::generator::{
     LoggedWindow, Run, Settings, constant_velocity, hermite_to_goal, inpaint, logged_windows,
+    usual_temperature,
 };
 use crate::model::Network;
 use crate::planner::{PlanSettings, Variant};
@@ -99,6 +100,8 @@ pub(super) struct Arguments {
     /// Write each attacked case here.
     #[arg(long)]
     out: Option<PathBuf>,
+    #[command(flatten)]
+    existing: Existing,
     /// Whom to judge.
     #[arg(long, value_enum, default_value = "vehicle")]
     kind: KindChoice,
@@ -196,7 +199,23 @@ impl Method {
         }
     }
 
-    fn fitting(task: Task) -> Vec<Self> {
+    /// Whether the method can have a row in the table of a task. Free scenes have no goals for Hermite to go to.
+    fn fits(self, task: TaskChoice) -> bool {
+        match task {
+            TaskChoice::Attack => false,
+            TaskChoice::Plan => plans::METHODS.contains(&self),
+            TaskChoice::Goal => self.makes_scenes(),
+            TaskChoice::Free => self.makes_scenes() && self != Self::Hermite,
+        }
+    }
+
+    fn makes_scenes(self) -> bool {
+        let baselines = [Self::Log, Self::ConstantVelocity, Self::Hermite, Self::Idm];
+        baselines.contains(&self) || self.schedule().is_some()
+    }
+
+    /// The rows of a table if no methods are asked for.
+    fn usual(task: Task) -> Vec<Self> {
         let all = [
             Self::Log,
             Self::ConstantVelocity,
@@ -286,6 +305,23 @@ impl Arguments {
                     .join(" or ")
             );
         }
+        let homeless = |method: &&Method| !tasks.iter().any(|task| method.fits(*task));
+        if let Some(method) = self.methods.iter().find(homeless) {
+            bail_usage!(
+                "--methods {}: it has no row in the tables asked for ({})",
+                method.name(),
+                tasks
+                    .iter()
+                    .map(|task| task.name())
+                    .collect::<Vec<_>>()
+                    .join(", ")
+            );
+        }
+        let asks_for_own = self.methods.contains(&Method::Own);
+        ensure_usage!(
+            !asks_for_own || self.own.is_some(),
+            "--methods own: say with --own which planner that is"
+        );
         Ok(())
     }
 }
@@ -302,7 +338,6 @@ impl TaskChoice {
 }
 
 pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
-    let network = weights::network(0)?;
     let guidance = guidance_of(arguments.guidance.as_deref().unwrap_or(""))?;
     ensure_usage!(
         arguments.stride.is_finite() && arguments.stride > 0.0,
@@ -322,6 +357,7 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     ] {
         ensure_usage!(number > 0, "{option} 0: a number from 1 on is wanted");
     }
+    let network = weights::network(0)?;
     let windows = load(arguments)?;
     anyhow::ensure!(
         !windows.is_empty(),
@@ -337,94 +373,124 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
         recordings.len()
     );
     let stop = stop_on_ctrl_c();
-    let mut rows: Vec<Row> = Vec::new();
-    let mut attack_rows = Vec::new();
-    let mut plan_rows = Vec::new();
-    for task in tasks {
-        let task = match task {
-            TaskChoice::Free => Task::Free,
-            TaskChoice::Goal => Task::Goal,
-            TaskChoice::Attack => {
-                attack_rows.push(attacks::run(arguments, &windows, &network, &stop)?);
-                continue;
-            }
-            TaskChoice::Plan => {
-                plan_rows.extend(plans::run(arguments, &windows, &stop)?);
-                continue;
-            }
-        };
-        let methods = if arguments.methods.is_empty() {
-            Method::fitting(task)
-        } else {
-            arguments.methods.clone()
-        };
-        let unguided = std::iter::once((None, Guidance::default()));
-        let guided = arguments
-            .guidance
-            .clone()
-            .map(|text| (Some(text), guidance));
-        let variants: Vec<(Option<String>, Guidance)> = unguided.chain(guided).collect();
-        let rows_wanted = methods.iter().flat_map(|method| {
-            let guides = method.schedule().is_some()
-                && !matches!(method, Method::Prior | Method::Inpainting);
-            let count = if guides { variants.len() } else { 1 };
-            variants[..count].iter().map(|variant| (*method, variant))
-        });
-        for (method, (guidance_text, guidance)) in rows_wanted {
-            let bench = Bench {
-                arguments,
-                network: &network,
-                guidance: *guidance,
-                guidance_text: guidance_text.clone(),
-                task,
-                method,
-            };
-            let shown = Shown::new(windows.len() as u64);
-            let mut row = bench.row();
-            for window in &windows {
-                if stop.load(Ordering::Relaxed) {
-                    break;
-                }
-                shown.doing(method.name());
-                bench.add(window, &mut row)?;
-                shown.done(method.name());
-            }
-            shown.finish();
-            if stop.load(Ordering::Relaxed) {
-                eprintln!(
-                    "stopped by Ctrl-C during {}; finished rows follow",
-                    method.name()
-                );
-                break;
-            }
-            rows.push(row);
-        }
-    }
-    let shown: Vec<serde_json::Value> = rows
-        .iter()
-        .map(|row| row.json(arguments.seed, reference(&rows, row, arguments.against)))
-        .collect();
-    if arguments.json {
-        let mut all = shown;
-        all.extend(attack_rows.iter().map(|table| table.json(arguments.seed)));
-        all.extend(plan_rows.iter().map(|row| row.json(arguments.seed)));
-        println!("{}", json!({ "rows": all }));
-    } else {
-        if !shown.is_empty() {
-            print!("{}", table::text(&shown));
-        }
-        for table in &attack_rows {
-            print!("{}", table.text(arguments.seed));
-        }
-        if !plan_rows.is_empty() {
-            print!("{}", plans::text(&plan_rows, arguments.seed));
-        }
-    }
+    let mut tables = Tables::default();
+    let filled = tables.fill(arguments, &tasks, &windows, &network, guidance, &stop);
+    tables.print(arguments);
+    filled?;
     anyhow::ensure!(
         !stop.load(Ordering::Relaxed),
         "stopped by Ctrl-C; the rows are of what was finished"
     );
     Ok(())
+}
+
+/// The finished rows of every task.
+#[derive(Default)]
+struct Tables {
+    rows: Vec<Row>,
+    attacks: Vec<attacks::Table>,
+    plans: Vec<plans::PlanRow>,
+}
+
+impl Tables {
+    /// Adds row after row, until all are there or `stop` is set; finished ones stay when one fails.
+    fn fill(
+        &mut self,
+        arguments: &Arguments,
+        tasks: &[TaskChoice],
+        windows: &[LoggedWindow],
+        network: &Network,
+        guidance: Guidance,
+        stop: &AtomicBool,
+    ) -> anyhow::Result<()> {
+        for choice in tasks {
+            let task = match choice {
+                TaskChoice::Free => Task::Free,
+                TaskChoice::Goal => Task::Goal,
+                TaskChoice::Attack => {
+                    self.attacks
+                        .push(attacks::run(arguments, windows, network, stop)?);
+                    continue;
+                }
+                TaskChoice::Plan => {
+                    plans::run(arguments, windows, stop, &mut self.plans)?;
+                    continue;
+                }
+            };
+            let methods = if arguments.methods.is_empty() {
+                Method::usual(task)
+            } else {
+                let fit = |method: &Method| method.fits(*choice);
+                arguments.methods.iter().copied().filter(fit).collect()
+            };
+            let unguided = std::iter::once((None, Guidance::default()));
+            let guided = arguments
+                .guidance
+                .clone()
+                .map(|text| (Some(text), guidance));
+            let variants: Vec<(Option<String>, Guidance)> = unguided.chain(guided).collect();
+            let rows_wanted = methods.iter().flat_map(|method| {
+                let guides = method.schedule().is_some()
+                    && !matches!(method, Method::Prior | Method::Inpainting);
+                let count = if guides { variants.len() } else { 1 };
+                variants[..count].iter().map(|variant| (*method, variant))
+            });
+            for (method, (guidance_text, guidance)) in rows_wanted {
+                let bench = Bench {
+                    arguments,
+                    network,
+                    guidance: *guidance,
+                    guidance_text: guidance_text.clone(),
+                    task,
+                    method,
+                };
+                let shown = Shown::new(windows.len() as u64);
+                let mut row = bench.row();
+                for window in windows {
+                    if stop.load(Ordering::Relaxed) {
+                        break;
+                    }
+                    shown.doing(method.name());
+                    bench.add(window, &mut row)?;
+                    shown.done(method.name());
+                }
+                shown.finish();
+                if stop.load(Ordering::Relaxed) {
+                    eprintln!(
+                        "stopped by Ctrl-C during {}; finished rows follow",
+                        method.name()
+                    );
+                    break;
+                }
+                self.rows.push(row);
+            }
+        }
+        Ok(())
+    }
+
+    fn print(&self, arguments: &Arguments) {
+        let reference = |row| reference(&self.rows, row, arguments.against);
+        let rows = self.rows.iter();
+        let rows: Vec<serde_json::Value> = rows
+            .map(|row| row.json(arguments.seed, reference(row)))
+            .collect();
+        if arguments.json {
+            let mut all = rows;
+            all.extend(self.attacks.iter().map(|table| table.json(arguments.seed)));
+            all.extend(self.plans.iter().map(|row| row.json(arguments.seed)));
+            println!("{}", json!({ "rows": all }));
+            return;
+        }
+        if !rows.is_empty() {
+            print!("{}", table::text(&rows));
+        }
+        for table in &self.attacks {
+            print!("{}", table.text(arguments.seed));
+        }
+        if !self.plans.is_empty() {
+            print!("{}", plans::text(&self.plans, arguments.seed));
+        }
+    }
 }
 
 /// The row a row is compared with: that of `against`, else a guided row's own without guidance.
@@ -486,8 +552,8 @@ impl Bench<'_> {
     }
 
     fn temperature(&self) -> f64 {
-        let usual = if self.task == Task::Free { 0.7 } else { 0.5 };
-        self.arguments.temperature.unwrap_or(usual)
+        let asked = self.arguments.temperature;
+        asked.unwrap_or(usual_temperature(self.task))
     }
 
     fn kind(&self) -> AgentKind {

@@ -8,7 +8,7 @@ use anyhow::Context as _;
 use clap::ValueEnum;
 use serde_json::{Value, json};
 
-use super::batch::{Shard, Shown, agents, make_folder, scenes, stop_on_ctrl_c};
+use super::batch::{Existing, Shard, Shown, agents, make_folder, scenes, stop_on_ctrl_c};
 use super::usage::{Usage, bail_usage, ensure_usage};
 use super::weights;
 use crate::data;
@@ -31,9 +31,10 @@ pub(super) struct Arguments {
     /// Folder for the cases; made if missing.
     #[arg(long)]
     out: PathBuf,
-    /// What is given to the model; a mix draws free, goal and attack 4 : 4 : 2.
-    #[arg(long, value_enum, default_value = "free")]
-    task: TaskChoice,
+    /// What is given to the model; a mix draws free, goal and attack 4 : 4 : 2. If absent: goal with --goal, attack
+    /// with --attacker, --target or --at, else free.
+    #[arg(long, value_enum)]
+    task: Option<TaskChoice>,
     /// The scheduling matrix.
     #[arg(long, value_enum, default_value = "full")]
     schedule: ScheduleChoice,
@@ -91,6 +92,11 @@ pub(super) struct Arguments {
     /// Keep the scene after every step, in a folder beside the case.
     #[arg(long)]
     keep_steps: bool,
+    #[command(flatten)]
+    existing: Existing,
+    /// Leave out the cases whose files are there already, as after an interruption.
+    #[arg(long, conflicts_with = "replace")]
+    resume: bool,
     /// Do every N-th case from the I-th (from 0); also read from a Slurm array or an indexed Kubernetes job.
     #[arg(long, value_name = "I/N")]
     shard: Option<String>,
@@ -139,18 +145,12 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
         "--temperature {}: it lies in 0 to 10",
         arguments.temperature.unwrap_or_default()
     );
-    let attacks = matches!(arguments.task, TaskChoice::Attack | TaskChoice::Mix);
-    ensure_usage!(
-        attacks || arguments.again || !asks_for_attack(arguments),
-        "--attacker, --target and --at belong to --task attack (or mix)"
-    );
+    arguments.fit()?;
     let entries = scenes(&arguments.scenes)?;
-    let network = weights::network(0)?;
-    make_folder(&arguments.out)?;
     let samples = arguments.samples.max(1);
-    let cases: Vec<(u64, &data::Entry)> = (0..entries.len() as u64 * samples)
-        .filter(|&case| shard.holds(case))
-        .map(|case| (case, &entries[(case / samples) as usize]))
+    let mut cases: Vec<Case<'_>> = (0..entries.len() as u64 * samples)
+        .filter(|&number| shard.holds(number))
+        .map(|number| arguments.case(number, &entries[(number / samples) as usize]))
         .collect();
     if cases.is_empty() {
         eprintln!(
@@ -160,10 +160,23 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
         );
         return Ok(());
     }
+    if arguments.resume {
+        let wanted = cases.len();
+        cases.retain(|case| !case.file.exists());
+        let there = wanted - cases.len();
+        eprintln!("{there} of {wanted} cases are there already");
+        if cases.is_empty() {
+            return Ok(());
+        }
+    }
+    let files: Vec<PathBuf> = cases.iter().map(|case| case.file.clone()).collect();
+    arguments.existing.allows(&files)?;
+    let network = weights::network(0)?;
+    make_folder(&arguments.out)?;
     let stop = stop_on_ctrl_c();
     let shown = Shown::new(cases.len() as u64);
     let (mut written, mut refused, mut valid) = (0_usize, 0_usize, 0_usize);
-    for &(case, entry) in &cases {
+    for case in &cases {
         if stop.load(Ordering::Relaxed) {
             break;
         }
@@ -172,22 +185,21 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
             guidance,
             network: &network,
             case,
-            sample: case % samples,
             stop: &stop,
             shown: &shown,
         };
-        match job.run(entry) {
-            Ok(Some((file, scene))) => {
+        match job.run() {
+            Ok(Some(scene)) => {
                 written += 1;
                 valid += usize::from(failed_gates(&scene).is_empty());
-                report(arguments.json, &file, &scene, &shown);
+                report(arguments.json, &case.file, &scene, &shown);
             }
             Ok(None) => break,
             Err(error) => {
                 refused += 1;
-                shown.note(&format!("{}: {error:#}", entry.name));
+                let name = &case.entry.name;
+                shown.note(&format!("{name}: {error:#}"));
                 if arguments.json {
-                    let name = &entry.name;
                     println!("{}", json!({"scene": name, "error": format!("{error:#}")}));
                 }
                 shown.done("refused");
@@ -218,32 +230,111 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     Ok(())
 }
 
+impl Arguments {
+    /// Whether what is asked for goes together.
+    ///
+    /// # Errors
+    /// Names the options that do not.
+    fn fit(&self) -> anyhow::Result<()> {
+        let choice = self.task();
+        let attacks = matches!(choice, TaskChoice::Attack | TaskChoice::Mix);
+        ensure_usage!(
+            attacks || self.again || !asks_for_attack(self),
+            "--attacker, --target and --at belong to --task attack (or mix)"
+        );
+        ensure_usage!(
+            attacks || self.again || !self.everyone,
+            "--everyone belongs to --task attack (or mix): other tasks make everyone anew"
+        );
+        ensure_usage!(
+            choice != TaskChoice::Free || self.again || self.goals.is_empty(),
+            "--goal belongs to --task goal (or attack, or mix): task free is given no goals"
+        );
+        ensure_usage!(
+            !self.keep_steps || !self.resume,
+            "--keep-steps cannot resume: a step's folder does not say whether it is whole"
+        );
+        Ok(())
+    }
+
+    fn task(&self) -> TaskChoice {
+        let implied = match (asks_for_attack(self), self.goals.is_empty()) {
+            (true, _) => TaskChoice::Attack,
+            (false, false) => TaskChoice::Goal,
+            (false, true) => TaskChoice::Free,
+        };
+        self.task.unwrap_or(implied)
+    }
+
+    /// What case `number` is, and where it goes.
+    fn case<'a>(&self, number: u64, entry: &'a data::Entry) -> Case<'a> {
+        let task = match self.task() {
+            TaskChoice::Free => Task::Free,
+            TaskChoice::Goal => Task::Goal,
+            TaskChoice::Attack => Task::Attack,
+            TaskChoice::Mix => Mix::default().task(self.seed, number),
+        };
+        let samples = self.samples.max(1);
+        let (scene_number, sample) = (number / samples, number % samples);
+        let name = if self.again {
+            let stem = entry.file.file_stem().unwrap_or_default().to_string_lossy();
+            format!("{scene_number:04}-{stem}-again.json")
+        } else {
+            let word = match task {
+                Task::Free => "free",
+                Task::Goal => "goal",
+                Task::Attack => "attack",
+            };
+            let stem = data::file_name(&entry.name);
+            let stem = stem.trim_matches('.').trim_end_matches(".json");
+            format!(
+                "{scene_number:04}-{stem}-{word}-s{}-{sample}.json",
+                self.seed
+            )
+        };
+        Case {
+            entry,
+            task,
+            sample,
+            file: self.out.join(name),
+        }
+    }
+}
+
+/// One case to be made.
+struct Case<'a> {
+    entry: &'a data::Entry,
+    task: Task,
+    sample: u64,
+    file: PathBuf,
+}
+
 struct Job<'a> {
     arguments: &'a Arguments,
     guidance: Guidance,
     network: &'a Network,
-    case: u64,
-    sample: u64,
+    case: &'a Case<'a>,
     stop: &'a AtomicBool,
     shown: &'a Shown,
 }
 
 impl Job<'_> {
-    /// The file written and its scene; `None` if stopped.
-    fn run(&self, entry: &data::Entry) -> anyhow::Result<Option<(PathBuf, Scene)>> {
+    /// The scene that was written; `None` if stopped.
+    fn run(&self) -> anyhow::Result<Option<Scene>> {
+        let Case {
+            entry,
+            task,
+            sample,
+            ref file,
+        } = *self.case;
         let opened = data::open(&entry.file, entry.pick.as_deref())?;
         let arguments = self.arguments;
         let mut scene = opened.scene;
         if arguments.again {
-            return self.again(entry, &scene);
+            return self.again(&scene);
         }
-        let task = match arguments.task {
-            TaskChoice::Free => Task::Free,
-            TaskChoice::Goal => Task::Goal,
-            TaskChoice::Attack => Task::Attack,
-            TaskChoice::Mix => Mix::default().task(arguments.seed, self.case),
-        };
-        for text in &arguments.goals {
+        let goals = arguments.goals.iter().filter(|_| task != Task::Free);
+        for text in goals {
             let goal = goal_of(text, &scene)?;
             scene = scene.edited(&Edit::SetGoal { goal })?;
         }
@@ -261,7 +352,7 @@ impl Job<'_> {
                 .steps
                 .unwrap_or_else(|| Schedule::paper_steps(schedule)),
             seed: arguments.seed,
-            sample: self.sample,
+            sample,
             temperature: arguments.temperature,
             history_level: arguments.history_level,
             prior_smoothing: arguments.prior_smoothing,
@@ -273,8 +364,7 @@ impl Job<'_> {
             },
             agents: arguments.agents,
         };
-        let file = self.file_of(entry, task);
-        let Some(made) = self.best(&scene, &settings, &file, &entry.name)? else {
+        let Some(made) = self.best(&scene, &settings, file, &entry.name)? else {
             return Ok(None);
         };
         let failed = failed_gates(&made);
@@ -283,8 +373,8 @@ impl Job<'_> {
             let failed = failed.join(", ");
             anyhow::bail!("left out: the best of {tries} draws fails {failed}");
         }
-        write_scene(&made, &file)?;
-        Ok(Some((file, made)))
+        write_scene(&made, file)?;
+        Ok(Some(made))
     }
 
     /// The first draw that passes every gate, or the one that fails fewest; `None` if stopped.
@@ -305,7 +395,7 @@ impl Job<'_> {
         let mut best: Option<Scene> = None;
         for draw in 0..tries {
             let settings = Settings {
-                sample: self.sample + draw * samples.max(1),
+                sample: self.case.sample + draw * samples.max(1),
                 ..settings.clone()
             };
             let identity = (self.network as &dyn Prepare).identity();
@@ -336,21 +426,25 @@ impl Job<'_> {
         }
     }
 
-    /// The case made again from its own recipe.
-    fn again(
-        &self,
-        entry: &data::Entry,
-        scene: &Scene,
-    ) -> anyhow::Result<Option<(PathBuf, Scene)>> {
-        let made = scene.generated.as_ref();
-        let recipe = made
+    /// The case made again from its own recipe, which names the weights and the program that make it now.
+    fn again(&self, scene: &Scene) -> anyhow::Result<Option<Scene>> {
+        let Case { entry, file, .. } = self.case;
+        let stored = scene.generated.as_ref();
+        let mut recipe = stored
             .context("the scene was not generated, so it has no recipe")?
             .recipe
             .clone();
-        let stem = entry.file.file_stem().unwrap_or_default().to_string_lossy();
-        let scene_number = self.case / self.arguments.samples.max(1);
-        let name = format!("{scene_number:04}-{stem}-again.json");
-        let file = self.arguments.out.join(name);
+        let identity = (self.network as &dyn Prepare).identity();
+        if recipe.weights_hash != identity {
+            self.shown.note(&format!(
+                "{}: made with weights {}, made again with {}",
+                entry.name,
+                weights::short(&recipe.weights_hash),
+                weights::short(identity)
+            ));
+        }
+        identity.clone_into(&mut recipe.weights_hash);
+        env!("CARGO_PKG_VERSION").clone_into(&mut recipe.app_version);
         let steps = self
             .arguments
             .keep_steps
@@ -358,8 +452,8 @@ impl Job<'_> {
         let Some(made) = self.make(scene, recipe, steps.as_deref(), &entry.name)? else {
             return Ok(None);
         };
-        write_scene(&made, &file)?;
-        Ok(Some((file, made)))
+        write_scene(&made, file)?;
+        Ok(Some(made))
     }
 
     /// Runs a recipe, and writes the scene after every step to the folder `steps`; `None` if stopped.
@@ -409,27 +503,12 @@ impl Job<'_> {
             ..AttackQuery::default()
         };
         let candidates = attack_candidates(scene, &query).map_err(GenerateError::from)?;
-        let chosen = &candidates[(self.sample % candidates.len() as u64) as usize];
+        let chosen = &candidates[(self.case.sample % candidates.len() as u64) as usize];
         let mut cleared = scene.clone();
         cleared.attacks.clear();
         Ok(cleared.edited(&Edit::SetAttack {
             attack: chosen.attack.clone(),
         })?)
-    }
-
-    fn file_of(&self, entry: &data::Entry, task: Task) -> PathBuf {
-        let task = match task {
-            Task::Free => "free",
-            Task::Goal => "goal",
-            Task::Attack => "attack",
-        };
-        let stem = data::file_name(&entry.name);
-        let stem = stem.trim_matches('.').trim_end_matches(".json");
-        let (seed, sample) = (self.arguments.seed, self.sample);
-        let scene_number = self.case / self.arguments.samples.max(1);
-        self.arguments.out.join(format!(
-            "{scene_number:04}-{stem}-{task}-s{seed}-{sample}.json"
-        ))
     }
 }
 

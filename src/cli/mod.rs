@@ -39,7 +39,7 @@ use usage::is_usage;
 
 /// A studio for driving corner cases: open a scene, drag a goal, and a diffusion model answers.
 #[derive(Parser)]
-#[command(name = "nearmiss", version, args_conflicts_with_subcommands = true)]
+#[command(name = "nearmiss", version)]
 struct Arguments {
     /// The scene to open in the window (a bundled one if none is given).
     scene: Option<PathBuf>,
@@ -85,6 +85,13 @@ enum Command {
 pub fn main() -> ExitCode {
     leave_quietly_when_nobody_reads();
     let arguments = Arguments::parse();
+    if let (Some(scene), Some(_)) = (&arguments.scene, &arguments.command) {
+        eprintln!(
+            "nearmiss: {}: a scene before a command means nothing; scenes come after it",
+            scene.display()
+        );
+        return ExitCode::from(2);
+    }
     let variable = |name: &str| std::env::var_os(name).map(PathBuf::from);
     arguments.weights.choose(variable);
     let result = match arguments.command {

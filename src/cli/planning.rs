@@ -36,6 +36,9 @@ pub(super) struct PlannerArguments {
     /// Of the token distribution, the likeliest tokens that make up this much.
     #[arg(long, default_value_t = PlanSettings::default().top_p)]
     top_p: f64,
+    /// Of the token distribution, so many of the likeliest tokens; 0: all.
+    #[arg(long, default_value_t = PlanSettings::default().top_k)]
+    top_k: usize,
     /// Ends nearer than this are one mode, m.
     #[arg(long, default_value_t = PlanSettings::default().spread_m)]
     spread: f64,
@@ -134,6 +137,7 @@ impl PlannerArguments {
             seed: Seed(self.seed),
             temperature: self.temperature,
             top_p: self.top_p,
+            top_k: self.top_k,
             spread_m: self.spread,
             refine_steps: self.refine_steps,
             flow_steps: self.flow_steps,

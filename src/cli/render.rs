@@ -12,14 +12,14 @@ use anyhow::{Context as _, bail};
 use clap::ValueEnum;
 use indicatif::{ProgressBar, ProgressStyle};
 
-use super::batch::make_folder;
+use super::batch::{make_folder, stop_on_ctrl_c};
 use super::plan::prepare;
 use super::planning::{Crew, decoders};
-use super::usage::bail_usage;
+use super::usage::{bail_usage, ensure_usage};
 use super::weights;
 use crate::data;
+use crate::diffusion::Prepare;
 use crate::engine::StepLog;
-use crate::generator::Run;
 use crate::geometry::dvec2;
 use crate::planner::{Decoder, PlanSettings, ProposeStep, Start, plan};
 use crate::render::{
@@ -143,6 +143,14 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     if medium != Medium::Picture && !arguments.plan.is_empty() {
         bail_usage!("--plan shows one moment: give a .png");
     }
+    ensure_usage!(
+        arguments.own.is_none() || arguments.plan.contains(&Decoder::Own),
+        "--own belongs to --plan own"
+    );
+    ensure_usage!(
+        arguments.along == Along::Scene || arguments.at.is_empty(),
+        "--at shows moments of the scene, --along denoise steps at one moment: give that as --time"
+    );
     let scenes = arguments
         .scenes
         .iter()
@@ -159,8 +167,9 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     };
     let look = look_of(arguments, first, medium, moments.len())?;
     let mut studio = Studio::new()?;
+    let stop = stop_on_ctrl_c();
     let said = if medium == Medium::Frames {
-        write_frames(&mut studio, &look, &moments, &arguments.out)?
+        write_frames(&mut studio, &look, &moments, &arguments.out, &stop)?
     } else {
         let folder = match arguments.out.parent() {
             Some(parent) if parent != Path::new("") => parent,
@@ -176,6 +185,7 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
                 &moments,
                 arguments.fps,
                 file.as_file_mut(),
+                &stop,
             )?
         } else {
             write_picture(
@@ -186,6 +196,11 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
                 file.as_file_mut(),
             )?
         };
+        anyhow::ensure!(
+            !(stop.load(Ordering::Relaxed) && arguments.out.exists()),
+            "stopped by Ctrl-C; {} is as it was",
+            arguments.out.display()
+        );
         file.persist(&arguments.out)
             .with_context(|| format!("could not write {:?}", arguments.out))?;
         said
@@ -194,6 +209,10 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
         "{}: {said}, drawn by {}",
         arguments.out.display(),
         studio.adapter()
+    );
+    anyhow::ensure!(
+        !stop.load(Ordering::Relaxed),
+        "stopped by Ctrl-C; what was finished is kept"
     );
     Ok(())
 }
@@ -350,13 +369,18 @@ pub(super) fn steps_of(case: &Scene) -> anyhow::Result<StepLog> {
         .as_ref()
         .context("the scene was not generated, so it has no denoising steps")?;
     let network = weights::network(0)?;
-    let mut run = Run::new(case, made.recipe.clone(), &network)?;
-    let mut log = StepLog::begin(&run, case);
-    while !run.finished() {
-        run.step()?;
-        log.push(&run);
+    let (stored, present) = (
+        &*made.recipe.weights_hash,
+        (&network as &dyn Prepare).identity(),
+    );
+    if stored != present {
+        eprintln!(
+            "made with weights {}: its steps are those of weights {} and need not lead to what is stored",
+            weights::short(stored),
+            weights::short(present)
+        );
     }
-    Ok(log)
+    Ok(StepLog::of_recipe(case, &made.recipe, &network)?)
 }
 
 fn look_of(
@@ -436,11 +460,11 @@ fn write_clip(
     moments: &[Moment],
     fps: f64,
     file: &mut impl Write,
+    stop: &AtomicBool,
 ) -> anyhow::Result<String> {
-    let stop = stop_flag()?;
     let count = moments.len();
     let progress = progress_bar(count);
-    let mut goes_on = |done| tell(&progress, done, count, &stop);
+    let mut goes_on = |done| tell(&progress, done, count, stop);
     let done = studio.write_gif(look, moments, fps, BufWriter::new(file), &mut goes_on)?;
     progress.finish_and_clear();
     Ok(said_of_clip(done, count, look))
@@ -451,13 +475,13 @@ fn write_frames(
     look: &Look,
     moments: &[Moment],
     folder: &Path,
+    stop: &AtomicBool,
 ) -> anyhow::Result<String> {
     make_folder(folder)?;
-    let stop = stop_flag()?;
     let count = moments.len();
     let progress = progress_bar(count);
     let mut done = 0;
-    while done < count && tell(&progress, done, count, &stop) {
+    while done < count && tell(&progress, done, count, stop) {
         let picture = studio.picture(look, &moments[done])?;
         done += 1;
         let path = folder.join(format!("frame-{done:04}.png"));
@@ -522,15 +546,6 @@ fn size_from_text(text: &str) -> Result<[u32; 2], String> {
             "\"{text}\" is not a size: write width x height in pixels, such as 1280x800, sides from 16 to 16384"
         )),
     }
-}
-
-/// Becomes true on Ctrl-C; what is finished is kept.
-fn stop_flag() -> anyhow::Result<Arc<AtomicBool>> {
-    let stop = Arc::new(AtomicBool::new(false));
-    let flag = Arc::clone(&stop);
-    ctrlc::set_handler(move || flag.store(true, Ordering::Relaxed))
-        .context("could not listen for Ctrl-C")?;
-    Ok(stop)
 }
 
 fn progress_bar(count: usize) -> ProgressBar {

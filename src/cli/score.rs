@@ -2,14 +2,15 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
-use anyhow::{Context as _, ensure};
+use anyhow::{bail, ensure};
 
-use super::batch::scenes;
+use super::batch::{Shown, scenes, stop_on_ctrl_c};
 use super::render::steps_of;
 use crate::data;
 use crate::metrics::{sheet_of_cases, sheet_of_steps};
-use crate::scene::Scene;
+use crate::scene::{Scene, in_words, write_whole};
 
 /// Arguments of `nearmiss score`.
 #[derive(clap::Args)]
@@ -26,25 +27,49 @@ pub(super) struct Arguments {
 }
 
 pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
-    let mut opened: Vec<(String, Scene)> = Vec::new();
-    for entry in scenes(&arguments.cases)? {
-        let scene = data::open(&entry.file, entry.pick.as_deref())?.scene;
-        opened.push((entry.name, scene));
+    let entries = scenes(&arguments.cases)?;
+    let open = |entry: &data::Entry| data::open(&entry.file, entry.pick.as_deref());
+    if arguments.steps {
+        let [entry] = entries.as_slice() else {
+            bail!(
+                "--steps makes a table of one case, not of {}",
+                entries.len()
+            );
+        };
+        return put(arguments, &steps_table(&Arc::new(open(entry)?.scene))?);
     }
-    let text = if arguments.steps {
-        ensure!(
-            opened.len() == 1,
-            "--steps makes a table of one case, not of {}",
-            opened.len()
-        );
-        let (_, case) = opened.pop().context("no case")?;
-        steps_table(&Arc::new(case))?
-    } else {
-        sheet_of_cases(opened.iter().map(|(name, scene)| (name.as_str(), scene)))
-    };
+    let stop = stop_on_ctrl_c();
+    let shown = Shown::new(entries.len() as u64);
+    let mut unreadable = 0_usize;
+    let going = entries.iter().take_while(|_| !stop.load(Ordering::Relaxed));
+    let text = sheet_of_cases(going.filter_map(|entry| {
+        shown.done(&entry.name);
+        match open(entry) {
+            Ok(opened) => Some((&entry.name, opened.scene)),
+            Err(error) => {
+                unreadable += 1;
+                shown.note(&format!("left out: {:#}", anyhow::Error::new(error)));
+                None
+            }
+        }
+    }));
+    shown.finish();
+    ensure!(unreadable < entries.len(), "no case can be opened");
+    put(arguments, &text)?;
+    let count = entries.len();
+    ensure!(
+        !stop.load(Ordering::Relaxed),
+        "stopped by Ctrl-C; the table is of what was measured before"
+    );
+    ensure!(unreadable == 0, "{unreadable} of {count} cannot be opened");
+    Ok(())
+}
+
+fn put(arguments: &Arguments, text: &str) -> anyhow::Result<()> {
     match &arguments.out {
         Some(path) => {
-            std::fs::write(path, &text).with_context(|| format!("could not write {path:?}"))?;
+            write_whole(path, text.as_bytes())
+                .map_err(|error| anyhow::anyhow!("{}: {}", path.display(), in_words(&error)))?;
             println!("{}: {} rows", path.display(), text.lines().count() - 1);
         }
         None => print!("{text}"),

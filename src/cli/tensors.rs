@@ -97,7 +97,7 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
             None => 1.0,
         },
     };
-    let for_validation = validation_files(arguments, &entries);
+    let for_validation = validation_files(arguments, &entries)?;
     let mut total = Total::default();
     let mut writers = ["train", "valid"].map(|split| {
         let folder = if arguments.valid_share > 0.0 {
@@ -256,20 +256,29 @@ fn keyed(arguments: &Arguments, index: usize, scene: &Scene) -> Vec<(f64, Candid
 }
 
 /// The files whose scenes go to the validation split: the share asked for, at least one, never all.
+///
+/// # Errors
+/// If there is but one file, which cannot be in both.
 fn validation_files<'a>(
     arguments: &Arguments,
     entries: &'a [data::Entry],
-) -> BTreeSet<&'a PathBuf> {
+) -> anyhow::Result<BTreeSet<&'a PathBuf>> {
     let files: BTreeSet<&PathBuf> = entries.iter().map(|entry| &entry.file).collect();
     if arguments.valid_share <= 0.0 {
-        return BTreeSet::new();
+        return Ok(BTreeSet::new());
     }
+    anyhow::ensure!(
+        files.len() > 1,
+        "--valid-share {} wants several files, as scenes of one file are of one place and time: give more, or 0 and \
+         other files for validation",
+        arguments.valid_share
+    );
     let wanted = (arguments.valid_share * files.len() as f64).round() as usize;
     let mut draw = Seed(arguments.seed).substream(Purpose::Corpus, u64::MAX);
     let mut drawn: Vec<(u64, &PathBuf)> = files.iter().map(|&file| (draw.bits(), file)).collect();
     drawn.sort();
-    drawn.truncate(wanted.clamp(1, files.len().saturating_sub(1).max(1)));
-    drawn.into_iter().map(|(_, file)| file).collect()
+    drawn.truncate(wanted.clamp(1, files.len() - 1));
+    Ok(drawn.into_iter().map(|(_, file)| file).collect())
 }
 
 struct Cut<'a> {

@@ -57,8 +57,13 @@ fn unusable(path: &Path, error: WeightsError) -> anyhow::Error {
 pub(super) fn network(threads: usize) -> anyhow::Result<Network> {
     match chosen(|files| files.weights.as_ref()) {
         Some(path) => Network::load(path, threads).map_err(|error| unusable(path, error)),
-        None => Network::load_default_on(threads).context("could not load the weights"),
+        None => Network::load_default(threads).context("could not load the weights"),
     }
+}
+
+/// The first digits of a hash of weights.
+pub(super) fn short(hash: &str) -> &str {
+    hash.get(..12).unwrap_or(hash)
 }
 
 /// The ego planner's network.

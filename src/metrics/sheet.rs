@@ -1,15 +1,20 @@
 //! Metrics as comma-separated values: one row per case, or one per denoising step.
 
+use std::borrow::Borrow;
+
 use super::explain::explain;
 use crate::scene::{Avoidability, Fault, Metric, Scene};
 
 /// One row per case: its recipe, its gates as stored (value and whether it passed), and its metrics measured now.
-/// Columns are those of all cases; what a case lacks is empty.
-pub fn sheet_of_cases<'a>(cases: impl IntoIterator<Item = (&'a str, &'a Scene)>) -> String {
+/// Columns are those of all cases; what a case lacks is empty. Cases are taken one at a time.
+pub fn sheet_of_cases<N: AsRef<str>, S: Borrow<Scene>>(
+    cases: impl IntoIterator<Item = (N, S)>,
+) -> String {
     let mut sheet = Sheet::default();
     for (name, scene) in cases {
+        let scene = scene.borrow();
         sheet.begin();
-        sheet.put("case", name);
+        sheet.put("case", name.as_ref());
         if let Some(made) = &scene.generated {
             let recipe = &made.recipe;
             sheet.put("seed", recipe.seed.to_string());

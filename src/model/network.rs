@@ -59,25 +59,16 @@ impl std::fmt::Debug for Network {
 }
 
 impl Network {
-    /// The weights the program carries, on all cores (or `RAYON_NUM_THREADS`).
-    ///
-    /// # Errors
-    ///
-    /// Never with the weights of a released program; kept as an error so that a broken build says so.
-    pub fn load_default() -> Result<Self, WeightsError> {
-        Self::from_bytes(EMBEDDED, 0)
-    }
-
     /// The weights the program carries, on `threads` threads of the network's own pool; 0 means all cores.
     ///
     /// # Errors
     ///
-    /// As [`Network::load_default`].
-    pub fn load_default_on(threads: usize) -> Result<Self, WeightsError> {
+    /// Never with the weights of a released program; kept as an error so that a broken build says so.
+    pub fn load_default(threads: usize) -> Result<Self, WeightsError> {
         Self::from_bytes(EMBEDDED, threads)
     }
 
-    /// Weights from a file, for instance tuned on one's own scenes; `threads` as in [`Network::load_default_on`].
+    /// Weights from a file, for instance tuned on one's own scenes; `threads` as in [`Network::load_default`].
     ///
     /// # Errors
     ///

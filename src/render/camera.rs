@@ -114,17 +114,6 @@ impl Camera {
             up: self.up + fraction * wrap_angle(target.up - self.up),
         }
     }
-
-    /// Smallest axis-aligned world rectangle that holds the viewport, (low, high).
-    pub fn visible(&self, size: DVec2) -> (DVec2, DVec2) {
-        let (right, up) = self.axes();
-        let half = size / 2.0 / self.points_per_m;
-        let reach = dvec2(
-            half.x * right.x.abs() + half.y * up.x.abs(),
-            half.x * right.y.abs() + half.y * up.y.abs(),
-        );
-        (self.centre - reach, self.centre + reach)
-    }
 }
 
 #[cfg(test)]

@@ -155,11 +155,6 @@ impl Style {
             .into_iter()
             .find(|style| style.name == name)
     }
-
-    /// Whether text is lighter than the ground.
-    pub fn is_dark(&self) -> bool {
-        self.text.luminance() > self.background.luminance()
-    }
 }
 
 impl Default for Style {

@@ -238,6 +238,52 @@ fn a_case_that_claims_another_metric_or_fault_does_not_hold() {
 }
 
 #[test]
+fn finished_cases_are_not_replaced_unasked_and_a_stopped_batch_is_resumed() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let first = file_of(&generate(folder.path(), &[])[0]);
+    let before = fs::read(&first).expect("the case");
+    let (scene, out) = (scene("left-turn"), folder.path().display().to_string());
+    let again = ["generate", &scene, "--out", &out, "--temperature", "1"];
+    let refused = nearmiss(&again);
+    assert_eq!(refused.status.code(), Some(1));
+    let errors = String::from_utf8_lossy(&refused.stderr);
+    assert!(errors.contains("would be replaced"), "{errors}");
+    assert_eq!(fs::read(&first).expect("the case"), before);
+    // of two samples the first is there
+    let more = generate(folder.path(), &["--samples", "2", "--resume"]);
+    assert_eq!((more.len(), &more[0]["sample"]), (1, &1.into()));
+    assert_eq!(fs::read(&first).expect("the case"), before);
+    generate(folder.path(), &["--temperature", "1", "--replace"]);
+    assert_ne!(fs::read(&first).expect("the case"), before);
+}
+
+#[test]
+fn a_goal_alone_asks_for_the_task_goal() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let cases = generate(folder.path(), &["--goal", "car-0=30,0"]);
+    assert_eq!(cases[0]["task"], "goal");
+}
+
+#[test]
+fn a_case_made_again_names_the_weights_that_made_it() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = file_of(&generate(folder.path(), &[])[0]);
+    let text = fs::read_to_string(&file).expect("the case");
+    let mut case: Value = serde_json::from_str(&text).expect("JSON");
+    let hash = case["generated"]["recipe"]["weights_hash"].clone();
+    case["generated"]["recipe"]["weights_hash"] = "0123".into();
+    fs::write(&file, case.to_string()).expect("writable");
+    let (path, out) = (file.display().to_string(), folder.path().join("again"));
+    let out = out.display().to_string();
+    let output = nearmiss(&["generate", &path, "--again", "--out", &out, "--json"]);
+    assert!(output.status.success());
+    let made: Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    let again = fs::read_to_string(file_of(&made)).expect("the case");
+    let again: Value = serde_json::from_str(&again).expect("JSON");
+    assert_eq!(again["generated"]["recipe"]["weights_hash"], hash);
+}
+
+#[test]
 fn what_makes_no_sense_is_refused_in_a_sentence() {
     let folder = tempfile::tempdir().expect("a folder");
     let (left_turn, out) = (scene("left-turn"), folder.path().display().to_string());
@@ -281,6 +327,21 @@ fn what_makes_no_sense_is_refused_in_a_sentence() {
     let beyond = ["render", &left_turn, "--out", &picture, "--time", "99"];
     assert!(said(&beyond, 1).contains("lasts from 0 to 12.0 s"));
     // a shard beyond the last scene has nothing to do, which is no failure
+    let free = [
+        "generate",
+        &left_turn,
+        "--out",
+        &out,
+        "--task",
+        "free",
+        "--goal",
+        "car-0=30,0",
+    ];
+    assert!(said(&free, 2).contains("task free is given no goals"));
+    let scene_first = [&*left_turn, "info", &left_turn];
+    assert!(said(&scene_first, 2).contains("scenes come after it"));
+    let without_row = ["eval", &left_turn, "--task", "attack", "--methods", "full"];
+    assert!(said(&without_row, 2).contains("has no row in the tables asked for (attack)"));
     let shard = ["generate", &left_turn, "--out", &out, "--shard", "7/9"];
     assert!(said(&shard, 0).contains("nothing to do"));
 }

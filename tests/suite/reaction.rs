@@ -51,7 +51,7 @@ fn begun(scene: &Scene, settings: &Settings, network: &Network) -> Run {
 /// Steps after which a run that reacts to `edits` predicts another future than one that does not, for agents that were
 /// there before and are not edited themselves, and the most it then moves any of them, m.
 fn first_step_that_shows(edits: &[Edit]) -> (usize, f64) {
-    let network = Network::load_default_on(1).unwrap();
+    let network = Network::load_default(1).unwrap();
     let scene = scene();
     let settings = settings(Task::Free, 8);
     let mut plain = begun(&scene, &settings, &network);
@@ -140,7 +140,7 @@ fn the_next_step_answers_signals_that_change() {
 
 #[test]
 fn a_job_that_is_revised_says_what_one_prepared_anew_says_to_the_bit() {
-    let network = Network::load_default_on(1).unwrap();
+    let network = Network::load_default(1).unwrap();
     let scene = scene();
     let window = Window::new(&scene, &Options::default());
     let mut changed = scene.clone();
@@ -229,7 +229,7 @@ fn ends(network: &Network, tolerance_m: Option<f64>) -> (f64, DVec2) {
 
 #[test]
 fn a_soft_goal_runs_from_hard_without_tolerance_to_free_with_a_large_one() {
-    let network = Network::load_default_on(1).unwrap();
+    let network = Network::load_default(1).unwrap();
     let (_, free) = ends(&network, None);
     let (hard, _) = ends(&network, Some(0.0));
     assert!(hard < 1e-3, "{hard}");

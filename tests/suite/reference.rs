@@ -201,7 +201,7 @@ fn predict(network: &Network, case: &Case) -> Vec<f32> {
 
 #[test]
 fn the_prior_reproduces_the_training_programs_posterior_means() {
-    let prior = Network::load_default_on(1).unwrap().prior_only();
+    let prior = Network::load_default(1).unwrap().prior_only();
     for case in cases() {
         let gap = worst(&case, &predict(&prior, &case), &case.mean);
         assert!(gap < TOLERANCE, "{gap}");
@@ -210,7 +210,7 @@ fn the_prior_reproduces_the_training_programs_posterior_means() {
 
 #[test]
 fn plain_and_fast_network_reproduce_the_training_programs_predictions() {
-    let network = Network::load_default_on(1).unwrap();
+    let network = Network::load_default(1).unwrap();
     assert_eq!(network.status(), Status::Embedded);
     let mut compared = 0;
     for (number, case) in cases().iter().enumerate() {
@@ -232,7 +232,7 @@ fn plain_and_fast_network_reproduce_the_training_programs_predictions() {
 
 #[test]
 fn smoothed_predictions_are_the_training_programs() {
-    let network = Network::load_default_on(1).unwrap();
+    let network = Network::load_default(1).unwrap();
     for case in cases() {
         if lane_choice_ties(&case.window, network.config().nearest_lanes) {
             continue;
@@ -260,8 +260,8 @@ fn smoothed_predictions_are_the_training_programs() {
 #[test]
 fn several_samples_at_once_equal_samples_one_by_one_on_any_number_of_threads() {
     let case = cases().remove(0);
-    let one = Arc::new(Network::load_default_on(1).unwrap());
-    let three = Network::load_default_on(3).unwrap();
+    let one = Arc::new(Network::load_default(1).unwrap());
+    let three = Network::load_default(3).unwrap();
     let other: Vec<f32> = case.noisy.iter().map(|number| 0.5 * number).collect();
     let both = [case.noisy.clone(), other.clone()].concat();
     let mut clean = vec![0.0; both.len()];

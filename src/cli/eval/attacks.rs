@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::ops::ControlFlow;
+use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
@@ -51,7 +52,14 @@ pub(super) fn run(
     network: &Network,
     stop: &AtomicBool,
 ) -> anyhow::Result<Table> {
+    let file = |folder: &Path, number: usize, rank: usize| {
+        folder.join(format!("attack-{number:03}-{rank}.json"))
+    };
     if let Some(folder) = &arguments.out {
+        let numbers = 0..windows.len();
+        let files = numbers
+            .flat_map(|number| (0..arguments.tries).map(move |rank| file(folder, number, rank)));
+        arguments.existing.allows(&files.collect::<Vec<_>>())?;
         make_folder(folder)?;
     }
     let steps = arguments
@@ -90,10 +98,7 @@ pub(super) fn run(
                 let Some(folder) = &arguments.out else {
                     return Ok(());
                 };
-                write_scene(
-                    made,
-                    &folder.join(format!("attack-{number:03}-{rank}.json")),
-                )
+                write_scene(made, &file(folder, number, rank))
             })?;
         }
         shown.done(&window.recording);

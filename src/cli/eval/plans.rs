@@ -8,10 +8,9 @@ use std::time::Instant;
 
 use serde_json::{Value, json};
 
-use super::{Arguments, Method};
+use super::{Arguments, Method, TaskChoice};
 use crate::cli::batch::Shown;
 use crate::cli::planning::Crew;
-use crate::cli::usage::bail_usage;
 use crate::codec::{NOW, T};
 use crate::generator::LoggedWindow;
 use crate::metrics::{Instability, Ratio, bootstrap};
@@ -26,7 +25,7 @@ use crate::scene::Scene;
 const NEXT_S: f64 = 0.5;
 
 /// The methods of the planner's table, in its order.
-const METHODS: [Method; 14] = [
+pub(super) const METHODS: [Method; 14] = [
     Method::Log,
     Method::ConstantVelocity,
     Method::Hermite,
@@ -87,28 +86,26 @@ pub(super) struct PlanRow {
     recordings: BTreeMap<String, Sums>,
 }
 
-/// One row per method; finished rows remain when it is stopped.
+/// Adds one row per method; finished rows remain when it is stopped or fails. A window for which a method has no answer
+/// is left out of its row and named.
+///
+/// # Errors
+/// If there is no planner, or a method has no answer for any window.
 pub(super) fn run(
     arguments: &Arguments,
     windows: &[LoggedWindow],
     stop: &AtomicBool,
-) -> anyhow::Result<Vec<PlanRow>> {
+    rows: &mut Vec<PlanRow>,
+) -> anyhow::Result<()> {
     let crew = Crew::new(arguments.own.as_deref())?;
     let planners = crew.planners();
     let methods: Vec<Method> = if arguments.methods.is_empty() {
         let fit = |method: &Method| *method != Method::Own || arguments.own.is_some();
         METHODS.into_iter().filter(fit).collect()
     } else {
-        arguments.methods.clone()
+        let fit = |method: &Method| method.fits(TaskChoice::Plan);
+        arguments.methods.iter().copied().filter(fit).collect()
     };
-    if let Some(method) = methods.iter().find(|method| !METHODS.contains(method)) {
-        bail_usage!(
-            "method {} does not plan; task plan knows {}",
-            method.name(),
-            METHODS.map(Method::name).join(", ")
-        );
-    }
-    let mut rows = Vec::new();
     let scores = arguments.score.iter();
     let wanted = scores.flat_map(|score| methods.iter().map(move |method| (*score, *method)));
     for (score, method) in wanted {
@@ -121,15 +118,26 @@ pub(super) fn run(
             recordings: BTreeMap::new(),
         };
         let shown = Shown::new(windows.len() as u64);
+        let mut refused = None;
         for window in windows {
             if stop.load(Ordering::Relaxed) {
                 break;
             }
             shown.doing(method.name());
-            row.add(window, planners, arguments)?;
+            if let Err(error) = row.add(window, planners, arguments) {
+                let (recording, now_s) = (&window.recording, window.scene.now_s());
+                shown.note(&format!(
+                    "left out of {}: {recording} at {now_s:.1} s: {error:#}",
+                    method.name()
+                ));
+                refused.get_or_insert(error);
+            }
             shown.done(method.name());
         }
         shown.finish();
+        if let Some(error) = refused.filter(|_| row.windows == 0) {
+            return Err(error.context(format!("{} has no answer for any window", method.name())));
+        }
         if stop.load(Ordering::Relaxed) {
             eprintln!(
                 "stopped by Ctrl-C during {}; finished rows follow",
@@ -139,7 +147,7 @@ pub(super) fn run(
         }
         rows.push(row);
     }
-    Ok(rows)
+    Ok(())
 }
 
 impl PlanRow {
@@ -171,7 +179,10 @@ impl PlanRow {
         if !there || self.method.decoder().is_none() {
             return Ok(());
         }
-        let later = self.plan(window, &next, planners, arguments)?;
+        // futures written down for this moment may not reach as far as the next plan would
+        let Ok(later) = self.plan(window, &next, planners, arguments) else {
+            return Ok(());
+        };
         let sums = self.recordings.entry(window.recording.clone()).or_default();
         sums.shift += plan_shift(&made, &later).unwrap_or_default();
         if let Some(alike) = plans_feel_alike(&made, &later) {

@@ -131,27 +131,6 @@ impl Planner {
         &self.vocabulary
     }
 
-    /// The anchors as paths from the ego's present pose, in the scene's frame, with their probabilities.
-    ///
-    /// # Errors
-    ///
-    /// As [`Propose::propose`].
-    pub fn anchors(&self, window: &Window) -> Result<Vec<Mode>, ProposeError> {
-        let scene = self.read(window)?;
-        let failed = |error: candle_core::Error| ProposeError::Network(error.to_string());
-        let encoded = self.network.encode(&scene).map_err(failed)?;
-        let shares = self.network.anchors(&encoded).map_err(failed)?;
-        Ok(self
-            .anchors
-            .iter()
-            .zip(shares)
-            .map(|(anchor, share)| {
-                let spots = spots_along(anchor, scene.speed);
-                mode(scene.frame, &spots, f64::from(share), Vec::new())
-            })
-            .collect())
-    }
-
     /// What the network says to given inputs, for a second implementation to be held against.
     ///
     /// `tokens` [n ≤ 8] are taken as decoded so far; `shown` as those known of a masked plan; `plan` [16, 6] is a noisy plan at `level`, as scaled residuals to
