@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
-use clap::ValueEnum;
+use anyhow::Context as _;
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 use serde_json::{Value, json};
 
 use super::batch::{Existing, Shard, Shown, make_folder, scenes, stop_on_ctrl_c};
@@ -14,13 +15,12 @@ use super::plan::prepare;
 use super::planning::PlannerArguments;
 use super::weights;
 use crate::data;
-use crate::engine::GeneratorWorld;
-use crate::generator::Settings;
+use crate::diffusion::Prepare;
+use crate::engine::DriveWorld;
 use crate::metrics::{Ratio, bootstrap};
 use crate::model::Network;
 use crate::planner::{
-    DriveSettings, Driven, LogWorld, Planners, ReactiveWorld, Report, STEP_S, TrafficWorld,
-    Variant, World, drive, scores_json,
+    DriveSettings, Driven, Planners, Report, STEP_S, Variant, drive, scores_json,
 };
 use crate::rng::Seed;
 use crate::scene::{Metric, write_scene};
@@ -33,9 +33,10 @@ pub(super) struct Arguments {
     scenes: Vec<PathBuf>,
     #[command(flatten)]
     planner: PlannerArguments,
-    /// Who moves everyone else.
-    #[arg(long, value_enum, default_value = "log")]
-    world: WorldChoice,
+    /// Who moves everyone else: the record, whatever the ego does; IDM along lanes; traffic that also gives way, changes
+    /// lanes, and turns where the record does; the scene's diffusion model, anew every half second.
+    #[arg(long, value_parser = worlds(), default_value = DriveWorld::default().key(), value_name = "WORLD")]
+    world: DriveWorld,
     /// At most so many seconds from each scene's present; the record ends with its scene.
     #[arg(long, default_value_t = DriveSettings::default().seconds)]
     seconds: f64,
@@ -55,16 +56,10 @@ pub(super) struct Arguments {
     json: bool,
 }
 
-#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum WorldChoice {
-    /// The record, whatever the ego does.
-    Log,
-    /// Everyone follows their lane with IDM.
-    Traffic,
-    /// Traffic that also gives way, changes lanes, and turns where the record does.
-    Reactive,
-    /// The scene's diffusion model, anew every half second.
-    Generator,
+/// Reads a world by its key; the help lists them.
+fn worlds() -> impl TypedValueParser<Value = DriveWorld> {
+    PossibleValuesParser::new(DriveWorld::ALL.map(DriveWorld::key))
+        .try_map(|key| DriveWorld::from_key(&key).ok_or_else(|| format!("there is no world {key}")))
 }
 
 pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
@@ -75,9 +70,9 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
         replan_hz: arguments.replan_hz,
     };
     let crew = arguments.planner.crew()?;
-    let generator = match arguments.world {
-        WorldChoice::Generator => Some(weights::network(0)?),
-        WorldChoice::Log | WorldChoice::Traffic | WorldChoice::Reactive => None,
+    let generator = match arguments.world == DriveWorld::Generator {
+        true => Some(weights::network(0)?),
+        false => None,
     };
     let entries = scenes(&arguments.scenes)?;
     let mine: Vec<(usize, &data::Entry)> = entries
@@ -164,7 +159,7 @@ fn file_of(
     number: usize,
 ) -> PathBuf {
     let stem = data::file_name(&entry.name);
-    let (decoder, world) = (settings.plan.decoder.key(), world_key(arguments.world));
+    let (decoder, world) = (settings.plan.decoder.key(), arguments.world.key());
     folder.join(format!("{number:03}-{stem}-{decoder}-{world}.json"))
 }
 
@@ -181,34 +176,26 @@ impl Job<'_> {
     fn drive(&self, entry: &data::Entry, number: usize) -> anyhow::Result<Option<Line>> {
         let mut scene = data::open(&entry.file, entry.pick.as_deref())?.scene;
         prepare(&mut scene, None, None)?;
-        let mut log = LogWorld;
-        let mut traffic = TrafficWorld::default();
-        let mut reactive = ReactiveWorld::default();
-        let mut generated;
-        let world: &mut dyn World = match (self.arguments.world, self.generator) {
-            (WorldChoice::Generator, Some(network)) => {
-                let seed = self.settings.plan.seed.0;
-                generated = GeneratorWorld::new(
-                    network,
-                    Settings {
-                        seed,
-                        ..Settings::default()
-                    },
-                );
-                &mut generated
-            }
-            (WorldChoice::Traffic, _) => &mut traffic,
-            (WorldChoice::Reactive, _) => &mut reactive,
-            _ => &mut log,
-        };
+        let generator = self.generator.map(|network| network as &dyn Prepare);
+        let begun = self
+            .arguments
+            .world
+            .begin(generator, self.settings.plan.seed.0);
+        let mut world = begun.context("the generator's network is missing")?;
         let begun = Instant::now();
-        let driven = drive(&scene, self.planners, self.settings, world, &mut |_| {
-            if self.stop.load(Ordering::Relaxed) {
-                ControlFlow::Break(())
-            } else {
-                ControlFlow::Continue(())
-            }
-        })?;
+        let driven = drive(
+            &scene,
+            self.planners,
+            self.settings,
+            world.as_mut(),
+            &mut |_| {
+                if self.stop.load(Ordering::Relaxed) {
+                    ControlFlow::Break(())
+                } else {
+                    ControlFlow::Continue(())
+                }
+            },
+        )?;
         if driven.stopped {
             return Ok(None);
         }
@@ -278,7 +265,7 @@ impl Job<'_> {
             "scene": entry.name,
             "planner": self.settings.plan.decoder.key(),
             "weights": driven.plans.first().map(|(_, plan)| &plan.identity),
-            "world": world_key(self.arguments.world),
+            "world": self.arguments.world.key(),
             "seed": self.settings.plan.seed.0,
             "seconds": rounded(report.seconds),
             "plans": driven.plans.len(),
@@ -442,7 +429,7 @@ impl Table {
         let seed = settings.plan.seed.0;
         let mut row = json!({
             "planner": settings.plan.decoder.key(),
-            "world": world_key(arguments.world),
+            "world": arguments.world.key(),
             "seed": seed,
             "scenes": self.lines.len(),
             "replan_hz": settings.replan_hz,
@@ -464,7 +451,7 @@ impl Table {
         let mut out = format!(
             "planner {}, world {}, {} plans a second, seed {}\n\n{:<40} {:>6} {:>9} {:>8} {:>9} {:>9} {:>7} {:>7} {:>6}\n",
             arguments.planner.name(),
-            world_key(arguments.world),
+            arguments.world.key(),
             settings.replan_hz,
             settings.plan.seed.0,
             "scene",
@@ -533,15 +520,6 @@ impl Table {
         }
         let _infallible = writeln!(out, "\n{}.", Variant::NuPlan.words());
         out
-    }
-}
-
-fn world_key(world: WorldChoice) -> &'static str {
-    match world {
-        WorldChoice::Log => "log",
-        WorldChoice::Traffic => "traffic",
-        WorldChoice::Reactive => "reactive",
-        WorldChoice::Generator => "generator",
     }
 }
 

@@ -15,7 +15,7 @@ const EVERY: usize = (DT_S / STEP_S) as usize;
 /// The model moves everyone but the ego, those too that the scene freezes or lets follow the log. Every half second it sees the scene as it stands, the ego's driven track
 /// included, and makes all futures anew; the ego's own is thrown away. Agents the model does not reach keep their
 /// velocity; who is not there at the start does not come. Signals go on as recorded, then hold.
-pub struct GeneratorWorld<'a> {
+pub(super) struct GeneratorWorld<'a> {
     network: &'a dyn Prepare,
     settings: Settings,
     stream: Stream,
@@ -25,7 +25,7 @@ pub struct GeneratorWorld<'a> {
 
 impl<'a> GeneratorWorld<'a> {
     /// A world of `network`; of `settings` seed, temperature and guidance count, schedule and steps are the world's own.
-    pub fn new(network: &'a dyn Prepare, settings: Settings) -> Self {
+    pub(super) fn new(network: &'a dyn Prepare, settings: Settings) -> Self {
         Self {
             network,
             settings,

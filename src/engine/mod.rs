@@ -6,6 +6,7 @@
 //! to its end and the newest waiting one follows. What is let go is made from the whole of the noise, so that a result
 //! does not depend on the way the pointer took.
 
+mod drive_world;
 mod generator_world;
 mod own;
 mod own_file;
@@ -20,11 +21,9 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-pub use generator_world::GeneratorWorld;
+pub use drive_world::DriveWorld;
 pub use own_file::own_planner;
-pub use pilot::{
-    DriveWorld, LoadPlanner, LoadWorld, OwnCommand, Pilot, PilotEvent, PilotJob, Planned,
-};
+pub use pilot::{LoadPlanner, LoadWorld, OwnCommand, Pilot, PilotEvent, PilotJob, Planned};
 pub use steps::{StepLog, StepRecord};
 pub use worker::{Desk, JobId, Worker};
 

@@ -5,30 +5,14 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::Loaded;
-use super::generator_world::GeneratorWorld;
+use super::drive_world::DriveWorld;
 use super::own_file::own_planner;
 use super::worker::{Desk, JobId, Worker};
-use crate::generator::Settings;
 use crate::planner::{
-    Ask, Decoder, DriveSettings, Driven, LogWorld, Plan, PlanSettings, Planners, Propose,
-    ProposeError, ProposeStep, ReactiveWorld, SCORED_S, Scores, Start, TrafficWorld, World, drive,
-    outcome, plan,
+    Ask, Decoder, DriveSettings, Driven, Plan, PlanSettings, Planners, Propose, ProposeError,
+    ProposeStep, SCORED_S, Scores, Start, World, drive, outcome, plan,
 };
 use crate::scene::Scene;
-
-/// What moves everyone else during a drive.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum DriveWorld {
-    /// The scene's tracks.
-    #[default]
-    Log,
-    /// Everyone follows their lane.
-    Traffic,
-    /// Traffic that gives way and changes lanes.
-    Reactive,
-    /// The generator.
-    Generator,
-}
 
 /// The command that starts a planner of the user's own, or the file it has written ([`own_planner`]).
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -162,34 +146,21 @@ impl Pilot {
                     if world == DriveWorld::Generator && generator.is_none() {
                         generator = load_world.take().map(|load| load());
                     }
-                    let mut log = LogWorld;
-                    let mut traffic = TrafficWorld::default();
-                    let mut reactive = ReactiveWorld::default();
-                    let mut generated;
-                    let world: &mut dyn World = match (world, &generator) {
-                        (DriveWorld::Log, _) => &mut log,
-                        (DriveWorld::Traffic, _) => &mut traffic,
-                        (DriveWorld::Reactive, _) => &mut reactive,
-                        (DriveWorld::Generator, Some(Ok(loaded))) => {
-                            let seed = settings.plan.seed.0;
-                            let made = Settings {
-                                seed,
-                                ..Settings::default()
-                            };
-                            generated = GeneratorWorld::new(&*loaded.network, made);
-                            &mut generated
-                        }
-                        (DriveWorld::Generator, other) => {
-                            let why = match other {
-                                Some(Err(problem)) => problem.as_str(),
-                                _ => "this window runs without one",
-                            };
-                            desk.report(PilotEvent::Failed(format!(
-                                "the generator cannot move the others: {why}"
-                            )));
-                            return;
-                        }
+                    let moves = match &generator {
+                        Some(Ok(loaded)) => Some(&*loaded.network),
+                        _ => None,
                     };
+                    let Some(mut world) = world.begin(moves, settings.plan.seed.0) else {
+                        let why = match &generator {
+                            Some(Err(problem)) => problem.as_str(),
+                            _ => "this window runs without one",
+                        };
+                        desk.report(PilotEvent::Failed(format!(
+                            "the generator cannot move the others: {why}"
+                        )));
+                        return;
+                    };
+                    let world = world.as_mut();
                     drive_once(&scene, &settings, world, Planners { network, own }, desk);
                 }
                 None => {}

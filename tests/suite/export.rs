@@ -2,6 +2,7 @@
 //! branches of the history.
 
 use std::fs;
+use std::ops::ControlFlow;
 use std::path::Path;
 
 use egui::Key;
@@ -10,11 +11,12 @@ use egui::accesskit::Role;
 use egui_kittest::kittest::Queryable as _;
 use tempfile::TempDir;
 
+use nearmiss::generator::check;
 use nearmiss::scene::read_scene;
 use nearmiss::ui::App;
 
 use crate::commands::nearmiss;
-use crate::stage::{Bench, drag, hash, may_draw, opened, place_of, until};
+use crate::stage::{Bench, drag, hash, load, may_draw, opened, place_of, until};
 
 /// Opens the export dialog and sets folder and name.
 fn export(bench: &mut Bench, folder: &Path) {
@@ -316,16 +318,18 @@ fn the_tray_in_one_file_opens_as_a_list_whose_cases_hold() {
     write(&mut bench);
     let path = folder.path().join("unprotected-left-turn.json");
     let entries = nearmiss::data::list(&path).unwrap();
-    let results: Vec<_> = entries
-        .iter()
-        .map(|entry| nearmiss::data::open(&path, entry.pick.as_deref()).unwrap())
-        .map(|opened| opened.scene.generated)
-        .collect();
+    let open = |entry: &nearmiss::data::Entry| {
+        let opened = nearmiss::data::open(&path, entry.pick.as_deref());
+        opened.unwrap().scene
+    };
+    let cases: Vec<_> = entries.iter().map(open).collect();
+    let results: Vec<_> = cases.iter().map(|case| case.generated.clone()).collect();
     assert_eq!(results, [first, second]);
-    let out = nearmiss(&["check", path.to_str().unwrap()]);
-    let text = String::from_utf8_lossy(&out.stdout);
-    assert!(out.status.success(), "{text}");
-    assert_eq!(text.matches("to the bit").count(), 2, "{text}");
+    let network = load().unwrap().network;
+    for case in &cases {
+        let report = check(case, &*network, &mut |_| ControlFlow::Continue(()));
+        assert!(report.holds(), "{report:?}");
+    }
 }
 
 #[test]

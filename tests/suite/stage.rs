@@ -24,7 +24,7 @@ use nearmiss::ui::App;
 use nearmiss::ui::Start;
 
 /// The analytic prior alone: quick, and good enough for the window.
-fn load() -> Result<Loaded, String> {
+pub(crate) fn load() -> Result<Loaded, String> {
     let network = Network::load_default(1).map_err(|error| error.to_string())?;
     Ok(Loaded {
         network: Box::new(network.prior_only()),
