@@ -1,16 +1,19 @@
 //! NC and TTC: contacts that are the ego's fault, and contacts it would cause by going on.
 
+use std::collections::BTreeSet;
+
 use super::{Path, Series, Term, TermKind, Variant, seconds};
-use crate::geometry::{OrientedBox, Pose, angle_between};
+use crate::geometry::{DVec2, OrientedBox, Pose, angle_between};
 use crate::metrics::{AreaFlags, ContactKind, contact_kind};
 use crate::planner::foresee::{Other, coast};
-use crate::scene::AgentKind;
+use crate::scene::{AgentId, AgentKind};
+use crate::sim::Bicycle;
 
 /// Steps at which the ego's box is moved ahead at its speed: 0, 0.3, 0.6 and 0.9 s.
 const AHEAD_STEPS: [usize; 4] = [0, 3, 6, 9];
 /// NAVSIM v2 looks ahead up to this step only, so that it stays inside the 4 s.
 const LAST_STEP_V2: usize = 31;
-/// Everyone's tenths of a second ahead in nuPlan's: a contact within 0.95 s counts.
+/// Everyone's tenths of a second ahead in nuPlan's, from 0.1 s on: a contact within 0.95 s counts.
 const TENTHS_AHEAD: usize = 9;
 /// Farther gaps than this are not measured, m.
 const GAP_M: f64 = 15.0;
@@ -27,17 +30,18 @@ impl<'a> Path<'a> {
         footprint.overlaps(&met).then_some(met)
     }
 
-    /// The same where it would be `ahead_s` seconds after a step at its velocity then.
+    /// Where the other's centre is at a step, if it would touch `footprint` after another `ahead_s` seconds at its
+    /// velocity then.
     fn met_coasting(
         &self,
         other: &Other,
         step: usize,
         ahead_s: f64,
         footprint: &OrientedBox,
-    ) -> Option<OrientedBox> {
-        let state = coast(other.states.get(step)?.as_ref()?, ahead_s);
-        let met = other.agent.footprint(&state);
-        footprint.overlaps(&met).then_some(met)
+    ) -> Option<DVec2> {
+        let state = other.states.get(step)?.as_ref()?;
+        let met = other.agent.footprint(&coast(state, ahead_s));
+        footprint.overlaps(&met).then_some(state.position)
     }
 
     /// Everyone but who overlaps the ego at the start, which is left out of account.
@@ -74,7 +78,7 @@ impl<'a> Path<'a> {
             ContactKind::Side => (false, "at its side, in its lane"),
         };
         Some(Touched {
-            time_s: seconds(step),
+            step,
             from_behind: kind == ContactKind::Rear,
             at_fault,
             how,
@@ -107,7 +111,7 @@ impl<'a> Path<'a> {
 /// How the ego and another touch for the first time.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Touched {
-    time_s: f64,
+    step: usize,
     from_behind: bool,
     at_fault: bool,
     how: &'static str,
@@ -132,10 +136,10 @@ pub(super) fn first_contacts(path: &Path<'_>) -> FirstContacts {
     };
     for (_, touched) in &path.contacts {
         if !touched.from_behind {
-            earlier(&mut first.any_s, touched.time_s);
+            earlier(&mut first.any_s, seconds(touched.step));
         }
         if touched.at_fault {
-            earlier(&mut first.at_fault_s, touched.time_s);
+            earlier(&mut first.at_fault_s, seconds(touched.step));
         }
     }
     first
@@ -163,11 +167,12 @@ pub(super) fn no_collision(path: &Path<'_>) -> Term {
     let mut objects = 0;
     for (other, touched) in &path.contacts {
         let &Touched {
-            time_s,
+            step,
             how,
             at_fault,
             ..
         } = touched;
+        let time_s = seconds(step);
         if !at_fault {
             if worst.time_s.is_none() {
                 worst.reason = format!(
@@ -200,11 +205,11 @@ pub(super) fn no_collision(path: &Path<'_>) -> Term {
     worst
 }
 
-/// Whether somebody the ego would meet counts: who then is ahead of it (within 30°), or anywhere but behind (150°) while
-/// it straddles lanes, is off the road or inside a junction. The bearing in degrees and where that is, in words.
-fn exposed(pose: Pose, met: &OrientedBox, flags: AreaFlags) -> Option<(f64, &'static str)> {
-    let towards = (met.pose.point - pose.point).to_angle();
-    let bearing = angle_between(pose.heading, towards).abs().to_degrees();
+/// Whether somebody at `place` the ego would meet counts: who is ahead of its rear axle (within 30°), or anywhere but
+/// behind (150°) while it straddles lanes, is off the road or inside a junction. The bearing in degrees and where that
+/// is, in words.
+fn exposed(rear: Pose, place: DVec2, flags: AreaFlags) -> Option<(f64, &'static str)> {
+    let bearing = bearing(rear, place);
     if bearing < 30.0 {
         Some((bearing, "ahead of it"))
     } else if (flags.astray() || flags.in_junction) && bearing <= 150.0 {
@@ -217,16 +222,89 @@ fn exposed(pose: Pose, met: &OrientedBox, flags: AreaFlags) -> Option<(f64, &'st
     }
 }
 
+/// Degrees between a heading and the way to a place, 0 to 180.
+fn bearing(from: Pose, place: DVec2) -> f64 {
+    let towards = (place - from.point).to_angle();
+    angle_between(from.heading, towards).abs().to_degrees()
+}
+
+/// Whom the ego is about to meet.
+struct Meeting<'a> {
+    ahead_s: f64,
+    other: &'a Other,
+    bearing: f64,
+    whence: &'static str,
+}
+
+impl<'a> Path<'a> {
+    fn rear_axle(&self, step: usize) -> Pose {
+        Bicycle::from_state(&self.states[step].state, self.stage.ego.length).rear
+    }
+
+    /// Whom the ego would meet first by going straight on from a step at its speed, of those who count ([`exposed`]) and
+    /// are not `ignored`. NAVSIM looks for others where they are recorded to be then, and whoever is met there without
+    /// counting is ignored from then on. nuPlan looks where they would be at constant velocity, asks where they are at
+    /// the step, and ignores whoever has been touched, but for a contact by the ego's fault at this very step.
+    fn meeting(&self, step: usize, ignored: &mut BTreeSet<&'a AgentId>) -> Option<Meeting<'a>> {
+        let nuplan = self.stage.variant == Variant::NuPlan;
+        let tenths: Vec<usize> = match nuplan {
+            true => (1..=TENTHS_AHEAD).collect(),
+            false => AHEAD_STEPS.to_vec(),
+        };
+        let rear = self.rear_axle(step);
+        if nuplan {
+            let touched = self.contacts.iter().filter(|(_, of)| of.step <= step);
+            ignored.extend(touched.map(|(other, _)| &other.id));
+            let by_fault = |(_, of): &&(_, Touched)| of.step == step && of.at_fault;
+            if let Some(&(other, _)) = self.contacts.iter().find(by_fault) {
+                let place = other.states[step].map_or(rear.point, |state| state.position);
+                return Some(Meeting {
+                    ahead_s: 0.0,
+                    other,
+                    bearing: bearing(rear, place),
+                    whence: "off its heading, and touches it by its own fault",
+                });
+            }
+        }
+        let footprint = self.footprints[step];
+        let pose = footprint.pose;
+        tenths.iter().find_map(|&ahead| {
+            let ahead_s = seconds(ahead);
+            let way = pose.forward() * (self.speed(step) * ahead_s);
+            let moved = OrientedBox {
+                pose: Pose::new(pose.point + way, pose.heading),
+                ..footprint
+            };
+            self.watched.iter().find_map(|&other| {
+                let place = match nuplan {
+                    true => self.met_coasting(other, step, ahead_s, &moved),
+                    false => self
+                        .met(other, step + ahead, &moved)
+                        .map(|met| met.pose.point),
+                }?;
+                if ignored.contains(&other.id) {
+                    return None;
+                }
+                let found = exposed(rear, place, self.flags[step]);
+                if found.is_none() && !nuplan {
+                    ignored.insert(&other.id);
+                }
+                let (bearing, whence) = found?;
+                Some(Meeting {
+                    ahead_s,
+                    other,
+                    bearing,
+                    whence,
+                })
+            })
+        })
+    }
+}
+
 /// 0 if at some step the ego, going straight on at its speed for up to 0.9 s, would meet somebody who counts
-/// ([`exposed`]). NAVSIM holds it against where others are recorded to be then, nuPlan against where they would be at
-/// constant velocity.
+/// ([`Path::meeting`]).
 pub(super) fn time_to_collision(path: &Path<'_>) -> Term {
-    let variant = path.stage.variant;
-    let tenths: Vec<usize> = match variant {
-        Variant::NuPlan => (0..=TENTHS_AHEAD).collect(),
-        _ => AHEAD_STEPS.to_vec(),
-    };
-    let last = match variant {
+    let last = match path.stage.variant {
         Variant::Epdms => LAST_STEP_V2,
         _ => usize::MAX,
     };
@@ -246,35 +324,23 @@ pub(super) fn time_to_collision(path: &Path<'_>) -> Term {
             values: Vec::with_capacity(path.states.len()),
         },
     };
-    for (step, footprint) in path.footprints.iter().enumerate() {
+    let mut ignored = BTreeSet::new();
+    for step in 0..path.footprints.len() {
         let speed = path.speed(step);
-        if speed < 0.005 || step > last {
-            term.series.values.push(f64::INFINITY);
-            continue;
-        }
-        let pose = footprint.pose;
-        let meeting = tenths.iter().find_map(|&ahead| {
-            let ahead_s = seconds(ahead);
-            let moved = OrientedBox {
-                pose: Pose::new(
-                    pose.point + pose.forward() * (speed * ahead_s),
-                    pose.heading,
-                ),
-                ..*footprint
-            };
-            path.watched.iter().find_map(|other| {
-                let met = match variant {
-                    Variant::NuPlan => path.met_coasting(other, step, ahead_s, &moved),
-                    _ => path.met(other, step + ahead, &moved),
-                }?;
-                let (bearing, whence) = exposed(pose, &met, path.flags[step])?;
-                Some((ahead_s, *other, bearing, whence))
-            })
-        });
-        let Some((ahead_s, other, bearing, whence)) = meeting else {
+        let meeting = match speed < 0.005 || step > last {
+            true => None,
+            false => path.meeting(step, &mut ignored),
+        };
+        let Some(meeting) = meeting else {
             term.series.values.push(f64::INFINITY);
             continue;
         };
+        let Meeting {
+            ahead_s,
+            other,
+            bearing,
+            whence,
+        } = meeting;
         term.series.values.push(ahead_s);
         if term.score > 0.0 {
             term.score = 0.0;

@@ -141,6 +141,54 @@ fn being_run_into_from_behind_is_not_held_against_the_ego() {
 }
 
 #[test]
+fn a_follower_who_is_met_from_behind_is_never_ahead() {
+    // 12 m behind and 3 m/s faster: replayed, it touches the ego's back at 2.5 s and drives on through it
+    let follower = agent("follower", AgentKind::Vehicle, (-12.0, 0.0, 0.0), 6.0);
+    for variant in Variant::OF_PLANS {
+        let scores = scored_by(
+            variant,
+            &scene(3.0, vec![follower.clone()]),
+            &straight_on(3.0),
+        );
+        let ttc = scores.term(TermKind::TimeToCollision).unwrap();
+        assert_eq!(ttc.score, 1.0, "{}", ttc.reason);
+    }
+    // boxes 4.7 m long, centres 8 m apart: at constant velocity they overlap after 0.9 s, the follower's beginning
+    // ahead of where the ego is
+    let follower = agent("follower", AgentKind::Vehicle, (-8.0, 0.0, 0.0), 14.0);
+    let scene = scene(10.0, vec![follower]);
+    let scores = scored_by(Variant::NuPlan, &scene, &straight_on(10.0));
+    let ttc = scores.term(TermKind::TimeToCollision).unwrap();
+    assert_eq!(ttc.score, 1.0, "{}", ttc.reason);
+}
+
+#[test]
+fn in_nuplans_score_a_contact_by_the_egos_fault_is_no_time_at_all() {
+    // comes from the left at 20 m/s, 4 m to the side (45°, not ahead) a tenth of a second before the ego's front, at 8 m
+    // by then, cuts into it
+    let down = -std::f64::consts::FRAC_PI_2;
+    let crosses = agent("crosses", AgentKind::Vehicle, (8.0, 40.0, down), 20.0);
+    let scene = scene(3.0, vec![crosses]);
+    let scores = scored_by(Variant::NuPlan, &scene, &straight_on(3.0));
+    let ttc = scores.term(TermKind::TimeToCollision).unwrap();
+    let collision = scores.term(TermKind::NoCollision).unwrap();
+    assert_eq!(
+        (collision.score, ttc.score),
+        (0.0, 0.0),
+        "{}",
+        collision.reason
+    );
+    let contact = (10.0 * collision.time_s.unwrap()).round() as usize;
+    assert_eq!(ttc.series.values[contact], 0.0);
+    // whoever has been touched is not met again
+    assert!(
+        ttc.series.values[contact + 1..]
+            .iter()
+            .all(|value| value.is_infinite())
+    );
+}
+
+#[test]
 fn who_overlaps_at_the_start_is_ignored() {
     let inside = agent("inside", AgentKind::Vehicle, (1.0, 0.0, 0.0), 10.0);
     let scores = scored(&scene(10.0, vec![inside]), &straight_on(10.0));
