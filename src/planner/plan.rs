@@ -15,7 +15,7 @@ use super::{
 
 use crate::codec::{Options, Window};
 use crate::geometry::DVec2;
-use crate::scene::{Agent, AgentId, Scene, State};
+use crate::scene::{Agent, AgentId, Edit, Scene, State};
 use crate::sim::Bicycle;
 
 /// A mode's worth is its score times its probability to this power: of two modes of equal score the likelier wins, and
@@ -339,10 +339,11 @@ pub fn outcome(scene: &Scene, plan: &Plan, scored_s: f64) -> Option<Vec<Scores>>
     ))
 }
 
-/// What the ego drove when the scene was recorded, tracked like a plan; `None` where it was made, or is not known for as
-/// long.
+/// What the ego drove when the scene was recorded, tracked like a plan; `None` where anything in the scene was made or
+/// edited, so that whoever drove met something else, or where it is not known for as long.
 fn human(scene: &Scene, ego: &Agent, scored_s: f64) -> Option<Vec<TrackedState>> {
-    if scene.generated.is_some() || scene.log.contains_key(&ego.id) {
+    let edited = scene.edits.iter().any(changes_what_is_met);
+    if scene.generated.is_some() || !scene.log.is_empty() || edited {
         return None;
     }
     let steps = (scored_s / STEP_S).round() as usize;
@@ -353,6 +354,27 @@ fn human(scene: &Scene, ego: &Agent, scored_s: f64) -> Option<Vec<TrackedState>>
     let path: Vec<State> = (0..=steps).map_while(at).collect();
     let body = body_at_present(scene, ego)?;
     (path.len() == steps + 1).then(|| track(&path, body))
+}
+
+/// Whether an edit changes who is where or what signals show, not what is wanted of whom.
+fn changes_what_is_met(edit: &Edit) -> bool {
+    match edit {
+        Edit::Move { .. }
+        | Edit::Resize { .. }
+        | Edit::Add { .. }
+        | Edit::Remove { .. }
+        | Edit::SetSignal { .. }
+        | Edit::Sketch { .. } => true,
+        Edit::SetRole { .. }
+        | Edit::SetControl { .. }
+        | Edit::SetGoal { .. }
+        | Edit::ClearGoal { .. }
+        | Edit::SetAttack { .. }
+        | Edit::ClearAttack { .. }
+        | Edit::SetPin { .. }
+        | Edit::ClearPin { .. }
+        | Edit::SetNow { .. } => false,
+    }
 }
 
 fn check(modes: &[Mode]) -> Result<(), ProposeError> {

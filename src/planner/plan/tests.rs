@@ -5,9 +5,9 @@ use std::sync::Arc;
 
 use super::*;
 use crate::geometry::{Polyline, Pose, dvec2};
-use crate::map::{Lane, LaneKind, Map, MapParts};
+use crate::map::{Lane, LaneId, LaneKind, Map, MapParts};
 use crate::planner::{POINTS, Propose, Stage as ProposeStage, plan_json, planned};
-use crate::scene::{AgentKind, Track};
+use crate::scene::{AgentKind, Control, Signal, SignalState, Track};
 
 fn agent(id: &str, x: f64, y: f64, speed: impl Fn(f64) -> f64) -> Arc<Agent> {
     let mut at = x;
@@ -303,4 +303,50 @@ fn nothing_is_braked_for_plain_planners_or_where_that_is_off() {
         &mut |_| ControlFlow::Continue(()),
     );
     assert!(plan.unwrap().modes.iter().all(|mode| mode.braked.is_none()));
+}
+
+#[test]
+fn whoever_drove_excuses_nothing_in_a_scene_edited_by_hand() {
+    let mut recorded = scene();
+    recorded.signals = Arc::new(vec![Signal::new(
+        LaneId::new("right"),
+        None,
+        vec![SignalState::Green],
+    )]);
+    let drove = |edits: &[Edit]| {
+        let mut scene = recorded.clone();
+        for edit in edits {
+            scene = scene.edited(edit).unwrap();
+        }
+        human(&scene, scene.ego().unwrap(), 4.0).is_some()
+    };
+    let stands = AgentId::new("stands");
+    let free = Edit::SetControl {
+        agent: stands.clone(),
+        control: Control::Free,
+    };
+    assert!(drove(&[]) && drove(&[free]));
+    let red = Edit::SetSignal {
+        signal: 0,
+        from_frame: 0,
+        state: SignalState::Red,
+    };
+    let added = Edit::Add {
+        agent: AgentId::new("new"),
+        kind: AgentKind::Vehicle,
+        point: [60.0, 0.0],
+        heading: 0.0,
+        speed: 0.0,
+        size: None,
+    };
+    let aside = Edit::Move {
+        agent: stands.clone(),
+        point: [50.0, 0.0],
+        heading: 0.0,
+        speed: None,
+    };
+    let gone = Edit::Remove { agent: stands };
+    for edit in [red, added, aside, gone] {
+        assert!(!drove(std::slice::from_ref(&edit)), "{}", edit.label());
+    }
 }
