@@ -1,6 +1,7 @@
 //! Where a footprint is: in one lane or across several, on what may be driven on, against the direction of travel.
 //!
-//! After NAVSIM's area flags. Maps here seldom hold drivable polygons throughout, so what may be driven on is what a
+//! After NAVSIM's area flags, but that a lane and one it leads into count as one, as in nuPlan: whoever crosses their
+//! joint straddles nothing. Maps here seldom hold drivable polygons throughout, so what may be driven on is what a
 //! drivable area, a lane's own width, or the ground between a lane and the kerb covers; see [`Road::covers`].
 
 use std::collections::BTreeMap;
@@ -8,7 +9,7 @@ use std::f64::consts::FRAC_PI_2;
 
 use super::road::beyond_the_map;
 use crate::geometry::{DVec2, OrientedBox, angle_between, polygon_contains};
-use crate::map::{AreaKind, LaneHit, LineKind, Map};
+use crate::map::{AreaKind, Lane, LaneHit, LineKind, Map};
 
 /// Half of the extent that [`Road::near`] looks at, m.
 const NEAR_M: f64 = 40.0;
@@ -34,7 +35,7 @@ pub struct Road<'a> {
 /// Where one footprint is (NAVSIM's ego areas).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct AreaFlags {
-    /// The corners touch more than one lane, and no single lane holds all four.
+    /// The corners touch more than one lane, and no single lane, nor one with a direct successor, holds all four.
     pub multiple_lanes: bool,
     /// A corner is on nothing that may be driven on.
     pub non_drivable: bool,
@@ -137,11 +138,24 @@ impl<'a> Road<'a> {
         };
         let corners = footprint.corners();
         let held = corners.map(holders);
-        let holds_all = |lane: usize| {
-            held.iter()
-                .all(|hits| hits.iter().any(|hit| hit.lane == lane))
+        let hold_all = |lane: usize, joined: usize| {
+            let holds = |hit: &LaneHit| hit.lane == lane || hit.lane == joined;
+            held.iter().all(|hits| hits.iter().any(holds))
         };
-        let single = held[0].iter().any(|hit| holds_all(hit.lane));
+        let lanes = self.map.lanes();
+        let single = held.iter().flatten().any(|hit| {
+            let Lane {
+                successors,
+                predecessors,
+                ..
+            } = &lanes[hit.lane];
+            let mut joined = successors.iter().chain(predecessors);
+            hold_all(hit.lane, hit.lane)
+                || joined.any(|id| {
+                    let joined = self.map.lane_index(id);
+                    joined.is_some_and(|joined| hold_all(hit.lane, joined))
+                })
+        });
         let first = held.iter().flatten().next().map(|hit| hit.lane);
         let several = held.iter().flatten().any(|hit| Some(hit.lane) != first);
         let aligned = |hit: &LaneHit| {
@@ -190,7 +204,7 @@ fn crosses([a, b]: [DVec2; 2], [c, d]: [DVec2; 2]) -> bool {
 mod tests {
     use super::*;
     use crate::geometry::{Polyline, Pose, dvec2};
-    use crate::map::{Lane, LaneKind, Line, MapParts};
+    use crate::map::{LaneKind, Line, MapParts};
 
     /// An eastbound lane on the x axis and a westbound one 3.5 m to its left; a kerb 6 m to the right if asked for.
     fn road(kerb: bool) -> Map {
@@ -227,6 +241,37 @@ mod tests {
         // left corners at 1.2 + 1.0 = 2.2 m: in the westbound lane (1.75 to 5.25) only
         let found = flags(&road(false), 1.2, 0.0);
         assert!(found.multiple_lanes && !found.non_drivable && !found.oncoming);
+    }
+
+    #[test]
+    fn the_joint_of_a_lane_and_its_successor_is_not_straddled_but_that_of_two_successors_is() {
+        let lane = |id: &str, from: (f64, f64), to: (f64, f64)| {
+            let line = Polyline::new([dvec2(from.0, from.1), dvec2(to.0, to.1)]).unwrap();
+            Lane::new(id, LaneKind::Street, line)
+        };
+        // a fork at x = 0: straight on, and to the left on a slope of 1 : 2
+        let mut lanes = vec![
+            lane("in", (-100.0, 0.0), (0.0, 0.0)),
+            lane("on", (0.0, 0.0), (100.0, 0.0)),
+            lane("left", (0.0, 0.0), (100.0, 50.0)),
+        ];
+        for (from, to) in [(0, 1), (0, 2)] {
+            let [before, after] = [from, to].map(|index: usize| lanes[index].id.clone());
+            lanes[from].successors.push(after);
+            lanes[to].predecessors.push(before);
+        }
+        let map = Map::build(MapParts {
+            lanes,
+            ..MapParts::default()
+        });
+        let flags = |x: f64, y: f64| {
+            let footprint = OrientedBox::new(Pose::at(x, y, 0.0), 4.0, 2.0);
+            Road::near(&map, footprint.pose.point).flags(&footprint)
+        };
+        assert!((-4..=4).all(|tenths| !flags(0.5 * f64::from(tenths), 0.0).multiple_lanes));
+        // corners at y = 0.4 and 2.4 m from x = 3 m to 7 m: the right ones on the straight lane alone, the left ones
+        // beyond its edge of 1.75 m
+        assert!(flags(5.0, 1.4).multiple_lanes);
     }
 
     #[test]

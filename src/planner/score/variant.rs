@@ -48,12 +48,13 @@ impl Variant {
             Self::Pdms => {
                 "PDMS-style: v1.1 formula NC · DAC · (5 EP + 5 TTC + 2 C + 0 DDC) / 12 over 4 s at 10 Hz; \
                  reference planner = the IDM lane follower, EP against the farthest of it and of all modes; drivable area = lanes, \
-                 areas and kerbs of the map with 0.3 m tolerance; progress along lanes instead of a route; DDC by the direction of lanes"
+                 areas and kerbs of the map with 0.3 m tolerance; progress along lanes instead of a route; DDC by the direction of lanes; \
+                 at the joint of a lane and its successor the ego straddles nothing"
             }
             Self::Epdms => {
                 "EPDMS-style: v2 formula NC · DAC · DDC · TLC · (5 EP + 5 TTC + 2 LK + 2 HC) / 14 over 4 s at 10 Hz, without EC, as for a \
                  plan with none before it; one stage, others as recorded; the human filter where a recorded scene is scored by what happens; \
-                 reference planner = the IDM lane follower; drivable area, progress and DDC as in the PDMS-style score; LK by the nearest \
+                 reference planner = the IDM lane follower; drivable area, progress, DDC and joints as in the PDMS-style score; LK by the nearest \
                  lane; TLC: the front enters connections that are red"
             }
             Self::NuPlan => {
