@@ -240,6 +240,22 @@ impl<'a> Case<'a> {
         self.samples.grid.present + 1..=end
     }
 
+    /// A row that after the counted end goes on at the velocity it has there: motion is read off a span of time, and what
+    /// comes after the contact did not happen.
+    fn undisturbed(&self, row: &Row) -> Row {
+        let mut row = row.clone();
+        let end = *self.counted().end();
+        let times_s = &self.samples.grid.times_s;
+        let last = row.states[end];
+        for at in end + 1..row.states.len() {
+            row.states[at] = last.map(|state| State {
+                position: state.position + state.velocity * (times_s[at] - times_s[end]),
+                ..state
+            });
+        }
+        row
+    }
+
     fn time(&self, frame: usize) -> f64 {
         self.scene.time_of(frame)
     }
@@ -275,7 +291,7 @@ impl<'a> Case<'a> {
         let mut slip = Worst::none(25_f64.to_radians(), self.scene);
         for row in self.rows() {
             let limits = limits_of(&row.agent);
-            let motions = motion_of(row, &self.samples.grid);
+            let motions = motion_of(&self.undisturbed(row), &self.samples.grid);
             for at in self.counted() {
                 let Some(motion) = &motions[at] else { continue };
                 let frame = self.samples.frame(at);

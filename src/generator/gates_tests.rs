@@ -169,6 +169,24 @@ fn an_attack_is_judged_up_to_its_contact_and_names_the_fault() {
 }
 
 #[test]
+fn what_the_contact_does_to_the_attacker_is_no_motion_of_its_own() {
+    // touched at 5.1 s, pushed 2.1 m aside within half a second: 2.1 / 0.25 = 8.4 m/s² at 5.1 s, of 8
+    let attacker = agent("a", |t| {
+        let aside = 2.1 * ((t - 5.1) / 0.5).clamp(0.0, 1.0);
+        State::along(Pose::at(30.0 + 5.0 * t, aside, 0.0), 5.0)
+    });
+    let mut scene = scene(vec![straight("ego", 0.0, 0.0, 10.0), attacker]);
+    scene.attacks.push(attack());
+    scene
+        .log
+        .insert(AgentId::new("a"), straight("a", 30.0, 20.0, 5.0).track);
+    let verdict = judge_a(&scene);
+    assert_eq!(verdict.contact.as_ref().map(|hit| hit.frame), Some(51));
+    assert!(verdict.valid(), "{:#?}", verdict.gates);
+    assert!(gate(&verdict, "lateral_acceleration").value.abs() < 1e-3);
+}
+
+#[test]
 fn a_missed_attack_reports_the_least_gap() {
     let mut scene = scene(vec![
         straight("ego", 0.0, 0.0, 10.0),
