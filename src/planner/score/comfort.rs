@@ -1,7 +1,7 @@
 //! C: whether somebody in the car would mind.
 
 use super::smooth::savitzky_golay;
-use super::{Path, Series, Term, TermKind, seconds};
+use super::{Path, Series, Term, TermKind, Variant, seconds};
 use crate::geometry::{angle_between, wrap_angle};
 use crate::planner::track::{STEP_S, TrackedState};
 use crate::scene::{Agent, Scene, State};
@@ -43,11 +43,14 @@ impl ComfortLimit {
 }
 
 /// The six limits of nuPlan and NAVSIM, each with the value nearest to or farthest beyond it. Savitzky-Golay filters
-/// as there: accelerations window 8 order 2, jerk as first derivative window 15 order 2, yaw rate window 5 order 2,
-/// yaw acceleration as second derivative window 5 order 3. Acceleration along the rear axle's heading; sideways it is
-/// speed times yaw rate.
+/// as in nuPlan and NAVSIM v2: accelerations window 8 order 2, jerk as first derivative window 15 order 2, yaw rate
+/// window 5 order 2, yaw acceleration as second derivative window 5 order 3. Acceleration along the rear axle's heading;
+/// sideways it is speed times yaw rate.
 pub fn comfort_excess(states: &[TrackedState]) -> [ComfortLimit; 6] {
-    let felt = Felt::of(states);
+    limits_of(Felt::of(states, Spans::SHORT))
+}
+
+fn limits_of(felt: Felt) -> [ComfortLimit; 6] {
     let both = |limit: f64| [-limit, limit];
     [
         worst(
@@ -76,7 +79,7 @@ const EXTENDED_LIMITS: [f64; 4] = [0.7, 0.5, 0.1, 0.1];
 /// EC of NAVSIM v2, extended comfort: whether two ways driven through the same times (from [`STEP_S`] apart) feel alike.
 /// Differences over all steps, filtered as in [`comfort_excess`]; `false` for ways of different length.
 pub(in crate::planner) fn extended_comfort(one: &[TrackedState], other: &[TrackedState]) -> bool {
-    let (one, other) = (Felt::of(one), Felt::of(other));
+    let [one, other] = [one, other].map(|states| Felt::of(states, Spans::SHORT));
     let rms = |one: &[f64], other: &[f64]| -> f64 {
         let squares = one.iter().zip(other).map(|(a, b)| (a - b).powi(2));
         (squares.sum::<f64>() / one.len().max(1) as f64).sqrt()
@@ -93,6 +96,27 @@ pub(in crate::planner) fn extended_comfort(one: &[TrackedState], other: &[Tracke
         .all(|(found, limit)| *found <= limit)
 }
 
+/// Samples that a filter spans; all there are, if they are fewer.
+#[derive(Clone, Copy)]
+struct Spans {
+    /// Of accelerations along and across.
+    acceleration: usize,
+    /// Of the derivative of accelerations.
+    jerk: usize,
+}
+
+impl Spans {
+    const SHORT: Self = Self {
+        acceleration: 8,
+        jerk: 15,
+    };
+    /// NAVSIM v1.1: one quadratic through all accelerations, one through all that were smoothed by 8 for the jerks.
+    const WHOLE: Self = Self {
+        acceleration: usize::MAX,
+        jerk: usize::MAX,
+    };
+}
+
 /// What somebody in the car feels, at every step.
 struct Felt {
     along: Vec<f64>,
@@ -106,7 +130,7 @@ struct Felt {
 }
 
 impl Felt {
-    fn of(states: &[TrackedState]) -> Self {
+    fn of(states: &[TrackedState], spans: Spans) -> Self {
         let along: Vec<f64> = states.iter().map(|state| state.acceleration).collect();
         let across: Vec<f64> = states
             .iter()
@@ -125,13 +149,14 @@ impl Felt {
                 .map_or(heading, |&last| last + angle_between(last, heading));
             headings.push(unwrapped);
         }
-        let smoothed = |values: &[f64]| savitzky_golay(values, 8, 2, 0, STEP_S);
-        let jerk = |values: &[f64]| savitzky_golay(&smoothed(values), 15, 2, 1, STEP_S);
+        let over = |values: &[f64], window: usize| savitzky_golay(values, window, 2, 0, STEP_S);
+        let smoothed = |values: &[f64]| over(values, Spans::SHORT.acceleration);
+        let jerk = |values: &[f64]| savitzky_golay(&smoothed(values), spans.jerk, 2, 1, STEP_S);
         Self {
             jerk: jerk(&size),
             jerk_along: jerk(&along),
-            along: smoothed(&along),
-            across: smoothed(&across),
+            along: over(&along, spans.acceleration),
+            across: over(&across, spans.acceleration),
             size: smoothed(&size),
             yaw_rate: savitzky_golay(&headings, 5, 2, 1, STEP_S),
             yaw_acceleration: savitzky_golay(&headings, 5, 3, 2, STEP_S),
@@ -190,17 +215,22 @@ pub(super) fn driven_before(scene: &Scene, ego: &Agent) -> Vec<TrackedState> {
 
 /// 1 if all six stay strictly inside.
 pub(super) fn comfort(path: &Path<'_>) -> Term {
-    within(TermKind::Comfort, &[], path.states)
+    let spans = match path.stage.variant {
+        Variant::Pdms => Spans::WHOLE,
+        Variant::Epdms | Variant::NuPlan => Spans::SHORT,
+    };
+    within(TermKind::Comfort, &[], path.states, spans)
 }
 
 /// The same with what was driven before in front, so that it does not begin with a jerk (NAVSIM v2).
 pub(super) fn history_comfort(path: &Path<'_>) -> Term {
-    within(TermKind::HistoryComfort, &path.stage.history, path.states)
+    let history = &path.stage.history;
+    within(TermKind::HistoryComfort, history, path.states, Spans::SHORT)
 }
 
-fn within(kind: TermKind, before: &[TrackedState], states: &[TrackedState]) -> Term {
+fn within(kind: TermKind, before: &[TrackedState], states: &[TrackedState], spans: Spans) -> Term {
     let all = [before, states].concat();
-    let limits = comfort_excess(&all);
+    let limits = limits_of(Felt::of(&all, spans));
     let worst = limits
         .iter()
         .max_by(|a, b| a.share().total_cmp(&b.share()))

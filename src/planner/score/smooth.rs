@@ -21,31 +21,52 @@ pub(super) fn savitzky_golay(
     let even = window.is_multiple_of(2);
     let before = if even { half - 1 } else { half };
     let scale = step_s.powi(derivative as i32);
+    let middle = (window - 1) as f64 / 2.0;
+    let mut held: Option<(usize, Vec<f64>)> = None;
     (0..count)
         .map(|at| {
             let inner = at >= half && at + half < count;
-            let (start, middle) = if inner {
-                let start = at - before;
-                (start, (window - 1) as f64 / 2.0)
+            let start = if inner {
+                at - before
+            } else if at < half {
+                0
             } else {
-                let start = if at < half { 0 } else { count - window };
-                (start, (at - start) as f64)
+                count - window
             };
-            fitted(&values[start..start + window], middle, order, derivative) / scale
+            let place = if inner {
+                0.0
+            } else {
+                (at - start) as f64 - middle
+            };
+            // near the ends neighbours share a window
+            if held.as_ref().is_none_or(|(of, _)| *of != start) {
+                held = Some((start, fitted(&values[start..start + window], order)));
+            }
+            let coefficients = held
+                .as_ref()
+                .map_or(&[][..], |(_, coefficients)| coefficients);
+            derived(coefficients, place, derivative) / scale
         })
         .collect()
 }
 
-/// The `derivative`-th derivative (per sample) at `place` of the least-squares polynomial through `values` at places
-/// 0, 1, 2, …
-fn fitted(values: &[f64], place: f64, order: usize, derivative: usize) -> f64 {
-    if derivative > order {
-        return 0.0;
-    }
+/// The `derivative`-th derivative at `place` of the polynomial with `coefficients`, lowest first.
+fn derived(coefficients: &[f64], place: f64, derivative: usize) -> f64 {
+    let terms = coefficients.iter().enumerate().skip(derivative);
+    terms.fold(0.0, |sum, (power, coefficient)| {
+        let left = power - derivative;
+        let fallen: f64 = (left + 1..=power).map(|k| k as f64).product();
+        sum + fallen * coefficient * place.powi(left as i32)
+    })
+}
+
+/// The coefficients, lowest first, of the least-squares polynomial through `values` one apart, 0 being at their middle.
+fn fitted(values: &[f64], order: usize) -> Vec<f64> {
     let size = order + 1;
+    let middle = (values.len() - 1) as f64 / 2.0;
     let mut matrix = vec![vec![0.0; size + 1]; size];
     for (index, &value) in values.iter().enumerate() {
-        let offset = index as f64 - place;
+        let offset = index as f64 - middle;
         for (row, line) in matrix.iter_mut().enumerate() {
             for (column, cell) in line.iter_mut().take(size).enumerate() {
                 *cell += offset.powi((row + column) as i32);
@@ -70,8 +91,8 @@ fn fitted(values: &[f64], place: f64, order: usize, derivative: usize) -> f64 {
             }
         }
     }
-    let factorial: f64 = (1..=derivative).map(|k| k as f64).product();
-    factorial * matrix[derivative][size] / matrix[derivative][derivative]
+    let solved = matrix.iter().enumerate();
+    solved.map(|(row, line)| line[size] / line[row]).collect()
 }
 
 #[cfg(test)]

@@ -489,6 +489,22 @@ fn steady(acceleration: f64, yaw_rate: f64) -> Vec<TrackedState> {
 }
 
 #[test]
+fn the_first_version_smooths_accelerations_over_the_whole_path() {
+    // 0.4 s at −8 m/s² in the middle: some −6.5 of eight samples, of 41 some −1.8; the limit is −4.05
+    let mut path = steady(0.0, 0.0);
+    for state in &mut path[18..22] {
+        state.acceleration = -8.0;
+    }
+    let scene = scene(10.0, vec![]);
+    let comfort = |variant: Variant| {
+        let stage = Stage::new(&scene, scene.ego().unwrap(), &[], SCORED_S, variant);
+        held_against(&stage, &path, &path).score(TermKind::Comfort)
+    };
+    assert_eq!(comfort(Variant::Pdms), 1.0);
+    assert_eq!(comfort(Variant::NuPlan), 0.0);
+}
+
+#[test]
 fn plans_feel_alike_up_to_the_limits_of_ec() {
     let before = steady(0.3, 0.0);
     assert!(extended_comfort(&before, &steady(0.3, 0.0)));
