@@ -119,10 +119,7 @@ pub(super) struct Score {
 impl Score {
     fn of(planned: &Planned, taken: usize) -> Option<Self> {
         let scores = scores_of(planned, taken)?;
-        let worst = scores
-            .terms
-            .iter()
-            .min_by(|a, b| a.score.total_cmp(&b.score))?;
+        let worst = scores.costliest()?;
         Some(Self {
             total: scores.total,
             reason: format!("{}: {}", worst.kind.label(), worst.reason),

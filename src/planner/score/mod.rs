@@ -174,6 +174,19 @@ impl Scores {
     pub fn score(&self, kind: TermKind) -> f64 {
         self.term(kind).map_or(1.0, |term| term.score)
     }
+
+    /// The sub-score that costs the total most: the least factor, where one is below 1, else the weighted one with the
+    /// largest weight · (1 − score); of equals, or if none costs anything, the first.
+    pub fn costliest(&self) -> Option<&Term> {
+        let terms = self.terms.iter();
+        let counted = terms.filter(|term| self.variant.counts(term.kind));
+        counted.rev().max_by(|a, b| {
+            let ([a_factor, a_weighted], [b_factor, b_weighted]) =
+                (self.variant.costs(a), self.variant.costs(b));
+            let weighted = a_weighted.total_cmp(&b_weighted);
+            a_factor.total_cmp(&b_factor).then(weighted)
+        })
+    }
 }
 
 /// A path with its scores before progress, which needs other paths, too.

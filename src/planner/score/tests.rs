@@ -518,6 +518,34 @@ fn plans_feel_alike_up_to_the_limits_of_ec() {
 }
 
 #[test]
+fn what_costs_most_is_a_factor_or_weighs_most_and_never_what_has_no_weight() {
+    let mut scores = scored(&scene(10.0, vec![]), &straight_on(10.0));
+    let mut costliest = |given: &[(TermKind, f64)]| {
+        for term in &mut scores.terms {
+            let score = given.iter().find(|(kind, _)| *kind == term.kind);
+            term.score = score.map_or(1.0, |(_, score)| *score);
+        }
+        scores.costliest().unwrap().kind
+    };
+    use TermKind::{Comfort, Direction, DrivableArea, NoCollision, Progress, TimeToCollision};
+    // 5 · 0.5 of progress, 2 of comfort, nothing of direction
+    let weighted = [(Direction, 0.0), (Comfort, 0.0), (Progress, 0.5)];
+    assert_eq!(costliest(&weighted), Progress);
+    assert_eq!(costliest(&[(Comfort, 0.0), (Progress, 0.7)]), Comfort);
+    let factors = [
+        (NoCollision, 0.5),
+        (DrivableArea, 0.0),
+        (TimeToCollision, 0.0),
+    ];
+    assert_eq!(costliest(&factors), DrivableArea);
+    assert_eq!(
+        costliest(&[(NoCollision, 0.5), (TimeToCollision, 0.0)]),
+        NoCollision
+    );
+    assert_eq!(costliest(&[(Direction, 0.0)]), NoCollision);
+}
+
+#[test]
 fn ec_takes_two_of_sixteen_parts_of_the_extended_score_and_none_of_the_others() {
     let of = |_| 1.0;
     let with = |variant: Variant, alike| variant.with_extended_comfort(1.0, of, alike);

@@ -154,6 +154,15 @@ impl Variant {
         self.factors().contains(&kind) || self.weights().iter().any(|(_, of)| *of == kind)
     }
 
+    /// What a sub-score takes from the total: of a factor its distance from 1, and of a weighted one its weight times that.
+    pub(super) fn costs(self, term: &Term) -> [f64; 2] {
+        let lost = 1.0 - term.score;
+        let weighted = self.weights().iter().find(|(_, kind)| *kind == term.kind);
+        let weight = weighted.map_or(0.0, |(weight, _)| *weight);
+        let factor = self.factors().contains(&term.kind);
+        [f64::from(factor) * lost, weight * lost]
+    }
+
     /// The total of sub-scores and its arithmetic.
     pub(super) fn total(self, terms: &[Term]) -> (f64, String) {
         let of = |kind: TermKind| {
