@@ -148,11 +148,10 @@ impl Report {
 }
 
 /// Whether the chosen ways of two successive plans feel alike at the times both reach within the score's 4 s (EC of NAVSIM
-/// v2); `None` where they are not 0.1 to 0.5 s apart.
+/// v2); `None` where they are not 0.1 to 0.5 s apart, in whole tenths.
 pub fn plans_feel_alike(earlier: &Plan, later: &Plan) -> Option<bool> {
     let scored = (SCORED_S / STEP_S).round() as usize;
-    let apart = ((later.now_s - earlier.now_s) / STEP_S).round();
-    let steps = (1.0..=5.0).contains(&apart).then_some(apart as usize)?;
+    let steps = steps_apart(earlier, later).filter(|steps| (1..=5).contains(steps))?;
     let before = earlier.chosen().tracked.get(steps..=scored)?;
     let after = later.chosen().tracked.get(..=scored - steps)?;
     Some(extended_comfort(before, after))
@@ -161,15 +160,18 @@ pub fn plans_feel_alike(earlier: &Plan, later: &Plan) -> Option<bool> {
 /// Distances between the chosen paths of two successive plans at the times both reach, later than the second's
 /// present: sum (m) and count. `None` without a common time.
 pub fn plan_shift(earlier: &Plan, later: &Plan) -> Option<Ratio> {
-    let steps = ((later.now_s - earlier.now_s) / STEP_S).round();
-    if steps < 0.0 {
-        return None;
-    }
-    let before = earlier.chosen().path.get(steps as usize..)?;
+    let before = earlier.chosen().path.get(steps_apart(earlier, later)?..)?;
     let pairs = before.iter().zip(&later.chosen().path).skip(1);
     let shift = pairs.fold(Ratio::default(), |mut sum, (a, b)| {
         sum += Ratio::new(a.position.distance(b.position), 1.0);
         sum
     });
     (shift.count > 0.0).then_some(shift)
+}
+
+/// Steps from one plan's present to the other's; `None` if it is not a whole number of them, or less than none.
+fn steps_apart(earlier: &Plan, later: &Plan) -> Option<usize> {
+    let steps = (later.now_s - earlier.now_s) / STEP_S;
+    let whole = steps.round();
+    (whole >= 0.0 && (steps - whole).abs() < 0.01).then_some(whole as usize)
 }

@@ -11,11 +11,11 @@ use serde_json::{Value, json};
 use super::{Arguments, Method, TaskChoice};
 use crate::cli::batch::Shown;
 use crate::cli::planning::Crew;
-use crate::codec::{NOW, T};
+use crate::codec::{NOW, T, resampled};
 use crate::generator::LoggedWindow;
 use crate::metrics::{Instability, Ratio, bootstrap};
 use crate::planner::{
-    Decoder, OpenLoop, POINTS, Plan, PlanSettings, Planners, ProposeError, Start, TermKind,
+    Decoder, OpenLoop, POINTS, Plan, PlanSettings, Planners, ProposeError, STEP_S, Start, TermKind,
     Variant, hermite_to, log_mode, open_loop, plan, plan_of, plan_shift, plans_feel_alike,
 };
 use crate::rng::Seed;
@@ -168,7 +168,8 @@ impl PlanRow {
         self.windows += 1;
         self.modes = self.modes.max(made.proposed().len());
         let found = open_loop(&window.scene, &window.window, &made);
-        let mut next = window.scene.clone();
+        let tenths = at_tenths(&window.scene);
+        let mut next = tenths.clone().unwrap_or_else(|| window.scene.clone());
         next.now += (NEXT_S / next.dt_s).round() as usize;
         let there = next
             .ego()
@@ -179,6 +180,10 @@ impl PlanRow {
         if !there || self.method.decoder().is_none() {
             return Ok(());
         }
+        let made = match &tenths {
+            Some(scene) => self.plan(window, scene, planners, arguments)?,
+            None => made,
+        };
         // futures written down for this moment may not reach as far as the next plan would
         let Ok(later) = self.plan(window, &next, planners, arguments) else {
             return Ok(());
@@ -288,6 +293,7 @@ impl PlanRow {
             row[key] = pooled(factor, &of);
             intervals[key] = interval(factor, &of);
         }
+        row["ec_windows"] = json!(Ratio::pooled(&self.parts(|sums| sums.alike)).count);
         row["score"] = pooled(1.0, &|sums| sums.plans.score);
         intervals["score"] = interval(1.0, &|sums| sums.plans.score);
         for kind in self.score.terms() {
@@ -376,6 +382,57 @@ fn table(rows: &[PlanRow], seed: u64) -> String {
     out
 }
 
+/// The scene at 10 Hz, where no frame lies [`NEXT_S`] after its present (25 Hz, 5 Hz); `None` where one does.
+fn at_tenths(scene: &Scene) -> Option<Scene> {
+    let frames = NEXT_S / scene.dt_s;
+    let whole = (frames - frames.round()).abs() < 1e-3;
+    (!whole).then(|| resampled(scene, STEP_S))
+}
+
 fn rounded(value: f64) -> f64 {
     (value * 1e5).round() / 1e5
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::geometry::Pose;
+    use crate::scene::{Agent, AgentId, AgentKind, State, Track};
+
+    #[test]
+    fn plans_half_a_second_apart_agree_at_any_rate_where_nothing_changes() {
+        for dt_s in [0.04, 0.1, 0.2] {
+            let frames = (10.0_f64 / dt_s).round() as usize + 1;
+            let states = (0..frames).map(|frame| {
+                let x = 30.0 * dt_s * frame as f64;
+                Some(State::along(Pose::at(x, 0.0, 0.0), 30.0))
+            });
+            let ego = Agent::new("ego", AgentKind::Vehicle, Track::new(states.collect()));
+            let mut scene = Scene {
+                dt_s,
+                frames,
+                now: (2.0 / dt_s).round() as usize,
+                agents: vec![Arc::new(ego)],
+                ..Scene::default()
+            };
+            scene.set_ego(&AgentId::new("ego"));
+            let scene = at_tenths(&scene).unwrap_or(scene);
+            let mut next = scene.clone();
+            next.now += (NEXT_S / next.dt_s).round() as usize;
+            let settings = PlanSettings {
+                decoder: Decoder::ConstantVelocity,
+                ..PlanSettings::default()
+            };
+            let [made, later] = [scene, next].map(|scene| {
+                let mut on = |_: &_| ControlFlow::Continue(());
+                let planners = Planners::default();
+                plan(&scene, &Start::default(), planners, &settings, &mut on).unwrap()
+            });
+            let shift = plan_shift(&made, &later).and_then(|shift| shift.value());
+            assert!(shift.is_some_and(|shift| shift < 1e-3), "{dt_s}: {shift:?}");
+            assert_eq!(plans_feel_alike(&made, &later), Some(true), "{dt_s}");
+        }
+    }
 }
