@@ -41,7 +41,8 @@ pub struct Explained {
 
 /// All metrics that apply to `scene`: displacement from the log only where a model wrote the future, goals only
 /// where there are any. Agents judged are those the model made, else all vehicles; tokens a goal fixed and agents
-/// that were kept do not count towards displacement. An attack is measured up to its contact.
+/// that were kept do not count towards displacement. Measured are the 8 s after the present that a model makes, of every
+/// scene, so that they compare; an attack up to its contact.
 pub fn explain(scene: &Scene) -> Vec<Explained> {
     let end_s = contact_time(scene).unwrap_or(f64::INFINITY);
     let grid = Grid::half_seconds(scene).until(end_s);
@@ -81,6 +82,12 @@ pub fn explain(scene: &Scene) -> Vec<Explained> {
         found.extend(standing_row(&result, &log));
     }
     found
+}
+
+/// Seconds after the present that [`explain`] measures: 8, or up to the scene's end or the attack's contact.
+pub(super) fn measured_s(scene: &Scene) -> f64 {
+    let end_s = contact_time(scene).unwrap_or(f64::INFINITY);
+    Grid::frames(scene).until(end_s).ahead_s()
 }
 
 /// When the first attacker touches its target, scene time.
@@ -205,8 +212,10 @@ fn collision_row(fine: &Samples) -> Explained {
     Explained {
         metric: metric("collision_pct", ratio, 100.0, "%"),
         arithmetic: format!(
-            "{} of {valid} agents overlap another after the present (pairs that overlap in the history are left out)",
-            hit.len()
+            "{} of {valid} agents overlap another after the present, within {:.1} s (pairs that overlap in the history are \
+             left out)",
+            hit.len(),
+            fine.grid.ahead_s()
         ),
         evidence: hit
             .iter()
@@ -238,10 +247,11 @@ fn road_row(scene: &Scene, result: &Samples, log: &Samples) -> Explained {
     Explained {
         metric: metric("off_road_pct", ratio, 100.0, "%"),
         arithmetic: format!(
-            "{} of {starters} agents that start on the road leave every centreline by more than {:.1} m where their \
-             log does not",
+            "{} of {starters} agents that start on the road leave every centreline by more than {:.1} m within {:.1} s, \
+             where their log does not",
             items.len(),
-            rule.threshold_m
+            rule.threshold_m,
+            result.grid.ahead_s()
         ),
         evidence: items
             .iter()
@@ -383,5 +393,20 @@ mod tests {
         assert_eq!(collision.evidence[0].frame, Some(31));
         assert!(collision.arithmetic.starts_with("2 of 2 agents"));
         assert!(!rows.iter().any(|row| row.metric.name == "ade_m"));
+    }
+
+    #[test]
+    fn the_span_that_is_measured_is_said() {
+        // gap 50 m closing at 5 m/s, boxes 4.7 m: touch 9.06 s after the start, which is the present
+        let mut scene = scene_of(vec![
+            driver("rear", (0.0, 0.0, 0.0), 10.0, 101),
+            driver("front", (50.0, 0.0, 0.0), 5.0, 101),
+        ]);
+        scene.now = 0;
+        assert!((measured_s(&scene) - 8.0).abs() < 1e-9);
+        let rows = explain(&scene);
+        assert_eq!(rows[0].metric.name, "collision_pct");
+        let said = &rows[0].arithmetic;
+        assert!(said.contains("after the present, within 8.0 s"), "{said}");
     }
 }

@@ -54,6 +54,12 @@ impl Grid {
         self.present + 1..self.times_s.len()
     }
 
+    /// Seconds from the present to the last time.
+    pub fn ahead_s(&self) -> f64 {
+        let last = self.times_s.last();
+        last.map_or(0.0, |last| last - self.times_s[self.present])
+    }
+
     /// Number of times.
     pub fn len(&self) -> usize {
         self.times_s.len()

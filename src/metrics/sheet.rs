@@ -2,10 +2,11 @@
 
 use std::borrow::Borrow;
 
-use super::explain::explain;
+use super::explain::{explain, measured_s};
 use crate::scene::{Avoidability, Fault, Metric, Scene};
 
-/// One row per case: its recipe, its gates as stored (value and whether it passed), and its metrics measured now.
+/// One row per case: its recipe, its gates as stored (value and whether it passed), and its metrics measured now over so
+/// many seconds after the present (`measured_s`).
 /// Columns are those of all cases; what a case lacks is empty. Cases are taken one at a time.
 pub fn sheet_of_cases<N: AsRef<str>, S: Borrow<Scene>>(
     cases: impl IntoIterator<Item = (N, S)>,
@@ -99,6 +100,7 @@ impl Sheet {
     }
 
     fn metrics(&mut self, scene: &Scene) {
+        self.put("measured_s", format!("{:.1}", measured_s(scene)));
         for row in explain(scene) {
             let Metric {
                 name, value, count, ..
@@ -146,6 +148,7 @@ mod tests {
         assert!(lines[0].starts_with("case,"), "{text}");
         assert!(lines[1].starts_with("\"a, \"\"b\"\"\","), "{text}");
         assert!(lines[2].starts_with("c,"), "{text}");
+        assert!(lines[0].contains(",measured_s,") && lines[2].starts_with("c,0.1,"));
         let columns = lines[0].split(',').count();
         assert_eq!(lines[2].split(',').count(), columns);
     }
