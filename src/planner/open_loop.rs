@@ -4,18 +4,18 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::plain::{coasted, planned};
-use super::plan::{Plan, outcome};
+use super::plan::{Plan, outcome, touches};
 use super::score::{SCORED_S, Scores, TermKind};
 use super::track::STEP_S;
 use super::{Mode, POINTS};
 use crate::codec::{NOW, T, Window};
-use crate::metrics::{
-    Grid, Instability, Part, Ratio, RoadRule, Samples, instability, off_road, struck,
-};
-use crate::scene::{Agent, AgentKind, Scene, State};
+use crate::metrics::{Grid, Instability, Ratio, RoadRule, Samples, instability, off_road};
+use crate::scene::{Scene, State};
 
 /// Best-mode end displacement beyond which the log counts as missed, m (Argoverse 2's, there at 6 s).
 const MISS_M: f64 = 2.0;
+/// Seconds of a plan.
+const PLANNED_S: f64 = POINTS as f64 / 2.0;
 
 /// What one plan adds to a table.
 #[derive(Debug, Clone, Default)]
@@ -38,7 +38,8 @@ pub struct OpenLoop {
     pub gap: Ratio,
     /// Distance between the ends of two modes, m; every pair an item.
     pub spread: Ratio,
-    /// Whether the chosen mode, as driven, touches anybody as recorded, within 8 s.
+    /// Whether the chosen mode, as driven, touches any road user or object within 8 s: those NC looks at, as recorded, past
+    /// the log's end at constant velocity.
     pub collision: Ratio,
     /// Whether that is its fault (NC below 1).
     pub at_fault: Ratio,
@@ -132,14 +133,10 @@ fn judge_chosen(scene: &Scene, plan: &Plan, found: &mut OpenLoop) {
     let driven: Vec<State> = chosen.tracked.iter().map(|state| state.state).collect();
     let driven = with_ego(scene, plan, &driven);
     let proposed = with_ego(scene, plan, &chosen.path);
-    let part = |agent: &Agent| match agent.kind {
-        _ if agent.id == plan.ego => Part::Judged,
-        AgentKind::Other => Part::Absent,
-        _ => Part::Met,
-    };
-    let (fine, coarse) = (Grid::frames(scene), Grid::half_seconds(scene));
-    let hits = struck(&Samples::new(&driven, &fine, part), true);
-    found.collision = Ratio::new(f64::from(!hits.is_empty()), 1.0);
+    if let Some(touches) = touches(scene, plan, PLANNED_S) {
+        found.collision = Ratio::new(f64::from(touches), 1.0);
+    }
+    let coarse = Grid::half_seconds(scene);
     let only_ego = BTreeSet::from([plan.ego.clone()]);
     let (strays, starters) = off_road(
         &scene.map,
@@ -153,7 +150,7 @@ fn judge_chosen(scene: &Scene, plan: &Plan, found: &mut OpenLoop) {
         let mut scores = outcome(scene, plan, scored_s)?;
         Some(scores.swap_remove(plan.chosen))
     };
-    if let Some(whole) = of_chosen(POINTS as f64 / 2.0) {
+    if let Some(whole) = of_chosen(PLANNED_S) {
         let no_collision = whole.score(TermKind::NoCollision);
         found.at_fault = Ratio::new(f64::from(no_collision < 1.0), 1.0);
     }

@@ -339,6 +339,15 @@ pub fn outcome(scene: &Scene, plan: &Plan, scored_s: f64) -> Option<Vec<Scores>>
     ))
 }
 
+/// Whether the chosen mode, as driven, touches anybody or anything within `seconds`, whoever's fault, by what happens in
+/// `scene` (as in [`outcome`]). `None` without the ego.
+pub(super) fn touches(scene: &Scene, plan: &Plan, seconds: f64) -> Option<bool> {
+    let ego: &Agent = scene.agent(&plan.ego)?;
+    let others = others(scene, &plan.ego);
+    let stage = Stage::new(scene, ego, &others, seconds, plan.settings.score);
+    Some(stage.touches(&plan.chosen().tracked))
+}
+
 /// What the ego drove when the scene was recorded, tracked like a plan; `None` where anything in the scene was made or
 /// edited, so that whoever drove met something else, or where it is not known for as long.
 fn human(scene: &Scene, ego: &Agent, scored_s: f64) -> Option<Vec<TrackedState>> {

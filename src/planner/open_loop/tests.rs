@@ -5,7 +5,7 @@ use crate::codec::Options;
 use crate::geometry::{Polyline, Pose, dvec2};
 use crate::map::{Lane, LaneKind, Map, MapParts};
 use crate::planner::{PlanSettings, plan_of};
-use crate::scene::{AgentId, Track};
+use crate::scene::{Agent, AgentId, AgentKind, Track};
 
 /// Along y = 0 at `x` at the present (2 s), 10 s long.
 fn car(id: &str, x: f64, speed: f64) -> Arc<Agent> {
@@ -108,4 +108,16 @@ fn what_stands_in_the_way_is_hit_by_the_plan_that_ignores_it() {
     assert_eq!(found.at_fault.value(), Some(1.0));
     // 55.3 m to go at 10 m/s: after 5.5 s, beyond the 4 s that are scored, but time to collision reaches to 4.9 s only
     assert_eq!(found.terms[0].value(), Some(1.0));
+}
+
+#[test]
+fn an_object_in_the_way_is_hit_as_much_as_it_is_the_plans_fault() {
+    let mut barrier = Agent::clone(&car("barrier", 60.0, 0.0));
+    barrier.kind = AgentKind::Other;
+    let scene = scene(vec![car("ego", 0.0, 10.0), Arc::new(barrier)]);
+    let found = judged(&scene, vec![mode(10.0, 0.0, 1.0)]);
+    assert_eq!(
+        (found.collision.value(), found.at_fault.value()),
+        (Some(1.0), Some(1.0))
+    );
 }

@@ -278,6 +278,11 @@ impl<'a> Stage<'a> {
         path
     }
 
+    /// Whether a path touches anybody who does not overlap the ego at its start.
+    pub(super) fn touches(&self, states: &[TrackedState]) -> bool {
+        !self.path(states).contacts.is_empty()
+    }
+
     /// Scores of a path but for its progress.
     pub(super) fn judge(&'a self, states: &'a [TrackedState]) -> Partial {
         let path = self.path(states);
