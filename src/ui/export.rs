@@ -1,6 +1,9 @@
 //! What an export is made of: the choices of its dialog, the order that follows from them, and the command line that
 //! does the same.
 
+use std::hash::DefaultHasher;
+use std::hash::Hash;
+use std::hash::Hasher;
 use std::path::Path;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -168,6 +171,8 @@ pub(super) struct Source<'a> {
     pub panes: &'a Panes,
     /// What the sources on screen hold.
     pub views: &'a [View],
+    /// The folder for scenes that a command line reads.
+    pub commands: PathBuf,
 }
 
 /// An order with the command line that does the same.
@@ -290,29 +295,49 @@ impl Choices {
             (Which::Present, [(_, scene)]) => vec![(scene.clone(), target.clone())],
             _ => numbered(&chosen, &target, ending),
         };
-        // the line reads the scene from a file of our own beside
-        let own = Path::new(self.folder.trim()).join(format!("{}.json", self.stem.trim()));
-        let line = (self.which == Which::Present).then(|| {
-            let (from, to) = (quoted_path(&own), quoted_path(&target));
-            format!("nearmiss convert {from} {to}")
-        });
+        let (command, needs) = match self.which {
+            Which::Present => {
+                let (input, needs) = command_input(&source.commands, &chosen);
+                let (from, to) = (quoted_path(&input), quoted_path(&target));
+                (Some(format!("nearmiss convert {from} {to}")), needs)
+            }
+            Which::Samples | Which::Tray => (None, Vec::new()),
+        };
         Ok(Plan {
-            needs: match (&line, cases.as_slice()) {
-                (Some(_), [(scene, _)]) => vec![(scene.clone(), own)],
-                _ => Vec::new(),
-            },
+            needs,
             order: Order::Foreign {
                 cases,
                 format: self.format,
             },
-            command: line,
+            command,
         })
     }
 
     fn cases(&self, source: &Source<'_>, scene: &Arc<Scene>) -> Result<Plan, String> {
         let target = self.target();
         let chosen = self.cut(source, scene)?;
-        let bundle = (self.bundle && self.which != Which::Present).then(|| chosen.clone());
+        let made = chosen.iter().all(|(_, scene)| scene.generated.is_some());
+        // a case is made again by its own recipe
+        let again = target.with_extension("again");
+        let (command, needs) = match made {
+            true => {
+                let (input, needs) = command_input(&source.commands, &chosen);
+                let (input, again) = (quoted_path(&input), quoted_path(&again));
+                let line = format!("nearmiss generate {input} --again --out {again}");
+                (Some(line), needs)
+            }
+            false => (None, Vec::new()),
+        };
+        if self.bundle && self.which != Which::Present {
+            return Ok(Plan {
+                order: Order::Bundle {
+                    cases: chosen,
+                    path: target,
+                },
+                command,
+                needs,
+            });
+        }
         let cases: Vec<(Arc<Scene>, PathBuf)> = match (self.which, chosen.as_slice()) {
             (Which::Present, [(_, scene)]) => vec![(scene.clone(), target.clone())],
             _ => numbered(&chosen, &target, ".json"),
@@ -323,28 +348,8 @@ impl Choices {
         let modes = (self.modes && self.which == Which::Present)
             .then(|| modes(source))
             .transpose()?;
-        let made = cases.iter().all(|(scene, _)| scene.generated.is_some());
-        // a case is made again by its own recipe
-        let again = target.with_extension("again");
-        let command = made.then(|| {
-            format!(
-                "nearmiss generate {} --again --out {}",
-                quoted_path(&target),
-                quoted_path(&again)
-            )
-        });
-        if let Some(cases) = bundle {
-            return Ok(Plan {
-                order: Order::Bundle {
-                    cases,
-                    path: target,
-                },
-                command,
-                needs: Vec::new(),
-            });
-        }
         Ok(Plan {
-            needs: cases.clone(),
+            needs,
             order: Order::Cases {
                 cases,
                 steps,
@@ -514,7 +519,8 @@ impl Choices {
         let mut line = Line::new(source, scene, &path);
         line.verb = "score";
         if self.which != Which::Present {
-            line.needs = numbered(&chosen, &path.with_extension("cases"), ".json");
+            let (input, needs) = command_input(&source.commands, &chosen);
+            (line.inputs, line.needs) = (vec![input], needs);
         }
         Ok(line.plan(Order::CaseTable {
             cases: chosen,
@@ -631,6 +637,31 @@ fn numbered(
         .collect()
 }
 
+/// Where a scene is written that a command line reads: named by what it holds, so that nothing else is replaced.
+pub(super) fn command_file(folder: &Path, scene: &Scene) -> PathBuf {
+    let (stem, hash) = (file_stem(&scene.name), scene.hash());
+    folder.join(format!("{stem}-{hash:.12}.json"))
+}
+
+/// What a command line reads for `cases`, and where each is written: one in a file, several numbered in a folder of
+/// their own.
+fn command_input(
+    folder: &Path,
+    cases: &[(String, Arc<Scene>)],
+) -> (PathBuf, Vec<(Arc<Scene>, PathBuf)>) {
+    if let [(_, scene)] = cases {
+        let path = command_file(folder, scene);
+        return (path.clone(), vec![(scene.clone(), path)]);
+    }
+    let mut all = DefaultHasher::new();
+    for (name, scene) in cases {
+        (name, scene.hash()).hash(&mut all);
+    }
+    let folder = folder.join(format!("cases-{:016x}", all.finish()));
+    let needs = numbered(cases, &folder, ".json");
+    (folder, needs)
+}
+
 fn name_of(scene: &Scene, stem: &str) -> String {
     match scene.name.is_empty() {
         true => stem.to_owned(),
@@ -659,6 +690,8 @@ struct Line {
     rest: String,
     inputs: Vec<PathBuf>,
     needs: Vec<(Arc<Scene>, PathBuf)>,
+    /// Where scenes are written that the command reads.
+    commands: PathBuf,
     /// Where the document lies, if that file holds exactly this scene.
     on_disk: Option<(Arc<Scene>, PathBuf)>,
     target: PathBuf,
@@ -678,6 +711,7 @@ impl Line {
             rest: String::new(),
             inputs: Vec::new(),
             needs: Vec::new(),
+            commands: source.commands.clone(),
             on_disk,
             target: target.to_owned(),
             inexact: false,
@@ -686,27 +720,18 @@ impl Line {
         line
     }
 
-    /// The scenes the command reads: as they lie on the disk, else written beside the target.
+    /// The scenes the command reads, in this order: as they lie on the disk, else written for it.
     fn scenes(&mut self, scenes: Vec<Arc<Scene>>) {
-        let several = scenes.len() > 1;
         self.inputs.clear();
         self.needs.clear();
-        for (at, scene) in scenes.into_iter().enumerate() {
+        for scene in scenes {
             let known = self.on_disk.as_ref();
             if let Some((_, path)) = known.filter(|(saved, _)| Arc::ptr_eq(saved, &scene)) {
                 self.inputs.push(path.clone());
                 continue;
             }
-            let stem = self
-                .target
-                .file_stem()
-                .unwrap_or_default()
-                .to_string_lossy();
-            let name = match several {
-                true => format!("{stem}-{}.json", at + 1),
-                false => format!("{stem}.json"),
-            };
-            let path = self.target.with_file_name(name);
+            let path = command_file(&self.commands, &scene);
+            self.inputs.push(path.clone());
             self.needs.push((scene, path));
         }
     }
@@ -771,11 +796,7 @@ impl Line {
     }
 
     fn plan(self, order: Order) -> Plan {
-        let files = self
-            .inputs
-            .iter()
-            .chain(self.needs.iter().map(|(_, path)| path));
-        let files: Vec<String> = files.map(|path| quoted_path(path)).collect();
+        let files: Vec<String> = self.inputs.iter().map(|path| quoted_path(path)).collect();
         let line = format!(
             "nearmiss {} {} --out {}{}",
             self.verb,
@@ -837,6 +858,42 @@ mod tests {
         assert_eq!(target(&choices), "/tmp/x/turn.gif");
         choices.frames = true;
         assert_eq!(target(&choices), "/tmp/x/turn-frames");
+    }
+
+    #[test]
+    fn what_a_command_line_reads_is_named_by_what_it_holds() {
+        let folder = Path::new("/tmp/commands");
+        let named = |name: &str| {
+            Arc::new(Scene {
+                name: name.to_owned(),
+                ..Scene::default()
+            })
+        };
+        let (saved, mut edited) = (named("Left turn"), Scene::clone(&named("Left turn")));
+        edited.now = 1;
+        let (first, second) = (command_file(folder, &saved), command_file(folder, &edited));
+        assert!(
+            first
+                .to_string_lossy()
+                .starts_with("/tmp/commands/left-turn-")
+        );
+        assert_ne!(first, second);
+        assert_eq!(first, command_file(folder, &Scene::clone(&saved)));
+        let cases = |scenes: &[&str]| -> Vec<(String, Arc<Scene>)> {
+            scenes
+                .iter()
+                .map(|name| ((*name).to_owned(), named(name)))
+                .collect()
+        };
+        let (one, needs) = command_input(folder, &cases(&["Left turn"]));
+        assert_eq!((one, needs.len()), (first, 1));
+        let (several, needs) = command_input(folder, &cases(&["a", "b"]));
+        assert!(
+            needs
+                .iter()
+                .all(|(_, path)| path.parent() == Some(&several))
+        );
+        assert_ne!(several, command_input(folder, &cases(&["b", "a"])).0);
     }
 
     #[test]

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use super::action::Notice;
 use super::action::Weight;
+use super::editor::Editor;
 use super::export::Choices;
 use super::export::Kind;
 use super::export::Source;
@@ -95,8 +96,8 @@ impl Exporting {
     }
 
     /// Opens the dialog for a scene; for the tray if `tray`.
-    pub(super) fn begin(&mut self, source: &Source<'_>, folder: &Path, dark: bool, tray: bool) {
-        let Some(scene) = source.editor.committed() else {
+    pub(super) fn begin(&mut self, editor: &Editor, folder: &Path, dark: bool, tray: bool) {
+        let Some(scene) = editor.committed() else {
             return;
         };
         let choices = &mut self.choices;
@@ -158,12 +159,17 @@ impl Exporting {
                 Told::Cancelled(sentence) => (false, format!("Cancelled. {sentence}")),
                 Told::Failed(sentence) => (false, sentence),
             };
-            let mut sentence = sentence;
-            if let (Some(line), true) = (self.line.take(), worked) {
-                context.copy_text(line);
-                sentence =
-                    format!("The command was copied. It reads what was just written. {sentence}");
-            }
+            let sentence = match self.line.take() {
+                Some(line) if worked => {
+                    context.copy_text(line);
+                    format!("The command was copied. It reads what was just written. {sentence}")
+                }
+                Some(_) => sentence,
+                None => {
+                    self.exists |= worked;
+                    sentence
+                }
+            };
             if !self.open {
                 let weight = if worked {
                     Weight::Good
@@ -172,7 +178,6 @@ impl Exporting {
                 };
                 notices.push(Notice::new(weight, sentence.clone()));
             }
-            self.exists |= worked;
             self.said = Some((worked, sentence));
         }
         notices
@@ -216,10 +221,7 @@ impl Exporting {
             }
             (Wish::Copy, Ok(plan)) => {
                 if let Some(line) = plan.command {
-                    match plan.order {
-                        order @ Order::Bundle { .. } => self.write_then_copy(line, order),
-                        _ => self.copy(context, line, plan.needs),
-                    }
+                    self.copy(context, line, plan.needs);
                 }
             }
             (Wish::Cancel, _) => self.exporter.cancel(),
@@ -247,17 +249,12 @@ impl Exporting {
             self.said = Some((true, "The command was copied.".to_owned()));
             return;
         }
-        let order = Order::Cases {
+        self.line = Some(line);
+        self.exporter.submit(Order::Cases {
             cases: needs,
             steps: None,
             modes: None,
-        };
-        self.write_then_copy(line, order);
-    }
-
-    fn write_then_copy(&mut self, line: String, order: Order) {
-        self.line = Some(line);
-        self.exporter.submit(order);
+        });
     }
 
     /// Asks for the size once the choices have stood still.

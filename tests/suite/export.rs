@@ -130,6 +130,9 @@ fn a_picture_and_the_copied_line_are_the_same_to_the_pixel() {
     let Some((folder, mut bench)) = exporting() else {
         return;
     };
+    // a scene of the same name beside is not touched by lines that are copied
+    let beside = folder.path().join("unprotected-left-turn.json");
+    fs::write(&beside, "mine").unwrap();
     // each kind has a name of its own, so that none replaces another
     let choices = [
         ("Picture", "unprotected-left-turn.png"),
@@ -144,6 +147,7 @@ fn a_picture_and_the_copied_line_are_the_same_to_the_pixel() {
         let line = copied(&mut bench);
         run_line(&line);
         assert!(fs::read(&png).unwrap() == drawn, "{choice}: {line}");
+        assert_eq!(fs::read(&beside).unwrap(), b"mine");
     }
 }
 

@@ -33,7 +33,6 @@ use crate::ui::canvas;
 use crate::ui::compare::Changes;
 use crate::ui::editor::Editor;
 use crate::ui::export;
-use crate::ui::export::file_stem;
 use crate::ui::exporting::Errand;
 use crate::ui::exporting::Exporting;
 use crate::ui::files;
@@ -71,6 +70,9 @@ use crate::ui::sources::Source;
 use crate::ui::sources::View;
 use crate::ui::theme;
 use crate::ui::timeline;
+
+/// The folder, among the program's own, for scenes that a copied command line reads.
+const COMMANDS: &str = "commands";
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum LeftTab {
@@ -577,8 +579,7 @@ impl App {
             self.editor.notices.push(notice);
             return;
         }
-        let name = format!("{}.json", file_stem(&scene.name));
-        let path = self.folder.join("commands").join(name);
+        let path = export::command_file(&self.folder.join(COMMANDS), &scene);
         let line = lab::command_line(&path, &scene, &self.lab);
         self.exporting.copy(context, line, vec![(scene, path)]);
     }
@@ -600,15 +601,8 @@ impl App {
             .and_then(|recent| recent.path.parent().map(Path::to_owned))
             .or_else(|| std::env::current_dir().ok())
             .unwrap_or_default();
-        let source = export::Source {
-            editor: &self.editor,
-            lab: &self.lab,
-            planning: &self.planning,
-            panes: &self.panes,
-            views: &self.views,
-        };
         self.exporting
-            .begin(&source, &folder, self.settings.dark, tray);
+            .begin(&self.editor, &folder, self.settings.dark, tray);
     }
 
     fn export_dialog(&mut self, context: &Context) {
@@ -618,6 +612,7 @@ impl App {
             planning: &self.planning,
             panes: &self.panes,
             views: &self.views,
+            commands: self.folder.join(COMMANDS),
         };
         if let Some(Errand::Browse(name, is_folder)) = self.exporting.show(context, &source) {
             let purpose = if is_folder {
