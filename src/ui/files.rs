@@ -130,6 +130,8 @@ pub(super) enum Answer {
         typed: String,
         /// Folders end in a separator.
         paths: Vec<String>,
+        /// A scene saved there would replace a file.
+        exists: bool,
     },
     /// The user chose a file, or closed the dialog.
     Picked {
@@ -401,7 +403,12 @@ fn serve(inbox: &mpsc::Receiver<Request>, out: &Outbox, folder: &Path, autosave:
             Request::Forget(paths) => paths.iter().for_each(|path| forget(path)),
             Request::Complete { typed } => {
                 let paths = complete(&typed);
-                out.send(Answer::Completions { typed, paths });
+                let exists = scene_file(Path::new(typed.trim())).exists();
+                out.send(Answer::Completions {
+                    typed,
+                    paths,
+                    exists,
+                });
             }
             Request::Store(settings) => {
                 if let Err(error) = settings.store(folder) {
@@ -533,6 +540,14 @@ pub(super) fn recoveries(folder: &Path) -> Vec<Recovery> {
     found
 }
 
+/// The file in which a scene is saved for a chosen path: `.json` where that has no ending.
+pub(super) fn scene_file(path: &Path) -> PathBuf {
+    match path.extension() {
+        Some(_) => path.to_owned(),
+        None => path.with_extension("json"),
+    }
+}
+
 /// Paths that begin with what was typed, at most 12, folders first.
 fn complete(typed: &str) -> Vec<String> {
     let typed_path = Path::new(typed);
@@ -630,6 +645,25 @@ mod tests {
         assert_eq!(recoveries(folder.path()).len(), 1);
         forget(&autosave);
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
+    }
+
+    #[test]
+    fn a_typed_path_is_known_to_replace_a_file_without_its_ending() {
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join("left-turn.json"), b"{}").unwrap();
+        let files = Files::start(folder.path().join("own"), Arc::new(|| {}));
+        for (name, there) in [
+            ("left-turn", true),
+            ("left-turn.json", true),
+            ("left", false),
+        ] {
+            let typed = folder.path().join(name).display().to_string();
+            files.ask(Request::Complete { typed });
+            let Ok(Answer::Completions { exists, .. }) = files.answers.recv() else {
+                panic!("{name}: another answer");
+            };
+            assert_eq!(exists, there, "{name}");
+        }
     }
 
     #[test]

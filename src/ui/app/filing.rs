@@ -183,17 +183,11 @@ impl App {
             Purpose::ExportFolder => self.exporting.place(&path, true),
             Purpose::Bug => {
                 if let Some(scene) = self.lab.bug.clone() {
+                    let path = files::scene_file(&path);
                     self.files.ask(Request::Save { scene, path });
                 }
             }
-            Purpose::Save => {
-                let path = if path.extension().is_none() {
-                    path.with_extension("json")
-                } else {
-                    path
-                };
-                self.save(path);
-            }
+            Purpose::Save => self.save(files::scene_file(&path)),
         }
     }
 
@@ -247,11 +241,16 @@ impl App {
                     let notice = Notice::new(Weight::Warning, text).with_detail(message);
                     self.editor.notices.push(notice);
                 }
-                Answer::Completions { typed, paths } => {
+                Answer::Completions {
+                    typed,
+                    paths,
+                    exists,
+                } => {
                     if let Some(field) = &mut self.path_field
                         && field.typed == typed
                     {
                         field.completions = paths;
+                        field.exists = Some(exists);
                     }
                 }
                 Answer::Picked { purpose, path } => {

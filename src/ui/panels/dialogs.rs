@@ -20,6 +20,10 @@ pub(crate) struct PathField {
     pub typed: String,
     /// Paths that begin so.
     pub completions: Vec<String>,
+    /// A scene saved there would replace a file; absent while that is looked up.
+    pub exists: Option<bool>,
+    /// The button was pressed before it was known whether a file would be replaced.
+    pressed: bool,
     fresh: bool,
 }
 
@@ -41,6 +45,8 @@ impl PathField {
             purpose,
             typed,
             completions: Vec::new(),
+            exists: None,
+            pressed: false,
             fresh: true,
         }
     }
@@ -83,15 +89,31 @@ impl PathField {
             field.accessible_name("Path");
             if changed {
                 self.fresh = false;
+                (self.exists, self.pressed) = (None, false);
                 ask(self.typed.clone());
             }
             self.completions_ui(ui);
             ui.add_space(8.0);
+            let writes = matches!(self.purpose, Purpose::Save | Purpose::Bug);
+            let replaces = writes && self.exists == Some(true);
+            if replaces {
+                let text = theme::small("A file is there already and will be replaced.");
+                ui.label(text.color(tokens(ui).warn));
+            }
+            let button = if replaces { "Replace" } else { button };
             ui.horizontal(|ui| {
                 let ready = !self.typed.trim().is_empty();
                 let go = ui.add_enabled_ui(ready, |ui| widgets::primary(ui, button)).inner;
-                if ready && (go.clicked() || entered) {
-                    outcome = Outcome::Chosen(PathBuf::from(self.typed.trim()));
+                let pressed = ready && (go.clicked() || entered);
+                let waited = std::mem::take(&mut self.pressed);
+                match self.exists {
+                    // nothing is replaced before the button says so
+                    None if writes => self.pressed = pressed || waited,
+                    Some(true) if writes && !pressed => {}
+                    _ if pressed || waited => {
+                        outcome = Outcome::Chosen(PathBuf::from(self.typed.trim()));
+                    }
+                    _ => {}
                 }
                 if ui.button("Cancel").clicked() {
                     outcome = Outcome::Closed;
@@ -236,7 +258,51 @@ fn ago(seconds: u64) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::short;
+    use super::*;
+
+    #[test]
+    fn a_file_is_replaced_only_once_the_button_says_so() {
+        let context = egui::Context::default();
+        theme::install(&context);
+        let frame = |field: &mut PathField, events: Vec<egui::Event>| {
+            let mut outcome = Outcome::Open;
+            let input = egui::RawInput {
+                events,
+                ..egui::RawInput::default()
+            };
+            let output = context.run_ui(input, |ui| {
+                outcome = field.show(ui.ctx(), &mut |_| {});
+            });
+            output.drop_without_applying_deltas();
+            outcome
+        };
+        let enter = || {
+            vec![egui::Event::Key {
+                key: egui::Key::Enter,
+                physical_key: None,
+                pressed: true,
+                repeat: false,
+                modifiers: egui::Modifiers::NONE,
+            }]
+        };
+        let field = |exists: Option<bool>| {
+            let mut field = PathField::new(Purpose::Save, "left-turn.json".to_owned());
+            for _ in 0..3 {
+                frame(&mut field, Vec::new());
+            }
+            field.exists = exists;
+            field
+        };
+        let chosen = Outcome::Chosen(PathBuf::from("left-turn.json"));
+        // pressed before the disk was looked at: saved if nothing is there, else asked
+        for (there, then) in [(false, chosen.clone()), (true, Outcome::Open)] {
+            let mut hasty = field(None);
+            assert_eq!(frame(&mut hasty, enter()), Outcome::Open);
+            hasty.exists = Some(there);
+            assert_eq!(frame(&mut hasty, Vec::new()), then);
+        }
+        assert_eq!(frame(&mut field(Some(true)), enter()), chosen);
+    }
 
     #[test]
     fn an_offer_is_named_by_its_file_and_not_by_its_folders() {
