@@ -369,6 +369,35 @@ fn a_light_is_changed_from_the_cursor_on_and_back_again() {
 }
 
 #[test]
+fn a_name_of_several_words_is_typed_in_the_tray_and_a_blank_one_changes_nothing() {
+    if !may_draw() {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let mut bench = opened(folder.path(), false);
+    press(&mut bench, Key::K);
+    bench.get_by_label_contains("Name and note of").click();
+    bench.run_steps(3);
+    let mut typed = |text: &str| {
+        bench.get_by_label("Name of the case").focus();
+        bench.run_steps(2);
+        bench.key_press_modifiers(Modifiers::COMMAND, Key::A);
+        bench.key_press(Key::Backspace);
+        bench.run_steps(2);
+        for letter in text.chars() {
+            bench.event(Event::Text(letter.to_string()));
+            bench.step();
+        }
+        bench.key_press(Key::Enter);
+        bench.run_steps(3);
+        let row = bench.get_by_label_contains("Name and note of");
+        row.accesskit_node().label().unwrap()
+    };
+    assert_eq!(typed("cut in "), "Name and note of cut in");
+    assert_eq!(typed(""), "Name and note of cut in");
+}
+
+#[test]
 fn the_tray_is_there_again_at_the_next_start() {
     if !may_draw() {
         return;

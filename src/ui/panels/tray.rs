@@ -15,9 +15,9 @@ use crate::ui::tray::Kept;
 use crate::ui::tray::Tray;
 use crate::ui::widgets;
 
-/// What is typed in the tray: the case whose name and note are open, by position.
+/// What is typed in the tray: the case whose name and note are open, by position, and the name as it stands there.
 #[derive(Debug, Default)]
-pub(crate) struct Writing(Option<usize>);
+pub(crate) struct Writing(Option<(usize, String)>);
 
 /// Shows the tray.
 pub(crate) fn tray_ui(ui: &mut Ui, lab: &Lab, writing: &mut Writing, actions: &mut Vec<Action>) {
@@ -111,7 +111,7 @@ fn kept_ui(ui: &mut Ui, lab: &Lab, index: usize, writing: &mut Writing, actions:
         .horizontal(|ui| {
             ui.spacing_mut().item_spacing.x = 2.0;
             let edit = format!("Name and note of {}", case.name);
-            let open = writing.0 == Some(index);
+            let open = writing.0.as_ref().is_some_and(|(of, _)| *of == index);
             let edit = widgets::row_icon(ui, Icon::Down, &edit, "Name and note", open);
             let close = format!("Remove {}", case.name);
             let tip = "Remove from the tray";
@@ -123,24 +123,44 @@ fn kept_ui(ui: &mut Ui, lab: &Lab, index: usize, writing: &mut Writing, actions:
         writing.0 = None;
         push(actions, LabAction::DropKept(index));
     } else if edit {
-        writing.0 = (writing.0 != Some(index)).then_some(index);
+        let closed = writing.0.take();
+        if closed.as_ref().is_none_or(|(of, _)| *of != index) {
+            writing.0 = Some((index, case.name.clone()));
+        }
+        // one click may take focus from the field and close it
+        if let Some((of, name)) = closed {
+            push(actions, LabAction::RenameKept(of, name));
+        }
     } else if response.clicked() {
         push(actions, LabAction::OpenKept(index));
     }
-    if writing.0 == Some(index) {
-        words_ui(ui, kept, index, actions);
+    if let Some((_, name)) = writing.0.as_mut().filter(|(of, _)| *of == index) {
+        words_ui(ui, kept, (index, name), actions);
     } else if !kept.note.is_empty() {
         let text = theme::small(kept.note.clone()).color(tokens(ui).dim);
         ui.add(egui::Label::new(text).wrap());
     }
 }
 
-fn words_ui(ui: &mut Ui, kept: &Kept, index: usize, actions: &mut Vec<Action>) {
-    let mut name = kept.case.name.clone();
-    let field = egui::TextEdit::singleline(&mut name).desired_width(f32::INFINITY);
+/// The fields of a case. What is typed stays as it is while its field has focus; a blank name or Escape brings the old
+/// one back.
+fn words_ui(
+    ui: &mut Ui,
+    kept: &Kept,
+    (index, name): (usize, &mut String),
+    actions: &mut Vec<Action>,
+) {
+    let field = egui::TextEdit::singleline(name).desired_width(f32::INFINITY);
     let response = ui.add(field).accessible_name("Name of the case");
-    if response.changed() {
-        push(actions, LabAction::RenameKept(index, name));
+    if response.lost_focus() {
+        let escape = ui.input(|input| input.key_pressed(egui::Key::Escape));
+        if escape || name.trim().is_empty() {
+            name.clone_from(&kept.case.name);
+        }
+        *name = name.trim().to_owned();
+        if *name != kept.case.name {
+            push(actions, LabAction::RenameKept(index, name.clone()));
+        }
     }
     let mut note = kept.note.clone();
     let field = egui::TextEdit::multiline(&mut note)
