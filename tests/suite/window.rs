@@ -14,6 +14,7 @@ use egui_kittest::kittest::NodeT as _;
 use egui_kittest::kittest::Queryable as _;
 
 use super::stage::Bench;
+use super::stage::choose;
 use super::stage::drag;
 use super::stage::entries;
 use super::stage::generate;
@@ -111,6 +112,63 @@ fn escape_drops_a_drag() {
     bench.drop_at(from + vec2(30.0, 10.0));
     bench.run_steps(2);
     assert!(!bench.state().editor().previewing());
+    assert_eq!(hash(&bench), before);
+}
+
+#[test]
+fn a_drag_released_while_the_scene_before_flashes_counts() {
+    if !may_draw() {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let mut bench = opened(folder.path(), false);
+    let before = hash(&bench);
+    let from = place_of(&bench, "car-0");
+    bench.hover_at(from);
+    bench.step();
+    bench.drag_at(from);
+    bench.step();
+    bench.hover_at(from + vec2(40.0, 0.0));
+    bench.run_steps(2);
+    bench.key_down(Key::B);
+    bench.run_steps(2);
+    bench.drop_at(from + vec2(40.0, 0.0));
+    bench.run_steps(2);
+    bench.key_up(Key::B);
+    bench.run_steps(2);
+    assert!(!bench.state().editor().previewing());
+    assert_ne!(hash(&bench), before);
+    assert_eq!(entries(&bench), 2);
+}
+
+#[test]
+fn a_drag_whose_pane_goes_is_dropped() {
+    if !may_draw() {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let mut bench = opened(folder.path(), false);
+    let before = hash(&bench);
+    press(&mut bench, Key::Num2);
+    choose(&mut bench, 1, "Log");
+    choose(&mut bench, 2, "Scene");
+    let from = {
+        let (app, canvas) = (bench.state(), bench.get_by_label("canvas 2").rect());
+        let scene = app.editor().scene().unwrap();
+        let car = scene.agent(&AgentId::new("car-0")).unwrap();
+        app.place(car.track.get(scene.now).unwrap().position, canvas)
+    };
+    bench.hover_at(from);
+    bench.step();
+    bench.drag_at(from);
+    bench.step();
+    bench.hover_at(from + vec2(40.0, 0.0));
+    bench.run_steps(2);
+    assert!(bench.state().editor().previewing());
+    press(&mut bench, Key::Num1);
+    assert!(!bench.state().editor().previewing());
+    bench.drop_at(from + vec2(40.0, 0.0));
+    bench.run_steps(2);
     assert_eq!(hash(&bench), before);
 }
 

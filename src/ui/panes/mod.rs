@@ -372,6 +372,14 @@ impl Panes {
             }
             self.pane(ui, rect, pane, (editor, made), actions);
         }
+        // a pane that goes in the middle of a gesture is not told of the release
+        let down = ui.input(|input| input.pointer.any_down());
+        if let Some((_, pane)) = &self.gesture
+            && (*pane >= count || !down)
+        {
+            self.cancel();
+            actions.push(Action::DropPreview);
+        }
     }
 
     fn pane(
@@ -409,7 +417,9 @@ impl Panes {
         };
         self.screens[pane] = Some(screen);
         let editable = works && !blink;
-        if editable {
+        // a gesture that has begun goes on, and is released, while the scene before flashes
+        let goes_on = works && self.gesture.as_ref().is_some_and(|(_, of)| *of == pane);
+        if editable || goes_on {
             self.point(ui, &response, (pane, &screen), editor, actions);
         }
         let mut missing = view.missing.clone();
