@@ -222,6 +222,14 @@ impl Panes {
         }
     }
 
+    /// How many panes are drawn.
+    fn drawn(&self) -> usize {
+        match self.compare {
+            Mode::Side => self.count,
+            Mode::Overlay | Mode::Wipe | Mode::Difference => 1,
+        }
+    }
+
     /// Whether the first two sources are shown in one pane.
     pub(super) fn joined_in_one(&self) -> bool {
         self.compare != Mode::Side
@@ -360,10 +368,7 @@ impl Panes {
         self.hovered = false;
         self.under = None;
         self.screens = [None; 4];
-        let count = match self.compare {
-            Mode::Side => self.count,
-            Mode::Overlay | Mode::Wipe | Mode::Difference => 1,
-        };
+        let count = self.drawn();
         for (pane, rect) in split(area, count).into_iter().enumerate() {
             if count > 1 {
                 let gap = egui::Stroke::new(1.0, tokens(ui).line);
@@ -596,13 +601,13 @@ impl Panes {
             camera: self.camera(pane),
             rect,
         };
-        let size = screen.size();
+        let (size, drawn) = (screen.size(), self.drawn());
         let camera = &mut self.cameras[if self.linked { 0 } else { pane }];
         if let Some(wish) = self.wish {
             if let Some((low, high)) = wanted(wish, scene, editor) {
                 camera.fit((low, high), size, 60.0);
             }
-            if self.linked || pane + 1 >= self.count {
+            if self.linked || pane + 1 >= drawn {
                 self.wish = None;
             }
         }
@@ -817,6 +822,23 @@ mod tests {
     use super::*;
     use crate::geometry::{Polyline, dvec2};
     use crate::map::{Lane, LaneKind, Map, MapParts};
+
+    #[test]
+    fn a_camera_with_its_own_pane_is_free_again_once_two_sources_share_one() {
+        let mut panes = Panes {
+            count: 2,
+            linked: false,
+            compare: Mode::Overlay,
+            ..Panes::default()
+        };
+        panes.run(Command::FitAll);
+        panes.place_camera(panes.area, 0, &Scene::default(), &Editor::default());
+        assert_eq!(panes.wish, None);
+        panes.compare = Mode::Side;
+        panes.run(Command::FitAll);
+        panes.place_camera(panes.area, 0, &Scene::default(), &Editor::default());
+        assert_eq!(panes.wish, Some(Wish::All)); // the second pane is still to follow
+    }
 
     #[test]
     fn a_map_without_agents_is_in_view_when_it_is_opened() {
