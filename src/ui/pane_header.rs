@@ -158,7 +158,11 @@ fn planner_ui(
 pub(super) struct Chip {
     /// The pane.
     pane: usize,
-    text: String,
+    /// The planner's name, and a short one where there is little room.
+    name: &'static str,
+    short: Option<&'static str>,
+    /// What follows the name.
+    said: String,
     color: egui::Color32,
     tip: String,
     /// Scene time that decides the score, s.
@@ -168,55 +172,70 @@ pub(super) struct Chip {
 }
 
 impl Chip {
-    /// Of the planner of the pane's own, `decoder`, or of the panel's; `None` while that has no score.
+    /// Of the planner of the pane's own, `decoder`, or of the panel's; `None` while that has no score. Its name is short
+    /// where it would be wider than `width` points.
     pub(super) fn of(
         ui: &Ui,
         pane: usize,
-        decoder: Option<Decoder>,
-        answer: &PaneAnswer,
+        (decoder, answer): (Option<Decoder>, &PaneAnswer),
+        width: f32,
     ) -> Option<Self> {
         let tokens = tokens(ui);
-        let name = decoder.map_or("Planner", Decoder::label);
-        let (text, color, tip) = match (&answer.problem, &answer.score) {
-            (Some(problem), _) => (format!("{name}: no plan"), tokens.bad, problem.clone()),
+        let (said, color, tip) = match (&answer.problem, &answer.score) {
+            (Some(problem), _) => (": no plan".to_owned(), tokens.bad, problem.clone()),
             (None, Some(score)) => (
-                format!("{name} {:.2}", score.total),
+                format!(" {:.2}", score.total),
                 Score::color(score.total, tokens),
                 score.reason.clone(),
             ),
             (None, None) if decoder.is_none() => return None,
-            (None, None) => (format!("{name} …"), tokens.dim, "Planning".to_owned()),
+            (None, None) => (" …".to_owned(), tokens.dim, "Planning".to_owned()),
         };
-        Some(Self {
+        let mut chip = Self {
             pane,
-            text,
+            name: decoder.map_or("Planner", Decoder::label),
+            short: None,
+            said,
             color,
             tip,
             time_s: answer.score.as_ref().and_then(|score| score.time_s),
             of_panel: decoder.is_none(),
-        })
+        };
+        if chip.width(ui) > width {
+            chip.short = decoder.map(Decoder::key);
+        }
+        Some(chip)
+    }
+
+    fn text(&self) -> String {
+        format!("{}{}", self.short.unwrap_or(self.name), self.said)
     }
 
     /// The width it takes, points.
     pub(super) fn width(&self, ui: &Ui) -> f32 {
         let font = egui::TextStyle::Small.resolve(ui.style());
-        let text = ui
-            .painter()
-            .layout_no_wrap(self.text.clone(), font, self.color);
+        let text = ui.painter().layout_no_wrap(self.text(), font, self.color);
         text.size().x + 24.0
     }
 
     /// Shows it; a click leads to the moment that decides the score, and for the panel's planner to all terms.
     pub(super) fn show(self, ui: &mut Ui, place: Rect, actions: &mut Vec<Action>) -> Rect {
         plate(ui, ("planner score", self.pane), place, |ui| {
-            let text = theme::small(self.text.clone()).color(self.color);
+            let text = theme::small(self.text()).color(self.color);
             let button = egui::Button::new(text).frame(false);
+            let Self {
+                name, said, tip, ..
+            } = &self;
+            let tip = match self.short {
+                Some(_) => format!("{name}{said}\n{tip}"),
+                None => tip.clone(),
+            };
             let (name, tip) = match self.of_panel {
                 true => (
-                    self.text.replacen("Planner", "Planner score", 1),
-                    format!("{}\nClick for all terms", self.tip),
+                    format!("Planner score{said}"),
+                    format!("{tip}\nClick for all terms"),
                 ),
-                false => (format!("{} in pane {}", self.text, self.pane + 1), self.tip),
+                false => (format!("{name}{said} in pane {}", self.pane + 1), tip),
             };
             let shown = ui.add(button).accessible_name(name).on_hover_text(tip);
             if shown.clicked() {

@@ -637,7 +637,10 @@ impl Panes {
             (at > 0).then(|| panes.distinctions.of(first, view))
         };
         let joined = self.compare != Mode::Side;
-        let mut left = rect.left() + 10.0;
+        let compares = pane == 0 && self.sources_shown() > 1;
+        let (mut left, right) = (rect.left() + 10.0, rect.right() - 10.0);
+        // where scores stand that have no room beside their sources
+        let mut below = egui::pos2(left, rect.top() + if compares { 76.0 } else { 43.0 });
         let sources = if joined { 0..2 } else { pane..pane + 1 };
         for at in sources {
             let Some(view) = made.views.get(at) else {
@@ -648,10 +651,10 @@ impl Panes {
                 Some(answer) => self.planners[at].map(|own| (Some(own), answer)),
                 None => (view.source == Source::Scene).then_some((None, &made.answer)),
             };
-            let chip = answer.and_then(|(own, answer)| pane_header::Chip::of(ui, at, own, answer));
+            let chip =
+                answer.and_then(|of| pane_header::Chip::of(ui, at, of, 0.5 * (right - left)));
             let room = chip.as_ref().map_or(0.0, |chip| chip.width(ui) + 6.0);
             let (top, bottom) = (rect.top() + 10.0, rect.top() + 38.0);
-            let right = rect.right() - 10.0;
             let place = Rect::from_min_max(
                 egui::pos2(left, top),
                 egui::pos2((right - room).max(left + 80.0), bottom),
@@ -664,11 +667,16 @@ impl Panes {
             let shown = pane_header::source_ui(ui, place, (at, view), of, found, actions);
             left = shown.right() + 6.0;
             if let Some(chip) = chip {
-                let place = Rect::from_min_max(egui::pos2(left, top), egui::pos2(right, bottom));
-                left = chip.show(ui, place, actions).right() + 6.0;
+                // the second of two joined sources needs its room, too
+                let next = if joined && at == 0 { 240.0 } else { 0.0 };
+                let beside = left + chip.width(ui) + next <= right + 1.0;
+                let from = if beside { egui::pos2(left, top) } else { below };
+                let place = Rect::from_min_max(from, egui::pos2(right, from.y + 28.0));
+                let end = chip.show(ui, place, actions).right() + 6.0;
+                *(if beside { &mut left } else { &mut below.x }) = end;
             }
         }
-        if pane == 0 && self.sources_shown() > 1 {
+        if compares {
             let place = Rect::from_min_max(
                 egui::pos2(rect.left() + 10.0, rect.top() + 43.0),
                 egui::pos2(rect.right() - 10.0, rect.top() + 71.0),
