@@ -16,7 +16,7 @@ use nearmiss::scene::read_scene;
 use nearmiss::ui::App;
 
 use crate::commands::nearmiss;
-use crate::stage::{Bench, drag, hash, load, may_draw, opened, place_of, until};
+use crate::stage::{Bench, clipboard, drag, hash, load, may_draw, opened, place_of, until};
 
 /// Opens the export dialog and sets folder and name.
 fn export(bench: &mut Bench, folder: &Path) {
@@ -55,20 +55,7 @@ fn write(bench: &mut Bench) {
 /// The line that the dialog puts on the clipboard.
 fn copied(bench: &mut Bench) -> String {
     bench.get_by_label("Copy command line").click();
-    let mut line = None;
-    for _ in 0..400 {
-        bench.step();
-        let commands = &bench.output().platform_output.commands;
-        line = commands.iter().find_map(|command| match command {
-            egui::OutputCommand::CopyText(text) => Some(text.clone()),
-            _ => None,
-        });
-        if line.is_some() {
-            break;
-        }
-        std::thread::sleep(std::time::Duration::from_millis(10));
-    }
-    line.expect("a line on the clipboard")
+    clipboard(bench)
 }
 
 /// Runs a line as a shell would; quoting is tested beside the code, here no word needs it.

@@ -156,6 +156,23 @@ pub(crate) fn press(bench: &mut Bench, key: Key) {
     bench.run_steps(3);
 }
 
+/// Steps until a text is put on the clipboard; that text.
+pub(crate) fn clipboard(bench: &mut Bench) -> String {
+    for _ in 0..400 {
+        bench.step();
+        let commands = &bench.output().platform_output.commands;
+        let text = commands.iter().find_map(|command| match command {
+            egui::OutputCommand::CopyText(text) => Some(text.clone()),
+            _ => None,
+        });
+        if let Some(text) = text {
+            return text;
+        }
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    panic!("nothing on the clipboard");
+}
+
 /// Takes the last step back.
 pub(crate) fn undo(bench: &mut Bench) {
     bench.key_press_modifiers(Modifiers::COMMAND, Key::Z);

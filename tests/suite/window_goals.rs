@@ -1,6 +1,7 @@
 //! Goals on the canvas: the dial, the lock, the sketch tool, and what is said when a goal cannot be met.
 
 use egui::Key;
+use egui::Modifiers;
 use egui::Pos2;
 use egui::vec2;
 use egui_kittest::kittest::Queryable as _;
@@ -8,9 +9,11 @@ use egui_kittest::kittest::Queryable as _;
 use super::stage::Bench;
 use super::stage::canvas;
 use super::stage::click;
+use super::stage::clipboard;
 use super::stage::drag;
 use super::stage::drag_along;
 use super::stage::entries;
+use super::stage::generate;
 use super::stage::hash;
 use super::stage::may_draw;
 use super::stage::opened;
@@ -24,6 +27,7 @@ use nearmiss::geometry::dvec2;
 use nearmiss::scene::Goal;
 use nearmiss::scene::Role;
 use nearmiss::scene::Scene;
+use nearmiss::scene::read_scene;
 use nearmiss::scene::scene_from_json;
 use nearmiss::sim::BUNDLED;
 
@@ -79,6 +83,32 @@ fn the_dial_sets_the_time_and_the_lock_turns_a_goal_soft() {
     assert_eq!(entries(&bench), before + 1);
     undo(&mut bench);
     assert_eq!(goal(&bench).time_s, scene.now_s() + 8.0);
+}
+
+#[test]
+fn the_copied_line_reads_what_a_saved_result_was_made_of() {
+    if !may_draw() {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let mut scene = with_goal(left_turn(), 15.0, 0.0);
+    (scene.goals[0].hard, scene.goals[0].heading) = (false, Some(1.5));
+    let scene = scene.quantised();
+    let mut bench = opened_on(folder.path(), &scene, true);
+    generate(&mut bench);
+    bench.key_press_modifiers(Modifiers::COMMAND, Key::S);
+    until(&mut bench, "notice", |app| {
+        let texts = app.notice_texts();
+        texts.iter().any(|text| text.starts_with("Written"))
+    });
+    bench.key_press_modifiers(Modifiers::COMMAND | Modifiers::SHIFT, Key::C);
+    let line = clipboard(&mut bench);
+    assert!(line.contains(" --task goal "), "{line}");
+    assert!(!line.contains("--goal"), "{line}");
+    let read = line.split_whitespace().nth(2).unwrap();
+    let read = read_scene(std::path::Path::new(read)).unwrap();
+    assert_eq!(read.goals, scene.goals);
+    assert!(read.generated.is_none());
 }
 
 #[test]

@@ -564,20 +564,14 @@ impl App {
         let Some(open) = self.editor.document() else {
             return;
         };
-        // what a result was made of is what the command reads, as it lies on the disk or written for it
+        // what a result was made of is what the command reads, written for it
         let present = open.history.scene();
         let scene = match self.lab.variants.input_of(present) {
             Some((input, _)) => input.clone(),
             None => present.clone(),
         };
-        let saved = open.path.as_ref().filter(|_| !open.modified());
-        if let Some(path) = saved {
-            let line = lab::command_line(path, &scene, &self.lab);
-            context.copy_text(line.clone());
-            let text = "The command line was copied.";
-            let notice = Notice::new(Weight::Good, text).with_detail(line);
-            self.editor.notices.push(notice);
-            return;
+        if let Some(unsaid) = lab::unsaid(&self.lab) {
+            self.say(Weight::Warning, unsaid);
         }
         let path = export::command_file(&self.folder.join(COMMANDS), &scene);
         let line = lab::command_line(&path, &scene, &self.lab);

@@ -20,6 +20,8 @@ use crate::generator::Settings;
 use crate::generator::Verdict;
 use crate::render::Path;
 use crate::scene::Edit;
+use crate::scene::Guidance;
+use crate::scene::Guide;
 use crate::scene::Role;
 use crate::scene::Scene;
 use crate::scene::State;
@@ -29,7 +31,6 @@ use crate::ui::action::Command;
 use crate::ui::action::Notice;
 use crate::ui::action::Weight;
 use crate::ui::editor::Editor;
-use crate::ui::export::quoted;
 use crate::ui::export::quoted_path;
 use crate::ui::sources::schedule_word;
 use crate::ui::thumbnail::Thumbnail;
@@ -1143,7 +1144,7 @@ fn sentence(text: &str) -> String {
     text
 }
 
-/// The command line that makes the same result.
+/// The command line that makes the same results of the scene at `path`, which holds goals and attacks.
 pub(super) fn command_line(path: &std::path::Path, scene: &Scene, lab: &Lab) -> String {
     let settings = &lab.settings;
     let task = match lab.task_of(scene) {
@@ -1177,26 +1178,7 @@ pub(super) fn command_line(path: &std::path::Path, scene: &Scene, lab: &Lab) -> 
         let word = if on { "on" } else { "off" };
         line.push_str(&format!(" --prior-smoothing {word}"));
     }
-    for goal in &scene.goals {
-        let [x, y] = goal.point;
-        let goal = format!("{}={x:.2},{y:.2},{:.1}", goal.agent, goal.time_s);
-        line.push_str(&format!(" --goal {}", quoted(&goal)));
-    }
-    if let Some(attack) = scene.attacks.first() {
-        line.push_str(&format!(
-            " --attacker {} --target {} --at {:.1}",
-            quoted(attack.attacker.as_str()),
-            quoted(attack.target.as_str()),
-            attack.time_s
-        ));
-    }
-    let terms = [
-        ("collision", settings.guidance.collision),
-        ("comfort", settings.guidance.comfort),
-        ("road", settings.guidance.road),
-    ];
-    let active: Vec<String> = terms
-        .iter()
+    let active: Vec<String> = terms(&settings.guidance)
         .filter(|(_, guide)| guide.weight > 0.0)
         .map(|(name, guide)| format!("{name}={}", guide.weight))
         .collect();
@@ -1208,9 +1190,42 @@ pub(super) fn command_line(path: &std::path::Path, scene: &Scene, lab: &Lab) -> 
     line
 }
 
+/// The terms of a guidance with their names on the command line.
+fn terms(guidance: &Guidance) -> impl Iterator<Item = (&'static str, Guide)> {
+    let Guidance {
+        collision,
+        comfort,
+        road,
+    } = *guidance;
+    [
+        ("collision", collision),
+        ("comfort", comfort),
+        ("road", road),
+    ]
+    .into_iter()
+}
+
+/// What a command line has no words for, in a sentence; `None` if it says everything.
+pub(super) fn unsaid(lab: &Lab) -> Option<String> {
+    let whole = Guide::default().levels;
+    let limited: Vec<String> = terms(&lab.settings.guidance)
+        .filter(|(_, guide)| guide.weight > 0.0 && guide.levels != whole)
+        .map(|(name, guide)| {
+            let [low, high] = guide.levels;
+            format!("{name} {low} to {high}")
+        })
+        .collect();
+    (!limited.is_empty()).then(|| {
+        let limited = limited.join(", ");
+        format!("The command line has no words for noise ranges of guidance ({limited}): there it acts at every level.")
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::scene::AgentId;
+    use crate::scene::Goal;
 
     #[test]
     fn the_command_line_quotes_what_a_shell_would_split() {
@@ -1240,6 +1255,42 @@ mod tests {
         let changed = "--agents 64 --temperature 0.9 --history-level 0.2 --prior-smoothing off \
                        --guidance collision=1,road=0.1";
         assert_eq!(line(&lab), format!("{usual} {changed}"));
+    }
+
+    #[test]
+    fn the_command_line_leaves_goals_and_attacks_to_the_file_and_says_the_task() {
+        let goal = Goal {
+            agent: AgentId::new("car"),
+            point: [1.0, 2.0],
+            time_s: 5.0,
+            heading: Some(0.5),
+            speed: None,
+            tolerance_m: 3.0,
+            hard: false,
+            extra: crate::map::Extra::default(),
+        };
+        let scene = Scene {
+            goals: vec![goal],
+            ..Scene::default()
+        };
+        let line = command_line(std::path::Path::new("a.json"), &scene, &Lab::new(None));
+        assert!(
+            line.contains(" --task goal ") && !line.contains("--goal"),
+            "{line}"
+        );
+    }
+
+    #[test]
+    fn noise_ranges_of_guidance_are_said_to_be_missing_from_the_command_line() {
+        let mut lab = Lab::new(None);
+        assert_eq!(unsaid(&lab), None);
+        lab.settings.guidance.road = Guide {
+            weight: 0.0,
+            levels: [0.2, 0.8],
+        };
+        assert_eq!(unsaid(&lab), None);
+        lab.settings.guidance.road.weight = 0.1;
+        assert!(unsaid(&lab).is_some_and(|said| said.contains("(road 0.2 to 0.8)")));
     }
 
     #[test]
