@@ -229,10 +229,10 @@ impl Choices {
         }
     }
 
-    /// How large the clip or the cases will be, and whether something would be replaced, as an order.
-    pub(super) fn estimate(&self, source: &Source<'_>) -> Option<Order> {
+    /// How large the clip or the cases of a plan will be, and whether something would be replaced, as an order.
+    pub(super) fn estimate(&self, plan: &Plan) -> Order {
         let path = self.target();
-        let scenes = match self.plan(source).ok()?.order {
+        let scenes = match plan.order.clone() {
             Order::Clip {
                 look,
                 reel,
@@ -240,19 +240,19 @@ impl Choices {
                 frames,
                 ..
             } => {
-                return Some(Order::Estimate {
+                return Order::Estimate {
                     look,
                     reel,
                     fps,
                     frames,
                     path,
-                });
+                };
             }
             Order::Cases { cases, .. } => cases.into_iter().map(|(scene, _)| scene).collect(),
             Order::Bundle { cases, .. } => cases.into_iter().map(|(_, scene)| scene).collect(),
             _ => Vec::new(),
         };
-        Some(Order::Weigh { scenes, path })
+        Order::Weigh { scenes, path }
     }
 
     /// The chosen cases with their names.

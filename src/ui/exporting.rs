@@ -9,6 +9,7 @@ use super::action::Weight;
 use super::editor::Editor;
 use super::export::Choices;
 use super::export::Kind;
+use super::export::Plan;
 use super::export::Source;
 use super::export::Which;
 use super::export::file_stem;
@@ -29,6 +30,8 @@ pub(super) struct Exporting {
     choices: Choices,
     exporter: Exporter,
     open: bool,
+    /// The plan on screen, with what it was made of.
+    planned: Option<(Inputs, Result<Plan, String>)>,
     /// What was chosen last, and since when.
     standing: Option<(Choices, f64)>,
     /// For which choices a size was asked for.
@@ -50,6 +53,43 @@ pub(super) enum Errand {
     Browse(String, bool),
 }
 
+/// What decides whether an export is possible, and its command line.
+#[derive(PartialEq)]
+struct Inputs {
+    choices: Choices,
+    /// Revision of the scene.
+    scene: u64,
+    /// Number of samples, and of the tray's changes.
+    cases: (usize, u64),
+    panes: usize,
+    steps: bool,
+    modes: bool,
+}
+
+impl Inputs {
+    fn of(choices: &Choices, source: &Source<'_>) -> Self {
+        Self {
+            choices: choices.clone(),
+            scene: source.editor.revision(),
+            cases: (source.lab.cases.len(), source.lab.tray.changes()),
+            panes: source.panes.count,
+            steps: source.lab.log.is_some(),
+            modes: source.planning.planned.is_some(),
+        }
+    }
+
+    /// Whether `other` is the same but for folder and name, which change with every letter.
+    fn differs_in_place(&self, other: &Self) -> bool {
+        let choices = Choices {
+            folder: self.choices.folder.clone(),
+            stem: self.choices.stem.clone(),
+            ..other.choices.clone()
+        };
+        let as_here = Self { choices, ..*other };
+        *self == as_here
+    }
+}
+
 impl Exporting {
     /// A closed dialog with a thread; `wake` asks the window for a frame.
     pub(super) fn new(wake: Box<dyn Fn() + Send>) -> Self {
@@ -57,6 +97,7 @@ impl Exporting {
             choices: Choices::default(),
             exporter: Exporter::start(wake),
             open: false,
+            planned: None,
             standing: None,
             asked: None,
             estimate: None,
@@ -81,14 +122,19 @@ impl Exporting {
     pub(super) fn text(&self) -> Option<String> {
         let (done, total) = self.exporter.running.filter(|_| !self.open)?;
         Some(match total {
-            0 => "Exporting…".to_owned(),
-            total => format!("Exporting, {done} of {total}"),
+            0 => "Exporting… Esc cancels".to_owned(),
+            total => format!("Exporting, {done} of {total}. Esc cancels"),
         })
+    }
+
+    /// Whether an export runs.
+    pub(super) fn runs(&self) -> bool {
+        self.exporter.running.is_some()
     }
 
     /// Stops what runs; false if nothing does.
     pub(super) fn cancel(&mut self) -> bool {
-        let runs = self.exporter.running.is_some();
+        let runs = self.runs();
         if runs {
             self.exporter.cancel();
         }
@@ -121,6 +167,7 @@ impl Exporting {
         }
         self.scene = Some(scene.clone());
         self.open = true;
+        self.planned = None;
         self.said = None;
         self.asked = None;
         self.estimate = None;
@@ -186,10 +233,21 @@ impl Exporting {
     /// Shows the dialog, if it is open.
     pub(super) fn show(&mut self, context: &egui::Context, source: &Source<'_>) -> Option<Errand> {
         if !self.open {
+            self.planned = None;
             return None;
         }
-        let plan = self.choices.plan(source);
-        self.weigh(context, source);
+        let settles = self.settles(context);
+        let inputs = Inputs::of(&self.choices, source);
+        let plan = match self.planned.take() {
+            Some((of, plan)) if of == inputs || (of.differs_in_place(&inputs) && !settles) => {
+                (of, plan)
+            }
+            _ => (inputs, self.choices.plan(source)),
+        };
+        let plan = &self.planned.insert(plan).1;
+        if let (true, Ok(plan)) = (settles, plan) {
+            self.exporter.submit(self.choices.estimate(plan));
+        }
         let before = self.choices.clone();
         let facts = Facts {
             duration_s: source
@@ -206,7 +264,7 @@ impl Exporting {
                 .map(|(worked, text)| (*worked, text.as_str())),
             exists: self.exists,
             can_browse: files::dialogs_available(),
-            plan: &plan,
+            plan,
         };
         let wish = export_ui(context, &mut self.choices, &facts);
         if self.choices != before {
@@ -214,25 +272,28 @@ impl Exporting {
             self.estimate = None;
             self.exists = false;
         }
-        match (wish?, plan) {
-            (Wish::Run, Ok(plan)) => {
-                self.said = None;
-                self.exporter.submit(plan.order);
-            }
-            (Wish::Copy, Ok(plan)) => {
-                if let Some(line) = plan.command {
-                    self.copy(context, line, plan.needs);
+        match wish? {
+            // of the choices and the scene as they are at this moment
+            wish @ (Wish::Run | Wish::Copy) => match (wish, self.choices.plan(source)) {
+                (Wish::Run, Ok(plan)) => {
+                    self.said = None;
+                    self.exporter.submit(plan.order);
                 }
-            }
-            (Wish::Cancel, _) => self.exporter.cancel(),
-            (Wish::Close, _) => self.open = false,
-            (Wish::Browse, _) => {
+                (_, Ok(plan)) => {
+                    if let Some(line) = plan.command {
+                        self.copy(context, line, plan.needs);
+                    }
+                }
+                (_, Err(why)) => self.said = Some((false, why)),
+            },
+            Wish::Cancel => self.exporter.cancel(),
+            Wish::Close => self.open = false,
+            Wish::Browse => {
                 let target = self.choices.target();
                 let is_folder = target.extension().is_none();
                 let name = target.file_name().unwrap_or_default().to_string_lossy();
                 return Some(Errand::Browse(name.into_owned(), is_folder));
             }
-            (Wish::Run | Wish::Copy, Err(_)) => {}
         }
         None
     }
@@ -257,8 +318,8 @@ impl Exporting {
         });
     }
 
-    /// Asks for the size once the choices have stood still.
-    fn weigh(&mut self, context: &egui::Context, source: &Source<'_>) {
+    /// Whether the choices have stood still, told once: then the size is asked for.
+    fn settles(&mut self, context: &egui::Context) -> bool {
         let now_s = context.input(|input| input.time);
         let same = self
             .standing
@@ -268,16 +329,14 @@ impl Exporting {
             self.standing = Some((self.choices.clone(), now_s));
         }
         let since = self.standing.as_ref().map_or(now_s, |(_, since)| *since);
-        if self.asked.as_ref() == Some(&self.choices) || self.exporter.running.is_some() {
-            return;
+        if self.asked.as_ref() == Some(&self.choices) || self.runs() {
+            return false;
         }
         if now_s - since < SETTLED_S {
             context.request_repaint_after_secs(SETTLED_S as f32);
-            return;
+            return false;
         }
         self.asked = Some(self.choices.clone());
-        if let Some(order) = self.choices.estimate(source) {
-            self.exporter.submit(order);
-        }
+        true
     }
 }

@@ -177,6 +177,39 @@ fn a_clip_of_denoising_and_scene_is_written_and_cancelled_without_a_trace() {
 }
 
 #[test]
+fn an_export_goes_on_without_its_dialog_and_escape_cancels_it_there() {
+    let Some((folder, mut bench)) = exporting() else {
+        return;
+    };
+    press(&mut bench, "Clip");
+    press(&mut bench, "Denoise time");
+    bench.get_by_role_and_label(Role::Button, "Export").click();
+    bench.run_steps(2);
+    bench.key_press(Key::Escape);
+    bench.run_steps(3);
+    assert!(bench.query_by_label("Width of the clip").is_none());
+    bench.get_by_label_contains("Exporting");
+    bench.key_press(Key::Escape);
+    bench.run_steps(2);
+    let told = |bench: &mut Bench, word: &'static str| {
+        until(bench, word, |app| {
+            let texts = app.notice_texts();
+            texts.iter().any(|text| text.starts_with(word))
+        });
+    };
+    told(&mut bench, "Cancelled");
+    let clip = folder.path().join("unprotected-left-turn.gif");
+    assert!(!clip.exists());
+    bench.key_press_modifiers(Modifiers::COMMAND, Key::E);
+    bench.run_steps(3);
+    bench.get_by_role_and_label(Role::Button, "Export").click();
+    bench.run_steps(2);
+    press(&mut bench, "Close");
+    told(&mut bench, "Written");
+    assert!(clip.exists());
+}
+
+#[test]
 fn the_table_of_the_scene_is_the_one_the_command_line_makes() {
     let Some((folder, mut bench)) = exporting() else {
         return;

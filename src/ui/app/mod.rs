@@ -570,6 +570,12 @@ impl App {
             Some((input, _)) => input.clone(),
             None => present.clone(),
         };
+        if self.exporting.runs() {
+            let text =
+                "An export runs. Copy the command line once it has ended, or cancel it: Esc.";
+            self.say(Weight::Info, text);
+            return;
+        }
         if let Some(unsaid) = lab::unsaid(&self.lab) {
             self.say(Weight::Warning, unsaid);
         }

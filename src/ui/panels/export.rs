@@ -92,11 +92,7 @@ pub(crate) fn export_ui(
         buttons_ui(ui, facts, &mut wish);
     });
     if modal.should_close() && wish.is_none() {
-        wish = Some(if facts.running.is_some() {
-            Wish::Cancel
-        } else {
-            Wish::Close
-        });
+        wish = Some(Wish::Close);
     }
     wish
 }
@@ -432,6 +428,10 @@ fn buttons_ui(ui: &mut Ui, facts: &Facts<'_>, wish: &mut Option<Wish>) {
         if facts.running.is_some() {
             if ui.button("Cancel").clicked() {
                 *wish = Some(Wish::Cancel);
+            }
+            let close = ui.button("Close").on_hover_text("The export goes on");
+            if close.clicked() {
+                *wish = Some(Wish::Close);
             }
             return;
         }
