@@ -273,6 +273,15 @@ fn track(
     if response.has_focus() {
         widgets::ring(ui, rect);
     }
+    let far = ui.input(|input| input.modifiers.shift);
+    let command = match (widgets::arrow_steps(ui, &response).signum(), far) {
+        (-1, false) => Some(Command::StepBack),
+        (-1, true) => Some(Command::JumpBack),
+        (1, false) => Some(Command::StepForward),
+        (1, true) => Some(Command::JumpForward),
+        _ => None,
+    };
+    actions.extend(command.map(Action::Run));
     if let Some(at) = response.interact_pointer_pos()
         && (response.dragged() || response.clicked() || response.is_pointer_button_down_on())
     {

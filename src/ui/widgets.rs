@@ -2,8 +2,10 @@
 
 use egui::Align2;
 use egui::Color32;
+use egui::EventFilter;
 use egui::FontId;
 use egui::Id;
+use egui::Key;
 use egui::Rect;
 use egui::Response;
 use egui::Role;
@@ -106,6 +108,23 @@ pub(super) fn ring(ui: &Ui, rect: Rect) {
     let stroke = Stroke::new(1.5, tokens(ui).accent);
     ui.painter()
         .rect_stroke(rect, 5.0, stroke, StrokeKind::Inside);
+}
+
+/// Steps along a control that moves from left to right, by the arrow keys while it has focus: right less left. The
+/// arrows then stay with it.
+pub(super) fn arrow_steps(ui: &Ui, response: &Response) -> i32 {
+    if !response.has_focus() {
+        return 0;
+    }
+    let filter = EventFilter {
+        horizontal_arrows: true,
+        ..EventFilter::default()
+    };
+    ui.memory_mut(|memory| memory.set_focus_lock_filter(response.id, filter));
+    ui.input(|input| {
+        let pressed = |key| input.num_presses(key) as i32;
+        pressed(Key::ArrowRight) - pressed(Key::ArrowLeft)
+    })
 }
 
 /// The one button of an area that goes on.

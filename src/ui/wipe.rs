@@ -13,6 +13,7 @@ use egui::vec2;
 
 use super::overlay;
 use super::theme::tokens;
+use super::widgets;
 
 /// Width of what can be grabbed, points.
 const GRIP: f32 = 18.0;
@@ -62,14 +63,7 @@ pub(super) fn handle_ui(ui: &Ui, rect: Rect, share: f32, names: (&str, &str)) ->
     for (x, anchor, name) in sides {
         overlay::label(&painter, pos2(x, top), anchor, name, tokens.text, tokens);
     }
-    let by_key = if response.has_focus() {
-        ui.input(|input| {
-            let pressed = |key| f32::from(u8::from(input.key_pressed(key)));
-            0.02 * (pressed(egui::Key::ArrowRight) - pressed(egui::Key::ArrowLeft))
-        })
-    } else {
-        0.0
-    };
+    let by_key = 0.02 * widgets::arrow_steps(ui, &response) as f32;
     let dragged = response.drag_delta().x / rect.width().max(1.0);
     (share + dragged + by_key).clamp(0.0, 1.0)
 }

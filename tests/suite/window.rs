@@ -74,6 +74,25 @@ fn an_agent_is_selected_in_the_list_and_stepped_through_in_time() {
 }
 
 #[test]
+fn arrows_move_the_time_slider_that_has_focus() {
+    if !may_draw() {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let mut bench = opened(folder.path(), false);
+    bench.get_by_label("Time").focus();
+    bench.run_steps(2);
+    let before = bench.state().editor().time_s;
+    for _ in 0..3 {
+        press(&mut bench, Key::ArrowRight);
+    }
+    press(&mut bench, Key::ArrowLeft);
+    let after = bench.state().editor().time_s;
+    assert!((after - before - 0.2).abs() < 1e-9, "{before} {after}"); // two frames at 10 Hz
+    assert!(bench.get_by_label("Time").is_focused());
+}
+
+#[test]
 fn a_dragged_agent_moves_in_one_step_and_undo_restores_the_identical_scene() {
     if !may_draw() {
         return;

@@ -126,6 +126,12 @@ fn steps_ui(ui: &mut Ui, (editor, lab): (&Editor, &Lab), log: &StepLog, actions:
     if response.has_focus() {
         widgets::ring(ui, rect);
     }
+    let command = match widgets::arrow_steps(ui, &response).signum() {
+        -1 => Some(Command::PreviousStep),
+        1 => Some(Command::NextStep),
+        _ => None,
+    };
+    actions.extend(command.map(Action::Run));
     if let Some(at) = response.interact_pointer_pos()
         && (response.dragged() || response.clicked())
     {
