@@ -403,6 +403,14 @@ impl Command {
         }
     }
 
+    /// Whether its key acts in a text field, too: what is typed there is taken over first.
+    pub fn ends_typing(self) -> bool {
+        matches!(
+            self,
+            Self::Save | Self::SaveAs | Self::Open | Self::OpenFolder | Self::Quit
+        )
+    }
+
     /// The command a key event runs, if any.
     pub fn of_key(key: Key, modifiers: Modifiers, repeat: bool) -> Option<Self> {
         ROWS.iter()

@@ -387,6 +387,40 @@ fn a_saved_scene_reopens_identically_and_settings_are_kept() {
 }
 
 #[test]
+fn command_keys_leave_a_text_field_alone_and_save_takes_over_what_is_typed() {
+    if !may_draw() {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("scene.json");
+    fs::write(&file, BUNDLED[0].1).unwrap();
+    let mut bench = window(&folder.path().join("settings"), Some(&file), false);
+    until(&mut bench, "scene", |app| app.editor().document().is_some());
+    bench.run_steps(3);
+    press(&mut bench, Key::J);
+    let before = bench.state().editor().committed().unwrap().clone();
+    bench.get_by_label("Selection").click();
+    bench.run_steps(3);
+    bench.get_by_label("Length").focus();
+    bench.run_steps(2);
+    bench.key_press_modifiers(Modifiers::COMMAND, Key::D);
+    bench.key_press_modifiers(Modifiers::COMMAND, Key::L);
+    bench.run_steps(3);
+    assert_eq!(hash(&bench), before.hash());
+    bench.key_press_modifiers(Modifiers::COMMAND, Key::A);
+    bench.run_steps(2);
+    bench.event(Event::Text("6.5".to_owned()));
+    bench.key_press_modifiers(Modifiers::COMMAND, Key::S);
+    until(&mut bench, "notice", |app| {
+        let texts = app.notice_texts();
+        texts.iter().any(|text| text.starts_with("Written"))
+    });
+    let saved = nearmiss::scene::read_scene(&file).unwrap();
+    let ego = before.ego().unwrap();
+    assert_eq!(saved.agent(&ego.id).unwrap().length, 6.5);
+}
+
+#[test]
 fn the_world_runs_on_until_it_is_stopped_and_undo_returns_to_before() {
     if !may_draw() {
         return;

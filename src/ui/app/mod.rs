@@ -149,7 +149,8 @@ pub struct App {
     tray_asked: (u64, f64),
     /// The change of the tray that is on the disk.
     tray_kept: u64,
-    next_agent: Option<Command>,
+    /// A command that runs at the end of this frame: by then what was typed before it is part of the scene.
+    next: Option<Command>,
     play_first: bool,
     pub(super) quitting: bool,
     title: String,
@@ -227,7 +228,7 @@ impl App {
             autosaved: (0, 0.0),
             tray_asked: (0, 0.0),
             tray_kept: 0,
-            next_agent: None,
+            next: None,
             play_first: start.scene.is_none(),
             quitting: false,
             title: String::new(),
@@ -680,17 +681,15 @@ impl App {
         }
     }
 
-    /// Key presses that are commands.
-    fn keys(&mut self, context: &Context, actions: &mut Vec<Action>) {
-        if let Some(command) = self.next_agent.take() {
-            actions.push(Action::Run(command));
-        }
+    /// Key presses that are commands. One that ends typing is returned instead.
+    fn keys(&self, context: &Context, actions: &mut Vec<Action>) -> Option<Command> {
         if self.modal_open() {
-            return;
+            return None;
         }
         let typing = context.text_edit_focused();
         let focused = context.memory(|memory| memory.focused().is_some());
         let popup = context.any_popup_open();
+        let mut ends = None;
         context.input(|input| {
             for event in &input.events {
                 let Event::Key {
@@ -706,19 +705,21 @@ impl App {
                 let Some(command) = Command::of_key(*key, *modifiers, *repeat) else {
                     continue;
                 };
-                let for_text = matches!(command, Command::Undo | Command::Redo);
-                let taken_by_text = typing && (!modifiers.command || for_text);
+                if typing && command.ends_typing() {
+                    ends = Some(command);
+                }
                 let walks = matches!(
                     key,
                     Key::Space | Key::ArrowLeft | Key::ArrowRight | Key::ArrowUp | Key::ArrowDown
                 );
                 let taken_by_focus = (focused || popup) && walks;
-                let escape = command == Command::Cancel && (popup || typing);
-                if !taken_by_text && !taken_by_focus && !escape && *key != Key::Tab {
+                let escape = command == Command::Cancel && popup;
+                if !typing && !taken_by_focus && !escape && *key != Key::Tab {
                     actions.push(Action::Run(command));
                 }
             }
         });
+        ends
     }
 
     /// A scene is opened; futures of the ego that somebody wrote down become its planner.
@@ -827,7 +828,7 @@ impl eframe::App for App {
             return; // nothing can be drawn, and the window closes
         }
         let mut actions = Vec::new();
-        self.keys(&context, &mut actions);
+        let ends_typing = self.keys(&context, &mut actions);
         self.dropped(&context, &mut actions);
         // after idling the first frame is long; time goes on as if it were not
         let elapsed_s = context.input(|input| f64::from(input.unstable_dt).min(0.25));
@@ -844,6 +845,15 @@ impl eframe::App for App {
         layout::drop_hint(&context);
         for action in actions {
             self.act(action, &context);
+        }
+        if let Some(command) = self.next.take() {
+            self.act(Action::Run(command), &context);
+        }
+        if ends_typing.is_some() {
+            // the field commits in the next frame, when it sees that it has lost focus
+            release_focus(&context);
+            context.request_repaint();
+            self.next = ends_typing;
         }
         self.lab.tick(&self.editor);
         let now_s = context.input(|input| input.time);
@@ -889,7 +899,7 @@ impl eframe::App for App {
             _ => true,
         });
         if found.is_some() {
-            self.next_agent = found;
+            self.next = found;
         }
     }
 }
