@@ -195,17 +195,20 @@ impl Editor {
         self.primary().or_else(|| ego().map(|ego| &ego.id))
     }
 
+    /// Where play stops: where what the model made does, unless the cursor is beyond, s.
+    fn end_s(&self, scene: &Scene) -> f64 {
+        match scene.made_end_s() {
+            Some(end) if self.time_s <= end => end,
+            _ => scene.duration_s(),
+        }
+    }
+
     /// Moves time on by `elapsed_s` of the clock.
     pub fn advance(&mut self, elapsed_s: f64) {
         let Some(scene) = self.scene().filter(|_| self.playing) else {
             return;
         };
-        let duration = scene.duration_s();
-        // play stops where what the model made does, unless it was started beyond
-        let end = match scene.made_end_s() {
-            Some(end) if self.time_s <= end => end,
-            _ => duration,
-        };
+        let end = self.end_s(scene);
         self.time_s += elapsed_s * self.speed;
         if self.time_s > end {
             if self.looping && end > 0.0 {
@@ -417,11 +420,10 @@ impl Editor {
     }
 
     fn play(&mut self) {
-        let Some(duration) = self.scene().map(|scene| scene.duration_s()) else {
-            return;
-        };
+        let Some(scene) = self.scene() else { return };
+        let (end, duration) = (self.end_s(scene), scene.duration_s());
         self.playing = !self.playing && duration > 0.0;
-        if self.playing && self.time_s >= duration {
+        if self.playing && self.time_s >= end {
             self.time_s = 0.0;
         }
     }
@@ -703,6 +705,39 @@ mod tests {
         editor.looping = false;
         editor.advance(9.0);
         assert!(!editor.playing && (editor.time_s - 2.9).abs() < 1e-9);
+    }
+
+    #[test]
+    fn play_starts_again_where_it_stopped_at_the_end_of_what_was_made() {
+        let recipe = serde_json::from_value(serde_json::json!({
+            "app_version": "0", "weights_hash": "", "seed": 1, "task": "free",
+            "schedule": "full", "steps": 1, "temperature": 1.0, "agents": ["car-0"],
+        }))
+        .unwrap();
+        let mut made = scene();
+        let states = made.agents[0].track.valid().map(|(_, state)| *state);
+        let states: Vec<Option<State>> = states.map(Some).take(21).collect();
+        Arc::make_mut(&mut made.agents[0]).track =
+            Track::new(states.into_iter().chain([None; 9]).collect());
+        made.generated = Some(Arc::new(Generated {
+            recipe,
+            from_frame: 10,
+            complete: true,
+            gates: Vec::new(),
+            fault: None,
+            avoidability: None,
+            metrics: Vec::new(),
+            extra: crate::map::Extra::new(),
+        }));
+        let mut editor = Editor::default();
+        editor.open(Document::new(made, "test".to_owned(), Vec::new()));
+        editor.looping = false;
+        editor.apply(&Action::Run(Command::Play));
+        editor.advance(9.0);
+        assert!(!editor.playing && (editor.time_s - 2.0).abs() < 1e-9); // frame 20 of 29
+        editor.apply(&Action::Run(Command::Play));
+        editor.advance(0.5);
+        assert!(editor.playing && (editor.time_s - 0.5).abs() < 1e-9);
     }
 
     #[test]
