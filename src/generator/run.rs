@@ -186,6 +186,7 @@ impl Run {
             fault: None,
             avoidability: None,
             metrics: Vec::new(),
+            edits: Some(scene.edits.len()),
             extra: crate::map::Extra::default(),
         };
         if !complete {

@@ -212,6 +212,28 @@ impl Edit {
             Self::SetSignal { .. } | Self::SetNow { .. } => None,
         }
     }
+
+    /// Whether gates, fault and escape of a result may be others after it. They read who is where, who meets whom and the
+    /// present; goals, signals and what the next run is told say nothing about them.
+    pub fn changes_findings(&self) -> bool {
+        match self {
+            Self::SetControl { control, .. } => *control == Control::Log,
+            Self::SetGoal { .. }
+            | Self::ClearGoal { .. }
+            | Self::SetSignal { .. }
+            | Self::SetPin { .. }
+            | Self::ClearPin { .. } => false,
+            Self::Move { .. }
+            | Self::Resize { .. }
+            | Self::Add { .. }
+            | Self::Remove { .. }
+            | Self::SetRole { .. }
+            | Self::SetAttack { .. }
+            | Self::ClearAttack { .. }
+            | Self::Sketch { .. }
+            | Self::SetNow { .. } => true,
+        }
+    }
 }
 
 impl Scene {

@@ -779,9 +779,12 @@ impl SceneFile {
             goals: self.goals,
             attacks: self.attacks,
             pins: self.pins,
+            generated: self.generated.map(|mut made| {
+                made.edits.get_or_insert(self.edits.len());
+                Arc::new(made)
+            }),
             edits: self.edits,
             log,
-            generated: self.generated.map(Arc::new),
             extra: self.extra,
         }
     }
@@ -1021,6 +1024,39 @@ mod tests {
 
     fn reread(text: &str) -> Result<Scene, FileError> {
         scene_from_json(text.as_bytes(), "test.json")
+    }
+
+    #[test]
+    fn a_result_edited_since_it_was_made_is_known_as_such_when_read_again() {
+        let recipe = serde_json::json!({
+            "app_version": "0", "weights_hash": "", "seed": 1, "task": "free", "schedule": "full",
+            "steps": 1, "temperature": 1.0, "agents": ["car"],
+        });
+        // as in a file that does not say how many edits it knows
+        let made = serde_json::json!({ "recipe": recipe, "from_frame": 2, "complete": true });
+        let made: Generated = serde_json::from_value(made).unwrap();
+        let agent = AgentId::new("car");
+        let resized = |length| Edit::Resize {
+            agent: agent.clone(),
+            length,
+            width: 2.0,
+        };
+        let mut scene = small().edited(&resized(5.0)).unwrap();
+        scene.generated = Some(Arc::new(made));
+        let scene = reread(&scene_to_json(&scene)).unwrap();
+        assert!(!scene.is_edited_since_made());
+        // what the next run is told leaves the findings as they are
+        let clear = Edit::ClearPin {
+            agent: agent.clone(),
+            token: None,
+        };
+        let told = scene.edited(&clear).unwrap();
+        assert!(!told.is_edited_since_made());
+        let edited = told.edited(&resized(4.0)).unwrap();
+        assert!(edited.is_edited_since_made());
+        let again = reread(&scene_to_json(&edited)).unwrap();
+        assert!(again.is_edited_since_made());
+        assert_eq!(again.hash(), edited.hash());
     }
 
     #[test]

@@ -146,6 +146,13 @@ impl Scene {
         (last > self.now).then(|| self.time_of(last))
     }
 
+    /// Whether gates, fault and escape of the result are of the scene before an edit.
+    pub fn is_edited_since_made(&self) -> bool {
+        let known = self.generated.as_ref().and_then(|made| made.edits);
+        let later = known.and_then(|known| self.edits.get(known..));
+        later.is_some_and(|edits| edits.iter().any(Edit::changes_findings))
+    }
+
     /// The topmost agent whose footprint, grown by `margin` metres, holds `point` at a time.
     pub fn agent_at(&self, point: DVec2, time_s: f64, margin: f64) -> Option<AgentId> {
         self.states_at(time_s)

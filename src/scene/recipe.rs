@@ -292,6 +292,9 @@ pub struct Generated {
     /// Metrics.
     #[serde(default)]
     pub metrics: Vec<Metric>,
+    /// How many of the scene's edits were made before it; the findings know of no later one. Absent: of all there are.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub edits: Option<usize>,
     /// Fields of the scene file we do not know.
     #[serde(flatten)]
     pub extra: Extra,

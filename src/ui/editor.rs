@@ -14,7 +14,6 @@ use crate::scene::AgentId;
 use crate::scene::Control;
 use crate::scene::Edit;
 use crate::scene::EditError;
-use crate::scene::Generated;
 use crate::scene::History;
 use crate::scene::Role;
 use crate::scene::Scene;
@@ -62,17 +61,6 @@ impl Document {
     /// Whether there are changes that are not saved.
     pub fn modified(&self) -> bool {
         !Arc::ptr_eq(&self.saved, self.history.scene())
-    }
-
-    /// Whether the scene has been edited since a model made it: its gates and findings are of the scene before.
-    pub fn is_edited_since_made(&self) -> bool {
-        let now = self.history.scene();
-        let before = self
-            .history
-            .before()
-            .and_then(|scene| scene.generated.as_ref());
-        let same = |made: &Arc<Generated>| before.is_some_and(|of| Arc::ptr_eq(of, made));
-        now.generated.as_ref().is_some_and(same)
     }
 
     /// Notes that `scene` was saved at `path`, where the document lies from now on.
@@ -172,6 +160,12 @@ impl Editor {
     /// The scene as edited, without the drag in progress.
     pub fn committed(&self) -> Option<&Arc<Scene>> {
         self.document.as_ref().map(|open| open.history.scene())
+    }
+
+    /// Whether `scene` is the scene as edited: not an equal one, but that one.
+    pub fn is_present(&self, scene: &Arc<Scene>) -> bool {
+        self.committed()
+            .is_some_and(|present| Arc::ptr_eq(present, scene))
     }
 
     /// Whether a drag is in progress.

@@ -57,10 +57,10 @@ pub(super) fn finding(scene: &Scene, goal: &Goal) -> Finding {
         });
         return found;
     }
+    let is_stale = scene.is_edited_since_made();
     let broken = made
-        .gates
-        .iter()
-        .find(|gate| !gate.passed && gate.agent.as_ref() == Some(&goal.agent));
+        .failed()
+        .find(|gate| !is_stale && gate.agent.as_ref() == Some(&goal.agent));
     match broken {
         Some(gate) if !found.lines.is_empty() => {
             found.grave = true;
@@ -200,6 +200,7 @@ mod tests {
             fault: None,
             avoidability: None,
             metrics: Vec::new(),
+            edits: None,
             extra: Extra::new(),
         }));
         scene

@@ -128,7 +128,7 @@ pub(super) fn view(editor: &Editor, lab: &mut Lab, source: Source, variant: &Var
     match source {
         Source::Scene => {
             view.title = match &committed.generated {
-                Some(made) if open.is_edited_since_made() => {
+                Some(made) if committed.is_edited_since_made() => {
                     format!("{}, edited since", made_words(made))
                 }
                 Some(made) => made_words(made),

@@ -72,7 +72,7 @@ impl Events {
 }
 
 /// Contacts with the ego, due goals, intended contacts, and where a made scene fails a gate (others that touch, ways off
-/// the road, impossible motion), in order of time.
+/// the road, impossible motion) if that was found on the scene as it is, in order of time.
 fn events(scene: &Scene) -> Vec<Event> {
     let mut found = Vec::new();
     if let Some(ego) = scene.ego() {
@@ -103,7 +103,9 @@ fn events(scene: &Scene) -> Vec<Event> {
         kind: EventKind::Attack,
         text: format!("{} shall meet {}", attack.attacker, attack.target),
     }));
-    let failed = scene.generated.iter().flat_map(|made| made.failed());
+    let made = scene.generated.iter();
+    let of_this = made.filter(|_| !scene.is_edited_since_made());
+    let failed = of_this.flat_map(|made| made.failed());
     found.extend(failed.filter_map(|gate| {
         Some(Event {
             time_s: scene.time_of(gate.frame.filter(|frame| *frame < scene.frames)?),
@@ -357,6 +359,7 @@ mod tests {
     use super::*;
     use crate::geometry::Pose;
     use crate::scene::Agent;
+    use crate::scene::Edit;
     use crate::scene::GateResult;
     use crate::scene::Generated;
     use crate::scene::Recipe;
@@ -420,6 +423,7 @@ mod tests {
             fault: None,
             avoidability: None,
             metrics: Vec::new(),
+            edits: Some(0),
             extra: crate::map::Extra::new(),
         };
         let scene = Scene {
@@ -435,5 +439,8 @@ mod tests {
             (EventKind::Gate, "road fails")
         );
         assert!((found[0].time_s - 0.7).abs() < 1e-9);
+        // what an edit may have changed is not marked
+        let edited = scene.edited(&Edit::SetNow { frame: 5 }).unwrap();
+        assert!(events(&edited).is_empty());
     }
 }

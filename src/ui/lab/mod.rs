@@ -1006,14 +1006,13 @@ impl Lab {
             }
             LabAction::Sample(index) => {
                 let case = self.cases.get(index)?;
-                editor.put(format!("Show {}", case.name), case.scene.clone());
+                show(editor, case);
                 if self.running.is_none() {
                     self.recall(index);
                 }
             }
             LabAction::OpenKept(index) => {
-                let case = &self.tray.cases().get(index)?.case;
-                editor.put(format!("Show {}", case.name), case.scene.clone());
+                show(editor, &self.tray.cases().get(index)?.case);
             }
             LabAction::DropKept(index) => self.tray.remove(index),
             LabAction::RenameKept(index, name) => self.tray.rename(index, &name),
@@ -1098,6 +1097,13 @@ fn preview_steps(step_s: Option<f64>) -> usize {
     step_s.map_or(PREVIEW_STEPS, |step_s| {
         ((PREVIEW_S / step_s.max(1e-6)) as usize).clamp(1, PREVIEW_STEPS)
     })
+}
+
+/// Shows a case as a step of the history, unless it is on screen.
+fn show(editor: &mut Editor, case: &Case) {
+    if !editor.is_present(&case.scene) {
+        editor.put(format!("Show {}", case.name), case.scene.clone());
+    }
 }
 
 /// Whether an edit asks for another future.

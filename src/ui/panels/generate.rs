@@ -144,19 +144,28 @@ fn found_ui(ui: &mut Ui, scene: &Scene, lab: &Lab, actions: &mut Vec<Action>) {
     };
     ui.horizontal_wrapped(|ui| {
         let failed = made.failed().count();
+        let is_stale = scene.is_edited_since_made();
         let shown = match (made.complete, failed) {
+            _ if is_stale => widgets::chip(ui, "edited since it was made", tokens.warn),
             (false, _) => widgets::chip(ui, "partial", tokens.warn),
             (true, 0) => widgets::chip(ui, "valid", tokens.good),
             (true, 1) => widgets::chip(ui, "1 gate failed", tokens.bad),
             (true, count) => widgets::chip(ui, &format!("{count} gates failed"), tokens.bad),
         };
         let reasons: Vec<&str> = made.failed().map(|gate| gate.reason.as_str()).collect();
-        let tip = format!("{}\nClick for all gates", reasons.join("\n"));
+        let tip = match is_stale {
+            true => "Gates, fault and escape are of the scene before".to_owned(),
+            false => reasons.join("\n"),
+        };
+        let tip = format!("{tip}\nClick for all gates");
         let shown = shown
             .interact(egui::Sense::click())
             .on_hover_text(tip.trim_start());
         if shown.clicked() {
             actions.push(Action::Run(Command::ResultsPanel));
+        }
+        if is_stale {
+            return;
         }
         match made.fault {
             Some(Fault::Ego) => widgets::chip(ui, "ego at fault", tokens.warn),

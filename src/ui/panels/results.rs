@@ -15,7 +15,6 @@ use crate::scene::Generated;
 use crate::scene::Scene;
 use crate::ui::action::Action;
 use crate::ui::action::Command;
-use crate::ui::editor::Document;
 use crate::ui::editor::Editor;
 use crate::ui::icons;
 use crate::ui::icons::Icon;
@@ -43,8 +42,7 @@ pub(crate) fn results_ui(
     widgets::scrolled(ui, |ui| {
         ui.add_space(8.0);
         if let Some(made) = &scene.generated {
-            let document = editor.document();
-            let is_stale = document.is_some_and(Document::is_edited_since_made);
+            let is_stale = scene.is_edited_since_made();
             if is_stale {
                 stale_ui(ui, actions);
             }

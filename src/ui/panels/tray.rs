@@ -205,6 +205,9 @@ pub(crate) fn case_ui(ui: &mut Ui, case: &Case, shown: bool, taken: f32) -> egui
     painter.galley(at, name, tokens.text);
     let (text, color) = match &case.scene.generated {
         None => ("edited by hand".to_owned(), tokens.dim),
+        Some(_) if case.scene.is_edited_since_made() => {
+            ("edited since it was made".to_owned(), tokens.warn)
+        }
         Some(made) if made.valid() => ("valid".to_owned(), tokens.good),
         Some(made) => match made.failed().next() {
             Some(gate) => (
