@@ -9,6 +9,7 @@ use super::action::Action;
 use super::action::Notice;
 use super::action::Weight;
 use super::editor::Editor;
+use super::lab::Lab;
 use super::theme::Tokens;
 use crate::engine::DriveWorld;
 use crate::engine::OwnCommand;
@@ -174,8 +175,10 @@ pub(super) struct Planning {
     pub seconds: f64,
     /// Seconds driven and to be driven.
     pub driving: Option<(f64, f64)>,
-    /// The last drive.
-    pub driven: Option<Box<Driven>>,
+    /// The scene in which the drive began, and its name.
+    drives_from: Option<(Arc<Scene>, String)>,
+    /// The last drive, and its scene.
+    driven: Option<(Arc<Scene>, Box<Driven>)>,
     /// Drives that came to their end, ever: each is shown once it has.
     pub drives: u64,
     /// What each planner was asked last: the panel's, then those of the panes.
@@ -212,6 +215,7 @@ impl Planning {
             world: DriveWorld::default(),
             seconds: DriveSettings::default().seconds,
             driving: None,
+            drives_from: None,
             driven: None,
             drives: 0,
             asked: Default::default(),
@@ -238,6 +242,12 @@ impl Planning {
         self.asked = Default::default();
         self.answers = Default::default();
         self.held = None;
+    }
+
+    /// What the last drive came to, if `scene` is its scene.
+    pub(super) fn driven(&self, scene: &Arc<Scene>) -> Option<&Driven> {
+        let (of, driven) = self.driven.as_ref()?;
+        Arc::ptr_eq(of, scene).then_some(&**driven)
     }
 
     /// What the panel's planner may do from the present of `scene` on, with probabilities, as it would be driven at 10 Hz;
@@ -356,6 +366,8 @@ impl Planning {
             own: self.own.clone(),
         });
         self.driving = Some((0.0, self.seconds));
+        let name = format!("Drive with {}", self.settings.decoder.label());
+        self.drives_from = Some((Arc::clone(scene), name));
     }
 
     /// Asks for a plan on what is shown, if the last one was made of something else, and for those of panes with a
@@ -435,7 +447,7 @@ impl Planning {
     }
 
     /// Takes in what the planner reports.
-    pub(super) fn hear(&mut self, editor: &mut Editor) {
+    pub(super) fn hear(&mut self, editor: &mut Editor, lab: &mut Lab) {
         while let Some(event) = self.engine.as_mut().and_then(Pilot::poll) {
             match event {
                 PilotEvent::Ready(weights) => {
@@ -456,7 +468,7 @@ impl Planning {
                     self.planned = self.on.then_some(planned);
                 }
                 PilotEvent::Driving { done_s, total_s } => self.driving = Some((done_s, total_s)),
-                PilotEvent::Driven(driven) => self.arrived(driven, editor),
+                PilotEvent::Driven(driven) => self.arrived(driven, editor, lab),
                 PilotEvent::Failed(message) => {
                     if self.driving.take().is_some() {
                         let notice = Notice::new(Weight::Error, "The drive failed.");
@@ -479,17 +491,17 @@ impl Planning {
         }
     }
 
-    fn arrived(&mut self, driven: Box<Driven>, editor: &mut Editor) {
+    fn arrived(&mut self, driven: Box<Driven>, editor: &mut Editor, lab: &mut Lab) {
         self.driving = None;
-        if driven.stopped {
+        let Some((from, name)) = self.drives_from.take().filter(|_| !driven.stopped) else {
             return;
-        }
-        let label = format!("Drive with {}", self.settings.decoder.label());
+        };
         let scene = Arc::new(driven.scene.clone());
-        editor.time_s = scene.now_s();
-        editor.playing = true;
-        editor.put(label, scene);
-        self.driven = Some(driven);
+        if lab.driven(editor, (name, &from), Arc::clone(&scene)) {
+            editor.time_s = scene.now_s();
+            editor.playing = true;
+        }
+        self.driven = Some((scene, driven));
         self.drives += 1;
     }
 
@@ -703,9 +715,12 @@ mod tests {
     use crate::geometry::Pose;
     use crate::scene::Agent;
     use crate::scene::AgentKind;
+    use crate::scene::Edit;
     use crate::scene::Role;
     use crate::scene::State;
     use crate::scene::Track;
+    use crate::ui::action::Command;
+    use crate::ui::editor::Document;
 
     /// A planner's thread without a network: the plain planners answer.
     fn planning() -> Planning {
@@ -731,7 +746,7 @@ mod tests {
     #[test]
     fn planners_of_panes_take_turns_with_the_panels_even_while_a_scene_changes() {
         let mut planning = planning();
-        let mut editor = Editor::default();
+        let (mut editor, mut lab) = (Editor::default(), Lab::new(None));
         let other = standing();
         let own = |decoder| [None, Some((decoder, Arc::clone(&other))), None, None];
         let began = Instant::now();
@@ -739,7 +754,7 @@ mod tests {
         while planning.answer_in(1).score.is_none() || planning.planned.is_none() {
             assert!(began.elapsed().as_secs() < 60, "a planner waits forever");
             planning.follow(Some(&standing()), own(Decoder::ConstantVelocity), 2.0);
-            planning.hear(&mut editor);
+            planning.hear(&mut editor, &mut lab);
         }
         // another planner's modes are not shown under this one's name
         while planning.answer_in(1).score.is_some() {
@@ -749,11 +764,52 @@ mod tests {
         while planning.answer_in(1).problem.is_none() {
             assert!(began.elapsed().as_secs() < 60);
             planning.follow(Some(&standing()), own(Decoder::Ar), 2.0);
-            planning.hear(&mut editor);
+            planning.hear(&mut editor, &mut lab);
         }
         let wanted = [None, None, None, None];
         planning.follow(Some(&standing()), wanted, 2.0);
         assert!(planning.answer_in(1).problem.is_none());
+    }
+
+    /// A window's planner on a document, with the panel's decoder.
+    fn on_document(decoder: Decoder) -> (Planning, Editor, Lab) {
+        let mut planning = planning();
+        planning.settings.decoder = decoder;
+        let mut editor = Editor::default();
+        let scene = Scene::clone(&standing());
+        editor.open(Document::new(scene, "test".to_owned(), Vec::new()));
+        (planning, editor, Lab::new(None))
+    }
+
+    /// Sets the present of the scene that is edited to `frame`.
+    fn edit(editor: &mut Editor, frame: usize) {
+        let edits = vec![Edit::SetNow { frame }];
+        editor.apply(&Action::Commit { label: None, edits });
+    }
+
+    #[test]
+    fn a_drive_is_a_step_of_the_scene_it_began_in_and_else_a_sample() {
+        let (mut planning, mut editor, mut lab) = on_document(Decoder::Idm);
+        planning.seconds = 1.0;
+        let mut drive = |editor: &mut Editor, frame: Option<usize>| {
+            planning.apply(PilotAction::Drive, editor);
+            planning.settings.decoder = Decoder::ConstantVelocity;
+            frame.into_iter().for_each(|frame| edit(editor, frame));
+            let began = Instant::now();
+            while planning.driving.is_some() {
+                assert!(began.elapsed().as_secs() < 60);
+                planning.hear(editor, &mut lab);
+            }
+            let present = editor.committed().unwrap();
+            let told = planning.driven(present).is_some();
+            (present.now, told, lab.cases.len())
+        };
+        // the edit stays; the drive is kept under the planner's name at its start
+        assert_eq!(drive(&mut editor, Some(21)), (21, false, 1));
+        assert_eq!(drive(&mut editor, None), (21, true, 1));
+        editor.apply(&Action::Run(Command::Undo));
+        assert!(planning.driven(editor.committed().unwrap()).is_none());
+        assert_eq!(lab.cases[0].name, "Drive with IDM");
     }
 
     #[test]

@@ -813,7 +813,7 @@ impl eframe::App for App {
         }
         self.hear();
         self.lab.hear(&mut self.editor);
-        self.planning.hear(&mut self.editor);
+        self.planning.hear(&mut self.editor, &mut self.lab);
         let told = self.exporting.hear(context);
         self.editor.notices.extend(told);
         self.measures.hear();

@@ -140,8 +140,16 @@ pub(super) struct Running {
     reason: Reason,
     input: Arc<Scene>,
     settings: Settings,
-    /// The scene in the editor when the run began.
-    from: Option<Arc<Scene>>,
+    /// The scene in the editor when it was asked for.
+    from: Arc<Scene>,
+}
+
+/// A sample yet to be drawn.
+struct Due {
+    input: Arc<Scene>,
+    settings: Settings,
+    /// As in [`Running`].
+    from: Arc<Scene>,
 }
 
 /// The turn of a knob: results of one turn replace each other.
@@ -267,7 +275,8 @@ pub(super) struct Lab {
     base: Option<Arc<Scene>>,
     /// What the last run gave.
     made: Option<Arc<Scene>>,
-    queue: Vec<(Arc<Scene>, Settings, usize)>,
+    /// Samples yet to be drawn, the next one last.
+    queue: Vec<Due>,
     /// What the ego's planner may do: what attacks are sought against next.
     pub planned: Vec<(f64, Vec<State>)>,
     /// Whether the candidates were sought against a planner.
@@ -390,40 +399,41 @@ impl Lab {
             return;
         };
         // a result is made again from what it was made of, so that the same seed gives the same scene
-        let scene = match self.variants.input_of(&present) {
+        let input = match self.variants.input_of(&present) {
             Some((input, _)) => input.clone(),
-            None => present,
+            None => present.clone(),
         };
         if new_seed || (!self.seed_locked && !self.cases.is_empty()) {
             self.settings.seed = next_seed(self.settings.seed);
         }
-        let settings = self.settings_on(&scene);
+        let settings = self.settings_on(&input);
         self.cases.clear();
         self.fan = None;
         self.cut = None;
         self.queue = (0..self.samples)
             .rev()
-            .map(|sample| {
-                let settings = Settings {
+            .map(|sample| Due {
+                input: input.clone(),
+                settings: Settings {
                     sample: sample as u64,
                     ..settings.clone()
-                };
-                (scene.clone(), settings, sample)
+                },
+                from: present.clone(),
             })
             .collect();
         self.next_sample();
     }
 
     fn next_sample(&mut self) {
-        if let Some((scene, settings, sample)) = self.queue.pop() {
-            let of = (sample, self.samples);
-            self.start(scene, settings, Reason::Asked, of);
+        if let Some(due) = self.queue.pop() {
+            let of = (due.settings.sample as usize, self.samples);
+            self.start((due.input, due.from), due.settings, Reason::Asked, of);
         }
     }
 
     fn start(
         &mut self,
-        scene: Arc<Scene>,
+        (input, from): (Arc<Scene>, Arc<Scene>),
         settings: Settings,
         reason: Reason,
         sample: (usize, usize),
@@ -437,7 +447,7 @@ impl Lab {
         self.step = None;
         self.playing = false;
         engine.submit(Job::Generate {
-            scene: scene.clone(),
+            scene: input.clone(),
             settings: settings.clone(),
             preview: false,
         });
@@ -447,9 +457,9 @@ impl Lab {
             sample,
             since: Instant::now(),
             reason,
-            input: scene,
+            input,
             settings,
-            from: None,
+            from,
         });
     }
 
@@ -459,7 +469,7 @@ impl Lab {
             return false;
         };
         let settings = self.settings_on(&scene);
-        self.start(scene, settings, Reason::Opening, (0, 1));
+        self.start((scene.clone(), scene), settings, Reason::Opening, (0, 1));
         true
     }
 
@@ -542,10 +552,7 @@ impl Lab {
         if settings == old {
             return false;
         }
-        self.start(input, settings, Reason::Settings, (0, 1));
-        if let Some(running) = &mut self.running {
-            running.from = Some(present);
-        }
+        self.start((input, present), settings, Reason::Settings, (0, 1));
         true
     }
 
@@ -585,7 +592,7 @@ impl Lab {
         }
         self.queue.clear();
         let settings = self.settings.answering(edit, &scene);
-        self.start(scene, settings, Reason::Edit, (0, 1));
+        self.start((scene.clone(), scene), settings, Reason::Edit, (0, 1));
     }
 
     /// Answers a drag in progress with few steps of the same noise.
@@ -873,8 +880,9 @@ impl Lab {
             (_, 1) => format!("Seed {seed}"),
             (sample, _) => format!("Seed {seed}, sample {}", sample + 1),
         };
-        self.cases.push(Case {
-            name: name.clone(),
+        let is_first = running.sample.0 == 0;
+        let case = Case {
+            name,
             picture: Thumbnail::of(&scene),
             scene: scene.clone(),
             past: Some(Past {
@@ -882,16 +890,19 @@ impl Lab {
                 log: log.clone(),
                 verdict,
             }),
-        });
+        };
         if self.until_valid {
+            self.cases.push(case);
             if failures(&scene) == 0 {
                 self.queue.clear();
             }
-            let best = self.cases.iter().min_by_key(|case| failures(&case.scene));
+            let drawn = self.cases.iter().filter(|case| case.past.is_some());
+            let count = drawn.clone().count();
+            let best = drawn.min_by_key(|case| failures(&case.scene));
             if let (true, Some(best)) = (self.queue.is_empty(), best) {
-                editor.put(format!("Generate: {}", best.name), best.scene.clone());
-                if failures(&best.scene) > 0 {
-                    let drawn = match self.cases.len() {
+                let shown = land(editor, &running.from, "Generate: ", best);
+                if shown && failures(&best.scene) > 0 {
+                    let drawn = match count {
                         1 => "The sample does not pass every gate.".to_owned(),
                         count => format!(
                             "None of {count} samples passes every gate; the one that fails fewest is shown."
@@ -900,19 +911,40 @@ impl Lab {
                     editor.notices.push(Notice::new(Weight::Warning, drawn));
                 }
             }
-        } else if self.cases.len() == 1 {
-            editor.put(format!("Generate: {name}"), scene);
+        } else {
+            if is_first {
+                land(editor, &running.from, "Generate: ", &case);
+            }
+            self.cases.push(case);
         }
-        let shown = |case: &Case| {
-            let scene = editor.committed();
-            scene.is_some_and(|scene| Arc::ptr_eq(scene, &case.scene))
-        };
+        let shown = |case: &Case| editor.is_present(&case.scene);
         if self.queue.is_empty()
             && let Some(index) = self.cases.iter().position(shown)
         {
             self.recall(index);
         }
         self.next_sample();
+    }
+
+    /// Puts a drive that began in `from` on the history, or keeps it among the samples if another scene is edited by then.
+    /// Whether it was put there.
+    pub(super) fn driven(
+        &mut self,
+        editor: &mut Editor,
+        (name, from): (String, &Arc<Scene>),
+        scene: Arc<Scene>,
+    ) -> bool {
+        let case = Case {
+            name,
+            picture: Thumbnail::of(&scene),
+            scene,
+            past: None,
+        };
+        let shown = land(editor, from, "", &case);
+        if !shown {
+            self.cases.push(case);
+        }
+        shown
     }
 
     /// Takes the steps and findings of a sample's run for those of the last run.
@@ -1099,6 +1131,22 @@ fn preview_steps(step_s: Option<f64>) -> usize {
     })
 }
 
+/// Puts what was made of `from` on the history, if that still is the scene; else says that it is kept among the samples.
+/// Whether it was put there.
+fn land(editor: &mut Editor, from: &Arc<Scene>, what: &str, case: &Case) -> bool {
+    let may = editor.is_present(from);
+    if may {
+        editor.put(format!("{what}{}", case.name), case.scene.clone());
+    } else {
+        let text = format!(
+            "The scene was changed meanwhile. Kept among the samples: {}.",
+            case.name
+        );
+        editor.notices.push(Notice::new(Weight::Info, text));
+    }
+    may
+}
+
 /// Shows a case as a step of the history, unless it is on screen.
 fn show(editor: &mut Editor, case: &Case) {
     if !editor.is_present(&case.scene) {
@@ -1232,6 +1280,7 @@ mod tests {
     use super::*;
     use crate::scene::AgentId;
     use crate::scene::Goal;
+    use crate::ui::editor::Document;
 
     #[test]
     fn the_command_line_quotes_what_a_shell_would_split() {
@@ -1261,6 +1310,83 @@ mod tests {
         let changed = "--agents 64 --temperature 0.9 --history-level 0.2 --prior-smoothing off \
                        --guidance collision=1,road=0.1";
         assert_eq!(line(&lab), format!("{usual} {changed}"));
+    }
+
+    /// A window on a scene of two frames.
+    fn editor() -> Editor {
+        let scene = Scene {
+            dt_s: 0.1,
+            frames: 2,
+            ..Scene::default()
+        };
+        let mut editor = Editor::default();
+        editor.open(Document::new(scene, "test".to_owned(), Vec::new()));
+        editor
+    }
+
+    /// A run on the present scene, of the first of `samples`.
+    fn running(editor: &Editor, samples: usize) -> Running {
+        let present = editor.committed().unwrap();
+        Running {
+            taken: 0,
+            total: 0,
+            sample: (0, samples),
+            since: Instant::now(),
+            reason: Reason::Asked,
+            input: present.clone(),
+            settings: Settings::default(),
+            from: present.clone(),
+        }
+    }
+
+    #[test]
+    fn a_result_of_a_scene_that_was_left_is_kept_beside_what_was_edited() {
+        let (mut editor, mut lab) = (editor(), Lab::new(None));
+        let result = |lab: &mut Lab, editor: &mut Editor| {
+            let made = Arc::new(Scene {
+                name: "made".to_owned(),
+                ..Scene::clone(editor.committed().unwrap())
+            });
+            let log = StepLog::default();
+            lab.done(editor, made.clone(), None, &log, Duration::ZERO);
+            made
+        };
+        let edit = Action::Commit {
+            label: None,
+            edits: vec![Edit::SetNow { frame: 1 }],
+        };
+        for until_valid in [false, true] {
+            lab.until_valid = until_valid;
+            lab.cases.clear();
+            for leave in [&edit, &Action::Run(Command::Undo)] {
+                lab.running = Some(running(&editor, 1));
+                editor.apply(leave);
+                let present = editor.committed().unwrap().clone();
+                let made = result(&mut lab, &mut editor);
+                assert!(editor.is_present(&present));
+                assert!(Arc::ptr_eq(&lab.cases.last().unwrap().scene, &made));
+                assert!(editor.notices.pop().unwrap().text.contains("meanwhile"));
+            }
+        }
+        lab.until_valid = false;
+        lab.running = Some(running(&editor, 1));
+        let made = result(&mut lab, &mut editor);
+        assert!(editor.is_present(&made));
+        // to show what is shown is no step of the history
+        let revision = editor.revision();
+        lab.apply(LabAction::Sample(lab.cases.len() - 1), &mut editor);
+        assert_eq!(editor.revision(), revision);
+    }
+
+    #[test]
+    fn a_run_of_a_scene_that_was_left_is_not_drawn_over_the_present_one() {
+        let (mut editor, mut lab) = (editor(), Lab::new(None));
+        lab.running = Some(running(&editor, 1));
+        lab.live_scene = editor.committed().cloned();
+        assert!(lab.scene(&editor).is_some());
+        let edits = vec![Edit::SetNow { frame: 1 }];
+        editor.apply(&Action::Commit { label: None, edits });
+        assert!(lab.scene(&editor).is_none());
     }
 
     #[test]

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::Case;
 use super::Lab;
+use super::Running;
 use crate::codec::DT_S;
 use crate::engine::StepLog;
 use crate::render::NoiseView;
@@ -91,7 +92,13 @@ impl Lab {
             self.shown = Some((step, self.noisy, scene.clone()));
             return Some(scene);
         }
-        let answers = self.running.is_some() || editor.previewing();
+        // what is made of a scene that was left is not shown over the present one
+        let is_of_this = |running: &Running| {
+            let samples = self.cases.iter().map(|case| &case.scene);
+            let mut shown = samples.chain([&running.from]);
+            shown.any(|scene| editor.is_present(scene))
+        };
+        let answers = editor.previewing() || self.running.as_ref().is_some_and(is_of_this);
         answers.then(|| self.live_scene.clone()).flatten()
     }
 
@@ -127,8 +134,7 @@ impl Lab {
 
     /// The futures of all samples of the last request, while one of them is on screen.
     pub(in crate::ui) fn sample_fan(&mut self, editor: &Editor) -> Arc<Vec<Path>> {
-        let shown = editor.committed();
-        let is_shown = |case: &Case| shown.is_some_and(|scene| Arc::ptr_eq(scene, &case.scene));
+        let is_shown = |case: &Case| editor.is_present(&case.scene);
         let several = self.cases.len() > 1 && self.cases.iter().any(is_shown);
         if !self.spread || !several || self.step.is_some() {
             return Arc::default();

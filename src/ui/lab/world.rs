@@ -68,10 +68,7 @@ impl Lab {
 
     pub(super) fn world_moved(&mut self, editor: &mut Editor, scene: Arc<Scene>) {
         let Some(world) = &self.world else { return };
-        let same = editor
-            .committed()
-            .is_some_and(|present| Arc::ptr_eq(present, &world.scene));
-        if !same {
+        if !editor.is_present(&world.scene) {
             self.stop();
         } else if !editor.previewing() {
             editor.replace(scene.clone());
@@ -84,10 +81,8 @@ impl Lab {
 
     /// Shows the present result as other settings make it. Results of one turn of a knob are one step.
     pub(super) fn turned(&mut self, editor: &mut Editor, running: &Running, scene: Arc<Scene>) {
-        let (Some(from), Some(present)) = (&running.from, editor.committed()) else {
-            return;
-        };
-        if !Arc::ptr_eq(from, present) {
+        let from = &running.from;
+        if !editor.is_present(from) {
             return;
         }
         let same_turn = self

@@ -1,5 +1,7 @@
 //! What to generate: task, schedule, seed, guidance; attacks to choose from; samples of the last request.
 
+use std::sync::Arc;
+
 use egui::Ui;
 use egui::vec2;
 
@@ -572,11 +574,16 @@ fn candidate_ui(ui: &mut Ui, editor: &Editor, candidate: &AttackCandidate) -> eg
 }
 
 fn cases_ui(ui: &mut Ui, editor: &Editor, lab: &Lab, actions: &mut Vec<Action>) {
-    let is_partial = |case: &Case| {
-        let made = case.scene.generated.as_ref();
-        made.is_some_and(|made| !made.complete)
+    // a single one that the history holds needs no list
+    let is_step = |case: &Case| {
+        let open = editor.document();
+        open.is_some_and(|open| {
+            let (entries, _) = open.history.entries();
+            let mut scenes = entries.iter().map(|entry| &entry.scene);
+            scenes.any(|scene| Arc::ptr_eq(scene, &case.scene))
+        })
     };
-    if lab.cases.len() > 1 || lab.cases.iter().any(is_partial) {
+    if lab.cases.len() > 1 || !lab.cases.iter().all(is_step) {
         widgets::section(ui, "Samples");
         if lab.cases.len() > 1 {
             let mut spread = lab.spread;
@@ -587,9 +594,7 @@ fn cases_ui(ui: &mut Ui, editor: &Editor, lab: &Lab, actions: &mut Vec<Action>) 
             }
         }
         for (index, case) in lab.cases.iter().enumerate() {
-            let shown = editor
-                .committed()
-                .is_some_and(|scene| std::sync::Arc::ptr_eq(scene, &case.scene));
+            let shown = editor.is_present(&case.scene);
             let response = super::tray::case_ui(ui, case, shown, 0.0);
             if response.clicked() {
                 push(actions, LabAction::Sample(index));

@@ -74,7 +74,7 @@ pub(crate) fn planner_ui(
             modes_ui(ui, planned, planning, actions);
             why_ui(ui, planned, planning, actions);
         }
-        driven_ui(ui, planning, actions);
+        driven_ui(ui, editor, planning, actions);
         ui.add_space(12.0);
     });
 }
@@ -622,9 +622,10 @@ fn drive_ui(ui: &mut Ui, planning: &Planning, actions: &mut Vec<Action>) {
     }
 }
 
-/// What the last drive came to.
-fn driven_ui(ui: &mut Ui, planning: &Planning, actions: &mut Vec<Action>) {
-    let (None, Some(driven)) = (planning.driving, &planning.driven) else {
+/// What the last drive came to, while its scene is shown.
+fn driven_ui(ui: &mut Ui, editor: &Editor, planning: &Planning, actions: &mut Vec<Action>) {
+    let driven = editor.committed().and_then(|scene| planning.driven(scene));
+    let (None, Some(driven)) = (planning.driving, driven) else {
         return;
     };
     let shown = ui.scope(|ui| {
