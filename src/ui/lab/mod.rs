@@ -617,6 +617,7 @@ impl Lab {
         self.queue.clear();
         self.break_off();
         self.aside = None;
+        self.searching = false;
         if let Some(engine) = &mut self.engine {
             engine.submit_preview(Job::Generate {
                 scene,
@@ -644,6 +645,7 @@ impl Lab {
         if self.running.is_none()
             && self.world.is_none()
             && self.aside.is_none()
+            && !self.searching
             && let Some(engine) = &mut self.engine
         {
             engine.cancel();
@@ -730,7 +732,11 @@ impl Lab {
 
     /// Looks for reachable attacks by the selected agent, else by anyone.
     pub(super) fn find_attacks(&mut self, editor: &Editor) {
-        let (Some(scene), Some(engine)) = (editor.committed().cloned(), &mut self.engine) else {
+        let Some(scene) = editor.committed().cloned() else {
+            return;
+        };
+        self.stop();
+        let Some(engine) = &mut self.engine else {
             return;
         };
         let attacker = editor.primary().filter(|id| {
@@ -1339,6 +1345,11 @@ mod tests {
         }
     }
 
+    /// An engine that cannot do anything.
+    fn idle() -> Engine {
+        Engine::start(Box::new(|| {}), || Err("no network".to_owned())).unwrap()
+    }
+
     #[test]
     fn a_result_of_a_scene_that_was_left_is_kept_beside_what_was_edited() {
         let (mut editor, mut lab) = (editor(), Lab::new(None));
@@ -1423,6 +1434,36 @@ mod tests {
         assert_eq!(unsaid(&lab), None);
         lab.settings.guidance.road.weight = 0.1;
         assert!(unsaid(&lab).is_some_and(|said| said.contains("(road 0.2 to 0.8)")));
+    }
+
+    #[test]
+    fn a_search_for_attacks_ends_what_runs_and_a_drag_ends_the_search() {
+        let (mut editor, mut lab) = (editor(), Lab::new(Some(idle())));
+        lab.model = Model::Ready {
+            identity: String::new(),
+            warning: None,
+        };
+        lab.samples = 2;
+        lab.generate(&editor, false);
+        assert!(lab.running.is_some() && !lab.queue.is_empty());
+        lab.find_attacks(&editor);
+        assert!(lab.running.is_none() && lab.queue.is_empty() && lab.searching);
+        lab.toggle_world(&mut editor);
+        lab.find_attacks(&editor);
+        assert!(!lab.world_runs() && lab.searching);
+        // a drag that asks for no answer leaves it alone
+        let busy = |lab: &Lab| lab.engine.as_ref().is_some_and(Engine::busy);
+        lab.drop_preview();
+        assert!(lab.searching && busy(&lab));
+        let signal = Edit::SetSignal {
+            signal: 0,
+            from_frame: 0,
+            state: crate::scene::SignalState::Red,
+        };
+        lab.preview(&editor, &[signal]);
+        assert!(!lab.searching && busy(&lab));
+        lab.drop_preview();
+        assert!(!busy(&lab));
     }
 
     #[test]
