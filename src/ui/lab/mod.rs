@@ -253,6 +253,8 @@ pub(super) struct Lab {
     pub took: Option<(usize, Duration)>,
     /// Reachable attacks, best first.
     pub candidates: Vec<AttackCandidate>,
+    /// The scene in which they were sought.
+    pub sought: Option<Arc<Scene>>,
     /// The candidate under the pointer.
     pub pointed: Option<usize>,
     /// The engine is looking for attacks.
@@ -316,6 +318,7 @@ impl Lab {
             playing: false,
             took: None,
             candidates: Vec::new(),
+            sought: None,
             pointed: None,
             searching: false,
             cases: Vec::new(),
@@ -356,6 +359,7 @@ impl Lab {
         self.variants.clear();
         self.turn = Turn::default();
         self.candidates.clear();
+        self.sought = None;
         self.cases.clear();
         self.fan = None;
         self.cut = None;
@@ -752,6 +756,7 @@ impl Lab {
         self.candidates.clear();
         self.aside = None;
         self.searching = true;
+        self.sought = Some(scene.clone());
         engine.submit(Job::Attacks { scene, query });
     }
 
@@ -1448,6 +1453,7 @@ mod tests {
         assert!(lab.running.is_some() && !lab.queue.is_empty());
         lab.find_attacks(&editor);
         assert!(lab.running.is_none() && lab.queue.is_empty() && lab.searching);
+        assert!(lab.sought.as_ref().is_some_and(|of| editor.is_present(of)));
         lab.toggle_world(&mut editor);
         lab.find_attacks(&editor);
         assert!(!lab.world_runs() && lab.searching);
