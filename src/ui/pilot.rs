@@ -74,7 +74,7 @@ pub enum PilotAction {
     Seconds(f64),
     /// Drives from the present.
     Drive,
-    /// Stops a drive.
+    /// Stops a drive, or waiting for the user's own planner.
     Stop,
 }
 
@@ -234,6 +234,7 @@ impl Planning {
     }
 
     fn forget_plan(&mut self) {
+        self.cancel_plan();
         self.planned = None;
         self.problem = None;
         self.by_hand = None;
@@ -242,6 +243,16 @@ impl Planning {
         self.asked = Default::default();
         self.answers = Default::default();
         self.held = None;
+    }
+
+    /// Stops the plan in the making; whoever wants one is asked anew.
+    fn cancel_plan(&mut self) {
+        if let (Some(engine), None) = (&mut self.engine, self.driving)
+            && engine.busy()
+        {
+            engine.cancel();
+            self.asked[self.turn] = None;
+        }
     }
 
     /// What the last drive came to, if `scene` is its scene.
@@ -290,12 +301,24 @@ impl Planning {
         self.settings.decoder == Decoder::Own && self.own.line.is_empty()
     }
 
-    /// How long the user's own planner has been taking for the panel's plan, once that is noticeable.
+    /// How long the user's own planner has been taking for a plan, once that is noticeable.
     pub(super) fn waiting(&self) -> Option<Duration> {
         let busy = self.engine.as_ref().is_some_and(Pilot::busy) && self.driving.is_none();
-        let own = self.settings.decoder == Decoder::Own && self.turn == 0;
+        let asked = self.asked[self.turn].as_ref();
+        let own = asked.is_some_and(|asked| asked.settings.decoder == Decoder::Own);
         let waited = self.since.elapsed();
         (busy && own && waited > NOTICEABLE).then_some(waited)
+    }
+
+    /// Waits no longer for the user's own planner; false if nobody did. It is not asked the same again.
+    pub(super) fn give_up(&mut self) -> bool {
+        let waits = self.waiting().is_some();
+        if let (Some(engine), true) = (&mut self.engine, waits) {
+            engine.cancel();
+            let text = "Your planner is no longer waited for. It is asked again for another scene, moment or setting.";
+            self.refused(text.to_owned());
+        }
+        waits
     }
 
     /// Stops a drive; false if there was none.
@@ -317,6 +340,9 @@ impl Planning {
                 }
             }
             PilotAction::Set(settings) => {
+                if settings.decoder != self.settings.decoder {
+                    self.cancel_plan();
+                }
                 self.by_hand = None;
                 self.step = None;
                 self.settings = *settings;
@@ -345,7 +371,9 @@ impl Planning {
             PilotAction::Seconds(seconds) => self.seconds = seconds,
             PilotAction::Drive => self.drive(editor),
             PilotAction::Stop => {
-                self.stop();
+                if !self.stop() {
+                    self.give_up();
+                }
             }
         }
     }
@@ -391,6 +419,9 @@ impl Planning {
             if before != wanted.as_ref().map(|(decoder, _)| *decoder) {
                 *asked = None;
                 self.answers[pane] = None;
+                if self.turn == 1 + pane && self.driving.is_none() && engine.busy() {
+                    engine.cancel();
+                }
             }
         }
         let held = self.held.filter(|(_, at_s)| (at_s - time_s).abs() < 1e-6);
@@ -473,14 +504,21 @@ impl Planning {
                     if self.driving.take().is_some() {
                         let notice = Notice::new(Weight::Error, "The drive failed.");
                         editor.notices.push(notice.with_detail(message));
-                    } else if self.turn > 0 {
-                        self.answer(Err(message));
                     } else {
-                        self.planned = None;
-                        self.problem = Some(message);
+                        self.refused(message);
                     }
                 }
             }
+        }
+    }
+
+    /// Takes in why there is no plan for whoever was asked.
+    fn refused(&mut self, message: String) {
+        if self.turn > 0 {
+            self.answer(Err(message));
+        } else {
+            self.planned = None;
+            self.problem = Some(message);
         }
     }
 
@@ -810,6 +848,47 @@ mod tests {
         editor.apply(&Action::Run(Command::Undo));
         assert!(planning.driven(editor.committed().unwrap()).is_none());
         assert_eq!(lab.cases[0].name, "Drive with IDM");
+    }
+
+    #[test]
+    fn a_planner_that_hangs_is_let_go_by_each_wish_that_asks_another() {
+        let (mut planning, mut editor, mut lab) = on_document(Decoder::Own);
+        planning.own.line = "sleep 60".to_owned();
+        let scene = standing();
+        let none = || [None, None, None, None];
+        let busy = |planning: &Planning| planning.engine.as_ref().is_some_and(Pilot::busy);
+        let other = PlanSettings {
+            decoder: Decoder::ConstantVelocity,
+            ..planning.settings.clone()
+        };
+        let wishes = [
+            PilotAction::On(false),
+            PilotAction::OwnAgain,
+            PilotAction::Own("sleep 61".to_owned()),
+            PilotAction::Set(Box::new(other)),
+        ];
+        for wish in wishes {
+            planning.on = true;
+            planning.follow(Some(&scene), none(), 2.0);
+            assert!(busy(&planning));
+            planning.apply(wish.clone(), &mut editor);
+            assert!(!busy(&planning), "{wish:?}");
+        }
+        // a scene that is opened has no modes of the one before
+        planning.follow(Some(&scene), none(), 2.0);
+        planning.reset();
+        assert!(!busy(&planning));
+        planning.settings.decoder = Decoder::Own;
+        planning.follow(Some(&scene), none(), 2.0);
+        assert!(!planning.give_up());
+        std::thread::sleep(NOTICEABLE);
+        assert!(planning.give_up() && planning.problem.is_some());
+        // the same is not asked again, something else is
+        planning.follow(Some(&scene), none(), 2.0);
+        assert!(!busy(&planning));
+        planning.follow(Some(&scene), none(), 3.0);
+        assert!(busy(&planning));
+        planning.hear(&mut editor, &mut lab);
     }
 
     #[test]

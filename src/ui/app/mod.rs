@@ -539,6 +539,9 @@ impl App {
             Command::Cancel if self.lab.stop() => {
                 self.say(Weight::Info, "Stopped. The scene is as it was.");
             }
+            Command::Cancel if self.planning.give_up() => {
+                self.say(Weight::Info, "Your planner is no longer waited for.");
+            }
             other => self.editor.apply(&Action::Run(other)),
         }
     }

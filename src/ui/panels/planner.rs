@@ -64,7 +64,12 @@ pub(crate) fn planner_ui(
                 "Your planner has been thinking for {:.1} s",
                 waiting.as_secs_f64()
             );
-            ui.label(theme::small(text).color(tokens(ui).dim));
+            ui.horizontal(|ui| {
+                ui.label(theme::small(text).color(tokens(ui).dim));
+                if widgets::small_button(ui, "Cancel").clicked() {
+                    wish(actions, PilotAction::Stop);
+                }
+            });
             ui.ctx().request_repaint_after(Duration::from_millis(100));
         }
         // above what grows and shrinks while a scene plays, so that it stays under the mouse
