@@ -1,4 +1,4 @@
-//! Everything that touches the disk, on a thread of its own: the window asks and is told, and never waits.
+//! Everything that touches the disk, on threads of its own: the window asks and is told, and never waits.
 
 use std::fs;
 use std::panic::AssertUnwindSafe;
@@ -33,22 +33,6 @@ pub(super) type Wake = Arc<dyn Fn() + Send + Sync>;
 pub(super) enum Request {
     /// Read the scenes that come with the program: names and texts.
     Bundled(&'static [(&'static str, &'static str)]),
-    /// Open a scene.
-    Open {
-        /// Number of the request; answers to older ones are dropped.
-        ticket: u64,
-        /// Where it lies.
-        path: PathBuf,
-        /// Which of several.
-        pick: Option<String>,
-    },
-    /// List the scenes of a file or folder.
-    List {
-        /// Number of the request.
-        ticket: u64,
-        /// Where to look.
-        path: PathBuf,
-    },
     /// Write a scene, read it again and compare.
     Save {
         /// The scene.
@@ -83,6 +67,26 @@ pub(super) enum Request {
     },
     /// Write the settings.
     Store(Box<Settings>),
+}
+
+/// What the window wants to read. It may take long, so nothing else waits for it, and a newer wish takes its place.
+pub(super) enum Reading {
+    /// Open a scene.
+    Open {
+        /// Number of the request; answers to older ones are dropped.
+        ticket: u64,
+        /// Where it lies.
+        path: PathBuf,
+        /// Which of several.
+        pick: Option<String>,
+    },
+    /// List the scenes of a file or folder.
+    List {
+        /// Number of the request.
+        ticket: u64,
+        /// Where to look.
+        path: PathBuf,
+    },
 }
 
 /// What the window is told.
@@ -188,9 +192,10 @@ struct Note {
     written_unix_s: u64,
 }
 
-/// The window's end of the file thread.
+/// The window's end of the file threads.
 pub(super) struct Files {
     requests: mpsc::Sender<Request>,
+    readings: mpsc::Sender<Reading>,
     pictures: mpsc::Sender<(PathBuf, Option<String>)>,
     answers: mpsc::Receiver<Answer>,
     sender: mpsc::Sender<Answer>,
@@ -201,6 +206,7 @@ impl Files {
     /// Starts the threads. `folder` holds settings and autosaves.
     pub(super) fn start(folder: PathBuf, wake: Wake) -> Self {
         let (requests, inbox) = mpsc::channel();
+        let (readings, read) = mpsc::channel();
         let (pictures, wanted) = mpsc::channel();
         let (sender, answers) = mpsc::channel();
         let out = Outbox {
@@ -217,11 +223,20 @@ impl Files {
             wake: wake.clone(),
         };
         let spawned = thread::Builder::new()
+            .name("opening".to_owned())
+            .spawn(move || read_scenes(&read, &out));
+        drop(spawned);
+        let out = Outbox {
+            sender: sender.clone(),
+            wake: wake.clone(),
+        };
+        let spawned = thread::Builder::new()
             .name("thumbnails".to_owned())
             .spawn(move || draw_pictures(&wanted, &out));
         drop(spawned);
         Self {
             requests,
+            readings,
             pictures,
             answers,
             sender,
@@ -232,6 +247,11 @@ impl Files {
     /// Asks for something. If the thread is gone nothing happens.
     pub(super) fn ask(&self, request: Request) {
         let _gone = self.requests.send(request);
+    }
+
+    /// Asks for a scene, or for a list of them.
+    pub(super) fn read(&self, reading: Reading) {
+        let _gone = self.readings.send(reading);
     }
 
     /// Asks for a picture of a scene.
@@ -334,23 +354,6 @@ fn serve(inbox: &mpsc::Receiver<Request>, out: &Outbox, folder: &Path, autosave:
     while let Ok(request) = inbox.recv() {
         match request {
             Request::Bundled(texts) => out.send(Answer::Bundled(bundled(texts))),
-            Request::Open { ticket, path, pick } => {
-                let result = open(&path, pick.as_deref());
-                out.send(Answer::Opened {
-                    ticket,
-                    path,
-                    pick,
-                    result,
-                });
-            }
-            Request::List { ticket, path } => {
-                let result = data::list(&path).map_err(|error| error.to_string());
-                out.send(Answer::Listed {
-                    ticket,
-                    path,
-                    result,
-                });
-            }
             Request::Save { scene, path } => {
                 let result = save(&scene, &path);
                 out.send(Answer::Saved {
@@ -420,6 +423,31 @@ fn serve(inbox: &mpsc::Receiver<Request>, out: &Outbox, folder: &Path, autosave:
     drop(held);
     if !autosave.exists() {
         let _absent = fs::remove_file(autosave.with_extension("lock"));
+    }
+}
+
+fn read_scenes(wanted: &mpsc::Receiver<Reading>, out: &Outbox) {
+    while let Ok(first) = wanted.recv() {
+        // what waits behind it is newer
+        match wanted.try_iter().last().unwrap_or(first) {
+            Reading::Open { ticket, path, pick } => {
+                let result = open(&path, pick.as_deref());
+                out.send(Answer::Opened {
+                    ticket,
+                    path,
+                    pick,
+                    result,
+                });
+            }
+            Reading::List { ticket, path } => {
+                let result = data::list(&path).map_err(|error| error.to_string());
+                out.send(Answer::Listed {
+                    ticket,
+                    path,
+                    result,
+                });
+            }
+        }
     }
 }
 

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use egui::Context;
 
 use super::App;
+use super::Arrival;
 use super::Failure;
 use super::LeftTab;
 use super::Pending;
@@ -22,6 +23,7 @@ use crate::ui::export::file_stem;
 use crate::ui::files;
 use crate::ui::files::Answer;
 use crate::ui::files::Purpose;
+use crate::ui::files::Reading;
 use crate::ui::files::Request;
 use crate::ui::first_start;
 use crate::ui::lab::Case;
@@ -43,17 +45,29 @@ impl App {
     pub(super) fn open(&mut self, path: PathBuf, pick: Option<String>) {
         self.ticket += 1;
         let ticket = self.ticket;
+        self.restoring = false;
+        self.replaceable = self.editor.revision();
         let shown = path.file_name().unwrap_or(path.as_os_str());
         self.opening = Some(shown.to_string_lossy().into_owned());
         let listed =
             self.scenes.listing.as_ref().is_some_and(|(_, entries)| {
                 entries.iter().any(|e| e.file == path && e.pick == pick)
             });
-        if pick.is_some() || listed {
-            self.files.ask(Request::Open { ticket, path, pick });
+        self.files.read(if pick.is_some() || listed {
+            Reading::Open { ticket, path, pick }
         } else {
-            self.files.ask(Request::List { ticket, path });
+            Reading::List { ticket, path }
+        });
+    }
+
+    /// Opens no longer what is being opened; false if nothing is.
+    pub(super) fn give_up_opening(&mut self) -> bool {
+        let opens = self.opening.take().is_some();
+        if opens {
+            // its answer is then that to an older request
+            self.ticket += 1;
         }
+        opens
     }
 
     fn opened(&mut self, opened: data::Opened, place: Place, origin: String) {
@@ -105,13 +119,20 @@ impl App {
     pub(super) fn guarded(&mut self, action: Action) {
         let modified = self.editor.document().is_some_and(Document::modified);
         if modified {
-            self.unsaved = Some(Pending::Do(action));
+            self.ask_first(Pending::Do(action));
         } else {
             self.replace(action);
         }
     }
 
+    /// Asks what shall become of unsaved changes. A later wish takes the place of a scene that is being opened.
+    fn ask_first(&mut self, pending: Pending) {
+        self.give_up_opening();
+        self.unsaved = Some(pending);
+    }
+
     fn replace(&mut self, action: Action) {
+        self.give_up_opening();
         match action {
             Action::Open { path, pick } => self.open(path, pick),
             Action::OpenBundled(index) => {
@@ -129,9 +150,9 @@ impl App {
                 if let Some(offer) = self.recoveries.get(index) {
                     let path = offer.path.clone();
                     self.recoveries.clear();
-                    self.restored = Some(path.clone());
                     self.play_first = false;
                     self.open(path, None);
+                    self.restoring = true;
                 }
             }
             _ => {}
@@ -277,7 +298,27 @@ impl App {
     }
 
     fn arrived(&mut self, opened: data::Opened, path: PathBuf, pick: Option<String>) {
-        let restored = self.restored.as_ref() == Some(&path);
+        let arrival = Arrival {
+            opened,
+            path,
+            pick,
+            restored: self.restoring,
+        };
+        let modified = self.editor.document().is_some_and(Document::modified);
+        if modified && self.editor.revision() != self.replaceable {
+            self.ask_first(Pending::Show(Box::new(arrival)));
+        } else {
+            self.take_in(arrival);
+        }
+    }
+
+    fn take_in(&mut self, arrival: Arrival) {
+        let Arrival {
+            opened,
+            path,
+            pick,
+            restored,
+        } = arrival;
         let origin = match &pick {
             Some(pick) => format!("{} [{pick}]", path.display()),
             None => path.display().to_string(),
@@ -285,6 +326,7 @@ impl App {
         if restored {
             let scene = opened.scene;
             let name = scene.name.clone();
+            self.restored = Some(path.clone());
             self.put(
                 Document::restored(scene, name, Vec::new()),
                 Place::File(path, pick),
@@ -314,7 +356,7 @@ impl App {
                     self.settings.left = true;
                     self.scenes.listing = Some((path, entries));
                 }
-                self.files.ask(Request::Open {
+                self.files.read(Reading::Open {
                     ticket: self.ticket,
                     path: first.file,
                     pick: first.pick,
@@ -366,8 +408,12 @@ impl App {
                         self.files.ask(Request::DropAutosave);
                     }
                 }
-                if let Some(pending) = self.after_save.take() {
-                    self.go_on(pending);
+                let modified = self.editor.document().is_some_and(Document::modified);
+                match self.after_save.take() {
+                    // changed while it was written
+                    Some(pending) if modified => self.ask_first(pending),
+                    Some(pending) => self.go_on(pending),
+                    None => {}
                 }
             }
             Err(message) => {
@@ -382,6 +428,7 @@ impl App {
     fn go_on(&mut self, pending: Pending) {
         match pending {
             Pending::Do(action) => self.replace(action),
+            Pending::Show(arrival) => self.take_in(*arrival),
             Pending::Quit => self.quitting = true,
         }
     }
@@ -449,7 +496,7 @@ impl App {
         let modified = self.editor.document().is_some_and(Document::modified);
         if asked && modified && !self.quitting {
             context.send_viewport_cmd(egui::ViewportCommand::CancelClose);
-            self.unsaved = Some(Pending::Quit);
+            self.ask_first(Pending::Quit);
             return;
         }
         if !asked && !self.quitting {
@@ -477,7 +524,7 @@ impl App {
             if name.is_empty() { &open.origin } else { name }.clone()
         });
         let what = match pending {
-            Pending::Do(_) => "Another scene is about to be opened.",
+            Pending::Do(_) | Pending::Show(_) => "Another scene is about to be opened.",
             Pending::Quit => "The window is about to close.",
         };
         match dialogs::unsaved_ui(context, &name, what) {
@@ -493,5 +540,118 @@ impl App {
                 }
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+    use std::time::Instant;
+
+    use egui_kittest::Harness;
+
+    use super::*;
+    use crate::scene::Edit;
+    use crate::ui::Start;
+
+    type Bench = Harness<'static, App>;
+
+    const BUNDLED: [(&str, &str); 1] =
+        [("left-turn", include_str!("../../../scenes/left-turn.json"))];
+    const OTHER: &str = include_str!("../../../scenes/dense-queue.json");
+
+    /// A window on a bundled scene, never drawn, and a file with another one.
+    fn bench() -> (tempfile::TempDir, Bench, PathBuf) {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("other.json");
+        std::fs::write(&file, OTHER).unwrap();
+        let settings = folder.path().join("settings");
+        std::fs::create_dir_all(&settings).unwrap();
+        let remembered = "{\"welcomed\": true, \"planning\": false}";
+        std::fs::write(settings.join("window.json"), remembered).unwrap();
+        let start = Start {
+            bundled: &BUNDLED,
+            folder: Some(settings),
+            ..Start::default()
+        };
+        let mut bench = Harness::builder().build_eframe(|creation| App::new(creation, start));
+        hear(bench.state_mut(), |app| app.editor.document().is_some());
+        (folder, bench, file)
+    }
+
+    /// Takes in answers until `met`.
+    fn hear(app: &mut App, met: impl Fn(&App) -> bool) {
+        let began = Instant::now();
+        while !met(app) {
+            assert!(began.elapsed() < Duration::from_secs(60));
+            app.hear();
+        }
+    }
+
+    fn edit(app: &mut App) {
+        let now = app.editor.committed().unwrap().now;
+        let edits = vec![Edit::SetNow { frame: now - 1 }];
+        app.editor.apply(&Action::Commit { label: None, edits });
+    }
+
+    fn name(app: &App) -> &str {
+        &app.editor.committed().unwrap().name
+    }
+
+    #[test]
+    fn a_scene_that_is_there_after_an_edit_waits_for_an_answer() {
+        let (_folder, mut bench, file) = bench();
+        let app = bench.state_mut();
+        let first = name(app).to_owned();
+        app.guarded(Action::Open {
+            path: file.clone(),
+            pick: None,
+        });
+        edit(app);
+        hear(app, |app| app.opening.is_none());
+        assert!(matches!(app.unsaved, Some(Pending::Show(_))) && name(app) == first);
+        let pending = app.unsaved.take().unwrap();
+        app.go_on(pending);
+        assert_ne!(name(app), first);
+        // who let the changes go is not asked again
+        edit(app);
+        app.guarded(Action::Open {
+            path: file,
+            pick: None,
+        });
+        let pending = app.unsaved.take().unwrap();
+        app.go_on(pending);
+        hear(app, |app| app.opening.is_none());
+        let modified = app.editor.document().unwrap().modified();
+        assert!(app.unsaved.is_none() && !modified);
+    }
+
+    #[test]
+    fn escape_gives_up_what_is_being_opened() {
+        let (folder, mut bench, file) = bench();
+        let context = bench.ctx.clone();
+        let app = bench.state_mut();
+        let first = name(app).to_owned();
+        app.open(file, None);
+        app.run(Command::Cancel, &context);
+        assert!(app.opening.is_none());
+        // its answer comes before that to what is opened next
+        let again = folder.path().join("again.json");
+        app.save(again.clone());
+        hear(app, |app| !app.saving);
+        app.open(again, None);
+        hear(app, |app| app.opening.is_none());
+        assert_eq!(name(app), first);
+    }
+
+    #[test]
+    fn what_is_edited_while_it_is_written_is_asked_about_before_the_window_closes() {
+        let (folder, mut bench, _) = bench();
+        let app = bench.state_mut();
+        app.after_save = Some(Pending::Quit);
+        app.save(folder.path().join("saved.json"));
+        edit(app);
+        hear(app, |app| !app.saving);
+        assert!(!app.quitting && matches!(app.unsaved, Some(Pending::Quit)));
     }
 }

@@ -12,6 +12,7 @@ use egui::Event;
 use egui::Key;
 use egui::Ui;
 
+use crate::data;
 use crate::data::holds_plan;
 use crate::engine::Engine;
 use crate::engine::Pilot;
@@ -94,7 +95,19 @@ enum RightTab {
 #[derive(Debug, Clone)]
 enum Pending {
     Do(Action),
+    /// A scene that was opened while the present one was changed takes its place.
+    Show(Box<Arrival>),
     Quit,
+}
+
+/// A scene as it comes from the disk.
+#[derive(Debug, Clone)]
+struct Arrival {
+    opened: data::Opened,
+    path: PathBuf,
+    pick: Option<String>,
+    /// It is an autosave of an earlier session.
+    restored: bool,
 }
 
 /// A scene that could not be opened, shown in place of one.
@@ -143,6 +156,10 @@ pub struct App {
     failure: Option<Failure>,
     ticket: u64,
     opening: Option<String>,
+    /// What is being opened is an autosave of an earlier session.
+    restoring: bool,
+    /// The revision of the document that may go without another question once the scene that is being opened is there.
+    replaceable: u64,
     saving: bool,
     autosaved: (u64, f64),
     /// The change of the tray that was last handed to the file thread, and when, s.
@@ -224,6 +241,8 @@ impl App {
             failure: None,
             ticket: 0,
             opening: None,
+            restoring: false,
+            replaceable: 0,
             saving: false,
             autosaved: (0, 0.0),
             tray_asked: (0, 0.0),
@@ -528,6 +547,9 @@ impl App {
             Command::Cancel if self.panes.cancel() => {
                 self.editor.apply(&Action::DropPreview);
                 self.lab.drop_preview();
+            }
+            Command::Cancel if self.give_up_opening() => {
+                self.say(Weight::Info, "The opening was given up.");
             }
             Command::Cancel if self.planning.stop() => {
                 self.say(
