@@ -134,6 +134,10 @@ impl App {
     fn replace(&mut self, action: Action) {
         self.give_up_opening();
         match action {
+            Action::Run(Command::FirstSteps) => {
+                self.greet();
+                self.replace(Action::OpenBundled(0));
+            }
             Action::Open { path, pick } => self.open(path, pick),
             Action::OpenBundled(index) => {
                 if let Some(bundled) = self.scenes.bundled.get(index) {
@@ -212,6 +216,13 @@ impl App {
         }
     }
 
+    /// A dialog was closed without a path: what was to follow a save does not.
+    pub(super) fn passed_over(&mut self, purpose: Purpose) {
+        if purpose == Purpose::Save {
+            self.after_save = None;
+        }
+    }
+
     pub(super) fn save(&mut self, path: PathBuf) {
         if let Some(scene) = self.editor.committed().cloned() {
             self.saving = true;
@@ -274,11 +285,10 @@ impl App {
                         field.exists = Some(exists);
                     }
                 }
-                Answer::Picked { purpose, path } => {
-                    if let Some(path) = path {
-                        self.picked(purpose, path);
-                    }
-                }
+                Answer::Picked { purpose, path } => match path {
+                    Some(path) => self.picked(purpose, path),
+                    None => self.passed_over(purpose),
+                },
                 Answer::Thumbnail {
                     path,
                     pick,
@@ -653,5 +663,31 @@ mod tests {
         edit(app);
         hear(app, |app| !app.saving);
         assert!(!app.quitting && matches!(app.unsaved, Some(Pending::Quit)));
+    }
+
+    #[test]
+    fn nothing_follows_a_save_for_which_no_path_was_chosen() {
+        let (_folder, mut bench, _) = bench();
+        let app = bench.state_mut();
+        app.after_save = Some(Pending::Quit);
+        app.path_field = Some(PathField::new(Purpose::Save, String::new()));
+        bench.run_steps(2);
+        bench.key_press(egui::Key::Escape);
+        bench.run_steps(2);
+        let app = bench.state();
+        assert!(app.path_field.is_none() && app.after_save.is_none());
+    }
+
+    #[test]
+    fn the_first_start_is_laid_out_again_once_the_changes_may_go() {
+        let (_folder, mut bench, _) = bench();
+        let context = bench.ctx.clone();
+        let app = bench.state_mut();
+        edit(app);
+        app.run(Command::FirstSteps, &context);
+        assert!(app.first_start.over() && app.panes.count == 1);
+        let pending = app.unsaved.take().unwrap();
+        app.go_on(pending);
+        assert!(!app.first_start.over() && app.panes.count == 2);
     }
 }

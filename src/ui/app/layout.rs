@@ -252,6 +252,7 @@ impl App {
                 Outcome::Closed => {
                     self.path_field = None;
                     release_focus(context);
+                    self.passed_over(purpose);
                 }
                 Outcome::Chosen(path) => {
                     self.path_field = None;

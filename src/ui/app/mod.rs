@@ -505,10 +505,7 @@ impl App {
             }
             Command::Palette => self.palette = Some(Palette::default()),
             Command::Help => self.help = true,
-            Command::FirstSteps => {
-                self.greet();
-                self.guarded(Action::OpenBundled(0));
-            }
+            Command::FirstSteps => self.guarded(Action::Run(command)),
             Command::Theme => {
                 self.settings.dark = !self.settings.dark;
                 context.set_theme(theme_of(self.settings.dark));
