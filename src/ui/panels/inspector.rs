@@ -360,7 +360,8 @@ fn clock(scene: &Scene) -> Look {
     }
 }
 
-/// A number field that shows its edit while it is dragged and commits it at the end.
+/// A number field that shows its edit while it is dragged and commits it at the end, unless Escape ended it or the number is
+/// what it was.
 fn number(
     ui: &mut Ui,
     name: &str,
@@ -369,6 +370,7 @@ fn number(
     actions: &mut Vec<Action>,
     edit: impl FnOnce(f64) -> Edit,
 ) {
+    let before = value;
     let mut value = value;
     let field = egui::DragValue::new(&mut value)
         .update_while_editing(false)
@@ -378,7 +380,20 @@ fn number(
         .prefix(look.prefix)
         .suffix(look.suffix);
     let response = ui.add(field).accessible_name(name.to_owned());
-    if response.drag_stopped() || (response.changed() && !response.dragged()) {
+    // while it is dragged the value is that of the preview
+    let id = response.id.with("before the drag");
+    if response.drag_started() {
+        ui.data_mut(|data| data.insert_temp(id, before));
+    }
+    if response.drag_stopped() {
+        let before = ui.data_mut(|data| data.remove_temp::<f64>(id));
+        let escaped = ui.input(|input| input.key_pressed(egui::Key::Escape));
+        if escaped || before == Some(value) {
+            actions.push(Action::DropPreview);
+        } else {
+            commit(actions, edit(value));
+        }
+    } else if response.changed() && !response.dragged() {
         commit(actions, edit(value));
     } else if response.changed() {
         actions.push(Action::Preview(vec![edit(value)]));
@@ -673,10 +688,53 @@ fn plot(
 
 #[cfg(test)]
 mod tests {
+    use egui_kittest::Harness;
+    use egui_kittest::kittest::Queryable as _;
+
     use super::*;
     use crate::geometry::Pose;
     use crate::scene::AgentKind;
     use crate::scene::Track;
+
+    #[test]
+    fn a_number_let_go_where_it_was_or_by_escape_is_no_step_of_the_history() {
+        // the number on screen and the wishes; what is shown while it is dragged is what it holds next
+        let field = |ui: &mut Ui, (length, said): &mut (f64, Vec<Action>)| {
+            let resize = |length| Edit::Resize {
+                agent: AgentId::new("car"),
+                length,
+                width: 2.0,
+            };
+            number(ui, "Length", *length, SIZE, said, resize);
+            if let Some(Action::Preview(edits)) = said.last()
+                && let [Edit::Resize { length: shown, .. }] = edits.as_slice()
+            {
+                *length = *shown;
+            }
+        };
+        let ends = |by: f32, key: Option<egui::Key>| {
+            let mut bench = Harness::new_ui_state(field, (4.0, Vec::new()));
+            let from = bench.get_by_label("Length").rect().center();
+            bench.hover_at(from);
+            bench.step();
+            bench.drag_at(from);
+            bench.step();
+            bench.hover_at(from + egui::vec2(by, 0.0));
+            // longer than a click
+            bench.run_steps(60);
+            key.into_iter().for_each(|key| bench.key_press(key));
+            bench.run_steps(2);
+            bench.drop_at(from + egui::vec2(by, 0.0));
+            bench.run_steps(2);
+            let said = &bench.state().1;
+            let is_step = |action: &&Action| matches!(action, Action::Commit { .. });
+            let last = matches!(said.last(), Some(Action::DropPreview));
+            (said.iter().filter(is_step).count(), last)
+        };
+        assert_eq!(ends(50.0, None), (1, false));
+        assert_eq!(ends(50.0, Some(egui::Key::Escape)), (0, true));
+        assert_eq!(ends(0.0, None), (0, true));
+    }
 
     #[test]
     fn the_gap_is_that_of_the_boxes_and_its_time_that_at_which_it_closes() {
