@@ -38,6 +38,9 @@ const MAX_BYTES: u64 = 512 << 20;
 const MAX_FRAMES: usize = 100_000;
 const MAX_AGENTS: usize = 20_000;
 
+/// Most states of signals (signals times frames): a file gives them as runs, of which one may cover all frames.
+const MAX_SIGNAL_STATES: usize = 100_000_000;
+
 /// Longest lane, m.
 pub(crate) const MAX_LANE_M: f64 = 1e6;
 
@@ -760,8 +763,13 @@ impl SceneFile {
             log.insert(id, states.into_track(frames, &at, &mut problems));
         }
         let map = Arc::new(self.map.into_map(&mut problems));
-        let signals = self
-            .signals
+        let mut signals = self.signals;
+        if signals.len().saturating_mul(frames) > MAX_SIGNAL_STATES {
+            let message = format!("times {frames} frames is more than {MAX_SIGNAL_STATES}");
+            problems.add("signals".to_owned(), signals.len(), &message);
+            signals.clear();
+        }
+        let signals = signals
             .into_iter()
             .enumerate()
             .map(|(index, signal)| signal.into_signal(frames, index, &map, &mut problems))
@@ -941,7 +949,7 @@ impl SignalFile {
         let mut states = vec![SignalState::Unknown; frames.min(MAX_FRAMES)];
         let mut last = None;
         for &(from, state) in &self.states {
-            if from >= frames || last.is_some_and(|last| from <= last) {
+            if from >= states.len() || last.is_some_and(|last| from <= last) {
                 let message = "frames must rise and be less than the scene's";
                 problems.add(format!("{at}.states"), from, message);
                 break;
@@ -1197,6 +1205,25 @@ mod tests {
         let text = r#"{"format":"nearmiss/scene","version":1,"dt_s":0.1,"frames":1000000000000,"agents":[],
             "signals":[{"lane":"a","states":[[0,"red"]]}]}"#;
         assert!(matches!(reread(text), Err(FileError::Invalid { .. })));
+    }
+
+    #[test]
+    fn signals_are_bound_by_the_most_frames_and_by_their_states_together() {
+        let of = |frames: usize, signals: &str| {
+            let text = format!(
+                r#"{{"format":"nearmiss/scene","version":1,"dt_s":0.1,"frames":{frames},"agents":[],"signals":[{signals}]}}"#
+            );
+            reread(&text).unwrap_err().to_string()
+        };
+        let late = of(300_000, r#"{"lane":"a","states":[[200000,"red"]]}"#);
+        assert!(late.contains("frames = 300000"), "{late}");
+        // 1001 signals at 100 000 frames: more than 100 million states of some 25 bytes of text each
+        let many = [r#"{"lane":"a","states":[]}"#; 1001].join(",");
+        let many = of(100_000, &many);
+        assert!(
+            many.contains("signals = 1001: times 100000 frames"),
+            "{many}"
+        );
     }
 
     #[test]
