@@ -194,8 +194,12 @@ fn json_kind(path: &Path, head: &Head, text: &[u8]) -> Result<Kind, OpenError> {
         Some(format) if format.starts_with("nearmiss/") => return Ok(Kind::Scene),
         _ => {}
     }
+    // where keys are sorted, the format comes after what fills the head
+    let may_follow = keys.format.is_none() && !head.whole;
     for key in &keys.names {
         match key.as_str() {
+            "agents" if may_follow => return Ok(Kind::Scene),
+            "cases" if may_follow => return Ok(Kind::Cases),
             "objects" | "roads" | "tl_states" => return Ok(Kind::GpuDrive),
             "lane_segments" | "drivable_areas" | "pedestrian_crossings" => {
                 return Err(OpenError::Unsupported {

@@ -54,6 +54,41 @@ fn content_decides_and_the_name_does_not() {
 }
 
 #[test]
+fn own_files_whose_keys_another_program_sorted_are_still_known() {
+    let folder = tempfile::tempdir().unwrap();
+    let scene = Scene {
+        dt_s: 0.1,
+        frames: 8000,
+        agents: vec![std::sync::Arc::new(crate::scene::Agent::new(
+            "car",
+            crate::scene::AgentKind::Vehicle,
+            crate::scene::Track::default(),
+        ))],
+        ..Scene::default()
+    };
+    let sorted = |text: &str| {
+        let value: std::collections::BTreeMap<String, serde_json::Value> =
+            serde_json::from_str(text).unwrap();
+        let text = serde_json::to_string(&value).unwrap();
+        let format = text.rfind("\"format\"").unwrap(); // not that of a scene inside
+        assert!(format as u64 > HEAD_BYTES, "beyond what is looked at");
+        text
+    };
+    let path = write(
+        &folder,
+        "scene.json",
+        sorted(&crate::scene::scene_to_json(&scene)).as_bytes(),
+    );
+    let opened = open(&path, None).unwrap();
+    assert_eq!(opened.format, Format::Scene);
+    assert_eq!(opened.scene.hash(), scene.hash());
+    let cases = [("one".to_owned(), std::sync::Arc::new(scene))];
+    let text = sorted(&crate::scene::cases_to_json(&cases));
+    let path = write(&folder, "cases.json", text.as_bytes());
+    assert_eq!(open(&path, None).unwrap().format, Format::Cases);
+}
+
+#[test]
 fn unknown_content_is_named_with_what_it_looks_like() {
     let folder = tempfile::tempdir().unwrap();
     let path = write(&folder, "scene.pkl", b"hello");

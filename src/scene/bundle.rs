@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde::Deserialize;
 
 use super::Scene;
-use super::file::{FileError, scene_from_json, scene_to_json, told};
+use super::file::{FileError, scene_from_json, scene_to_json, told, without_mark};
 
 /// What a file of cases says it is.
 pub const CASES_FORMAT: &str = "nearmiss/cases";
@@ -57,7 +57,7 @@ pub fn cases_to_json(cases: &[(String, Arc<Scene>)]) -> String {
 /// If it is not JSON, not a file of cases, newer than this program, or a case in it is no scene: then the message names
 /// the case.
 pub fn cases_from_json(bytes: &[u8], path: &str) -> Result<Vec<(String, Scene)>, FileError> {
-    let mut reader = serde_json::Deserializer::from_slice(bytes);
+    let mut reader = serde_json::Deserializer::from_slice(without_mark(bytes));
     let text: Text =
         serde_path_to_error::deserialize(&mut reader).map_err(|error| FileError::Json {
             path: path.to_owned(),
@@ -102,7 +102,8 @@ mod tests {
     #[test]
     fn cases_come_back_with_their_names_and_contents() {
         let cases = ["one", "one", "a \"quoted\" name"].map(|name| (name.to_owned(), scene(name)));
-        let read = cases_from_json(cases_to_json(&cases).as_bytes(), "x.json").unwrap();
+        let marked = format!("\u{feff}{}", cases_to_json(&cases)); // as some editors save it
+        let read = cases_from_json(marked.as_bytes(), "x.json").unwrap();
         let names: Vec<&str> = read.iter().map(|(name, _)| name.as_str()).collect();
         assert_eq!(names, ["one", "one (2)", "a \"quoted\" name"]);
         for ((_, scene), (_, before)) in read.iter().zip(&cases) {

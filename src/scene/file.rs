@@ -260,6 +260,7 @@ pub fn scene_from_json(bytes: &[u8], path: &str) -> Result<Scene, FileError> {
         element,
         message,
     };
+    let bytes = without_mark(bytes);
     let head: Head = serde_json::from_slice(bytes)
         .map_err(|error| json("the file's head".to_owned(), told(&error)))?;
     if head.format != FORMAT {
@@ -283,6 +284,11 @@ pub fn scene_from_json(bytes: &[u8], path: &str) -> Result<Scene, FileError> {
         let path = path.to_owned();
         Err(FileError::Invalid { path, problems })
     }
+}
+
+/// The text without the byte order mark that some editors put before it.
+pub(super) fn without_mark(bytes: &[u8]) -> &[u8] {
+    bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes)
 }
 
 /// What is wrong with a text, and what to do where that is plain.
@@ -1073,6 +1079,13 @@ mod tests {
         let again = reread(&scene_to_json(&scene)).unwrap();
         assert_eq!(again.agents, scene.agents);
         assert_eq!(again.signals, scene.signals);
+        assert_eq!(again.hash(), scene.hash());
+    }
+
+    #[test]
+    fn a_byte_order_mark_is_passed_over() {
+        let scene = small();
+        let again = reread(&format!("\u{feff}{}", scene_to_json(&scene))).unwrap();
         assert_eq!(again.hash(), scene.hash());
     }
 
