@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use flate2::bufread::MultiGzDecoder;
 
+use super::fcd::{seconds, time_of};
 use crate::data::xml::{XmlReader, parse_lenient};
 
 /// Most files of a kind that are tried, and the longest read of each, bytes (inflated).
@@ -130,10 +131,7 @@ pub(super) fn time_range(path: &Path) -> Option<(f64, f64)> {
     }
     let mut xml = XmlReader::new(BufReader::new(File::open(path).ok()?), 64 << 20);
     xml.root().ok()?;
-    let first = xml
-        .next_child(|child| child.name == "timestep")
-        .ok()??
-        .number_attribute("time")?;
+    let first = time_of(&xml.next_child(|child| child.name == "timestep").ok()??)?;
     let length = file.metadata().ok()?.len();
     let mut tail = Vec::new();
     // the last step with all its vehicles may be long
@@ -144,6 +142,6 @@ pub(super) fn time_range(path: &Path) -> Option<(f64, f64)> {
     let at = tail.rfind("<timestep")?;
     let rest = &tail[at..];
     let from = rest.find("time=\"")? + "time=\"".len();
-    let last = rest[from..].split('"').next()?.parse().ok()?;
+    let last = seconds(rest[from..].split('"').next()?)?;
     Some((first, last))
 }

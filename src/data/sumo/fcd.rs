@@ -9,7 +9,7 @@ use std::io::BufRead;
 use crate::data::draft::{MAX_AGENTS, MAX_CELLS, MAX_FRAMES, point};
 use crate::data::report::Report;
 use crate::data::window::{Span, WHOLE_S};
-use crate::data::xml::{Element, XmlError, XmlReader};
+use crate::data::xml::{Element, XmlError, XmlReader, number};
 use crate::geometry::{DVec2, Pose, lerp_angle};
 use crate::scene::{Agent, State, Track};
 
@@ -32,6 +32,27 @@ pub(super) struct Rows {
     /// Whether the file goes on after the window.
     pub(super) goes_on: bool,
     breaks_off: Option<String>,
+    /// The first `time` of a step that is none.
+    pub(super) odd_time: Option<String>,
+}
+
+/// Seconds, or `[days:]hours:minutes:seconds` as SUMO writes them with `--human-readable-time`.
+pub(super) fn seconds(text: &str) -> Option<f64> {
+    let parts = text.trim().split(':').map(number);
+    let parts: Vec<f64> = parts.collect::<Option<_>>()?;
+    match parts[..] {
+        [seconds] => Some(seconds),
+        [hours, minutes, seconds] => Some((hours * 60.0 + minutes) * 60.0 + seconds),
+        [days, hours, minutes, seconds] => {
+            Some(((days * 24.0 + hours) * 60.0 + minutes) * 60.0 + seconds)
+        }
+        _ => None,
+    }
+}
+
+/// The time of a `timestep`, s.
+pub(super) fn time_of(step: &Element) -> Option<f64> {
+    step.attribute("time").and_then(seconds)
 }
 
 /// Who is where in one step.
@@ -74,9 +95,8 @@ pub(super) fn read_rows<R: BufRead>(
         let wanted = |child: &Element| {
             child.name == "timestep"
                 && span.is_none_or(|span| {
-                    child
-                        .number_attribute("time")
-                        .is_some_and(|time| time >= span.start - 1e-6)
+                    // a step of no time is reported below
+                    time_of(child).is_none_or(|time| time >= span.start - 1e-6)
                 })
         };
         let step = match xml.next_child(wanted) {
@@ -88,8 +108,10 @@ pub(super) fn read_rows<R: BufRead>(
                 break;
             }
         };
-        let Some(time) = step.number_attribute("time") else {
+        let Some(time) = time_of(&step) else {
             report.skip("time steps without a time");
+            let written = step.attribute("time").unwrap_or_default();
+            rows.odd_time.get_or_insert_with(|| written.to_owned());
             continue;
         };
         if rows.times.last().is_some_and(|last| time <= *last) {
@@ -223,6 +245,33 @@ impl Rows {
             }
         }
         checked > 0 && far * 2 > checked
+    }
+
+    /// Somebody whose coordinates are degrees by how little they change at that speed: a metre is about 1e-5 of one. `None`
+    /// where any coordinate is too large for that, somebody moves as in metres, or nobody drives on.
+    pub(super) fn drives_in_degrees(&self) -> Option<String> {
+        let mut last: BTreeMap<u32, &Row> = BTreeMap::new();
+        let mut driver = None;
+        for row in &self.people {
+            let DVec2 { x, y } = row.front;
+            if x.abs() > 180.0 || y.abs() > 90.0 {
+                return None;
+            }
+            let (Some(before), Some(speed)) = (last.insert(row.who, row), row.speed) else {
+                continue;
+            };
+            let time_s = self.times[row.step as usize] - self.times[before.step as usize];
+            let driven = speed.min(before.speed.unwrap_or(0.0)) * time_s;
+            if driven < 0.1 {
+                continue;
+            }
+            if row.front.distance(before.front) > 1e-3 * driven {
+                return None;
+            }
+            let who = &self.names[row.who as usize];
+            driver.get_or_insert_with(|| format!("{who} at x = {x}, y = {y}, {speed} m/s"));
+        }
+        driver
     }
 
     /// Puts everybody where their lane and position on it say; those without are dropped.
@@ -455,6 +504,39 @@ mod tests {
         let (agents, ..) = agents(&text, "<routes/>");
         let heading = agents[0].track.get(0).unwrap().heading;
         assert!((heading - 4f64.atan2(3.0)).abs() < 1e-9);
+    }
+
+    #[test]
+    fn times_are_seconds_or_written_for_people() {
+        assert_eq!(seconds("100.50"), Some(100.5));
+        // 1 min 40 s; 1 day and 2 s: 86 400 + 2
+        assert_eq!(seconds("00:01:40.50"), Some(100.5));
+        assert_eq!(seconds("1:00:00:02"), Some(86_402.0));
+        assert_eq!((seconds("1:40"), seconds("")), (None, None));
+    }
+
+    #[test]
+    fn coordinates_that_hardly_change_at_speed_are_degrees() {
+        let driver = |dx: f64| {
+            let step = |time: i32, x: f64| {
+                format!(
+                    "<timestep time='{time}'><vehicle id='v' x='{x}' y='52.5' speed='10'/></timestep>"
+                )
+            };
+            let text = format!(
+                "<fcd-export>{}{}</fcd-export>",
+                step(0, 13.4),
+                step(1, 13.4 + dx)
+            );
+            let mut xml = XmlReader::new(text.as_bytes(), 1 << 20);
+            xml.root().unwrap();
+            let rows = read_rows(&mut xml, None, &mut Report::default()).unwrap();
+            rows.drives_in_degrees()
+        };
+        // 10 m eastwards at 52.5° north: 10 / (111 320 · cos 52.5°) = 1.48e-4°
+        let said = driver(1.48e-4).unwrap();
+        assert!(said == "v at x = 13.400148, y = 52.5, 10 m/s", "{said}");
+        assert_eq!(driver(10.0), None);
     }
 
     #[test]

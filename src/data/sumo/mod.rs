@@ -88,6 +88,10 @@ fn fcd_scene(
         );
     }
     if rows.is_empty() {
+        if let Some(time) = rows.odd_time {
+            let message = format!("time=\"{time}\" is neither seconds nor hours:minutes:seconds");
+            return Err(OpenError::damaged(path, "timestep", message));
+        }
         let element = pick.map_or("fcd-export".to_owned(), |pick| format!("window {pick}"));
         return Err(OpenError::damaged(
             path,
@@ -126,6 +130,16 @@ fn fcd_scene(
     }
     if rows.is_geographic(&net) {
         rows.place_on_lanes(&net, &mut report);
+    } else if let Some(driver) = rows.drives_in_degrees() {
+        return Err(OpenError::Damaged {
+            path: path.display().to_string(),
+            element: driver,
+            message: "this is longitude and latitude, and no network beside the file has its lane"
+                .to_owned(),
+            next:
+                "Put the .net.xml into the same folder, or write the file without --fcd-output.geo"
+                    .to_owned(),
+        });
     }
     let start_s = rows.times.first().copied().unwrap_or(0.0);
     let (agents, dt_s, frames) = rows.agents(&types, &mut report);
