@@ -39,7 +39,7 @@ def main(scene_path, xml_path):
     expected = [(agent, run) for agent in others for run in parts(agent)]
     obstacles = sorted(scenario.dynamic_obstacles, key=lambda obstacle: obstacle.obstacle_id)
     assert len(obstacles) == len(expected), (len(obstacles), len(expected))
-    worst = {"position": 0.0, "heading": 0.0, "speed": 0.0, "size": 0.0}
+    worst = {"position": 0.0, "heading": 0.0, "speed": 0.0, "across": 0.0, "size": 0.0}
     matched = 0
     for agent, run in expected:
         first = run[0]
@@ -54,10 +54,12 @@ def main(scene_path, xml_path):
             state = best.state_at_time(frame)
             assert state is not None, (agent["id"], frame)
             along = vx * math.cos(heading) + vy * math.sin(heading)
+            across = vy * math.cos(heading) - vx * math.sin(heading)
             turn = (state.orientation - heading + math.pi) % (2 * math.pi) - math.pi
             worst["position"] = max(worst["position"], math.dist(state.position, (x, y)))
             worst["heading"] = max(worst["heading"], abs(turn))
             worst["speed"] = max(worst["speed"], abs(state.velocity - along))
+            worst["across"] = max(worst["across"], abs((getattr(state, "velocity_y", None) or 0.0) - across))
             matched += 1
     lanes = scene["map"]["lanes"]
     assert len(scenario.lanelet_network.lanelets) == len(lanes), (len(scenario.lanelet_network.lanelets), len(lanes))

@@ -20,6 +20,9 @@ use crate::scene::{Agent, AgentKind, Role, Scene, Signal, SignalState, State};
 /// Furthest that a written lanelet's middle may lie from the scene's centreline, m.
 const CENTRE_TOLERANCE_M: f64 = 0.05;
 
+/// Velocities across the heading up to this are not written, m/s.
+const STRAIGHT_MPS: f64 = 1e-3;
+
 /// What reading the file again must give: for every obstacle its size and its states by frame.
 pub(super) struct Meant {
     obstacles: BTreeMap<String, Obstacle>,
@@ -137,6 +140,10 @@ pub(super) fn compare(meant: &Meant, again: &Scene) -> Result<(), String> {
             let off = there.position.distance(state.position);
             if off > 1e-3 || (there.heading - state.heading).sin().abs() > 1e-3 {
                 return Err(format!("obstacle {id} is {off} m off in frame {frame}"));
+            }
+            let off = there.velocity.distance(state.velocity);
+            if off > 2.0 * STRAIGHT_MPS {
+                return Err(format!("obstacle {id} is {off} m/s off in frame {frame}"));
             }
         }
     }
@@ -414,16 +421,30 @@ fn type_of(agent: &Agent) -> &'static str {
     }
 }
 
+/// The velocity of a state along its heading as written, and across it to the left, m/s.
+fn along_and_across(state: &State) -> DVec2 {
+    DVec2::from_angle(-quantise(state.heading)).rotate(state.velocity)
+}
+
 fn write_state(out: &mut String, name: &str, indent: &str, state: &State, step: usize, more: &str) {
-    let speed = state.velocity.dot(DVec2::from_angle(state.heading));
     let _ = writeln!(
         out,
         "{indent}<{name}><position><point><x>{}</x><y>{}</y></point></position><orientation><exact>{}</exact></orientation><time><exact>{step}</exact></time><velocity><exact>{}</exact></velocity>{more}</{name}>",
         quantise(state.position.x),
         quantise(state.position.y),
         quantise(state.heading),
-        quantise(speed),
+        quantise(along_and_across(state).x),
     );
+}
+
+/// A state of an obstacle, with its velocity across the heading where it has one.
+fn write_free_state(out: &mut String, name: &str, indent: &str, state: &State, step: usize) {
+    let across = along_and_across(state).y;
+    let more = match across.abs() > STRAIGHT_MPS {
+        true => format!("<velocityY><exact>{}</exact></velocityY>", quantise(across)),
+        false => String::new(),
+    };
+    write_state(out, name, indent, state, step, &more);
 }
 
 /// Every unbroken part of an agent's track as an obstacle.
@@ -459,11 +480,11 @@ fn obstacle(
             quantise(agent.length),
             quantise(agent.width)
         );
-        write_state(out, "initialState", "    ", start, *first, "");
+        write_free_state(out, "initialState", "    ", start, *first);
         out.push_str("    <trajectory>\n");
         // the schema asks for a trajectory: of one state, it is that state
         for (frame, state) in if rest.is_empty() { part } else { rest } {
-            write_state(out, "state", "      ", state, *frame, "");
+            write_free_state(out, "state", "      ", state, *frame);
         }
         out.push_str("    </trajectory>\n");
         out.push_str("  </dynamicObstacle>\n");
@@ -590,6 +611,27 @@ mod tests {
         assert_eq!(again.signals[0].states[..3], scene().signals[0].states[..]);
         let (before, after) = (lane().centreline, &again.map.lanes()[0].centreline);
         assert!(before.end().distance(after.end()) < 1e-3);
+    }
+
+    #[test]
+    fn velocity_across_the_heading_comes_back() {
+        let mut scene = scene();
+        let walker = Arc::make_mut(&mut scene.agents[1]);
+        walker.kind = AgentKind::Pedestrian;
+        for state in walker.track.states_mut().iter_mut().flatten() {
+            state.velocity = dvec2(0.5, 1.2); // it faces 0.1 rad: nearly all of 1.2 m/s is across
+        }
+        let path = Path::new("x.xml");
+        let (text, meant) = text(&scene, path, &mut Report::default()).unwrap();
+        let (mut again, _) = crate::data::commonroad::read(text.as_bytes(), path).unwrap();
+        compare(&meant, &again).unwrap();
+        let walker = again.agents.iter_mut().find(|one| one.id.as_str() == "7");
+        let walker = Arc::make_mut(walker.unwrap());
+        let state = walker.track.states_mut()[0].as_mut().unwrap();
+        assert!(state.velocity.distance(dvec2(0.5, 1.2)) < 1e-3);
+        state.velocity = state.pose().forward() * 0.6;
+        let said = compare(&meant, &again).unwrap_err();
+        assert!(said.ends_with("m/s off in frame 0"), "{said}");
     }
 
     #[test]
