@@ -5,8 +5,8 @@
     nearmiss convert case.json case.xml
     venv/bin/python tests/commonroad_io.py case.json case.xml
 
-Every obstacle's shape and states must agree within 1 cm (0.01 rad, 0.01 m/s), every lane must be there with its
-centreline, and the ego must be the planning problem.
+Every obstacle's shape and states must agree within 1 cm (0.01 rad, 0.01 m/s), whether it is dynamic or static, every
+lane must be there with its centreline, and the ego must be the planning problem.
 """
 
 import json
@@ -37,7 +37,8 @@ def main(scene_path, xml_path):
     assert abs(scenario.dt - scene["dt_s"]) < 1e-9, (scenario.dt, scene["dt_s"])
     others = [agent for agent in scene["agents"] if agent.get("role", "other") != "ego"]
     expected = [(agent, run) for agent in others for run in parts(agent)]
-    obstacles = sorted(scenario.dynamic_obstacles, key=lambda obstacle: obstacle.obstacle_id)
+    obstacles = scenario.static_obstacles + scenario.dynamic_obstacles
+    obstacles.sort(key=lambda obstacle: obstacle.obstacle_id)
     assert len(obstacles) == len(expected), (len(obstacles), len(expected))
     worst = {"position": 0.0, "heading": 0.0, "speed": 0.0, "across": 0.0, "size": 0.0}
     matched = 0

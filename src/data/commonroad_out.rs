@@ -2,9 +2,10 @@
 //!
 //! As CommonRoad has it, the ego leaves the traffic and becomes a planning problem: where it is (at the present of a
 //! generated case or of one with an attack, else where it is first seen) and the place it reaches at the end, or its
-//! goal. Everyone else becomes a dynamic obstacle; a track with gaps becomes one obstacle for each part. Ids that are
-//! no numbers get one; comments name them. Not written: painted lines and areas other than the lanelets' own, noise
-//! pins, recipes. The date is fixed, so that equal scenes give equal files.
+//! goal. Things that are no road users and parked vehicles become static obstacles where they stay in one place
+//! throughout. Everyone else becomes a dynamic obstacle; a track with gaps becomes one obstacle for each part. Ids that
+//! are no numbers get one; comments name them. Not written: painted lines and areas other than the lanelets' own, goals
+//! of others than the ego, noise pins, recipes. The date is fixed, so that equal scenes give equal files.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
@@ -23,15 +24,18 @@ const CENTRE_TOLERANCE_M: f64 = 0.05;
 /// Velocities across the heading up to this are not written, m/s.
 const STRAIGHT_MPS: f64 = 1e-3;
 
-/// What reading the file again must give: for every obstacle its size and its states by frame.
+/// What reading the file again must give: for every obstacle its kind, its size and its states by frame.
 pub(super) struct Meant {
     obstacles: BTreeMap<String, Obstacle>,
     lanes: usize,
 }
 
 struct Obstacle {
+    kind: AgentKind,
     size: [f64; 2],
     states: Vec<(usize, State)>,
+    /// Static: in its one state at any time.
+    stands: bool,
 }
 
 /// The text of the file.
@@ -63,23 +67,39 @@ pub(super) fn text(
     out.push_str("  <location>\n    <geoNameId>-999</geoNameId>\n    <gpsLatitude>999</gpsLatitude>\n    <gpsLongitude>999</gpsLongitude>\n  </location>\n  <scenarioTags/>\n");
     road(scene, &mut ids, &mut out);
     let mut obstacles = BTreeMap::new();
-    for agent in &scene.agents {
-        if agent.role != Role::Ego {
-            obstacle(agent, &mut ids, &mut out, &mut obstacles);
+    let others = scene.agents.iter().filter(|agent| agent.role != Role::Ego);
+    let others = others.map(|agent| (agent, static_type(agent, scene.frames)));
+    let (standing, moving): (Vec<_>, Vec<_>) = others.partition(|(_, standing)| standing.is_some());
+    // the schema wants the static ones first
+    for (agent, kind) in standing.into_iter().chain(moving) {
+        match kind {
+            Some(kind) => static_obstacle(agent, kind, &mut ids, &mut out, &mut obstacles),
+            None => dynamic_obstacles(agent, &mut ids, &mut out, &mut obstacles),
         }
     }
     if let Some(ego) = scene.ego() {
         problem(scene, ego, &mut ids, &mut out, report);
     }
     out.push_str("</commonRoad>\n");
+    note_length(scene, &obstacles, report);
     if !ids.renamed.is_empty() {
         report.note(format!(
             "{} ids that are no free numbers were given one; comments in the file name them",
             ids.renamed.len()
         ));
     }
-    let left_out = scene.map.areas().len();
-    report.skip_many("areas (CommonRoad has lanelets alone)", left_out);
+    let map = &scene.map;
+    report.skip_many("areas (CommonRoad has lanelets alone)", map.areas().len());
+    report.skip_many(
+        "painted lines and edges of the road (CommonRoad has the lanelets' bounds)",
+        map.lines().len(),
+    );
+    let ego = scene.ego().map(|ego| &ego.id);
+    let goals = scene.goals.iter();
+    report.skip_many(
+        "goals of others than the ego",
+        goals.filter(|goal| Some(&goal.agent) != ego).count(),
+    );
     let named =
         |sign: &&crate::map::StopSign| sign.lanes.iter().any(|lane| ids.lane(lane).is_some());
     let signs = scene.map.stop_signs();
@@ -95,6 +115,19 @@ pub(super) fn text(
         "traffic lights of which it is not known what they show",
         scene.signals.iter().filter(dark).count(),
     );
+    let flashes = |signal: &&Signal| {
+        let mut states = signal.states.iter();
+        states.any(|state| {
+            matches!(
+                state,
+                SignalState::FlashingRed | SignalState::FlashingYellow
+            )
+        })
+    };
+    report.skip_many(
+        "flashing of traffic lights (CommonRoad has none: written as inactive)",
+        scene.signals.iter().filter(flashes).count(),
+    );
     if !scene.licence.is_empty() {
         report.note(format!(
             "the format has no place for the licence: {}",
@@ -103,6 +136,21 @@ pub(super) fn text(
     }
     let lanes = scene.map.lanes().len();
     Ok((out, Meant { obstacles, lanes }))
+}
+
+/// Says where a scene read again will end before this one: CommonRoad has no length but that of who moves.
+fn note_length(scene: &Scene, obstacles: &BTreeMap<String, Obstacle>, report: &mut Report) {
+    let moving = obstacles.values().filter(|obstacle| !obstacle.stands);
+    let last = moving.filter_map(|obstacle| Some(obstacle.states.last()?.0));
+    let ego = scene.ego().and_then(|ego| Some(ego.track.span()?.1));
+    let last = last.max().or(ego).unwrap_or(0);
+    if last + 1 < scene.frames && obstacles.values().any(|obstacle| obstacle.stands) {
+        report.note(format!(
+            "a CommonRoad scene ends with who moves last: here at {:.1} s of {:.1} s",
+            scene.time_of(last),
+            scene.duration_s()
+        ));
+    }
 }
 
 /// Holds what was read again against what was meant.
@@ -117,6 +165,7 @@ pub(super) fn compare(meant: &Meant, again: &Scene) -> Result<(), String> {
     let shift = meant
         .obstacles
         .iter()
+        .filter(|(_, obstacle)| !obstacle.stands)
         .filter_map(|(id, obstacle)| {
             let agent = again.agents.iter().find(|agent| agent.id.as_str() == id)?;
             Some(obstacle.states.first()?.0 as i64 - agent.track.span()?.0 as i64)
@@ -126,6 +175,12 @@ pub(super) fn compare(meant: &Meant, again: &Scene) -> Result<(), String> {
     for (id, obstacle) in &meant.obstacles {
         let found = again.agents.iter().find(|agent| agent.id.as_str() == id);
         let agent = found.ok_or_else(|| format!("obstacle {id} is missing"))?;
+        if agent.kind != obstacle.kind {
+            let (meant, found) = (obstacle.kind.word(), agent.kind.word());
+            return Err(format!(
+                "obstacle {id}: its kind is {found} instead of {meant}"
+            ));
+        }
         let off = (agent.length - obstacle.size[0])
             .abs()
             .max((agent.width - obstacle.size[1]).abs());
@@ -133,8 +188,11 @@ pub(super) fn compare(meant: &Meant, again: &Scene) -> Result<(), String> {
             return Err(format!("obstacle {id}: its size is {off} m off"));
         }
         for (frame, state) in &obstacle.states {
-            let there = usize::try_from(*frame as i64 - shift).ok();
-            let there = there.and_then(|frame| agent.track.get(frame));
+            let shifted = match obstacle.stands {
+                true => Some(0),
+                false => usize::try_from(*frame as i64 - shift).ok(),
+            };
+            let there = shifted.and_then(|frame| agent.track.get(frame));
             let there =
                 there.ok_or_else(|| format!("obstacle {id} is missing in frame {frame}"))?;
             let off = there.position.distance(state.position);
@@ -401,13 +459,32 @@ fn light(id: u64, signal: &Signal, lane: Option<&Lane>, out: &mut String) {
     out.push_str("    <direction>all</direction>\n    <active>true</active>\n  </trafficLight>\n");
 }
 
-/// The file's word for an agent.
+/// The file's word for an agent that stays in one place in all of `frames` frames, if it is of a kind that CommonRoad
+/// lets stand for good: whoever else stands may drive on.
+fn static_type(agent: &Agent, frames: usize) -> Option<&'static str> {
+    let word = match (agent.kind, agent.category.as_deref()) {
+        (AgentKind::Vehicle, Some("parkedVehicle")) => "parkedVehicle",
+        (AgentKind::Other, Some("constructionZone")) => "constructionZone",
+        (AgentKind::Other, _) => "unknown",
+        _ => return None,
+    };
+    let first = agent.track.get(0)?;
+    let stays = |state: &State| {
+        state.position.distance(first.position) < 1e-3
+            && (state.heading - first.heading).sin().abs() < 1e-3
+            && state.speed() < STRAIGHT_MPS
+    };
+    (0..frames)
+        .all(|frame| agent.track.get(frame).is_some_and(stays))
+        .then_some(word)
+}
+
+/// The file's word for an agent that moves.
 fn type_of(agent: &Agent) -> &'static str {
     let word = agent.category.as_deref().unwrap_or_default().to_lowercase();
     match agent.kind {
         AgentKind::Vehicle if word.contains("truck") || word.contains("trailer") => "truck",
         AgentKind::Vehicle if word.contains("bus") || word.contains("coach") => "bus",
-        AgentKind::Vehicle if word == "parkedvehicle" => "parkedVehicle",
         AgentKind::Vehicle if word == "priorityvehicle" => "priorityVehicle",
         AgentKind::Vehicle if word == "taxi" => "taxi",
         AgentKind::Vehicle if word.contains("tram") || word.contains("rail") || word == "train" => {
@@ -447,8 +524,52 @@ fn write_free_state(out: &mut String, name: &str, indent: &str, state: &State, s
     write_state(out, name, indent, state, step, &more);
 }
 
+/// The beginning of an obstacle: its id (with its name where that is another), type and shape.
+fn write_head(out: &mut String, element: &str, id: u64, agent: &Agent, kind: &str) {
+    let name = agent.id.as_str();
+    if id.to_string() != name {
+        let _ = writeln!(out, "  <!-- {id}: {} -->", comment(name));
+    }
+    let _ = writeln!(
+        out,
+        "  <{element} id=\"{id}\">\n    <type>{kind}</type>\n    <shape><rectangle><length>{}</length><width>{}</width></rectangle></shape>",
+        quantise(agent.length),
+        quantise(agent.width)
+    );
+}
+
+/// An agent that stays in one place.
+fn static_obstacle(
+    agent: &Agent,
+    kind: &str,
+    ids: &mut Ids,
+    out: &mut String,
+    meant: &mut BTreeMap<String, Obstacle>,
+) {
+    let Some(&first) = agent.track.get(0) else {
+        return;
+    };
+    let state = State {
+        velocity: DVec2::ZERO,
+        ..first
+    };
+    let id = ids.give(agent.id.as_str(), "agent");
+    write_head(out, "staticObstacle", id, agent, kind);
+    write_state(out, "initialState", "    ", &state, 0, "");
+    out.push_str("  </staticObstacle>\n");
+    meant.insert(
+        id.to_string(),
+        Obstacle {
+            kind: agent.kind,
+            size: [agent.length, agent.width],
+            states: vec![(0, state)],
+            stands: true,
+        },
+    );
+}
+
 /// Every unbroken part of an agent's track as an obstacle.
-fn obstacle(
+fn dynamic_obstacles(
     agent: &Agent,
     ids: &mut Ids,
     out: &mut String,
@@ -464,22 +585,12 @@ fn obstacle(
         let [(first, start), rest @ ..] = part else {
             continue;
         };
-        let name = agent.id.as_str();
         let id = if index == 0 {
-            ids.give(name, "agent")
+            ids.give(agent.id.as_str(), "agent")
         } else {
             ids.fresh()
         };
-        if id.to_string() != name {
-            let _ = writeln!(out, "  <!-- {id}: {} -->", comment(name));
-        }
-        let _ = writeln!(
-            out,
-            "  <dynamicObstacle id=\"{id}\">\n    <type>{}</type>\n    <shape><rectangle><length>{}</length><width>{}</width></rectangle></shape>",
-            type_of(agent),
-            quantise(agent.length),
-            quantise(agent.width)
-        );
+        write_head(out, "dynamicObstacle", id, agent, type_of(agent));
         write_free_state(out, "initialState", "    ", start, *first);
         out.push_str("    <trajectory>\n");
         // the schema asks for a trajectory: of one state, it is that state
@@ -491,8 +602,10 @@ fn obstacle(
         meant.insert(
             id.to_string(),
             Obstacle {
+                kind: agent.kind,
                 size: [agent.length, agent.width],
                 states: part.to_vec(),
+                stands: false,
             },
         );
     }
@@ -549,8 +662,8 @@ fn problem(scene: &Scene, ego: &Agent, ids: &mut Ids, out: &mut String, report: 
 mod tests {
     use super::*;
     use crate::geometry::{Pose, dvec2};
-    use crate::map::{Map, MapParts};
-    use crate::scene::Track;
+    use crate::map::{Extra, Line, LineKind, Map, MapParts};
+    use crate::scene::{AgentId, Goal, Track};
     use std::sync::Arc;
 
     fn lane() -> Lane {
@@ -614,6 +727,55 @@ mod tests {
     }
 
     #[test]
+    fn what_stands_for_good_is_static_and_keeps_its_kind() {
+        let standing = State::along(Pose::at(20.0, 5.0, 0.3), 0.0);
+        let agent = |id: &str, kind: AgentKind, category: &str, track: Track| {
+            let mut agent = Agent::new(id, kind, track);
+            agent.category = Some(category.to_owned());
+            (agent.length, agent.width) = (4.0, 4.0);
+            Arc::new(agent)
+        };
+        let stays = || Track::new(vec![Some(standing); 6]);
+        let comes = || {
+            let states = (0..6).map(|frame| (frame > 1).then_some(standing));
+            Track::new(states.collect())
+        };
+        let mut scene = scene();
+        scene.agents.extend([
+            agent("21", AgentKind::Other, "constructionZone", stays()),
+            agent("22", AgentKind::Other, "cone", stays()),
+            agent("23", AgentKind::Other, "barrier", comes()),
+            agent("24", AgentKind::Vehicle, "parkedVehicle", stays()),
+            agent("25", AgentKind::Vehicle, "parkedVehicle", comes()),
+            agent("26", AgentKind::Vehicle, "car", stays()),
+        ]);
+        let path = Path::new("x.xml");
+        let (text, meant) = text(&scene, path, &mut Report::default()).unwrap();
+        for (id, element, kind) in [
+            ("21", "static", "constructionZone"),
+            ("22", "static", "unknown"),
+            ("23", "dynamic", "unknown"),
+            ("24", "static", "parkedVehicle"),
+            ("25", "dynamic", "car"),
+            ("26", "dynamic", "car"),
+        ] {
+            let head = format!("<{element}Obstacle id=\"{id}\">\n    <type>{kind}</type>");
+            assert!(text.contains(&head), "{head}\n{text}");
+        }
+        let (again, _) = crate::data::commonroad::read(text.as_bytes(), path).unwrap();
+        compare(&meant, &again).unwrap();
+        for agent in &scene.agents[2..] {
+            let found = again.agent(&agent.id).unwrap();
+            assert_eq!((found.kind, &found.track), (agent.kind, &agent.track));
+        }
+        let mut other = again.clone();
+        let last = other.agents.iter_mut().find(|one| one.id.as_str() == "22");
+        Arc::make_mut(last.unwrap()).kind = AgentKind::Vehicle;
+        let said = compare(&meant, &other).unwrap_err();
+        assert_eq!(said, "obstacle 22: its kind is vehicle instead of other");
+    }
+
+    #[test]
     fn velocity_across_the_heading_comes_back() {
         let mut scene = scene();
         let walker = Arc::make_mut(&mut scene.agents[1]);
@@ -632,6 +794,36 @@ mod tests {
         state.velocity = state.pose().forward() * 0.6;
         let said = compare(&meant, &again).unwrap_err();
         assert!(said.ends_with("m/s off in frame 0"), "{said}");
+    }
+
+    #[test]
+    fn what_commonroad_has_no_place_for_is_reported() {
+        let mut scene = scene();
+        let line = Line::new(LineKind::SolidWhite, vec![DVec2::ZERO, dvec2(9.0, 0.0)]);
+        scene.map = Arc::new(Map::build(MapParts {
+            lanes: vec![lane()],
+            lines: vec![line],
+            ..MapParts::default()
+        }));
+        Arc::make_mut(&mut scene.signals)[0].states[2] = SignalState::FlashingYellow;
+        scene.goals = ["ego", "7"]
+            .map(|agent| Goal {
+                agent: AgentId::new(agent),
+                point: [9.0, 0.0],
+                time_s: 0.5,
+                heading: None,
+                speed: None,
+                tolerance_m: 1.0,
+                hard: false,
+                extra: Extra::new(),
+            })
+            .to_vec();
+        let mut report = Report::default();
+        text(&scene, Path::new("x.xml"), &mut report).unwrap();
+        let lines = report.lines().join("\n");
+        for said in ["1 painted lines", "1 flashing", "1 goals of others"] {
+            assert!(lines.contains(said), "{said}: {lines}");
+        }
     }
 
     #[test]

@@ -46,6 +46,7 @@ pub(super) fn read(bytes: &[u8], path: &Path) -> Result<(Scene, Report), OpenErr
         report.problem("timeStepSize", "missing", "taken as 0.1 s");
         0.1
     });
+    let own = root.attribute("author") == Some("Nearmiss");
     let mut road = Road::default();
     let tags = root.attribute("tags").unwrap_or_default().to_owned();
     road.is_motorway = ["interstate", "highway"]
@@ -70,7 +71,7 @@ pub(super) fn read(bytes: &[u8], path: &Path) -> Result<(Scene, Report), OpenErr
         }
         match element.name.as_str() {
             "dynamicObstacle" | "staticObstacle" | "environmentObstacle" | "obstacle" => {
-                match read_obstacle(&element, &mut report) {
+                match read_obstacle(&element, own, &mut report) {
                     Some(Found::Obstacle(obstacle)) => obstacles.push(obstacle),
                     Some(Found::Ground(lines, areas)) => {
                         road.lines.extend(lines);
@@ -99,7 +100,7 @@ pub(super) fn read(bytes: &[u8], path: &Path) -> Result<(Scene, Report), OpenErr
         Parts {
             source: source(&root, &name),
             cooperative: name.starts_with("C-"),
-            own: root.attribute("author") == Some("Nearmiss"),
+            own,
             name,
             dt_s,
             road,

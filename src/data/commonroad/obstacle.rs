@@ -45,9 +45,9 @@ pub(super) enum Found {
     Ground(Vec<Line>, Vec<Area>),
 }
 
-/// Reads a `dynamicObstacle`, `staticObstacle`, `environmentObstacle` or a 2018b `obstacle`; `None` (and reported)
-/// if it has no place.
-pub(super) fn read_obstacle(element: &Element, report: &mut Report) -> Option<Found> {
+/// Reads a `dynamicObstacle`, `staticObstacle`, `environmentObstacle` or a 2018b `obstacle`, of a file that is this
+/// program's `own` or not; `None` (and reported) if it has no place.
+pub(super) fn read_obstacle(element: &Element, own: bool, report: &mut Report) -> Option<Found> {
     let id = element.attribute("id").unwrap_or("?").to_owned();
     let named = format!("{} {id}", element.name);
     let category = element.text_of("type").unwrap_or("unknown").to_owned();
@@ -79,7 +79,8 @@ pub(super) fn read_obstacle(element: &Element, report: &mut Report) -> Option<Fo
     if standing && category == "roadBoundary" {
         return Some(boundary(&states[0], shape?));
     }
-    let kind = kind_of(&category, shape.as_ref(), standing);
+    let may_drive = !standing && !own; // this program writes vehicles by name
+    let kind = kind_of(&category, shape.as_ref(), may_drive);
     let (usual_length, usual_width) = kind.default_size();
     if shape.is_none() {
         report.problem(&named, "no shape", "given the usual size of its kind");
@@ -98,14 +99,15 @@ pub(super) fn read_obstacle(element: &Element, report: &mut Report) -> Option<Fo
     }))
 }
 
-fn kind_of(category: &str, shape: Option<&Footprint>, standing: bool) -> AgentKind {
+/// The kind of an obstacle by its type; `may_drive`: whether one of unknown type may be a vehicle.
+fn kind_of(category: &str, shape: Option<&Footprint>, may_drive: bool) -> AgentKind {
     match category {
         "car" | "truck" | "bus" | "priorityVehicle" | "parkedVehicle" | "train" | "taxi"
         | "van" | "trailer" | "tram" => AgentKind::Vehicle,
         "bicycle" | "motorcycle" => AgentKind::Cyclist,
         "pedestrian" => AgentKind::Pedestrian,
         // what moves and is as long as a car is driven
-        "unknown" if !standing && shape.is_some_and(|shape| shape.length >= 2.5) => {
+        "unknown" if may_drive && shape.is_some_and(|shape| shape.length >= 2.5) => {
             AgentKind::Vehicle
         }
         _ => AgentKind::Other,
@@ -206,6 +208,11 @@ impl Obstacle {
     ) -> Agent {
         self.states.sort_by_key(|state| state.step);
         self.states.dedup_by_key(|state| state.step);
+        if self.standing {
+            // whatever its step: the scene may start later
+            self.states.truncate(1);
+            self.states.iter_mut().for_each(|state| state.step = first);
+        }
         let points: Vec<Option<DVec2>> = self
             .states
             .iter()
@@ -313,7 +320,7 @@ mod tests {
 
     fn agent(text: &str) -> Agent {
         let Some(Found::Obstacle(obstacle)) =
-            read_obstacle(&parse(text).unwrap(), &mut Report::default())
+            read_obstacle(&parse(text).unwrap(), false, &mut Report::default())
         else {
             panic!("an obstacle");
         };
@@ -362,6 +369,21 @@ mod tests {
         // facing -x, the centre 1 m ahead: 10 - 1
         assert!((agent.track.get(0).unwrap().position.x - 9.0).abs() < 1e-9);
         assert_eq!(agent.kind, AgentKind::Vehicle);
+    }
+
+    #[test]
+    fn what_stands_is_there_in_a_scene_that_starts_late() {
+        let first = state(0, 7.0, "").replace("state>", "initialState>");
+        let text = format!(
+            "<staticObstacle id='5'><type>parkedVehicle</type>{SHAPE}{first}</staticObstacle>"
+        );
+        let Some(Found::Obstacle(obstacle)) =
+            read_obstacle(&parse(&text).unwrap(), false, &mut Report::default())
+        else {
+            panic!("an obstacle");
+        };
+        let agent = obstacle.into_agent(1000, 3, 0.1, &|_| None);
+        assert_eq!(agent.track.valid().count(), 3);
     }
 
     #[test]
