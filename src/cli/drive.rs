@@ -343,6 +343,7 @@ fn metrics(report: &Report) -> Vec<Metric> {
             value: rounded(value),
             unit: unit.to_owned(),
             count: 1,
+            extra: crate::map::Extra::new(),
         })
     };
     let score = report.score.as_ref().map(|score| score.total);

@@ -170,6 +170,7 @@ fn carried(
                 ],
                 level: level_of(token),
                 spread: None,
+                extra: crate::map::Extra::new(),
             }
         })
         .collect()

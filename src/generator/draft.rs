@@ -89,6 +89,7 @@ pub fn draft(scene: &Scene, settings: &Settings, identity: &str) -> Result<Recip
         tokens: (NOW + 1..T)
             .map(|token| window.known[row * T + token].then(|| stored(window.state(row, token))))
             .collect(),
+        extra: crate::map::Extra::new(),
     });
     let given = drafted.given.iter();
     Ok(Recipe {
@@ -293,6 +294,7 @@ impl Given {
             state: stored(&self.state),
             level: quantise(self.level),
             spread: self.spread,
+            extra: crate::map::Extra::new(),
         }
     }
 }

@@ -188,6 +188,7 @@ impl Worst {
             unit: unit.to_owned(),
             agent: self.agent,
             frame: self.frame,
+            extra: crate::map::Extra::new(),
         };
         Finding {
             gate,
@@ -506,6 +507,7 @@ impl<'a> Case<'a> {
                 }
             }),
             frame: first.map(|contact| contact.frame),
+            extra: crate::map::Extra::new(),
             reason: first.map_or(otherwise.to_owned(), |contact| {
                 format!(
                     "{} and {} overlap by {:.2} m at {:.1} s.",
@@ -596,6 +598,7 @@ impl<'a> Case<'a> {
             agent: Some(attack.attacker.clone()),
             frame,
             reason,
+            extra: crate::map::Extra::new(),
         }
     }
 

@@ -82,6 +82,7 @@ impl Plan {
                         state: *state,
                         level: partial.level,
                         spread: None,
+                        extra: crate::map::Extra::new(),
                     })?;
                 }
             }

@@ -61,6 +61,7 @@ impl Run {
                 state: stored(state),
                 level: 0.0,
                 spread: None,
+                extra: crate::map::Extra::new(),
             }],
             ..Reaction::default()
         };
@@ -115,6 +116,7 @@ impl Run {
             given,
             signals_before,
             moved,
+            extra: crate::map::Extra::new(),
         }))
     }
 
@@ -159,6 +161,7 @@ impl Run {
                     .take(read)
                     .map(|state| state.as_ref().map(stored))
                     .collect(),
+                extra: crate::map::Extra::new(),
             });
         }
         Some(moved)
@@ -281,6 +284,7 @@ fn signals_before(own: &Scene, scene: &Scene) -> Option<Vec<SignalBefore>> {
             .map(|(signal, (before, _))| SignalBefore {
                 signal,
                 states: before.runs(),
+                extra: crate::map::Extra::new(),
             })
             .collect()
     })

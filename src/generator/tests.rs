@@ -473,6 +473,7 @@ fn a_pinned_token_keeps_the_present_state() {
             agent: id("ahead"),
             token,
             level: 0.0,
+            extra: crate::map::Extra::default(),
         });
     }
     let made = run(&scene, &Settings::default());

@@ -139,6 +139,7 @@ fn metric(name: &str, ratio: Ratio, scale: f64, unit: &str) -> Metric {
         value: scale * ratio.value().unwrap_or(0.0),
         unit: unit.to_owned(),
         count: ratio.count as usize,
+        extra: crate::map::Extra::new(),
     }
 }
 
@@ -279,6 +280,7 @@ fn instability_row(result: &Samples) -> Option<Explained> {
             value,
             unit: "mixed".to_owned(),
             count: found.tangential.count as usize,
+            extra: crate::map::Extra::new(),
         },
         arithmetic: format!(
             "({:.3} + {:.3} m/s² + {:.3} + {:.3} m/s³) / 4: |tangential|, |normal| acceleration and their changes, \

@@ -102,6 +102,7 @@ fn metric(name: &str, value: f64, unit: &str) -> Metric {
         value: quantise(value),
         unit: unit.to_owned(),
         count: 1,
+        extra: crate::map::Extra::new(),
     }
 }
 

@@ -1,7 +1,8 @@
 //! The scene file: one JSON format for scenes, edits and exported cases.
 //!
 //! Metres, seconds, radians; x forward or east, y left or north, counter-clockwise. Numbers are rounded to 1e-4.
-//! Unknown fields are kept on rewrite; a newer version is refused; every problem names its element and value.
+//! Unknown fields are kept on rewrite, but for those inside an edit, a guidance term or a spread, and for columns of states
+//! that were changed since; a newer version is refused; every problem names its element and value.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -512,6 +513,8 @@ struct StatesFile {
     heading: Vec<Option<f64>>,
     vx: Vec<Option<f64>>,
     vy: Vec<Option<f64>>,
+    #[serde(flatten)]
+    extra: Extra,
 }
 
 #[expect(
@@ -660,6 +663,10 @@ impl StatesFile {
             heading: column(|state| state.heading),
             vx: column(|state| state.velocity.x),
             vy: column(|state| state.velocity.y),
+            extra: match track.states().len() == frames {
+                true => track.extra().clone(),
+                false => Extra::new(), // they are columns of as many frames as the track had
+            },
         }
     }
 }
@@ -848,7 +855,7 @@ impl StatesFile {
                 }
             }
         });
-        Track::new(states.collect())
+        Track::new(states.collect()).with_extra(self.extra)
     }
 }
 
@@ -1150,8 +1157,14 @@ mod tests {
     }
 
     #[test]
-    fn unknown_fields_survive_in_every_part_of_the_map_and_in_signals() {
+    fn unknown_fields_survive_in_every_part_of_the_map_in_signals_pins_and_recipes() {
         let mut scene = small();
+        scene.pins = vec![Pin {
+            agent: AgentId::new("car"),
+            token: 5,
+            level: 0.5,
+            extra: Extra::new(),
+        }];
         let corners = [[0.0, 0.0], [9.0, 0.0], [9.0, 4.0]].map(DVec2::from);
         scene.map = Arc::new(Map::build(MapParts {
             lanes: scene.map.lanes().to_vec(),
@@ -1161,6 +1174,23 @@ mod tests {
             ..MapParts::default()
         }));
         let mut file = serde_json::to_value(SceneFile::from(&scene)).unwrap();
+        file["generated"] = serde_json::json!({
+            "recipe": {
+                "app_version": "0", "weights_hash": "", "seed": 1, "task": "free", "schedule": "full",
+                "steps": 1, "temperature": 1.0, "agents": ["car"],
+                "partial": [{"agent": "car", "level": 0.5, "tokens": []}],
+                "given": [{"agent": "car", "token": 5, "state": [0, 0, 0, 0, 0], "level": 0}],
+                "reactions": [{
+                    "step": 1,
+                    "signals_before": [{"signal": 0, "states": []}],
+                    "moved": [{"agent": "car", "length": 4, "width": 2, "states": []}],
+                }],
+            },
+            "from_frame": 2,
+            "complete": true,
+            "gates": [{"gate": "start", "passed": true, "value": 0, "limit": 1, "unit": "m", "reason": ""}],
+            "metrics": [{"name": "ade_m", "value": 1, "unit": "m", "count": 1}],
+        });
         let places = [
             "/map",
             "/map/lanes/0",
@@ -1168,6 +1198,14 @@ mod tests {
             "/map/areas/0",
             "/map/stop_signs/0",
             "/signals/0",
+            "/pins/0",
+            "/generated/recipe/partial/0",
+            "/generated/recipe/given/0",
+            "/generated/recipe/reactions/0",
+            "/generated/recipe/reactions/0/signals_before/0",
+            "/generated/recipe/reactions/0/moved/0",
+            "/generated/gates/0",
+            "/generated/metrics/0",
         ];
         for place in places {
             file.pointer_mut(place).unwrap()["survey"] = place.into();
@@ -1177,6 +1215,27 @@ mod tests {
         for place in places {
             assert_eq!(again.pointer(place).unwrap()["survey"], place);
         }
+    }
+
+    #[test]
+    fn unknown_columns_of_states_stay_until_a_state_changes() {
+        let mut file = serde_json::to_value(SceneFile::from(&small())).unwrap();
+        let columns = file.pointer_mut("/agents/0/states").unwrap();
+        columns["yaw_rate"] = serde_json::json!([0.1, null, 0.3]);
+        let scene = reread(&file.to_string()).unwrap().quantised();
+        let rewritten = scene_to_value(&scene);
+        let kept = &rewritten["agents"][0]["states"]["yaw_rate"];
+        assert_eq!(*kept, serde_json::json!([0.1, null, 0.3]));
+        let moved = Edit::Move {
+            agent: AgentId::new("car"),
+            point: [0.0, 0.0],
+            heading: 0.0,
+            speed: None,
+        };
+        let scene = scene.edited(&Edit::SetNow { frame: 0 }).unwrap();
+        let rewritten = scene_to_value(&scene.edited(&moved).unwrap());
+        assert!(rewritten["agents"][0]["states"]["yaw_rate"].is_null());
+        assert_eq!(rewritten["log"]["car"]["yaw_rate"][0], 0.1);
     }
 
     #[test]

@@ -56,4 +56,7 @@ pub struct Pin {
     pub token: usize,
     /// Noise level the token starts from: 0 keeps the present state, 1 makes it anew.
     pub level: f64,
+    /// Fields of the scene file we do not know.
+    #[serde(flatten)]
+    pub extra: Extra,
 }

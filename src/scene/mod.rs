@@ -299,15 +299,9 @@ impl Scene {
             let agent = Arc::make_mut(agent);
             agent.length = quantise(agent.length);
             agent.width = quantise(agent.width);
-            for state in agent.track.states_mut().iter_mut().flatten() {
-                *state = state.quantised();
-            }
+            agent.track.quantise();
         }
-        for track in self.log.values_mut() {
-            for state in track.states_mut().iter_mut().flatten() {
-                *state = state.quantised();
-            }
-        }
+        self.log.values_mut().for_each(Track::quantise);
         for goal in &mut self.goals {
             goal.point = goal.point.map(quantise);
             goal.heading = goal.heading.map(quantise_angle);

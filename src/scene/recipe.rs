@@ -75,6 +75,9 @@ pub struct PartialNoise {
     pub level: f64,
     /// The 16 future tokens before: x, y, heading, vx, vy in the scene frame; null where invalid.
     pub tokens: Vec<Option<[f64; 5]>>,
+    /// Fields of the scene file we do not know.
+    #[serde(flatten)]
+    pub extra: Extra,
 }
 
 /// A future token the model was given, or hinted at: a goal, an attacker's aim, a cell set by hand.
@@ -91,6 +94,9 @@ pub struct GivenToken {
     /// Seen with this inaccuracy, beside the token's own noise, instead of known: a soft goal.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub spread: Option<Spread>,
+    /// Fields of the scene file we do not know.
+    #[serde(flatten)]
+    pub extra: Extra,
 }
 
 /// Standard deviations of a state that is seen, not known.
@@ -123,6 +129,9 @@ pub struct Reaction {
     /// The agents that were moved, as they had been until then.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub moved: Vec<AgentBefore>,
+    /// Fields of the scene file we do not know.
+    #[serde(flatten)]
+    pub extra: Extra,
 }
 
 /// An agent before a reaction that moved it.
@@ -137,6 +146,9 @@ pub struct AgentBefore {
     /// x, y, heading, vx, vy in the scene frame, from the scene's first frame on: up to the present where the future is
     /// made, to the end where it is kept; null where invalid.
     pub states: Vec<Option<[f64; 5]>>,
+    /// Fields of the scene file we do not know.
+    #[serde(flatten)]
+    pub extra: Extra,
 }
 
 /// What a signal showed before a reaction.
@@ -146,6 +158,9 @@ pub struct SignalBefore {
     pub signal: usize,
     /// First frame and state of each run of equal states.
     pub states: Vec<(usize, SignalState)>,
+    /// Fields of the scene file we do not know.
+    #[serde(flatten)]
+    pub extra: Extra,
 }
 
 /// All that fixes a result, together with the scene's history and the tracks of the agents kept.
@@ -232,6 +247,9 @@ pub struct GateResult {
     pub frame: Option<usize>,
     /// A sentence a person can act on.
     pub reason: String,
+    /// Fields of the scene file we do not know.
+    #[serde(flatten)]
+    pub extra: Extra,
 }
 
 /// Who caused the contact, by the rules named in the metrics (NAVSIM's NC).
@@ -269,6 +287,9 @@ pub struct Metric {
     pub unit: String,
     /// How many items it averages over.
     pub count: usize,
+    /// Fields of the scene file we do not know.
+    #[serde(flatten)]
+    pub extra: Extra,
 }
 
 /// A recipe with what it led to.

@@ -1,6 +1,7 @@
 //! An agent's states over time, with validity carried frame by frame.
 
 use crate::geometry::{DVec2, Pose, lerp_angle, quantise_angle, quantise_point};
+use crate::map::Extra;
 
 /// Where an agent is and how it moves: box centre, scene frame.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -61,12 +62,32 @@ impl State {
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Track {
     states: Vec<Option<State>>,
+    /// Columns of the scene file we do not know: of these states, so a change of any drops them.
+    extra: Extra,
 }
 
 impl Track {
     /// One entry per frame of the scene.
     pub fn new(states: Vec<Option<State>>) -> Self {
-        Self { states }
+        let extra = Extra::new();
+        Self { states, extra }
+    }
+
+    /// The same with the columns of the scene file we do not know.
+    pub(super) fn with_extra(self, extra: Extra) -> Self {
+        Self { extra, ..self }
+    }
+
+    /// The columns of the scene file we do not know.
+    pub(super) fn extra(&self) -> &Extra {
+        &self.extra
+    }
+
+    /// Puts every state on the file grid.
+    pub(super) fn quantise(&mut self) {
+        for state in self.states.iter_mut().flatten() {
+            *state = state.quantised();
+        }
     }
 
     /// The state at a frame; `None` if invalid or past the end.
@@ -79,17 +100,20 @@ impl Track {
         &self.states
     }
 
-    /// All frames, to be changed.
+    /// All frames, to be changed. Drops the columns of the scene file we do not know.
     pub fn states_mut(&mut self) -> &mut Vec<Option<State>> {
+        self.extra.clear();
         &mut self.states
     }
 
-    /// Sets one frame, growing the track with invalid frames if needed.
+    /// Sets one frame, growing the track with invalid frames if needed. Drops the columns of the scene file we do not
+    /// know.
     pub fn set(&mut self, frame: usize, state: Option<State>) {
-        if self.states.len() <= frame {
-            self.states.resize(frame + 1, None);
+        let states = self.states_mut();
+        if states.len() <= frame {
+            states.resize(frame + 1, None);
         }
-        self.states[frame] = state;
+        states[frame] = state;
     }
 
     /// First and last valid frame.

@@ -594,6 +594,7 @@ impl Planning {
                 value: scores.total,
                 unit: String::new(),
                 count: 1,
+                extra: crate::map::Extra::new(),
             },
             arithmetic: scores.arithmetic.clone(),
             evidence: evidence.collect(),

@@ -104,6 +104,7 @@ impl Sketch {
                 agent: self.agent.clone(),
                 token: NOW + step,
                 level: HINT_LEVEL,
+                extra: Extra::new(),
             },
         }));
         let old = scene.goal_of(&self.agent);

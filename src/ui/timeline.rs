@@ -404,6 +404,7 @@ mod tests {
             agent: None,
             frame,
             reason: format!("{name} fails"),
+            extra: crate::map::Extra::new(),
         };
         let recipe: Recipe = serde_json::from_value(serde_json::json!({
             "app_version": "0", "weights_hash": "", "seed": 1, "task": "free",

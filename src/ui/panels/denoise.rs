@@ -303,6 +303,7 @@ fn next_pin(id: &AgentId, token: usize, now: Option<f64>) -> Action {
             agent,
             token,
             level,
+            extra: crate::map::Extra::new(),
         },
     };
     let edit = match now {
