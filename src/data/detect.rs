@@ -9,6 +9,7 @@ use flate2::read::MultiGzDecoder;
 use quick_xml::events::Event;
 use serde::de::{Deserializer as _, IgnoredAny, MapAccess, Visitor};
 
+use super::commonroad;
 use super::recorded::{self, Dialect, Header};
 use super::tfrecord::masked_crc32c;
 use super::{Format, HEAD_BYTES, OpenError};
@@ -23,6 +24,7 @@ pub(super) enum Kind {
     GpuDrive,
     TfRecord,
     CommonRoad,
+    CommonRoadProtobuf,
     Argoverse2Parquet,
     Argoverse2Feather,
     OpenDrive,
@@ -42,7 +44,7 @@ impl Kind {
             Self::Pickle => Format::ScenarioNet,
             Self::GpuDrive => Format::GpuDrive,
             Self::TfRecord => Format::WaymoScenario,
-            Self::CommonRoad => Format::CommonRoad,
+            Self::CommonRoad | Self::CommonRoadProtobuf => Format::CommonRoad,
             Self::Argoverse2Parquet => Format::Argoverse2Forecasting,
             Self::Argoverse2Feather => Format::Argoverse2Sensor,
             Self::OpenDrive => Format::OpenDrive,
@@ -148,6 +150,7 @@ fn kind_of(path: &Path, head: &Head) -> Result<Kind, OpenError> {
                 "Convert it to one of the formats that are read",
             ));
         }
+        bytes if commonroad::is_protobuf(bytes) => return Ok(Kind::CommonRoadProtobuf),
         _ => {}
     }
     let text = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);

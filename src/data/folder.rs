@@ -158,7 +158,7 @@ pub(super) fn stem(file: &Path) -> String {
     let name = file.file_name().unwrap_or_default().to_string_lossy();
     let known = [
         ".gz", ".pkl", ".json", ".xml", ".net", ".fcd", ".cr", ".parquet", ".pickle", ".xodr",
-        ".xosc", ".osm", ".csv", ".zarr",
+        ".xosc", ".osm", ".csv", ".zarr", ".pb",
     ];
     let mut name = name.as_ref();
     while let Some(shorter) = known.iter().find_map(|ending| name.strip_suffix(ending)) {

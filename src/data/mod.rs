@@ -70,7 +70,7 @@ pub enum Format {
     WaymoScenario,
     /// Waymo Open Motion `tf.Example` messages in a TFRecord file.
     WaymoExample,
-    /// CommonRoad XML, 2018b or 2020a.
+    /// CommonRoad XML, 2018b or 2020a, or its protobuf twin.
     CommonRoad,
     /// Argoverse 2 motion forecasting: a parquet file with a map beside it.
     Argoverse2Forecasting,
@@ -350,6 +350,7 @@ pub fn open(path: &Path, pick: Option<&str>) -> Result<Opened, OpenError> {
                     (scene, report)
                 }
                 Kind::CommonRoad => commonroad::read(&bytes, path)?,
+                Kind::CommonRoadProtobuf => commonroad::read_protobuf(&bytes, path)?,
                 Kind::Lanelet2 => lanelet2::read(&bytes, path)?,
                 Kind::OpenDrive => opendrive::read(&bytes, path)?,
                 Kind::OpenScenario => openscenario::read(&bytes, path)?,

@@ -300,6 +300,39 @@ fn commonroad_lights_follow_their_cycle() {
 }
 
 #[test]
+fn a_commonroad_message_opens_like_the_xml_of_the_same_place() {
+    let Some(scene) = open("commonroad/ngsim/USA_Lanker-1_11_T-1.pb") else {
+        return;
+    };
+    let Some(xml) = open("commonroad/ngsim/USA_Lanker-1_1_T-1.xml") else {
+        return;
+    };
+    // counts as commonroad-io reads them
+    assert_eq!(scene.map.lanes().len(), 95);
+    assert_eq!(recorded(&scene), [19, 0, 0]);
+    assert_eq!(
+        (scene.name.as_str(), scene.dt_s),
+        ("USA_Lanker-1_11_T-1", 0.1)
+    );
+    let ego = scene.ego().unwrap();
+    assert_eq!(ego.extra["made_from"], "planning problem 1995");
+    // step 5 of obstacle 1931, decoded by hand
+    let car = scene.agent(&AgentId::new("1931")).unwrap();
+    assert_eq!((car.length, car.width), (4.8768, 2.1336));
+    let state = car.track.get(5).unwrap();
+    assert_eq!(state.position, dvec2(-16.6649, 2.1838));
+    assert!((state.heading - 2.6675).abs() < 1e-3 && (state.speed() - 8.2235).abs() < 1e-3);
+    // the older file has 91 of its lanes, four of them with other successors
+    let same = xml.map.lanes().iter().filter(|lane| {
+        let twin = scene.map.lane(&lane.id);
+        twin.is_some_and(|twin| {
+            (&twin.successors, twin.speed_limit) == (&lane.successors, lane.speed_limit)
+        })
+    });
+    assert_eq!(same.count(), 87);
+}
+
+#[test]
 fn argoverse_forecasting_states_are_the_files() {
     let file = "argoverse2/motion_forecasting/0a1e6f0a-1817-4a98-b02e-db8c9327d151";
     let Some(scene) = open(file) else { return };

@@ -1,4 +1,5 @@
-//! CommonRoad XML in, versions 2018b and 2020a (and what later minor versions share with them).
+//! CommonRoad in: XML of the versions 2018b and 2020a (and what later minor versions share with them), and its protobuf
+//! twin. See [`proto`].
 //!
 //! Obstacles become agents under their own ids. CommonRoad takes the vehicle under test out of the traffic and
 //! leaves a *planning problem*: where it starts and where it shall arrive. An engineer who opens such a file expects
@@ -11,6 +12,7 @@
 mod mend;
 mod obstacle;
 mod problem;
+mod proto;
 mod road;
 mod value;
 
@@ -26,6 +28,7 @@ use crate::map::Map;
 use crate::scene::Scene;
 use obstacle::{Found, Obstacle, covered, read_obstacle};
 use problem::Problem;
+pub(in crate::data) use proto::is_scenario as is_protobuf;
 use road::Road;
 pub(in crate::data) use road::middle_line;
 
@@ -38,9 +41,25 @@ const ALONE_S: f64 = 60.0;
 /// Reads the text of a CommonRoad file; `path` is for names and messages.
 pub(super) fn read(bytes: &[u8], path: &Path) -> Result<(Scene, Report), OpenError> {
     let broken = |error: XmlError| OpenError::damaged(path, "CommonRoad XML", error.to_string());
-    let mut report = Report::default();
     let mut xml = XmlReader::new(bytes, MAX_BYTES);
     let root = xml.root().map_err(broken)?;
+    scene(&root, || xml.next_child(|_| true).map_err(broken), path)
+}
+
+/// Reads a CommonRoad message; `path` is for names and messages.
+pub(super) fn read_protobuf(bytes: &[u8], path: &Path) -> Result<(Scene, Report), OpenError> {
+    let broken = |message: &str| OpenError::damaged(path, "CommonRoad message", message);
+    let (root, mut elements) = proto::elements(bytes).map_err(broken)?;
+    scene(&root, || elements.next().transpose().map_err(broken), path)
+}
+
+/// The scene of a root element and of its children, which come one by one.
+fn scene(
+    root: &Element,
+    mut next_child: impl FnMut() -> Result<Option<Element>, OpenError>,
+    path: &Path,
+) -> Result<(Scene, Report), OpenError> {
+    let mut report = Report::default();
     let dt_s = root.attribute("timeStepSize").and_then(number);
     let dt_s = dt_s.filter(|dt_s| *dt_s > 0.0).unwrap_or_else(|| {
         report.problem("timeStepSize", "missing", "taken as 0.1 s");
@@ -55,7 +74,7 @@ pub(super) fn read(bytes: &[u8], path: &Path) -> Result<(Scene, Report), OpenErr
     let mut obstacles: Vec<Obstacle> = Vec::new();
     let mut problems: Vec<Problem> = Vec::new();
     let mut count = 0;
-    while let Some(element) = xml.next_child(|_| true).map_err(broken)? {
+    while let Some(element) = next_child()? {
         count += 1;
         if count > MAX_ELEMENTS {
             let limit = MAX_ELEMENTS as u64;
@@ -98,7 +117,7 @@ pub(super) fn read(bytes: &[u8], path: &Path) -> Result<(Scene, Report), OpenErr
         .map_or_else(|| stem(path), str::to_owned);
     assemble(
         Parts {
-            source: source(&root, &name),
+            source: source(root, &name),
             cooperative: name.starts_with("C-"),
             own,
             name,
