@@ -68,6 +68,11 @@ impl Element {
         self.children.iter().filter(move |child| child.name == name)
     }
 
+    /// How many elements it is with all below it.
+    pub(super) fn size(&self) -> usize {
+        1 + self.children.iter().map(Self::size).sum::<usize>()
+    }
+
     /// The text of the first child of this name.
     pub(super) fn text_of(&self, name: &str) -> Option<&str> {
         self.child(name).map(|child| child.text.as_str())

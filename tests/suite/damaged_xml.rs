@@ -615,7 +615,17 @@ fn bombs_are_refused_in_time() {
         "a".repeat(1000),
         "<!ENTITY b \"&a;&a;&a;&a;\">".repeat(100)
     );
-    let cases: [(&str, &str, usize); 6] = [
+    let doubled: String = (1..40)
+        .map(|at| {
+            let before = at - 1;
+            format!("<ParameterDeclaration name='p{at}' value='$p{before}$p{before}'/>")
+        })
+        .collect();
+    let doubled = format!(
+        "<OpenSCENARIO><ParameterDeclarations><ParameterDeclaration name='p0' value='xxxxxxxx'/>{doubled}</ParameterDeclarations>"
+    );
+    let empty = "<a/>".repeat(1 << 16);
+    let cases: [(&str, &str, usize); 8] = [
         // half a gigabyte of blanks inside one element, and inside one tag
         (
             "<commonRoad timeStepSize='0.1'><lanelet id='1'>",
@@ -627,6 +637,9 @@ fn bombs_are_refused_in_time() {
         ("<net><edge id='1'>", &deep, 4),
         (&format!("{entities}<net>"), "<edge id='&b;'/>", 100_000),
         ("<commonRoad>", "<lanelet id='1'/>", 1_000_000),
+        // a value that doubles forty times, and more elements than any scenario has
+        (&doubled, "<Entities/></OpenSCENARIO>", 1),
+        ("<OpenSCENARIO>", &empty, 40),
     ];
     for (begin, text, times) in cases {
         gzip_of(&path, begin, text, times);

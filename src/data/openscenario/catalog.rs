@@ -7,12 +7,14 @@ use std::path::{Path, PathBuf};
 use super::values::{Values, put_in_place};
 use crate::data::xml::{Element, XmlReader};
 
-/// Longest catalog that is read, bytes, and most files of a folder.
+/// Longest catalog that is read, bytes, and most files in all.
 const MAX_BYTES: u64 = 16 << 20;
 const MAX_FILES: usize = 200;
-/// Most references that are replaced by what they name, and most elements of one.
-const MAX_PUT: usize = 5_000;
+/// Most elements of an entry, the longest text that its parameters may make, bytes, and most memory that all entries take
+/// in the place of references, bytes.
 const MAX_ELEMENTS: usize = 5_000;
+const MAX_ENTRY_TEXT: usize = 1 << 20;
+const MAX_PUT_BYTES: usize = 256 << 20;
 
 /// Entries of catalogs by catalog and name.
 #[derive(Debug, Default)]
@@ -22,7 +24,7 @@ impl Catalogs {
     /// Those in the folders that `<CatalogLocations>` names, beside `path`.
     pub(super) fn of(locations: Option<&Element>, path: &Path) -> Self {
         let base = path.parent().unwrap_or_else(|| Path::new("."));
-        let mut entries = BTreeMap::new();
+        let mut found: Vec<PathBuf> = Vec::new();
         for location in locations.into_iter().flat_map(|element| &element.children) {
             let wanted = matches!(
                 location.name.as_str(),
@@ -35,11 +37,14 @@ impl Catalogs {
             let folder = location
                 .child("Directory")
                 .and_then(|found| found.attribute("path"));
-            if let (true, Some(folder)) = (wanted, folder) {
-                for file in files(&base.join(folder)) {
-                    read(&file, &mut entries);
-                }
+            if let (true, Some(folder)) = (wanted && found.len() < MAX_FILES, folder) {
+                let files = files(&base.join(folder));
+                found.extend(files.into_iter().filter(|file| !found.contains(file)));
             }
+        }
+        let mut entries = BTreeMap::new();
+        for file in found.iter().take(MAX_FILES) {
+            read(file, &mut entries);
         }
         Self(entries)
     }
@@ -51,7 +56,7 @@ impl Catalogs {
             .0
             .get(&(text("catalogName"), text("entryName")))?
             .clone();
-        if size(&entry) > MAX_ELEMENTS {
+        if entry.size() > MAX_ELEMENTS {
             return None;
         }
         let mut given = Values::new();
@@ -76,36 +81,41 @@ impl Catalogs {
                     .retain(|declaration| !is_given(declaration));
             }
         }
-        put_in_place(&mut entry, &given);
+        put_in_place(&mut entry, &given, &mut { MAX_ENTRY_TEXT })?;
         Some(entry)
     }
 
     /// Puts routes and trajectories in the place of the references to them, everywhere below `element`.
     pub(super) fn put_in_place(&self, element: &mut Element) {
-        self.put(element, &mut 0);
+        self.put(element, &mut { MAX_PUT_BYTES });
     }
 
-    fn put(&self, element: &mut Element, count: &mut usize) {
+    fn put(&self, element: &mut Element, left: &mut usize) {
         let refers = matches!(
             element.name.as_str(),
             "RouteRef" | "AssignRouteAction" | "TrajectoryRef" | "FollowTrajectoryAction"
         );
         for child in &mut element.children {
-            if refers && child.name == "CatalogReference" && *count < MAX_PUT {
-                if let Some(entry) = self.entry(child) {
+            if refers && child.name == "CatalogReference" {
+                let entry = self.entry(child);
+                let fits = entry.and_then(|entry| Some((left.checked_sub(bytes(&entry))?, entry)));
+                if let Some((less, entry)) = fits {
+                    *left = less;
                     *child = entry;
-                    *count += 1;
                 }
             } else {
-                self.put(child, count);
+                self.put(child, left);
             }
         }
     }
 }
 
-/// An element and all below it.
-fn size(element: &Element) -> usize {
-    1 + element.children.iter().map(size).sum::<usize>()
+/// What an element and all below it take in memory, bytes, about.
+fn bytes(element: &Element) -> usize {
+    let texts = element.attributes.iter();
+    let texts = texts.map(|(name, value)| size_of::<(String, String)>() + name.len() + value.len());
+    let own = size_of::<Element>() + element.name.len() + element.text.len();
+    own + texts.sum::<usize>() + element.children.iter().map(bytes).sum::<usize>()
 }
 
 /// The XML files of a folder (or the file itself).

@@ -31,12 +31,14 @@ use cast::{Entity, entities};
 use catalog::Catalogs;
 use play::{FRAME_S, play};
 use story::Story;
-use values::{Values, put_in_place};
+use values::{MAX_VALUES_BYTES, Values, put_in_place};
 
 /// Most entities, events and conditions that are played.
 const MOST_ENTITIES: usize = MAX_AGENTS;
 const MOST_EVENTS: usize = 2 * MAX_AGENTS;
 const MOST_CONDITIONS: usize = 4 * MAX_AGENTS;
+/// Most elements of a file.
+const MOST_ELEMENTS: usize = 2_000_000;
 
 /// Reads a scenario and its road.
 pub(super) fn read(bytes: &[u8], path: &Path) -> Result<(Scene, Report), OpenError> {
@@ -45,10 +47,17 @@ pub(super) fn read(bytes: &[u8], path: &Path) -> Result<(Scene, Report), OpenErr
         |error: &dyn ToString| OpenError::damaged(path, "OpenSCENARIO XML", error.to_string());
     let mut xml = XmlReader::new(bytes, MAX_BYTES);
     let mut root = xml.root().map_err(|error| broken(&error))?;
+    let mut elements = 0;
     while let Some(child) = xml.next_child(|_| true).map_err(|error| broken(&error))? {
+        elements += child.size();
+        OpenError::within(path, "number of elements", elements, MOST_ELEMENTS)?;
         root.children.push(child);
     }
-    put_in_place(&mut root, &Values::new());
+    let mut left = MAX_VALUES_BYTES;
+    if put_in_place(&mut root, &Values::new(), &mut left).is_none() {
+        let what = "values of more than 64 kB in one place or 64 MB in all";
+        return Err(OpenError::damaged(path, "ParameterDeclarations", what));
+    }
     let catalogs = Catalogs::of(root.child("CatalogLocations"), path);
     catalogs.put_in_place(&mut root);
     let Some(listed) = root.child("Entities") else {

@@ -341,8 +341,15 @@ fn a_scenario_without_an_end_ends_and_a_large_one_is_refused() {
         .map(|number| format!("<ScenarioObject name='{number}'><Pedestrian/></ScenarioObject>"))
         .collect();
     let many = text.replace("</Entities>", &format!("{many}</Entities>"));
-    let said = read(many.as_bytes(), &path).unwrap_err().to_string();
+    let refused = |text: &str| read(text.as_bytes(), &path).unwrap_err().to_string();
+    let said = refused(&many);
     assert!(said.contains("number of entities is 20002"), "{said}");
+    let many = format!("<OpenSCENARIO>{}</OpenSCENARIO>", "<a/>".repeat(2_000_001));
+    let said = refused(&many);
+    assert!(said.contains("number of elements is 2000001"), "{said}");
+    let long = format!("<x y='$y'/><ParameterDeclarations><ParameterDeclaration name='y' value='{}'/></ParameterDeclarations>", "$".repeat(70_000));
+    let said = refused(&text.replace("<Entities>", &format!("{long}<Entities>")));
+    assert!(said.contains("64 kB"), "{said}");
 }
 
 #[test]

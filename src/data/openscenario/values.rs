@@ -7,53 +7,64 @@ use crate::data::xml::{Element, number};
 /// Deepest nesting of parentheses.
 const MAX_DEPTH: usize = 32;
 
+/// Longest text that parameters may unfold to in one place, bytes, and in all places of a file together.
+const MAX_VALUE_BYTES: usize = 64 << 10;
+pub(super) const MAX_VALUES_BYTES: usize = 64 << 20;
+
 /// Values by name.
 pub(super) type Values = BTreeMap<String, String>;
 
 /// Puts the values of parameters into all attributes below `element`; declarations hold from where they stand down.
-pub(super) fn put_in_place(element: &mut Element, outer: &Values) {
-    let declared = element.child("ParameterDeclarations").map(|declarations| {
-        let mut values = outer.clone();
-        for declaration in declarations.all("ParameterDeclaration") {
-            if let (Some(name), Some(value)) = (
-                declaration.attribute("name"),
-                declaration.attribute("value"),
-            ) {
-                let value = resolved(value, &values);
-                values.insert(name.trim_start_matches('$').to_owned(), value);
+/// `left` is how many bytes of text they may still make; `None` once they would make more, or too many in one place.
+pub(super) fn put_in_place(element: &mut Element, outer: &Values, left: &mut usize) -> Option<()> {
+    let declarations = element.child("ParameterDeclarations");
+    let declared = match declarations.filter(|declarations| !declarations.children.is_empty()) {
+        Some(declarations) => {
+            let bytes = outer.iter().map(|(name, value)| name.len() + value.len());
+            *left = left.checked_sub(bytes.sum())?;
+            let mut values = outer.clone();
+            for declaration in declarations.all("ParameterDeclaration") {
+                if let (Some(name), Some(value)) = (
+                    declaration.attribute("name"),
+                    declaration.attribute("value"),
+                ) {
+                    let value = resolved(value, &values, left)?;
+                    values.insert(name.trim_start_matches('$').to_owned(), value);
+                }
             }
+            Some(values)
         }
-        values
-    });
+        None => None,
+    };
     let values = declared.as_ref().unwrap_or(outer);
     for (_, value) in &mut element.attributes {
         if value.contains('$') {
-            *value = resolved(value, values);
+            *value = resolved(value, values, left)?;
         }
     }
     for child in &mut element.children {
         if child.name != "ParameterDeclarations" {
-            put_in_place(child, values);
+            put_in_place(child, values, left)?;
         }
     }
+    Some(())
 }
 
 /// A text with its parameters replaced and, where it is an expression that has one, its value.
-fn resolved(text: &str, values: &Values) -> String {
+fn resolved(text: &str, values: &Values, left: &mut usize) -> Option<String> {
     let trimmed = text.trim();
-    if let Some(inner) = trimmed
+    let inner = trimmed
         .strip_prefix("${")
-        .and_then(|rest| rest.strip_suffix('}'))
-    {
-        let inner = replaced(inner, values);
-        return evaluated(&inner).map_or(inner, |value| value.to_string());
-    }
-    replaced(text, values)
+        .and_then(|rest| rest.strip_suffix('}'));
+    let plain = replaced(inner.unwrap_or(text), values)?;
+    *left = left.checked_sub(plain.len())?;
+    let value = inner.and_then(|_| evaluated(&plain));
+    Some(value.map_or(plain, |value| value.to_string()))
 }
 
-/// `$name` replaced where the name is known.
-fn replaced(text: &str, values: &Values) -> String {
-    let mut out = String::with_capacity(text.len());
+/// `$name` replaced where the name is known; `None` if that makes too long a text.
+fn replaced(text: &str, values: &Values) -> Option<String> {
+    let mut out = String::new();
     let mut rest = text;
     while let Some(at) = rest.find('$') {
         out.push_str(&rest[..at]);
@@ -65,10 +76,13 @@ fn replaced(text: &str, values: &Values) -> String {
             Some(value) => out.push_str(value),
             None => out.push_str(&rest[at..at + 1 + end]),
         }
+        if out.len() > MAX_VALUE_BYTES {
+            return None;
+        }
         rest = &after[end..];
     }
     out.push_str(rest);
-    out
+    (out.len() <= MAX_VALUE_BYTES).then_some(out)
 }
 
 /// The value of an expression of numbers, `pi`, + − * / % and parentheses; `None` for anything else.
@@ -179,7 +193,7 @@ mod tests {
              <a x='$w' y='to_$v' z='$nobody'/><s><ParameterDeclarations><ParameterDeclaration name='v' value='1'/></ParameterDeclarations><a x='$v'/></s></r>",
         )
         .unwrap();
-        put_in_place(&mut root, &Values::new());
+        put_in_place(&mut root, &Values::new(), &mut { MAX_VALUES_BYTES }).unwrap();
         let first = root.child("a").unwrap();
         assert_eq!(first.attribute("x"), Some("10"));
         assert_eq!(first.attribute("y"), Some("to_36"));
@@ -188,5 +202,28 @@ mod tests {
             root.child("s").unwrap().child("a").unwrap().attribute("x"),
             Some("1")
         );
+    }
+
+    #[test]
+    fn values_that_double_are_refused_before_they_fill_memory() {
+        let doubled: String = (1..=30)
+            .map(|at| {
+                let before = at - 1;
+                format!("<ParameterDeclaration name='p{at}' value='$p{before}$p{before}'/>")
+            })
+            .collect();
+        let text = format!(
+            "<r><ParameterDeclarations><ParameterDeclaration name='p0' value='xxxxxxxx'/>{doubled}</ParameterDeclarations></r>"
+        );
+        let put = |text: &str, mut left: usize| {
+            put_in_place(&mut parse(text).unwrap(), &Values::new(), &mut left)
+        };
+        assert_eq!(put(&text, MAX_VALUES_BYTES), None);
+        // 13 doublings make 64 kB in one place, which is allowed, but not in every place
+        let kept = text.find("<ParameterDeclaration name='p14'").unwrap();
+        let places = "<a x='$p13'/>".repeat(9);
+        let few = format!("{}</ParameterDeclarations>{places}</r>", &text[..kept]);
+        assert_eq!(put(&few, 1 << 20), Some(()));
+        assert_eq!(put(&few, 600 << 10), None);
     }
 }
