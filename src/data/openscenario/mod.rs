@@ -166,14 +166,22 @@ fn road(
     Ok((network, parts))
 }
 
-/// Whoever is called so, else the first vehicle.
+/// Whoever is named Ego, of any kind; else the first vehicle whose name begins with ego or host, or ends with ego; else the
+/// first vehicle.
 fn ego(cast: &[Entity]) -> Option<&Entity> {
+    let named = |entity: &&Entity| entity.name.eq_ignore_ascii_case("ego");
+    let mut vehicles = cast
+        .iter()
+        .filter(|entity| entity.kind == AgentKind::Vehicle);
     let called = |entity: &&Entity| {
         let name = entity.name.to_lowercase();
-        entity.kind == AgentKind::Vehicle && (name.contains("ego") || name.contains("host"))
+        name.starts_with("ego") || name.starts_with("host") || name.ends_with("ego")
     };
-    let first = |entity: &&Entity| entity.kind == AgentKind::Vehicle;
-    cast.iter().find(called).or_else(|| cast.iter().find(first))
+    let first = vehicles.clone().next();
+    cast.iter()
+        .find(named)
+        .or_else(|| vehicles.find(called))
+        .or(first)
 }
 
 #[cfg(test)]

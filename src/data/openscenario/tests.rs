@@ -717,3 +717,41 @@ fn an_offset_may_be_relative_to_where_another_is_in_its_lane() {
     assert!((at(&scene, "other", 8.0).position.y + 1.0).abs() < 1e-6);
     assert!((at(&scene, "Ego", 8.0).position.y + 1.4).abs() < 1e-6);
 }
+
+#[test]
+fn the_ego_is_who_is_named_so_whatever_its_kind() {
+    let folder = folder();
+    let path = folder.path().join("x.xosc");
+    let init = [start("Ego", -1, 50.0, 10.0), start("other", 2, 300.0, 20.0)].concat();
+    let text = scenario(&init, "", 4.0);
+    let ego = |text: &str| {
+        let (scene, _) = read(text.as_bytes(), &path).unwrap();
+        scene.ego().unwrap().id.as_str().to_owned()
+    };
+    let car = "<ScenarioObject name='Ego'><Vehicle name='v' vehicleCategory='car'>";
+    let rider = car.replace("'car'", "'motorbike'");
+    assert_eq!(ego(&text.replace(car, &rider)), "Ego");
+    // a ghost is no host
+    let named = |name: &str| text.replace("'Ego'", &format!("'{name}'"));
+    assert_eq!(ego(&named("Ghost")), "other");
+    assert_eq!(ego(&named("hostVehicle")), "hostVehicle");
+    assert_eq!(ego(&named("car_ego")), "car_ego");
+}
+
+#[test]
+fn a_pedestrian_ego_is_written_and_read_back() {
+    let (mut scene, _) = opened(
+        &[start("Ego", -1, 50.0, 10.0), start("other", 2, 300.0, 20.0)].concat(),
+        "",
+        4.0,
+    );
+    let ego = scene.ego().unwrap().id.clone();
+    for agent in scene.agents.iter_mut().filter(|agent| agent.id == ego) {
+        std::sync::Arc::make_mut(agent).kind = AgentKind::Pedestrian;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("again.xosc");
+    crate::data::export(&scene, &path, crate::data::Target::OpenScenario).unwrap();
+    let again = crate::data::open(&path, None).unwrap().scene;
+    assert_eq!(again.ego().unwrap().kind, AgentKind::Pedestrian);
+}
