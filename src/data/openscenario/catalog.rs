@@ -38,8 +38,11 @@ impl Catalogs {
                 .child("Directory")
                 .and_then(|found| found.attribute("path"));
             if let (true, Some(folder)) = (wanted && found.len() < MAX_FILES, folder) {
-                let files = files(&base.join(folder));
-                found.extend(files.into_iter().filter(|file| !found.contains(file)));
+                for file in files(&base.join(folder)) {
+                    if !found.contains(&file) {
+                        found.push(file);
+                    }
+                }
             }
         }
         let mut entries = BTreeMap::new();

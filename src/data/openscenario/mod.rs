@@ -8,6 +8,7 @@
 
 mod cast;
 mod catalog;
+mod condition;
 mod keeping;
 mod motion;
 mod place;

@@ -4,12 +4,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::cast::Entity;
+use super::condition::{OfEntity, Progress, Seen, What};
 use super::motion::{Body, Course};
-use super::story::{Action, Condition, Event, OfEntity, Story, Trigger, What};
+use super::story::{Action, Event, Story};
 use crate::data::draft::MAX_CELLS;
 use crate::data::opendrive::Network;
 use crate::data::report::Report;
-use crate::geometry::{DVec2, OrientedBox, Pose};
+use crate::geometry::{DVec2, Pose};
 use crate::map::Map;
 use crate::scene::State;
 
@@ -29,13 +30,6 @@ const MOST_ROUNDS: usize = 100;
 /// Faster than this is a jump, m/s.
 const JUMP_MPS: f64 = 150.0;
 
-/// What is known of a condition so far.
-#[derive(Debug, Clone, Copy, Default)]
-struct Seen {
-    before: Option<bool>,
-    since_s: Option<f64>,
-}
-
 /// A storyboard under way.
 pub(super) struct Player<'a> {
     pub(super) network: &'a Network,
@@ -45,10 +39,8 @@ pub(super) struct Player<'a> {
     story: &'a Story,
     pub(super) report: &'a mut Report,
     pub(super) bodies: Vec<Body>,
-    begun: BTreeSet<String>,
-    ended: BTreeSet<String>,
-    /// How many events that are part of something are not over yet.
-    left: BTreeMap<&'a str, usize>,
+    /// Of elements of the storyboard, by name.
+    pub(super) progress: BTreeMap<&'a str, Progress>,
     acts: Vec<bool>,
     running: Vec<bool>,
     over: Vec<bool>,
@@ -79,15 +71,9 @@ pub(super) fn play(
         still_s: 0.0,
         route: BTreeSet::new(),
     };
-    let seen = |trigger: &Trigger| -> Vec<Vec<Seen>> {
-        trigger
-            .iter()
-            .map(|group| vec![Seen::default(); group.len()])
-            .collect()
-    };
-    let mut left: BTreeMap<&str, usize> = BTreeMap::new();
+    let mut progress: BTreeMap<&str, Progress> = BTreeMap::new();
     for name in story.events.iter().flat_map(|event| &event.part_of) {
-        *left.entry(name).or_default() += 1;
+        progress.entry(name).or_default().left += 1;
     }
     let mut player = Player {
         network,
@@ -101,25 +87,20 @@ pub(super) fn play(
         story,
         report,
         bodies: vec![body; cast.len()],
-        begun: BTreeSet::new(),
-        ended: BTreeSet::new(),
-        left,
+        progress,
         acts: vec![false; story.acts.len()],
         running: vec![false; story.events.len()],
         over: vec![false; story.events.len()],
-        seen_acts: story
-            .acts
-            .iter()
-            .map(|(_, trigger)| seen(trigger))
-            .collect(),
-        seen_events: story
-            .events
-            .iter()
-            .map(|event| seen(&event.trigger))
-            .collect(),
-        seen_stop: seen(&story.stop),
+        seen_acts: Vec::new(),
+        seen_events: Vec::new(),
+        seen_stop: Vec::new(),
         now_s: 0.0,
     };
+    let acts = story.acts.iter();
+    player.seen_acts = acts.map(|(_, trigger)| player.unseen(trigger)).collect();
+    let events = story.events.iter();
+    player.seen_events = events.map(|event| player.unseen(&event.trigger)).collect();
+    player.seen_stop = player.unseen(&story.stop);
     player.say_what_is_not_played();
     player.begin();
     let poses = player.run();
@@ -160,7 +141,7 @@ fn states(entity: &Entity, index: usize, poses: &[Vec<Option<(Pose, f64)>>]) -> 
         .collect()
 }
 
-impl Player<'_> {
+impl<'a> Player<'a> {
     pub(super) fn index(&self, name: &str) -> Option<usize> {
         self.by_name.get(name).copied()
     }
@@ -177,18 +158,22 @@ impl Player<'_> {
         let of_acts = self.story.acts.iter().map(|(_, trigger)| trigger);
         let of_events = self.story.events.iter().map(|event| &event.trigger);
         let all = of_acts.chain(of_events).chain([&self.story.stop]);
+        let acts = &self.story.acts;
+        let known =
+            |name: &str| self.progress.contains_key(name) || acts.iter().any(|act| act.0 == name);
         for condition in all.flatten().flatten() {
-            let name = match &condition.what {
-                What::Unknown(name) => name,
+            let (name, what) = match &condition.what {
+                What::Unknown(name) => (name, "is a condition that is never met here"),
                 What::Of {
                     what: OfEntity::Unknown(name),
                     ..
-                } => name,
+                } => (name, "is a condition that is never met here"),
+                What::Element(name, _) if !known(name) => {
+                    (name, "is waited for, and is no element of the storyboard")
+                }
                 _ => continue,
             };
-            *counts
-                .entry((name, "is a condition that is never met here"))
-                .or_default() += 1;
+            *counts.entry((name, what)).or_default() += 1;
         }
         for ((name, what), count) in counts {
             let value = if count == 1 {
@@ -290,7 +275,7 @@ impl Player<'_> {
             let mut seen = std::mem::take(&mut self.seen_acts[number]);
             if trigger.is_empty() || self.holds(trigger, &mut seen) {
                 self.acts[number] = true;
-                self.begun.insert(name.clone());
+                self.progress.entry(name).or_default().begun = 1;
             }
             self.seen_acts[number] = seen;
         }
@@ -306,9 +291,11 @@ impl Player<'_> {
         }
     }
 
-    fn start(&mut self, number: usize, event: &Event) {
+    fn start(&mut self, number: usize, event: &'a Event) {
         self.running[number] = true;
-        self.begun.extend(event.part_of.iter().cloned());
+        for name in &event.part_of {
+            self.progress.entry(name).or_default().begun = 1;
+        }
         for actor in &event.actors {
             if let Some(index) = self.index(actor) {
                 for action in &event.actions {
@@ -340,115 +327,12 @@ impl Player<'_> {
             self.running[number] = false;
             self.over[number] = true;
             for name in &self.story.events[number].part_of {
-                let left = self.left.entry(name).or_default();
-                *left = left.saturating_sub(1);
-                if *left == 0 {
-                    self.ended.insert(name.clone());
+                let progress = self.progress.entry(name).or_default();
+                progress.left = progress.left.saturating_sub(1);
+                if progress.left == 0 {
+                    progress.ended = 1;
                 }
             }
-        }
-    }
-
-    // ------------------------------------------------------------ conditions
-
-    fn holds(&mut self, trigger: &Trigger, seen: &mut [Vec<Seen>]) -> bool {
-        let mut any = false;
-        for (group, seen) in trigger.iter().zip(seen) {
-            let mut all = !group.is_empty();
-            for (condition, seen) in group.iter().zip(seen) {
-                all &= self.met(condition, seen);
-            }
-            any |= all;
-        }
-        any
-    }
-
-    fn met(&self, condition: &Condition, seen: &mut Seen) -> bool {
-        let now = self.is_true(&condition.what);
-        // that an element has begun or ended is always something new
-        let first = matches!(condition.what, What::Element(..)).then_some(false);
-        let before = seen.before.or(first);
-        seen.before = Some(now);
-        if now && (!condition.rising || before == Some(false)) && seen.since_s.is_none() {
-            seen.since_s = Some(self.now_s);
-        }
-        seen.since_s
-            .is_some_and(|since_s| self.now_s - since_s >= condition.delay_s - 1e-9)
-    }
-
-    fn is_true(&self, what: &What) -> bool {
-        match what {
-            What::Time(rule, value) => rule.holds(self.now_s, *value),
-            What::Element(name, true) => self.ended.contains(name),
-            What::Element(name, false) => self.begun.contains(name),
-            What::Of { who, all, what } => {
-                let mut each = who.iter().map(|name| {
-                    let index = self.index(name);
-                    index.is_some_and(|index| self.is_true_of(index, what))
-                });
-                if *all {
-                    !who.is_empty() && each.all(|holds| holds)
-                } else {
-                    each.any(|holds| holds)
-                }
-            }
-            What::Unknown(_) => false,
-        }
-    }
-
-    /// The box of an entity that is there.
-    fn footprint(&self, index: usize) -> Option<OrientedBox> {
-        let (body, entity) = (&self.bodies[index], &self.cast[index]);
-        let pose = body.pose.filter(|_| !body.away)?;
-        let middle = Pose::new(pose.outer_from_local(entity.centre), pose.heading);
-        Some(OrientedBox::new(middle, entity.length, entity.width))
-    }
-
-    fn is_true_of(&self, index: usize, what: &OfEntity) -> bool {
-        let body = &self.bodies[index];
-        let Some(pose) = body.pose else {
-            return false;
-        };
-        // distance ahead (or behind) of another, less half of both lengths if it is to be free
-        let ahead = |name: &str, free: bool| -> Option<(f64, f64)> {
-            let other = self.index(name)?;
-            let along = self.along(index, other)?;
-            let there = self.bodies[other].pose?;
-            let gap = if free {
-                (along.abs() - self.halves(index, other)).max(0.0)
-            } else {
-                along.abs()
-            };
-            let closing =
-                body.speed - self.bodies[other].speed * (there.heading - pose.heading).cos();
-            Some((gap, closing * along.signum()))
-        };
-        match what {
-            OfEntity::Headway(name, rule, value, free) => ahead(name, *free)
-                .is_some_and(|(gap, _)| body.speed > 0.01 && rule.holds(gap / body.speed, *value)),
-            OfEntity::Distance(name, rule, value, free) => {
-                ahead(name, *free).is_some_and(|(gap, _)| rule.holds(gap, *value))
-            }
-            OfEntity::Collision(name, rule, value, free) => ahead(name, *free)
-                .is_some_and(|(gap, closing)| closing > 0.01 && rule.holds(gap / closing, *value)),
-            OfEntity::ToPosition(place, rule, value) => self
-                .place(place)
-                .is_some_and(|place| rule.holds(place.pose.point.distance(pose.point), *value)),
-            OfEntity::Speed(rule, value) => rule.holds(body.speed, *value),
-            OfEntity::RelativeSpeed(name, rule, value) => self
-                .index(name)
-                .is_some_and(|other| rule.holds(body.speed - self.bodies[other].speed, *value)),
-            OfEntity::Acceleration(rule, value) => rule.holds(body.acceleration, *value),
-            OfEntity::StandStill(value) => body.still_s > 0.0 && body.still_s >= *value - 1e-9,
-            OfEntity::Touches(name) => {
-                let other = self.index(name).filter(|other| *other != index);
-                let theirs = other.and_then(|other| self.footprint(other));
-                let own = self.footprint(index);
-                own.zip(theirs)
-                    .is_some_and(|(own, theirs)| own.overlaps(&theirs))
-            }
-            OfEntity::Travelled(value) => body.travelled_m >= *value,
-            OfEntity::Unknown(_) => false,
         }
     }
 }

@@ -14,6 +14,11 @@ use crate::map::{Lane, LaneId};
 const MOST_LANES: usize = 20_000;
 const MOST_HOPS: usize = 1_000;
 
+/// Road and section of a lane.
+pub(super) fn lane_section(lane: &LaneId) -> Option<(&str, usize)> {
+    parts(lane).map(|(road, section, _)| (road, section))
+}
+
 impl Player<'_> {
     /// The lane that follows on one: of several on a road of the route, else the straightest.
     pub(super) fn lane_after(&self, lane: usize, route: &BTreeSet<String>) -> Option<usize> {
@@ -61,9 +66,7 @@ impl Player<'_> {
     fn between(&self, from: usize, to: usize) -> Vec<usize> {
         let lanes = self.map.lanes();
         let same_road = |lane: usize| {
-            let road =
-                |lane: usize| parts(&lanes[lane].id).map(|(road, section, _)| (road, section));
-            lane == to || road(lane) == road(to)
+            lane == to || lane_section(&lanes[lane].id) == lane_section(&lanes[to].id)
         };
         let mut before: BTreeMap<usize, usize> = BTreeMap::new();
         let mut open = VecDeque::from([from]);

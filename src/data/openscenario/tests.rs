@@ -755,3 +755,161 @@ fn a_pedestrian_ego_is_written_and_read_back() {
     let again = crate::data::open(&path, None).unwrap().scene;
     assert_eq!(again.ego().unwrap().kind, AgentKind::Pedestrian);
 }
+
+/// When an event begins, which lets Ego's speed jump to 30 m/s; `None` if it never does.
+fn begins(scene: &Scene) -> Option<f64> {
+    let ego = scene.ego().unwrap();
+    let fast = |frame: usize| ego.track.get(frame).unwrap().speed() > 29.0;
+    Some(scene.time_of((0..scene.frames).find(|frame| fast(*frame))?))
+}
+
+/// An event as [`begins`] expects it, whose trigger has these conditions in one group, each with its edge and delay.
+fn jump(conditions: &[(&str, String)]) -> String {
+    let fast = speed_action("AbsoluteTargetSpeed", "value='30'", "step", "time", 0.0);
+    let all: String = conditions
+        .iter()
+        .map(|(more, condition)| format!("<Condition name='c' {more}>{condition}</Condition>"))
+        .collect();
+    let text = event("jump", "Ego", &fast, "", "");
+    text.replace("<Condition name='c' ></Condition>", &all)
+}
+
+fn slower_than(limit: f64) -> String {
+    of(
+        "Ego",
+        &format!("<SpeedCondition value='{limit}' rule='lessThan'/>"),
+    )
+}
+
+#[test]
+fn the_conditions_of_a_group_hold_at_the_same_time_or_nothing_begins() {
+    // from rest it has 2 m/s² for 10 s: slower than 1 m/s only in the first half second, faster than 9 after 4.5 s
+    let up = speed_action("AbsoluteTargetSpeed", "value='20'", "linear", "rate", 2.0);
+    let up = event("up", "Ego", &up, &after(-1.0), "");
+    let when = |conditions: &[(&str, String)]| {
+        let events = [up.clone(), jump(conditions)].concat();
+        begins(&opened(&start("Ego", -1, 0.0, 0.0), &events, 9.0).0)
+    };
+    assert_eq!(when(&[("", slower_than(1.0)), ("", after(5.0))]), None);
+    // the delay looks back, so what held 5 s ago and what holds now meet
+    let met = when(&[("delay='5'", slower_than(1.0)), ("", after(5.2))]).unwrap();
+    assert!((met - 5.25).abs() < 0.11, "{met}");
+    let none = when(&[("delay='3'", slower_than(1.0)), ("", after(5.2))]);
+    assert_eq!(none, None);
+    // an edge is a moment: to be slower ends at half a second
+    let falls = when(&[("conditionEdge='falling'", slower_than(9.0))]).unwrap();
+    assert!((falls - 4.5).abs() < 0.15, "{falls}");
+    let late = when(&[
+        ("conditionEdge='falling'", slower_than(9.0)),
+        ("", after(6.0)),
+    ]);
+    assert_eq!(late, None);
+    let either = when(&[("conditionEdge='risingOrFalling'", slower_than(9.0))]).unwrap();
+    assert!((either - 4.5).abs() < 0.15, "{either}");
+    let waits = when(&[("conditionEdge='falling' delay='2'", slower_than(9.0))]).unwrap();
+    assert!((waits - 6.5).abs() < 0.15, "{waits}");
+}
+
+#[test]
+fn every_rule_compares_as_its_name_says() {
+    let brake = speed_action("AbsoluteTargetSpeed", "value='0'", "step", "time", 0.0);
+    let brake = event("brake", "Ego", &brake, &after(1.97), "");
+    let when = |rule: &str, value: f64| {
+        let condition = format!("<SpeedCondition value='{value}' rule='{rule}'/>");
+        let jump = jump(&[("", of("Ego", &condition)), ("", after(0.97))]);
+        let events = [brake.clone(), jump].concat();
+        begins(&opened(&start("Ego", -1, 0.0, 10.0), &events, 4.0).0).map(|at| (at * 2.0).round())
+    };
+    // 10 m/s until 2 s, then 0; half seconds
+    for (rule, value, expected) in [
+        ("lessThan", 0.0, None),
+        ("lessOrEqual", 0.0, Some(4.0)),
+        ("equalTo", 0.0, Some(4.0)),
+        ("notEqualTo", 10.0, Some(4.0)),
+        ("notEqualTo", 0.0, Some(2.0)),
+        ("greaterOrEqual", 10.0, Some(2.0)),
+        ("greaterThan", 10.0, None),
+    ] {
+        assert_eq!(when(rule, value), expected, "{rule} {value}");
+    }
+}
+
+#[test]
+fn a_distance_is_measured_as_its_type_says() {
+    // the other stands 5 m to the right of the lane and 50 m ahead, heading across it; Ego comes at 10 m/s, from 1 s on
+    let place = "<Private entityRef='other'><PrivateAction><TeleportAction><Position><WorldPosition x='50' y='-7' h='1.5707963267948966'/></Position></TeleportAction></PrivateAction></Private>";
+    let init = [place, &start("Ego", -1, 0.0, 10.0)].concat();
+    let when = |condition: &str, value: f64, more: &str| {
+        let inner = match condition {
+            "DistanceCondition" => {
+                "<Position><WorldPosition x='50' y='-7' h='1.5707963267948966'/></Position>"
+            }
+            _ => "",
+        };
+        let to = if inner.is_empty() { "entityRef='other'" } else { "" };
+        let who = if more.contains("by the other") { "other" } else { "Ego" };
+        let to = if who == "other" { "entityRef='Ego'" } else { to };
+        let more = more.replace("by the other", "");
+        let text = format!(
+            "<{condition} {to} value='{value}' rule='lessThan' {more}>{inner}</{condition}>"
+        );
+        let (scene, report) = opened(&init, &jump(&[("", of(who, &text)), ("", after(0.97))]), 7.0);
+        assert!(report.problems.is_empty(), "{:?}", report.lines());
+        begins(&scene).map(|at| (at * 10.0).round() / 10.0)
+    };
+    let near = |when: Option<f64>, expected: f64| {
+        let when = when.unwrap();
+        assert!((when - expected).abs() < 0.21, "{when} {expected}");
+    };
+    let (euclid, along) = (
+        "relativeDistanceType='euclidianDistance'",
+        "relativeDistanceType='longitudinal'",
+    );
+    let across = "relativeDistanceType='lateral'";
+    for condition in ["RelativeDistanceCondition", "DistanceCondition"] {
+        // 13 m are 12 ahead and 5 beside: after 3.8 s; 12 ahead alone, too; 12 beside at once
+        near(when(condition, 13.0, &format!("freespace='false' {euclid}")), 3.8);
+        near(when(condition, 13.0, "freespace='false'"), 3.8);
+        near(when(condition, 12.0, &format!("freespace='false' {along}")), 3.8);
+        near(when(condition, 12.0, &format!("freespace='false' {across}")), 1.0);
+        // the road runs along x
+        let road = format!("freespace='false' coordinateSystem='road' {along}");
+        near(when(condition, 12.0, &road), 3.8);
+    }
+    // as the other sees it, who heads across, Ego is beside
+    let condition = "RelativeDistanceCondition";
+    near(when(condition, 12.0, &format!("freespace='false' {along} by the other")), 1.0);
+    near(when(condition, 12.0, &format!("freespace='false' {across} by the other")), 3.8);
+    // between the boxes, of 4 × 2 m, of which the other's lies across: 2 + 1 m less ahead
+    near(when(condition, 12.0, &format!("freespace='true' {along}")), 3.5);
+    // boxes 5 − 1 − 2 = 2 m apart beside, so 12.17 m are 12 ahead
+    near(when(condition, 12.17, &format!("freespace='true' {euclid}")), 3.5);
+    // a headway of somebody behind is none: the other, beside, turned away
+    assert_eq!(when("TimeHeadwayCondition", 0.5, &format!("freespace='false' {along}")).map(|at| at > 4.0), Some(true));
+    let odd = "<RelativeDistanceCondition entityRef='other' value='9' rule='lessThan' freespace='false' coordinateSystem='trajectory' relativeDistanceType='lateral'/>";
+    let (_, report) = opened(&init, &jump(&[("", of("Ego", odd))]), 4.0);
+    let lines = report.lines().join("\n");
+    assert!(lines.contains("coordinateSystem trajectory"), "{lines}");
+}
+
+#[test]
+fn along_the_road_a_distance_follows_its_bends() {
+    let folder = tempfile::tempdir().unwrap();
+    fork(folder.path());
+    // from 10 m before the fork over the bend, 22 m · π/2 in the lane, to 20 m up: 64.6 m, and 24 and 40 m as the crow flies
+    let ahead = "<Private entityRef='other'><PrivateAction><TeleportAction><Position><LanePosition roadId='c' laneId='-1' s='20'/></Position></TeleportAction></PrivateAction></Private>";
+    let put = start("Ego", -1, 40.0, 10.0).replace("roadId='0'", "roadId='a'");
+    let route = "<Private entityRef='Ego'><PrivateAction><RoutingAction><AssignRouteAction><Route name='r' closed='false'><Waypoint routeStrategy='shortest'><Position><LanePosition roadId='a' laneId='-1' s='10'/></Position></Waypoint><Waypoint routeStrategy='shortest'><Position><LanePosition roadId='c' laneId='-1' s='100'/></Position></Waypoint></Route></AssignRouteAction></RoutingAction></PrivateAction></Private>";
+    for who in ["Ego", "other"] {
+        let to = if who == "Ego" { "other" } else { "Ego" };
+        let text = format!(
+            "<RelativeDistanceCondition entityRef='{to}' value='64.56' rule='lessThan' freespace='false' coordinateSystem='lane' relativeDistanceType='longitudinal'/>"
+        );
+        let events = jump(&[("", of(who, &text))]);
+        let text = scenario(&[ahead, &put, route].concat(), &events, 8.0);
+        let (scene, report) = read(text.as_bytes(), &folder.path().join("x.xosc")).unwrap();
+        assert!(report.problems.is_empty(), "{:?}", report.lines());
+        let when = begins(&scene).unwrap();
+        assert!((when - 5.0).abs() < 0.21, "{who} {when}");
+    }
+}
