@@ -2,14 +2,16 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
+use std::sync::Arc;
 
 use super::Network;
 use super::road::{LaneText, Road, Section, Target};
+use super::sign::{Sign, SignKind};
 use crate::data::OpenError;
 use crate::data::draft::MAX_MAP_POINTS;
 use crate::data::report::Report;
 use crate::geometry::{DVec2, Polyline, simplified};
-use crate::map::{Area, AreaKind, Lane, LaneKind, Line, LineKind, MapParts};
+use crate::map::{Area, AreaKind, Lane, LaneId, LaneKind, Line, LineKind, MapParts, StopSign};
 
 /// Between two places at which a curved or widening lane is measured, m.
 const STEP_M: f64 = 1.5;
@@ -35,14 +37,14 @@ pub(super) fn build(
             let stations = stations(road, section);
             points = points.saturating_add(stations.len() * 3 * section.lanes.len());
             OpenError::within(path, "number of map points", points, MAX_MAP_POINTS)?;
-            for (&id, text) in &section.lanes {
+            for (&id, text) in section.lanes.iter() {
                 parts
                     .lines
                     .extend(painted(road, section, id, text, &stations));
                 let Some(kind) = kind(road, section, text) else {
                     continue;
                 };
-                match lane(road, (number, section), (id, text), kind, &stations) {
+                match lane(road, (number, section), id, kind, &stations) {
                     Some(lane) => {
                         places.insert((&road.id, number, id), parts.lanes.len());
                         parts.lanes.push(lane);
@@ -64,7 +66,50 @@ pub(super) fn build(
         }
     }
     neighbours(network, &places, &mut parts.lanes);
+    for road in network.in_order() {
+        for sign in road.signs.iter().filter(|sign| sign.kind == SignKind::Stop) {
+            let held = held(road, sign).filter_map(|key| Some(&parts.lanes[*places.get(&key)?]));
+            // on a way through a junction it holds for those who come to it
+            let lanes: BTreeSet<LaneId> = held
+                .flat_map(|lane| match lane.in_junction && !lane.predecessors.is_empty() {
+                    true => lane.predecessors.clone(),
+                    false => vec![lane.id.clone()],
+                })
+                .collect();
+            let point = road.pose(sign.s, sign.t).point;
+            let lanes = lanes.into_iter().collect();
+            parts.stop_signs.push(StopSign::new(point, lanes));
+        }
+    }
     Ok(parts)
+}
+
+/// The lanes for vehicles that a sign holds for, of the sections from which their traffic comes to it.
+fn held<'a>(road: &'a Road, sign: &'a Sign) -> impl Iterator<Item = Key<'a>> {
+    [true, false].into_iter().flat_map(move |forward| {
+        let before = if forward { sign.s - 0.01 } else { sign.s + 0.01 };
+        let number = road.section_number(before);
+        let section = &road.sections[number];
+        let lanes = section.lanes.iter().filter(move |(id, text)| {
+            let vehicles = matches!(
+                kind(road, section, text),
+                Some(LaneKind::Street | LaneKind::Freeway | LaneKind::Bus)
+            );
+            vehicles && road.forward(**id) == forward && sign.holds_for(**id, forward)
+        });
+        lanes.map(move |(id, _)| (road.id.as_str(), number, *id))
+    })
+}
+
+/// Each lane for vehicles that a sign holds for, by its name in the map, and the place on it beside the sign.
+pub(super) fn stops(road: &Road, sign: &Sign) -> Vec<(LaneId, DVec2)> {
+    let place = |key: Key<'_>| {
+        let (inner, outer) = road.borders(&road.sections[key.1], key.2, sign.s);
+        road.pose(sign.s, 0.5 * (inner + outer)).point
+    };
+    held(road, sign)
+        .map(|key| (LaneId::new(name(key)), place(key)))
+        .collect()
 }
 
 /// What a lane is called in the scene.
@@ -83,7 +128,7 @@ fn stations(road: &Road, section: &Section) -> Vec<f64> {
         marks.extend(
             widths
                 .chain(text.marks.iter().map(|mark| mark.0))
-                .map(|start| from + start),
+                .map(|start| section.origin + start),
         );
     }
     marks.retain(|s| (from..=to).contains(s));
@@ -115,10 +160,7 @@ fn kind(road: &Road, section: &Section, text: &LaneText) -> Option<LaneKind> {
     match text.kind.as_str() {
         "driving" | "entry" | "exit" | "onRamp" | "offRamp" | "connectingRamp" | "slipLane"
         | "bidirectional" | "taxi" | "HOV" | "mwyEntry" | "mwyExit" | "shared" => {
-            let freeway = road
-                .type_at(section.s)
-                .is_some_and(|(_, kind, _)| kind == "motorway");
-            Some(if freeway {
+            Some(if road.is_motorway(section) {
                 LaneKind::Freeway
             } else {
                 LaneKind::Street
@@ -141,7 +183,7 @@ fn along(road: &Road, stations: &[f64], t: impl Fn(f64) -> f64) -> Vec<DVec2> {
 fn lane(
     road: &Road,
     (number, section): (usize, &Section),
-    (id, text): (i32, &LaneText),
+    id: i32,
     kind: LaneKind,
     stations: &[f64],
 ) -> Option<Lane> {
@@ -168,12 +210,6 @@ fn lane(
         right.reverse();
         std::mem::swap(&mut left, &mut right);
     }
-    let limit = text
-        .speeds
-        .iter()
-        .rfind(|(from, _)| *from <= 1e-6)
-        .map(|(_, limit)| *limit);
-    let usual = road.type_at(section.s).and_then(|(.., limit)| *limit);
     let mut sorted = widths;
     sorted.sort_by(f64::total_cmp);
     Some(Lane {
@@ -181,7 +217,7 @@ fn lane(
         left_border: left,
         right_border: right,
         width: Some(sorted[sorted.len() / 2]),
-        speed_limit: limit.or(usual),
+        speed_limit: road.limit(section, id),
         ..Lane::new(name((&road.id, number, id)), kind, Polyline::new(centre)?)
     })
 }
@@ -199,8 +235,11 @@ fn painted(
         let Some(kind) = line_kind(kind, colour) else {
             continue;
         };
-        let next = text.marks.get(index + 1).map(|mark| section.s + mark.0);
-        let (from, to) = (section.s + from, next.unwrap_or(section.end));
+        let next = text
+            .marks
+            .get(index + 1)
+            .map(|mark| section.origin + mark.0);
+        let (from, to) = (section.origin + from, next.unwrap_or(section.end));
         let within = |s: &f64| (from - 1e-6..=to + 1e-6).contains(s);
         let part: Vec<f64> = stations.iter().copied().filter(within).collect();
         let points = along(road, &part, |s| road.borders(section, id, s).1);
@@ -231,7 +270,18 @@ fn links(network: &Network) -> BTreeSet<(Key<'_>, Key<'_>)> {
     for road in network.in_order() {
         let last = road.sections.len() - 1;
         for number in 0..last {
-            for (&id, text) in &road.sections[number].lanes {
+            let (section, next) = (&road.sections[number], &road.sections[number + 1]);
+            // two parts of one section of the file
+            if Arc::ptr_eq(&section.lanes, &next.lanes) {
+                for &id in section.lanes.keys() {
+                    meet.insert((
+                        ((&road.id, number, id), true),
+                        ((&road.id, number + 1, id), false),
+                    ));
+                }
+                continue;
+            }
+            for (&id, text) in section.lanes.iter() {
                 for &next in &text.successors {
                     meet.insert((
                         ((&road.id, number, id), true),
@@ -239,7 +289,7 @@ fn links(network: &Network) -> BTreeSet<(Key<'_>, Key<'_>)> {
                     ));
                 }
             }
-            for (&id, text) in &road.sections[number + 1].lanes {
+            for (&id, text) in next.lanes.iter() {
                 for &before in &text.predecessors {
                     meet.insert((
                         ((&road.id, number, before), true),
@@ -257,7 +307,7 @@ fn links(network: &Network) -> BTreeSet<(Key<'_>, Key<'_>)> {
             };
             let number = if at_end { last } else { 0 };
             let there = if *starts { 0 } else { other.sections.len() - 1 };
-            for (&id, text) in &road.sections[number].lanes {
+            for (&id, text) in road.sections[number].lanes.iter() {
                 let linked = if at_end {
                     &text.successors
                 } else {

@@ -1,15 +1,18 @@
 //! OpenDRIVE 1.4 to 1.8 in: roads along their reference lines (line, arc, spiral, poly3, paramPoly3), lanes with widths
-//! or borders, links through roads and junctions, painted lines, pedestrian crossings.
+//! or borders, links through roads and junctions (direct ones, too), painted lines, pedestrian crossings, stop signs and speed
+//! limits.
 //!
 //! The map is flat: elevation and superelevation are left out. A lane of a section becomes a lane in its driving
-//! direction, named road.section.lane. Traffic lights are counted and left out: the format knows their places, not their
-//! states. Source: ASAM OpenDRIVE 1.7, chapters 7 to 12.
+//! direction, named road.section.lane; a section in which a speed limit changes counts as several. Traffic lights are counted
+//! and left out: the format knows their places, not their states. So are signs that say something else.
+//! Source: ASAM OpenDRIVE 1.7, chapters 7 to 12 and 14.
 
 mod lanes;
 mod line;
 mod road;
+mod sign;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use crate::data::draft::Draft;
@@ -21,6 +24,7 @@ use crate::geometry::{DVec2, Pose};
 use crate::map::{LaneId, MapParts};
 use crate::scene::Scene;
 use road::{Connection, Road, Section, connections};
+use sign::SignKind;
 
 /// All roads of a network together, m.
 const MAX_LENGTH_M: f64 = 1e7;
@@ -29,6 +33,7 @@ const MAX_LENGTH_M: f64 = 1e7;
 pub(super) fn read(bytes: &[u8], path: &Path) -> Result<(Scene, Report), OpenError> {
     let mut report = Report::default();
     let network = Network::read(bytes, path, &mut report)?;
+    network.say_lights(&BTreeSet::new(), &mut report);
     let draft = Draft {
         name: stem(path),
         source: format!("OpenDRIVE {}", stem(path)),
@@ -48,7 +53,6 @@ pub(super) struct Network {
     /// Ids in the order of the file.
     order: Vec<String>,
     connections: Vec<Connection>,
-    lights: usize,
 }
 
 impl Network {
@@ -69,7 +73,6 @@ impl Network {
                 network.connections.extend(connections(&element));
                 continue;
             }
-            network.lights += lights(&element);
             length_m += stated_length(&element);
             let (length, most) = (length_m as usize, MAX_LENGTH_M as usize);
             OpenError::within(path, "length of all roads in metres", length, most)?;
@@ -90,6 +93,22 @@ impl Network {
                 "it has no road with lanes",
             ));
         }
+        let signs = network.roads.values().flat_map(|road| &road.signs);
+        let known: BTreeMap<String, SignKind> = signs
+            .filter(|sign| sign.kind != SignKind::Reference)
+            .map(|sign| (sign.id.clone(), sign.kind))
+            .collect();
+        for road in network.roads.values_mut() {
+            for sign in &mut road.signs {
+                if sign.kind == SignKind::Reference
+                    && let Some(SignKind::Light | SignKind::Stop | SignKind::Limit(_)) =
+                        known.get(&sign.id)
+                {
+                    sign.kind = known[&sign.id];
+                }
+            }
+            road.cut(report);
+        }
         Ok(network)
     }
 
@@ -98,11 +117,38 @@ impl Network {
     /// # Errors
     /// If there would be more than the limits allow.
     pub(super) fn map(&self, path: &Path, report: &mut Report) -> Result<MapParts, OpenError> {
+        let signs = self.in_order().flat_map(|road| &road.signs);
+        let others = signs.filter(|sign| sign.kind == SignKind::Other);
         report.skip_many(
-            "traffic lights (the file does not say when they are green)",
-            self.lights,
+            "static signals other than stop signs and speed limits",
+            others.count(),
         );
         lanes::build(self, path, report)
+    }
+
+    /// The lanes that each traffic light for vehicles holds for, by its id, with the places on them beside the light.
+    pub(super) fn light_lanes(&self) -> BTreeMap<&str, Vec<(LaneId, DVec2)>> {
+        let mut lanes: BTreeMap<&str, Vec<(LaneId, DVec2)>> = BTreeMap::new();
+        for road in self.in_order() {
+            let lights = road.signs.iter();
+            for light in lights.filter(|sign| sign.kind == SignKind::Light) {
+                let held = lanes.entry(&light.id).or_default();
+                held.extend(lanes::stops(road, light));
+            }
+        }
+        lanes
+    }
+
+    /// Reports the traffic lights of which nothing is known: all but those of these ids.
+    pub(super) fn say_lights(&self, shown: &BTreeSet<&str>, report: &mut Report) {
+        let signs = self.in_order().flat_map(|road| &road.signs);
+        let lights =
+            signs.filter(|sign| matches!(sign.kind, SignKind::Light | SignKind::OtherLight));
+        let unknown: BTreeSet<&str> = lights.map(|sign| sign.id.as_str()).collect();
+        report.skip_many(
+            "traffic lights (the file does not say when they are green)",
+            unknown.difference(shown).count(),
+        );
     }
 
     fn in_order(&self) -> impl Iterator<Item = &Road> {
@@ -198,15 +244,6 @@ fn stated_length(road: &Element) -> f64 {
         .filter_map(|piece| piece.number_attribute("length"))
         .map(|length| length.max(0.0))
         .sum()
-}
-
-/// Signals that change.
-fn lights(road: &Element) -> usize {
-    let signals = road.child("signals").into_iter();
-    let signals = signals.flat_map(|signals| signals.all("signal"));
-    signals
-        .filter(|signal| signal.attribute("dynamic") == Some("yes"))
-        .count()
 }
 
 #[cfg(test)]

@@ -1,11 +1,18 @@
 //! What an OpenDRIVE file says of its roads, lanes and junctions, before any of it is placed.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use super::line::{Cubics, ReferenceLine};
+use super::sign::{Sign, SignKind, signs};
 use crate::data::report::Report;
 use crate::data::xml::Element;
 use crate::geometry::{DVec2, Pose, dvec2};
+
+/// Most places of a road where a speed limit or a motorway may begin or end.
+const MOST_CUTS: usize = 1_000;
+/// What begins or ends nearer to a section's end does so there, m.
+const NEAR_M: f64 = 1.0;
 
 /// A road or junction at a road's end.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -34,15 +41,18 @@ pub(super) struct Road {
     pub(super) successor: Option<Target>,
     /// Outlines of pedestrian crossings, scene frame.
     pub(super) crossings: Vec<Vec<DVec2>>,
+    pub(super) signs: Vec<Sign>,
 }
 
-/// A part of a road with the same lanes.
+/// A part of a road with the same lanes and speed limits: a lane section of the file, or a part of one.
 #[derive(Debug, Clone)]
 pub(super) struct Section {
     pub(super) s: f64,
     pub(super) end: f64,
+    /// Where the file's section begins, from which the lanes' offsets count.
+    pub(super) origin: f64,
     /// By id: 1, 2, .. to the left of the middle, −1, −2, .. to its right; 0 is the middle.
-    pub(super) lanes: BTreeMap<i32, LaneText>,
+    pub(super) lanes: Arc<BTreeMap<i32, LaneText>>,
 }
 
 /// A lane of a section.
@@ -54,8 +64,8 @@ pub(super) struct LaneText {
     pub(super) border: Cubics,
     pub(super) predecessors: Vec<i32>,
     pub(super) successors: Vec<i32>,
-    /// From an offset on, m/s.
-    pub(super) speeds: Vec<(f64, f64)>,
+    /// From an offset on, m/s; `None` where there is no limit.
+    pub(super) speeds: Vec<(f64, Option<f64>)>,
     /// Painted on the outer border: from an offset on, type and colour.
     pub(super) marks: Vec<(f64, String, String)>,
 }
@@ -65,6 +75,7 @@ pub(super) struct LaneText {
 pub(super) struct Connection {
     pub(super) junction: String,
     pub(super) incoming: String,
+    /// The road through the junction; of a direct junction, the one that the incoming road goes on in.
     pub(super) connecting: String,
     /// The incoming road meets the connecting one's start.
     pub(super) at_start: bool,
@@ -117,9 +128,11 @@ impl Road {
             predecessor: target("predecessor"),
             successor: target("successor"),
             crossings: Vec::new(),
+            signs: signs(element),
             id,
             line,
         };
+        road.types.sort_by(|a, b| a.0.total_cmp(&b.0));
         let objects = element.child("objects").into_iter();
         let objects = objects.flat_map(|objects| objects.all("object"));
         let crossings = objects.filter(|object| object.attribute("type") == Some("crosswalk"));
@@ -140,7 +153,7 @@ impl Road {
             let Some(text) = section.lanes.get(&(number * lane.signum())) else {
                 continue;
             };
-            let from = s - section.s;
+            let from = s - section.origin;
             outer = if text.width.is_empty() && !text.border.is_empty() {
                 middle + text.border.at(from)
             } else {
@@ -163,10 +176,15 @@ impl Road {
 
     /// The section at s.
     pub(super) fn section_at(&self, s: f64) -> &Section {
+        &self.sections[self.section_number(s)]
+    }
+
+    /// Its place among the sections.
+    pub(super) fn section_number(&self, s: f64) -> usize {
         let later = self
             .sections
             .partition_point(|section| section.s <= s + 1e-9);
-        &self.sections[later.saturating_sub(1)]
+        later.saturating_sub(1)
     }
 
     /// The place nearest to a point in a section: s, and t to the left of the reference line.
@@ -183,8 +201,76 @@ impl Road {
     }
 
     /// Kind of road and speed limit at s.
-    pub(super) fn type_at(&self, s: f64) -> Option<&(f64, String, Option<f64>)> {
-        self.types.iter().rfind(|(from, ..)| *from <= s + 1e-6)
+    fn type_at(&self, s: f64) -> Option<&(f64, String, Option<f64>)> {
+        let later = self.types.partition_point(|(from, ..)| *from <= s);
+        self.types.get(later.checked_sub(1)?)
+    }
+
+    /// Whether a section belongs to a motorway.
+    pub(super) fn is_motorway(&self, section: &Section) -> bool {
+        let kind = self.type_at(section.inside());
+        kind.is_some_and(|(_, kind, _)| kind == "motorway")
+    }
+
+    /// The speed limit of a lane of a section, m/s: its own, else that of the last sign before it, else the road's.
+    pub(super) fn limit(&self, section: &Section, id: i32) -> Option<f64> {
+        let s = section.inside();
+        let speeds = &section.lanes.get(&id)?.speeds;
+        let later = speeds.partition_point(|(from, _)| section.origin + from <= s);
+        if let Some((_, limit)) = later.checked_sub(1).and_then(|at| speeds.get(at)) {
+            return *limit;
+        }
+        let forward = self.forward(id);
+        let mut nearest: Option<(f64, f64)> = None;
+        for sign in self.signs.iter().filter(|sign| sign.holds_for(id, forward)) {
+            let passed = if forward { s - sign.s } else { sign.s - s };
+            if let SignKind::Limit(limit) = sign.kind
+                && passed >= 0.0
+                && nearest.is_none_or(|(held, _)| passed < held)
+            {
+                nearest = Some((passed, limit));
+            }
+        }
+        let sign = nearest.map(|(_, limit)| limit);
+        sign.or_else(|| self.type_at(s).and_then(|(.., limit)| *limit))
+    }
+
+    /// Cuts sections where a speed limit changes inside them, or a motorway begins or ends.
+    pub(super) fn cut(&mut self, report: &mut Report) {
+        let signs = self.signs.iter();
+        let signs = signs.filter(|sign| matches!(sign.kind, SignKind::Limit(_)));
+        let mut places: Vec<f64> = signs.map(|sign| sign.s).collect();
+        places.extend(self.types.iter().map(|(from, ..)| *from));
+        for section in &self.sections {
+            let speeds = section.lanes.values().flat_map(|text| &text.speeds);
+            places.extend(speeds.map(|(from, _)| section.origin + from));
+        }
+        places.sort_by(f64::total_cmp);
+        places.dedup_by(|a, b| *a - *b < NEAR_M);
+        if places.len() > MOST_CUTS {
+            let element = format!("road {}: speed", self.id);
+            let what = format!("places where it may change; those after {MOST_CUTS} are left out");
+            report.problem(element, places.len(), what);
+            places.truncate(MOST_CUTS);
+        }
+        let mut cut = Vec::new();
+        for section in &self.sections {
+            let mut rest = section.clone();
+            let (from, to) = (section.s + NEAR_M, section.end - NEAR_M);
+            for &place in places.iter().filter(|place| (from..=to).contains(*place)) {
+                let (mut before, mut after) = (rest.clone(), rest.clone());
+                (before.end, after.s) = (place, place);
+                let differs = |id: &i32| self.limit(&before, *id) != self.limit(&after, *id);
+                let changes = self.is_motorway(&before) != self.is_motorway(&after)
+                    || section.lanes.keys().any(differs);
+                if changes {
+                    cut.push(before);
+                    rest = after;
+                }
+            }
+            cut.push(rest);
+        }
+        self.sections = cut;
     }
 
     /// The outline of an object, scene frame.
@@ -228,6 +314,13 @@ impl Road {
     }
 }
 
+impl Section {
+    /// A place inside, where what begins near its start has begun.
+    fn inside(&self) -> f64 {
+        (self.s + NEAR_M).min(0.5 * (self.s + self.end))
+    }
+}
+
 fn target(element: &Element) -> Option<Target> {
     let id = element.attribute("elementId")?.to_owned();
     match element.attribute("elementType") {
@@ -242,12 +335,13 @@ fn target(element: &Element) -> Option<Target> {
 fn road_type(element: &Element) -> (f64, String, Option<f64>) {
     let from = element.number_attribute("s").unwrap_or(0.0);
     let kind = element.attribute("type").unwrap_or_default().to_owned();
-    (from, kind, element.child("speed").and_then(speed))
+    let limit = element.child("speed");
+    (from, kind, limit.and_then(|limit| speed(limit, "max")))
 }
 
-/// A limit in m/s; `None` for "no limit".
-fn speed(element: &Element) -> Option<f64> {
-    let limit = element.number_attribute("max").filter(|max| *max > 0.0)?;
+/// A limit in m/s, by its attribute; `None` for "no limit".
+pub(super) fn speed(element: &Element, name: &str) -> Option<f64> {
+    let limit = element.number_attribute(name).filter(|max| *max > 0.0)?;
     Some(match element.attribute("unit") {
         Some("km/h") => limit / 3.6,
         Some("mph") => limit * 0.447_04,
@@ -258,18 +352,20 @@ fn speed(element: &Element) -> Option<f64> {
 fn sections(lanes: &Element, length: f64) -> Vec<Section> {
     let mut sections: Vec<Section> = lanes
         .all("laneSection")
-        .map(|element| Section {
-            s: element
-                .number_attribute("s")
-                .unwrap_or(0.0)
-                .clamp(0.0, length),
-            end: length,
-            lanes: ["left", "center", "right"]
+        .map(|element| {
+            let s = element.number_attribute("s").unwrap_or(0.0);
+            let s = s.clamp(0.0, length);
+            let lanes = ["left", "center", "right"]
                 .into_iter()
                 .filter_map(|side| element.child(side))
                 .flat_map(|side| side.all("lane"))
-                .filter_map(lane)
-                .collect(),
+                .filter_map(lane);
+            Section {
+                s,
+                end: length,
+                origin: s,
+                lanes: Arc::new(lanes.collect()),
+            }
         })
         .collect();
     sections.sort_by(|a, b| a.s.total_cmp(&b.s));
@@ -299,15 +395,17 @@ fn lane(element: &Element) -> Option<(i32, LaneText)> {
         .collect();
     marks.sort_by(|a, b| a.0.total_cmp(&b.0));
     let speeds = element.all("speed");
+    let mut speeds: Vec<(f64, Option<f64>)> = speeds
+        .map(|limit| (from(limit), speed(limit, "max")))
+        .collect();
+    speeds.sort_by(|a, b| a.0.total_cmp(&b.0));
     let lane = LaneText {
         kind: element.attribute("type").unwrap_or_default().to_owned(),
         width: Cubics::of(element.all("width"), "sOffset"),
         border: Cubics::of(element.all("border"), "sOffset"),
         predecessors: linked("predecessor"),
         successors: linked("successor"),
-        speeds: speeds
-            .filter_map(|limit| Some((from(limit), speed(limit)?)))
-            .collect(),
+        speeds,
         marks,
     };
     Some((id, lane))
@@ -324,7 +422,10 @@ pub(super) fn connections(junction: &Element) -> Vec<Connection> {
         Some(Connection {
             junction: id.to_owned(),
             incoming: element.attribute("incomingRoad")?.to_owned(),
-            connecting: element.attribute("connectingRoad")?.to_owned(),
+            connecting: element
+                .attribute("connectingRoad")
+                .or(element.attribute("linkedRoad"))?
+                .to_owned(),
             at_start: element.attribute("contactPoint") != Some("end"),
             lanes: lanes.collect(),
         })

@@ -188,3 +188,75 @@ fn places_on_lanes_are_found_and_found_again() {
     assert!(beside.point.distance(dvec2(15.0, 4.5)) < 1e-9, "{beside:?}");
     assert!(network.lane_from((&id, pose.point), 30.0, 0, 0.0).is_none());
 }
+
+#[test]
+fn a_direct_junction_links_the_lanes_of_both_roads() {
+    let meets = |end: &str| format!("<{end} elementType='junction' elementId='9'/>");
+    let text = [
+        road("a", 0.0, "", &meets("successor"), ""),
+        road("b", 50.0, "", &meets("predecessor"), ""),
+        "<junction id='9' type='direct'><connection incomingRoad='a' linkedRoad='b' contactPoint='start'><laneLink from='-1' to='-1'/><laneLink from='1' to='1'/></connection></junction>".to_owned(),
+    ]
+    .concat();
+    let (scene, _) = opened(&format!("<OpenDRIVE>{text}</OpenDRIVE>")).unwrap();
+    let after = |id: &str| lane(&scene, id).successors.clone();
+    assert_eq!(after("a.0.-1"), [LaneId::new("b.0.-1")]);
+    assert_eq!(after("b.0.1"), [LaneId::new("a.0.1")]);
+}
+
+#[test]
+fn a_lane_is_cut_where_its_speed_limit_or_the_motorway_ends() {
+    // town from 20 m on; the right lane says 10 m/s itself from 30 m on
+    let town = "<type s='20' type='town'><speed max='36' unit='km/h'/></type><planView>";
+    let own = "<speed sOffset='30' max='8'/></lane></right>";
+    let text = road("7", 0.0, "", "", "")
+        .replacen("<planView>", town, 1)
+        .replace("</lane></right>", own);
+    let (scene, report) = opened(&format!("<OpenDRIVE>{text}</OpenDRIVE>")).unwrap();
+    assert!(report.is_clean(), "{:?}", report.lines());
+    let parts = |id: i32| -> Vec<(LaneKind, f64, f64)> {
+        let part = |part: i32| lane(&scene, &format!("7.{part}.{id}"));
+        let facts = |lane: &Lane| (lane.kind, lane.centreline.length(), lane.speed_limit.unwrap());
+        (0..3).map(|number| facts(part(number))).collect()
+    };
+    let (freeway, street) = (LaneKind::Freeway, LaneKind::Street);
+    let right = [(freeway, 20.0, 25.0), (street, 10.0, 10.0), (street, 20.0, 8.0)];
+    assert_eq!(parts(-1), right);
+    let left = right.map(|(kind, length, limit)| (kind, length, limit.max(10.0)));
+    assert_eq!(parts(1), left);
+    // the parts follow each other, and what is painted lies where it lay
+    assert_eq!(lane(&scene, "7.0.-1").successors, [LaneId::new("7.1.-1")]);
+    assert_eq!(lane(&scene, "7.2.1").successors, [LaneId::new("7.1.1")]);
+    let painted = scene.map.lines().iter();
+    let long = painted.map(|line| line.points[0].distance(line.points[1]));
+    assert!((long.sum::<f64>() - 150.0).abs() < 1e-6);
+    assert_eq!(lane(&scene, "7.2.-1").left_border[0], dvec2(30.0, 1.0));
+}
+
+#[test]
+fn stop_signs_and_limits_hold_for_their_lanes_and_other_signs_are_counted() {
+    let signal = |more: &str| format!("<signal {more} dynamic='no' country='OpenDRIVE'/>");
+    let signals = [
+        signal("id='1' type='206' s='48' t='-4' orientation='+'"),
+        signal("id='2' type='274' s='25' t='-4' orientation='+' value='30' unit='km/h'"),
+        signal("id='3' type='274' s='25' t='4' orientation='-' subtype='55'"),
+        signal("id='4' type='205' s='2' t='4' orientation='-'"),
+        "<signal id='5' type='1000001' dynamic='yes' s='48' t='-4' orientation='+'/>".to_owned(),
+    ]
+    .concat();
+    let text = road("7", 0.0, "", "", "")
+        .replace("</road>", &format!("<signals>{signals}</signals></road>"));
+    let text = format!("<OpenDRIVE>{text}</OpenDRIVE>");
+    let (scene, report) = opened(&text).unwrap();
+    let limit = |id: &str| lane(&scene, id).speed_limit.unwrap();
+    assert_eq!((limit("7.0.-1"), limit("7.0.1")), (25.0, 25.0));
+    assert!((limit("7.1.-1") - 30.0 / 3.6).abs() < 1e-3);
+    let [sign] = scene.map.stop_signs() else {
+        panic!("{:?}", scene.map.stop_signs());
+    };
+    assert_eq!(sign.point, dvec2(48.0, -4.0));
+    assert_eq!(sign.lanes, [LaneId::new("7.1.-1")]);
+    let lines = report.lines().join("\n");
+    assert!(lines.contains("2 static signals"), "{lines}");
+    assert!(lines.contains("1 traffic lights"), "{lines}");
+}
