@@ -71,10 +71,12 @@ pub(super) fn build(
             let held = held(road, sign).filter_map(|key| Some(&parts.lanes[*places.get(&key)?]));
             // on a way through a junction it holds for those who come to it
             let lanes: BTreeSet<LaneId> = held
-                .flat_map(|lane| match lane.in_junction && !lane.predecessors.is_empty() {
-                    true => lane.predecessors.clone(),
-                    false => vec![lane.id.clone()],
-                })
+                .flat_map(
+                    |lane| match lane.in_junction && !lane.predecessors.is_empty() {
+                        true => lane.predecessors.clone(),
+                        false => vec![lane.id.clone()],
+                    },
+                )
                 .collect();
             let point = road.pose(sign.s, sign.t).point;
             let lanes = lanes.into_iter().collect();
@@ -87,7 +89,11 @@ pub(super) fn build(
 /// The lanes for vehicles that a sign holds for, of the sections from which their traffic comes to it.
 fn held<'a>(road: &'a Road, sign: &'a Sign) -> impl Iterator<Item = Key<'a>> {
     [true, false].into_iter().flat_map(move |forward| {
-        let before = if forward { sign.s - 0.01 } else { sign.s + 0.01 };
+        let before = if forward {
+            sign.s - 0.01
+        } else {
+            sign.s + 0.01
+        };
         let number = road.section_number(before);
         let section = &road.sections[number];
         let lanes = section.lanes.iter().filter(move |(id, text)| {

@@ -84,7 +84,10 @@ fn kind(element: &Element) -> SignKind {
             _ => SignKind::Light,
         };
     }
-    let german = matches!(country.as_str(), "" | "opendrive" | "de" | "deu" | "germany");
+    let german = matches!(
+        country.as_str(),
+        "" | "opendrive" | "de" | "deu" | "germany"
+    );
     // a number without its unit is none
     let limit = || {
         element.attribute("unit")?;

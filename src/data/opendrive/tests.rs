@@ -216,11 +216,21 @@ fn a_lane_is_cut_where_its_speed_limit_or_the_motorway_ends() {
     assert!(report.is_clean(), "{:?}", report.lines());
     let parts = |id: i32| -> Vec<(LaneKind, f64, f64)> {
         let part = |part: i32| lane(&scene, &format!("7.{part}.{id}"));
-        let facts = |lane: &Lane| (lane.kind, lane.centreline.length(), lane.speed_limit.unwrap());
+        let facts = |lane: &Lane| {
+            (
+                lane.kind,
+                lane.centreline.length(),
+                lane.speed_limit.unwrap(),
+            )
+        };
         (0..3).map(|number| facts(part(number))).collect()
     };
     let (freeway, street) = (LaneKind::Freeway, LaneKind::Street);
-    let right = [(freeway, 20.0, 25.0), (street, 10.0, 10.0), (street, 20.0, 8.0)];
+    let right = [
+        (freeway, 20.0, 25.0),
+        (street, 10.0, 10.0),
+        (street, 20.0, 8.0),
+    ];
     assert_eq!(parts(-1), right);
     let left = right.map(|(kind, length, limit)| (kind, length, limit.max(10.0)));
     assert_eq!(parts(1), left);

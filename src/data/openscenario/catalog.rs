@@ -15,6 +15,8 @@ const MAX_FILES: usize = 200;
 const MAX_ELEMENTS: usize = 5_000;
 const MAX_ENTRY_TEXT: usize = 1 << 20;
 const MAX_PUT_BYTES: usize = 256 << 20;
+/// Deepest nesting of entries that name other entries.
+const MAX_NESTED: usize = 3;
 
 /// Entries of catalogs by catalog and name.
 #[derive(Debug, Default)]
@@ -33,6 +35,7 @@ impl Catalogs {
                     | "MiscObjectCatalog"
                     | "RouteCatalog"
                     | "TrajectoryCatalog"
+                    | "ManeuverCatalog"
             );
             let folder = location
                 .child("Directory")
@@ -88,26 +91,31 @@ impl Catalogs {
         Some(entry)
     }
 
-    /// Puts routes and trajectories in the place of the references to them, everywhere below `element`.
+    /// Puts manoeuvres, routes and trajectories in the place of the references to them, everywhere below `element`.
     pub(super) fn put_in_place(&self, element: &mut Element) {
-        self.put(element, &mut { MAX_PUT_BYTES });
+        self.put(element, MAX_NESTED, &mut { MAX_PUT_BYTES });
     }
 
-    fn put(&self, element: &mut Element, left: &mut usize) {
+    fn put(&self, element: &mut Element, nested: usize, left: &mut usize) {
         let refers = matches!(
             element.name.as_str(),
-            "RouteRef" | "AssignRouteAction" | "TrajectoryRef" | "FollowTrajectoryAction"
+            "ManeuverGroup"
+                | "RouteRef"
+                | "AssignRouteAction"
+                | "TrajectoryRef"
+                | "FollowTrajectoryAction"
         );
         for child in &mut element.children {
-            if refers && child.name == "CatalogReference" {
+            if refers && child.name == "CatalogReference" && nested > 0 {
                 let entry = self.entry(child);
                 let fits = entry.and_then(|entry| Some((left.checked_sub(bytes(&entry))?, entry)));
                 if let Some((less, entry)) = fits {
                     *left = less;
                     *child = entry;
+                    self.put(child, nested - 1, left);
                 }
             } else {
-                self.put(child, left);
+                self.put(child, nested, left);
             }
         }
     }

@@ -397,14 +397,16 @@ impl Player<'_> {
             count: match &condition.what {
                 What::Element(name, phase) => self
                     .progress
-                    .get(name)
+                    .get(name.as_str())
                     .map_or(0, |progress| progress.count(*phase)),
                 _ => 0,
             },
             ..Seen::default()
         };
         let groups = trigger.iter();
-        groups.map(|group| group.iter().map(seen).collect()).collect()
+        groups
+            .map(|group| group.iter().map(seen).collect())
+            .collect()
     }
 
     /// Whether a trigger holds in this step; to be asked in every step.
@@ -423,7 +425,7 @@ impl Player<'_> {
     fn met(&self, condition: &Condition, seen: &mut Seen) -> bool {
         let (now, first) = match &condition.what {
             What::Element(name, phase) => {
-                let progress = self.progress.get(name).copied();
+                let progress = self.progress.get(name.as_str()).copied();
                 let is = progress.is_some_and(|progress| progress.is(*phase, seen.count));
                 seen.count = progress.map_or(0, |progress| progress.count(*phase));
                 // that an element has begun or ended is always something new
@@ -499,6 +501,24 @@ impl Player<'_> {
             OfEntity::Travelled(value) => body.travelled_m >= *value,
             OfEntity::Unknown(_) => false,
         }
+    }
+
+    /// The entities for which a condition of a trigger is true; all that its conditions name where that is over.
+    pub(super) fn triggering(&self, trigger: &Trigger) -> Vec<usize> {
+        let mut found = Vec::new();
+        let mut named = Vec::new();
+        for condition in trigger.iter().flatten() {
+            if let What::Of { who, what, .. } = &condition.what {
+                let who = who.iter().filter_map(|name| self.index(name));
+                for index in who {
+                    named.push(index);
+                    if self.is_true_of(index, what) {
+                        found.push(index);
+                    }
+                }
+            }
+        }
+        if found.is_empty() { named } else { found }
     }
 
     /// The box of an entity that is there.

@@ -2,8 +2,9 @@
 //!
 //! Played are start positions, speed and lane changes, lane offsets, kept distances, arrivals together, trajectories
 //! (polylines, clothoids), routes and teleports, started by time, by other elements, headway, distance, time to collision,
-//! contact, speed (relative, too), acceleration, standing, way and place. Vehicles keep to their lane; where it forks they take
-//! the road of their route, else go straight on. Everything else is named in the report.
+//! contact, speed (relative, too), acceleration, standing, way and place. Traffic lights show what their controllers and actions
+//! say. Vehicles keep to their lane; where it forks they take the road of their route, else go straight on. Everything else is
+//! named in the report.
 //! Source: ASAM OpenSCENARIO XML 1.2.
 
 mod cast;
@@ -14,6 +15,7 @@ mod motion;
 mod place;
 mod play;
 mod route;
+mod signals;
 mod story;
 mod values;
 
@@ -31,6 +33,7 @@ use crate::scene::{Agent, AgentId, AgentKind, Scene, Track};
 use cast::{Entity, entities};
 use catalog::Catalogs;
 use play::{FRAME_S, play};
+use signals::signals;
 use story::Story;
 use values::{MAX_VALUES_BYTES, Values, put_in_place};
 
@@ -81,8 +84,12 @@ pub(super) fn read(bytes: &[u8], path: &Path) -> Result<(Scene, Report), OpenErr
     }
     let (network, parts) = road(&root, path, &mut report)?;
     let map = Map::build(parts.clone());
-    let tracks = play(&network, &map, &cast, &story, &mut report);
-    let frames = tracks.first().map_or(1, Vec::len);
+    let played = play(&network, &map, &cast, &story, &mut report);
+    let frames = played.tracks.first().map_or(1, Vec::len);
+    let lights = root
+        .child("RoadNetwork")
+        .and_then(|network| network.child("TrafficSignals"));
+    let signals = signals(lights, &played.lights, &network, frames, path, &mut report)?;
     let described = root
         .child("FileHeader")
         .and_then(|header| header.attribute("description"));
@@ -97,12 +104,15 @@ pub(super) fn read(bytes: &[u8], path: &Path) -> Result<(Scene, Report), OpenErr
         });
     let name = described.filter(|text| !text.trim().is_empty());
     let ego = ego(&cast).map(|entity| AgentId::new(&entity.name));
-    let agents = cast.into_iter().zip(tracks).map(|(entity, states)| Agent {
-        category: entity.category,
-        length: entity.length,
-        width: entity.width,
-        ..Agent::new(&entity.name, entity.kind, Track::new(states))
-    });
+    let agents = cast
+        .into_iter()
+        .zip(played.tracks)
+        .map(|(entity, states)| Agent {
+            category: entity.category,
+            length: entity.length,
+            width: entity.width,
+            ..Agent::new(&entity.name, entity.kind, Track::new(states))
+        });
     let draft = Draft {
         name: name.map_or_else(|| stem(path), str::to_owned),
         source: format!("OpenSCENARIO {}, played", stem(path)),
@@ -111,6 +121,7 @@ pub(super) fn read(bytes: &[u8], path: &Path) -> Result<(Scene, Report), OpenErr
         frames,
         map: parts,
         agents: agents.collect(),
+        signals,
         ego,
         ..Draft::default()
     };

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::keeping::Keeping;
 use super::place::Place;
 use super::play::{Player, TICK_S};
-use super::story::{Action, By, Curve, Dynamics, Shape, Trajectory};
+use super::story::{Action, By, Curve, Dynamics, Shape, Trajectory, sideways};
 use crate::data::opendrive::parts;
 use crate::data::xml::Element;
 use crate::geometry::{DVec2, Pose, angle_between, dvec2, lerp_angle};
@@ -118,7 +118,12 @@ impl Player<'_> {
             Action::LaneChange { of, lane, dynamics } => {
                 self.change_lane(index, event, of.as_deref(), *lane, *dynamics);
             }
-            Action::LaneOffset { of, to, dynamics } => {
+            Action::LaneOffset {
+                of,
+                to,
+                curve,
+                most,
+            } => {
                 let base = match of.as_deref().map(|of| self.index(of)) {
                     None => Some(0.0),
                     Some(other) => other.and_then(|other| match self.bodies[other].course {
@@ -135,7 +140,7 @@ impl Player<'_> {
                         to,
                         self.now_s,
                         self.bodies[index].speed,
-                        *dynamics,
+                        sideways(*curve, *most, to - left),
                     ));
                 }
             }
@@ -143,7 +148,8 @@ impl Player<'_> {
             Action::Meet(meeting) => self.meet(index, event, meeting),
             Action::Trajectory(trajectory) => self.follow(index, event, trajectory),
             Action::Route(waypoints) => self.bodies[index].route = self.route(waypoints),
-            Action::Unknown(_) => {}
+            // for these nobody acts
+            Action::Light(..) | Action::Unknown(_) => {}
         }
     }
 
@@ -155,7 +161,7 @@ impl Player<'_> {
     }
 
     /// Vehicles and cyclists follow the lane they are on.
-    fn course_at(&self, index: usize, pose: Pose) -> Course {
+    pub(super) fn course_at(&self, index: usize, pose: Pose) -> Course {
         let drives = matches!(
             self.cast[index].kind,
             AgentKind::Vehicle | AgentKind::Cyclist
@@ -285,27 +291,31 @@ impl Player<'_> {
     }
 
     fn follow(&mut self, index: usize, event: Option<usize>, trajectory: &Trajectory) {
+        let timing = trajectory.timing;
         let (mut vertices, timed) = match &trajectory.shape {
             Shape::Polyline(listed) => {
-                let timed = trajectory.timed && listed.iter().all(|(time, _)| time.is_some());
+                let timed = timing.is_some() && listed.iter().all(|(time, _)| time.is_some());
                 (self.vertices(index, listed), timed)
             }
             Shape::Clothoid(start, bends, times) => {
                 let Some(start) = self.place(start) else {
                     return;
                 };
-                let times = times.filter(|_| trajectory.timed);
+                let times = times.filter(|_| timing.is_some());
                 (clothoid(start.pose, *bends, times), times.is_some())
             }
         };
-        let from_s = if trajectory.absolute { 0.0 } else { self.now_s };
+        let (scale, from_s) = timing.map_or((1.0, 0.0), |timing| {
+            let start_s = if timing.absolute { 0.0 } else { self.now_s };
+            (timing.scale, start_s + timing.offset_s)
+        });
         let mut metres = 0.0;
         for at in 0..vertices.len() {
             if at > 0 {
                 metres += vertices[at - 1].1.distance(vertices[at].1);
             }
             vertices[at].0 = if timed {
-                vertices[at].0 + from_s
+                vertices[at].0 * scale + from_s
             } else {
                 metres
             };
@@ -484,7 +494,9 @@ impl Player<'_> {
         body.pose = Some(pose);
         body.away = z < AWAY_M;
         if timed {
-            body.speed = along.length() / span;
+            // before its first moment it waits
+            let waits = at < first.0 - 1e-9;
+            body.speed = if waits { 0.0 } else { along.length() / span };
         }
         if over {
             self.bodies[index].course = self.course_at(index, pose);

@@ -2,10 +2,12 @@
 //! steps of 50 ms; what is not known here is named and passed over.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
 
 use super::cast::Entity;
 use super::condition::{OfEntity, Progress, Seen, What};
 use super::motion::{Body, Course};
+use super::signals::Change;
 use super::story::{Action, Event, Story};
 use crate::data::draft::MAX_CELLS;
 use crate::data::opendrive::Network;
@@ -27,8 +29,26 @@ const SHORTEST_S: f64 = 12.0;
 const AFTER_S: f64 = 4.0;
 /// Places at the start that depend on others are looked for so many times.
 const MOST_ROUNDS: usize = 100;
+/// Nothing happens more often, whatever the file allows.
+const MOST_RUNS: usize = 100;
 /// Faster than this is a jump, m/s.
 const JUMP_MPS: f64 = 150.0;
+
+/// How far an act or an event has got.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Stage {
+    Waiting,
+    Running,
+    Over,
+}
+
+/// A storyboard that has been played.
+pub(super) struct Played {
+    /// The states of the boxes of all entities in every frame.
+    pub(super) tracks: Vec<Vec<Option<State>>>,
+    /// What actions let traffic lights show.
+    pub(super) lights: Vec<Change>,
+}
 
 /// A storyboard under way.
 pub(super) struct Player<'a> {
@@ -41,23 +61,26 @@ pub(super) struct Player<'a> {
     pub(super) bodies: Vec<Body>,
     /// Of elements of the storyboard, by name.
     pub(super) progress: BTreeMap<&'a str, Progress>,
-    acts: Vec<bool>,
-    running: Vec<bool>,
-    over: Vec<bool>,
+    acts: Vec<Stage>,
+    events: Vec<Stage>,
+    /// How often each event, and each group, has happened.
+    runs: Vec<usize>,
+    group_runs: Vec<usize>,
     seen_acts: Vec<Vec<Vec<Seen>>>,
     seen_events: Vec<Vec<Vec<Seen>>>,
     seen_stop: Vec<Vec<Seen>>,
+    lights: Vec<Change>,
     pub(super) now_s: f64,
 }
 
-/// Plays a storyboard; the states of the boxes of all entities in every frame.
+/// Plays a storyboard.
 pub(super) fn play(
     network: &Network,
     map: &Map,
     cast: &[Entity],
     story: &Story,
     report: &mut Report,
-) -> Vec<Vec<Option<State>>> {
+) -> Played {
     let body = Body {
         pose: None,
         away: false,
@@ -72,8 +95,10 @@ pub(super) fn play(
         route: BTreeSet::new(),
     };
     let mut progress: BTreeMap<&str, Progress> = BTreeMap::new();
-    for name in story.events.iter().flat_map(|event| &event.part_of) {
-        progress.entry(name).or_default().left += 1;
+    for event in &story.events {
+        for name in event.above.iter().chain(&event.own) {
+            progress.entry(name).or_default().left += most(story.groups[event.group].runs);
+        }
     }
     let mut player = Player {
         network,
@@ -88,26 +113,37 @@ pub(super) fn play(
         report,
         bodies: vec![body; cast.len()],
         progress,
-        acts: vec![false; story.acts.len()],
-        running: vec![false; story.events.len()],
-        over: vec![false; story.events.len()],
+        acts: vec![Stage::Waiting; story.acts.len()],
+        events: vec![Stage::Waiting; story.events.len()],
+        runs: vec![0; story.events.len()],
+        group_runs: vec![0; story.groups.len()],
         seen_acts: Vec::new(),
         seen_events: Vec::new(),
         seen_stop: Vec::new(),
+        lights: Vec::new(),
         now_s: 0.0,
     };
     let acts = story.acts.iter();
-    player.seen_acts = acts.map(|(_, trigger)| player.unseen(trigger)).collect();
+    player.seen_acts = acts.map(|act| player.unseen(&act.start)).collect();
     let events = story.events.iter();
     player.seen_events = events.map(|event| player.unseen(&event.trigger)).collect();
     player.seen_stop = player.unseen(&story.stop);
     player.say_what_is_not_played();
     player.begin();
     let poses = player.run();
-    cast.iter()
+    let tracks = cast
+        .iter()
         .enumerate()
-        .map(|(index, entity)| states(entity, index, &poses))
-        .collect()
+        .map(|(index, entity)| states(entity, index, &poses));
+    Played {
+        tracks: tracks.collect(),
+        lights: player.lights,
+    }
+}
+
+/// How often something happens that may happen so often.
+fn most(runs: usize) -> usize {
+    runs.min(MOST_RUNS)
 }
 
 /// Box states of an entity from the poses and speeds of its reference point in each frame.
@@ -155,13 +191,11 @@ impl<'a> Player<'a> {
                 *counts.entry((name, "is not played")).or_default() += 1;
             }
         }
-        let of_acts = self.story.acts.iter().map(|(_, trigger)| trigger);
-        let of_events = self.story.events.iter().map(|event| &event.trigger);
-        let all = of_acts.chain(of_events).chain([&self.story.stop]);
         let acts = &self.story.acts;
-        let known =
-            |name: &str| self.progress.contains_key(name) || acts.iter().any(|act| act.0 == name);
-        for condition in all.flatten().flatten() {
+        let known = |name: &str| {
+            self.progress.contains_key(name) || acts.iter().any(|act| act.name == name)
+        };
+        for condition in self.story.triggers().flatten().flatten() {
             let (name, what) = match &condition.what {
                 What::Unknown(name) => (name, "is a condition that is never met here"),
                 What::Of {
@@ -182,6 +216,16 @@ impl<'a> Player<'a> {
                 format!("{name}, {count} times")
             };
             self.report.problem("Storyboard", value, what);
+        }
+        for (element, value, what) in &self.story.left_out {
+            self.report.problem(element, value, *what);
+        }
+        let actors = self.story.events.iter().flat_map(|event| &event.actors);
+        let told = actors.chain(self.story.init.iter().map(|(who, _)| who));
+        let strangers = told.filter(|name| !name.is_empty() && self.index(name).is_none());
+        for name in strangers.collect::<BTreeSet<_>>() {
+            let what = "is no entity that takes part; what it is told is not played";
+            self.report.problem("EntityRef", name, what);
         }
     }
 
@@ -220,6 +264,7 @@ impl<'a> Player<'a> {
             );
         }
         for (name, action) in rest {
+            self.light_up(action);
             if let Some(index) = self.index(name) {
                 self.apply(index, action, None);
             }
@@ -245,9 +290,9 @@ impl<'a> Player<'a> {
                 };
                 frames.push(self.bodies.iter().map(shown).collect());
             }
-            let all_over = self.over.iter().all(|over| *over);
+            let all_over = self.events.iter().all(|stage| *stage == Stage::Over);
             quiet_s = if all_over { quiet_s + TICK_S } else { 0.0 };
-            let idle = !self.running.contains(&true);
+            let idle = !self.events.contains(&Stage::Running);
             let unended = self.story.stop.is_empty() && quiet_s > AFTER_S;
             if unended && self.now_s >= SHORTEST_S || idle && self.now_s >= LATE_S - 1e-9 {
                 break;
@@ -268,19 +313,27 @@ impl<'a> Player<'a> {
 
     fn start_events(&mut self) {
         let story = self.story;
-        for (number, (name, trigger)) in story.acts.iter().enumerate() {
-            if self.acts[number] {
-                continue;
-            }
+        for (number, act) in story.acts.iter().enumerate() {
+            let trigger = match self.acts[number] {
+                Stage::Waiting => &act.start,
+                Stage::Running => &act.stop,
+                Stage::Over => continue,
+            };
             let mut seen = std::mem::take(&mut self.seen_acts[number]);
-            if trigger.is_empty() || self.holds(trigger, &mut seen) {
-                self.acts[number] = true;
-                self.progress.entry(name).or_default().begun = 1;
-            }
+            let holds = self.holds(trigger, &mut seen);
             self.seen_acts[number] = seen;
+            if self.acts[number] == Stage::Running {
+                if holds {
+                    self.stop_act(number, &act.events);
+                }
+            } else if holds || trigger.is_empty() {
+                self.acts[number] = Stage::Running;
+                self.progress.entry(&act.name).or_default().begun = 1;
+                self.seen_acts[number] = self.unseen(&act.stop);
+            }
         }
         for (number, event) in story.events.iter().enumerate() {
-            if self.running[number] || self.over[number] || !self.acts[event.act] {
+            if self.events[number] != Stage::Waiting || self.acts[event.act] != Stage::Running {
                 continue;
             }
             let mut seen = std::mem::take(&mut self.seen_events[number]);
@@ -292,22 +345,76 @@ impl<'a> Player<'a> {
     }
 
     fn start(&mut self, number: usize, event: &'a Event) {
-        self.running[number] = true;
-        for name in &event.part_of {
+        self.events[number] = Stage::Running;
+        for name in &event.above {
             self.progress.entry(name).or_default().begun = 1;
         }
-        for actor in &event.actors {
-            if let Some(index) = self.index(actor) {
-                for action in &event.actions {
-                    self.apply(index, action, Some(number));
-                }
+        for name in &event.own {
+            self.progress.entry(name).or_default().begun += 1;
+        }
+        let mut actors: Vec<usize> = event
+            .actors
+            .iter()
+            .filter_map(|actor| self.index(actor))
+            .collect();
+        if event.selects {
+            actors.extend(self.triggering(&event.trigger));
+            let mut listed = BTreeSet::new();
+            actors.retain(|actor| listed.insert(*actor));
+        }
+        for action in &event.actions {
+            self.light_up(action);
+        }
+        for index in actors {
+            for action in &event.actions {
+                self.apply(index, action, Some(number));
             }
+        }
+    }
+
+    fn light_up(&mut self, action: &Action) {
+        if let Action::Light(id, state) = action {
+            self.lights.push((self.now_s, id.clone(), *state));
+        }
+    }
+
+    /// An act whose trigger to stop holds: what its events do ends, and those that wait never begin.
+    fn stop_act(&mut self, number: usize, events: &Range<usize>) {
+        self.acts[number] = Stage::Over;
+        for index in 0..self.bodies.len() {
+            self.let_go(index, events);
+        }
+        for event in events.clone() {
+            let group = self.story.events[event].group;
+            let left = most(self.story.groups[group].runs).saturating_sub(self.group_runs[group]);
+            let over = self.events[event] == Stage::Over;
+            if !over {
+                self.end_run(event, true);
+            }
+            self.settle(event, left.saturating_sub(usize::from(over)), true);
+            self.events[event] = Stage::Over;
+        }
+    }
+
+    /// An entity goes on as it is, whatever these events had told it.
+    fn let_go(&mut self, index: usize, events: &Range<usize>) {
+        let held = |event: Option<usize>| event.is_some_and(|event| events.contains(&event));
+        let body = &mut self.bodies[index];
+        body.speeding.take_if(|speeding| held(speeding.event));
+        body.drift.take_if(|drift| held(drift.event));
+        body.keeping.take_if(|keeping| held(keeping.event));
+        let way = match &body.course {
+            Course::Trajectory(way) => held(way.event),
+            _ => false,
+        };
+        if let Some(pose) = body.pose.filter(|_| way) {
+            self.bodies[index].course = self.course_at(index, pose);
         }
     }
 
     /// Events whose actions are all done, and what they were part of.
     fn end_events(&mut self) {
-        let mut busy = vec![false; self.running.len()];
+        let mut busy = vec![false; self.events.len()];
         for body in &self.bodies {
             let way = match &body.course {
                 Course::Trajectory(way) => way.event,
@@ -321,17 +428,66 @@ impl<'a> Player<'a> {
             }
         }
         for (number, busy) in busy.into_iter().enumerate() {
-            if busy || !self.running[number] {
+            if busy || self.events[number] != Stage::Running {
                 continue;
             }
-            self.running[number] = false;
-            self.over[number] = true;
-            for name in &self.story.events[number].part_of {
-                let progress = self.progress.entry(name).or_default();
-                progress.left = progress.left.saturating_sub(1);
-                if progress.left == 0 {
-                    progress.ended = 1;
+            self.end_run(number, false);
+            self.runs[number] += 1;
+            let event = &self.story.events[number];
+            if self.runs[number] < most(event.runs) {
+                self.await_again(number);
+                continue;
+            }
+            if event.runs > MOST_RUNS {
+                let element = format!("event {}", event.own[0]);
+                let what = format!("times are too many; it is played {MOST_RUNS} times");
+                self.report.problem(element, event.runs, what);
+            }
+            self.events[number] = Stage::Over;
+            self.settle(number, 1, false);
+            let group = &self.story.groups[event.group];
+            let mut events = group.events.clone();
+            if events.all(|event| self.events[event] == Stage::Over) {
+                self.group_runs[event.group] += 1;
+                if self.group_runs[event.group] < most(group.runs) {
+                    for again in group.events.clone() {
+                        self.runs[again] = 0;
+                        self.await_again(again);
+                    }
                 }
+            }
+        }
+    }
+
+    fn await_again(&mut self, number: usize) {
+        self.events[number] = Stage::Waiting;
+        self.seen_events[number] = self.unseen(&self.story.events[number].trigger);
+    }
+
+    /// An event, and its actions, have ended once.
+    fn end_run(&mut self, number: usize, stopped: bool) {
+        for name in &self.story.events[number].own {
+            let progress = self.progress.entry(name).or_default();
+            match stopped {
+                true => progress.stopped += 1,
+                false => progress.ended += 1,
+            }
+        }
+    }
+
+    /// An event has ended for so many times that it was waited for, and with it perhaps what it is part of.
+    fn settle(&mut self, number: usize, times: usize, stopped: bool) {
+        let event = &self.story.events[number];
+        for name in event.above.iter().chain(&event.own) {
+            let progress = self.progress.entry(name).or_default();
+            progress.left = progress.left.saturating_sub(times);
+        }
+        for name in event.above.iter().filter(|_| times > 0) {
+            let progress = self.progress.entry(name).or_default();
+            match stopped {
+                _ if progress.left > 0 => {}
+                true => progress.stopped = 1,
+                false => progress.ended = 1,
             }
         }
     }

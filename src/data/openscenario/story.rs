@@ -1,11 +1,18 @@
 //! The storyboard as it is read: who is where at first, and what happens when.
 
+use std::ops::Range;
+
 use super::condition::{Trigger, trigger};
 use super::keeping::{Distance, Meeting};
+use super::signals::shown;
 use crate::data::xml::Element;
+use crate::scene::SignalState;
 
 /// Most waypoints of a route.
 const MOST_WAYPOINTS: usize = 200;
+
+/// A change of the place on a lane takes so long where nothing is said of it, s.
+const OFFSET_S: f64 = 3.0;
 
 /// How a value changes.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -74,25 +81,50 @@ pub(super) enum Action {
     LaneOffset {
         of: Option<String>,
         to: f64,
-        dynamics: Dynamics,
+        curve: Curve,
+        /// Most acceleration to the side, m/s².
+        most: Option<f64>,
     },
     KeepDistance(Distance),
     Meet(Meeting),
     Trajectory(Trajectory),
     /// Through these positions.
     Route(Vec<Element>),
+    /// A traffic light, by its id, shows something.
+    Light(String, SignalState),
     /// One that is not played: its name.
     Unknown(String),
+}
+
+/// How a place on a lane changes by `metres`: under the most acceleration of a smooth curve, if that is given.
+pub(super) fn sideways(curve: Curve, most: Option<f64>, metres: f64) -> Dynamics {
+    let seconds = match most {
+        // half a cosine of amplitude d / 2 and duration t has accelerations up to d / 2 · (π / t)²
+        Some(most) => std::f64::consts::PI * (0.5 * metres.abs() / most).sqrt(),
+        None => OFFSET_S,
+    };
+    Dynamics {
+        shape: curve,
+        by: By::Time(seconds),
+    }
 }
 
 /// A way to follow.
 #[derive(Debug, Clone)]
 pub(super) struct Trajectory {
     pub(super) shape: Shape,
-    /// Vertex times count from the scenario's start, not from the action's.
+    /// `None` where its times are not kept.
+    pub(super) timing: Option<Timing>,
+}
+
+/// What becomes of the times of a trajectory.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Timing {
+    /// They count from the scenario's start, not from the action's.
     pub(super) absolute: bool,
-    /// Whether the times are kept.
-    pub(super) timed: bool,
+    pub(super) scale: f64,
+    /// Added after scaling, s.
+    pub(super) offset_s: f64,
 }
 
 /// Its shape.
@@ -107,23 +139,51 @@ pub(super) enum Shape {
 /// What happens to some entities once its trigger holds.
 #[derive(Debug, Clone)]
 pub(super) struct Event {
-    /// Names of what it is part of, itself and its actions among them.
-    pub(super) part_of: Vec<String>,
+    /// Names of what it is part of.
+    pub(super) above: Vec<String>,
+    /// Its own name and those of its actions.
+    pub(super) own: Vec<String>,
+    /// By their place in the storyboard.
     pub(super) act: usize,
+    pub(super) group: usize,
     pub(super) actors: Vec<String>,
+    /// Who meets its trigger acts, too.
+    pub(super) selects: bool,
+    /// How often it may happen.
+    pub(super) runs: usize,
     pub(super) trigger: Trigger,
     pub(super) actions: Vec<Action>,
+}
+
+/// An act.
+#[derive(Debug, Clone)]
+pub(super) struct Act {
+    pub(super) name: String,
+    pub(super) start: Trigger,
+    pub(super) stop: Trigger,
+    /// Its events.
+    pub(super) events: Range<usize>,
+}
+
+/// A group of manoeuvres.
+#[derive(Debug, Clone)]
+pub(super) struct Group {
+    pub(super) events: Range<usize>,
+    /// How often all of them may happen.
+    pub(super) runs: usize,
 }
 
 /// The storyboard.
 #[derive(Debug, Default)]
 pub(super) struct Story {
-    /// What entities are told at the start.
+    /// What entities are told at the start; traffic lights, nobody.
     pub(super) init: Vec<(String, Action)>,
-    /// Names and triggers of acts.
-    pub(super) acts: Vec<(String, Trigger)>,
+    pub(super) acts: Vec<Act>,
+    pub(super) groups: Vec<Group>,
     pub(super) events: Vec<Event>,
     pub(super) stop: Trigger,
+    /// Elements, values and what is wrong, of what is left out.
+    pub(super) left_out: Vec<(String, String, &'static str)>,
 }
 
 impl Story {
@@ -131,9 +191,13 @@ impl Story {
     pub(super) fn of(board: &Element) -> Self {
         let mut story = Self::default();
         let init = board.child("Init").and_then(|init| init.child("Actions"));
-        for private in init.into_iter().flat_map(|actions| actions.all("Private")) {
-            let who = private.attribute("entityRef").unwrap_or_default();
-            let actions = private.all("PrivateAction").flat_map(private_actions);
+        for told in init.into_iter().flat_map(|actions| &actions.children) {
+            if told.name != "Private" {
+                story.init.push((String::new(), global_action(told)));
+                continue;
+            }
+            let who = told.attribute("entityRef").unwrap_or_default();
+            let actions = told.all("PrivateAction").flat_map(private_actions);
             story
                 .init
                 .extend(actions.map(|action| (who.to_owned(), action)));
@@ -147,50 +211,92 @@ impl Story {
         story
     }
 
-    /// All conditions of it.
-    pub(super) fn conditions(&self) -> usize {
-        let of_acts = self.acts.iter().map(|(_, trigger)| trigger);
+    /// All its triggers.
+    pub(super) fn triggers(&self) -> impl Iterator<Item = &Trigger> {
+        let of_acts = self.acts.iter().flat_map(|act| [&act.start, &act.stop]);
         let of_events = self.events.iter().map(|event| &event.trigger);
-        of_acts
-            .chain(of_events)
-            .chain([&self.stop])
-            .flatten()
-            .map(Vec::len)
-            .sum()
+        of_acts.chain(of_events).chain([&self.stop])
+    }
+
+    /// How many conditions it has.
+    pub(super) fn conditions(&self) -> usize {
+        self.triggers().flatten().map(Vec::len).sum()
     }
 
     fn read_act(&mut self, part: &Element, act: &Element) {
-        let number = self.acts.len();
-        self.acts
-            .push((name(act), trigger(act.child("StartTrigger"))));
+        let first = self.events.len();
         for group in act.all("ManeuverGroup") {
-            let actors = group.child("Actors").into_iter();
-            let actors = actors.flat_map(|actors| actors.all("EntityRef"));
-            let actors: Vec<String> = actors
-                .filter_map(|actor| actor.attribute("entityRef").map(str::to_owned))
-                .collect();
-            for manoeuvre in group.all("Maneuver") {
-                for event in manoeuvre.all("Event") {
-                    let above = [part, act, group, manoeuvre, event];
-                    let mut part_of: Vec<String> = above.into_iter().map(name).collect();
-                    part_of.extend(event.all("Action").map(name));
-                    let actions = event.all("Action").flat_map(|action| {
-                        let private = action.all("PrivateAction").flat_map(private_actions);
-                        let others = action.children.iter();
-                        let others = others.filter(|child| child.name != "PrivateAction");
-                        private.chain(others.map(|other| Action::Unknown(kind_of(other))))
-                    });
-                    self.events.push(Event {
-                        part_of,
-                        act: number,
-                        actors: actors.clone(),
-                        trigger: trigger(event.child("StartTrigger")),
-                        actions: actions.collect(),
-                    });
-                }
+            self.read_group(&[part, act], group);
+        }
+        self.acts.push(Act {
+            name: name(act),
+            start: trigger(act.child("StartTrigger")),
+            stop: trigger(act.child("StopTrigger")),
+            events: first..self.events.len(),
+        });
+    }
+
+    fn read_group(&mut self, above: &[&Element], group: &Element) {
+        let first = self.events.len();
+        let list = group.child("Actors");
+        let actors = list
+            .into_iter()
+            .flat_map(|actors| actors.all("EntityRef"))
+            .filter_map(|actor| actor.attribute("entityRef").map(str::to_owned));
+        let actors: Vec<String> = actors.collect();
+        let selects =
+            list.and_then(|actors| actors.attribute("selectTriggeringEntities")) == Some("true");
+        for manoeuvre in group.all("Maneuver") {
+            for event in manoeuvre.all("Event") {
+                let actions = event.all("Action").flat_map(|action| {
+                    let private = action.all("PrivateAction").flat_map(private_actions);
+                    let others = action.children.iter();
+                    let others = others.filter(|child| child.name != "PrivateAction");
+                    private.chain(others.map(global_action))
+                });
+                let mut own = vec![name(event)];
+                own.extend(event.all("Action").map(name));
+                self.events.push(Event {
+                    above: above
+                        .iter()
+                        .chain(&[group, manoeuvre])
+                        .map(|element| name(element))
+                        .collect(),
+                    own,
+                    act: self.acts.len(),
+                    group: self.groups.len(),
+                    actors: actors.clone(),
+                    selects,
+                    runs: runs(event),
+                    trigger: trigger(event.child("StartTrigger")),
+                    actions: actions.collect(),
+                });
             }
         }
+        let events = first..self.events.len();
+        let element = || format!("ManeuverGroup {}", name(group));
+        if actors.is_empty() && !selects && !events.is_empty() {
+            let what = "nobody acts in it";
+            self.left_out
+                .push((element(), "no EntityRef".to_owned(), what));
+        }
+        for reference in group.all("CatalogReference") {
+            let text = |key: &str| reference.attribute(key).unwrap_or_default();
+            let value = format!("{} {}", text("catalogName"), text("entryName"));
+            let what = "no catalog beside the file has this manoeuvre; it is not played";
+            self.left_out.push((element(), value, what));
+        }
+        self.groups.push(Group {
+            events,
+            runs: runs(group),
+        });
     }
+}
+
+/// How often an event or a group may happen.
+fn runs(element: &Element) -> usize {
+    let count = element.number_attribute("maximumExecutionCount");
+    count.map_or(1, |count| count.max(1.0) as usize)
 }
 
 fn name(element: &Element) -> String {
@@ -206,16 +312,52 @@ fn kind_of(element: &Element) -> String {
     inner.map_or_else(|| element.name.clone(), kind_of)
 }
 
-fn private_actions(private: &Element) -> Vec<Action> {
-    private.children.iter().filter_map(private_action).collect()
+/// What nobody is told: a traffic light shows something, or one that is not played.
+fn global_action(element: &Element) -> Action {
+    let state = element
+        .child("InfrastructureAction")
+        .and_then(|infrastructure| infrastructure.child("TrafficSignalAction"))
+        .and_then(|signal| signal.child("TrafficSignalStateAction"));
+    let text = |name: &str| state.and_then(|state| state.attribute(name));
+    match (text("name"), text("state")) {
+        (Some(id), Some(state)) => match shown(state) {
+            Some(state) => Action::Light(id.to_owned(), state),
+            None => Action::Unknown(format!("TrafficSignalStateAction to {state}")),
+        },
+        _ => Action::Unknown(kind_of(element)),
+    }
 }
 
+fn private_actions(private: &Element) -> Vec<Action> {
+    let actions = private.children.iter().flat_map(|element| {
+        match matches!(
+            element.name.as_str(),
+            "LongitudinalAction" | "LateralAction" | "RoutingAction"
+        ) {
+            true if !element.children.is_empty() => &element.children[..],
+            _ => std::slice::from_ref(element),
+        }
+    });
+    // what nobody can see from above is not missed
+    let seen = actions.filter(|element| {
+        !matches!(
+            element.name.as_str(),
+            "VisibilityAction"
+                | "ControllerAction"
+                | "ActivateControllerAction"
+                | "AppearanceAction"
+        )
+    });
+    seen.map(|element| {
+        private_action(element)
+            .unwrap_or_else(|| Action::Unknown(format!("{} without its target", element.name)))
+    })
+    .collect()
+}
+
+/// `None` where it lacks something.
 fn private_action(element: &Element) -> Option<Action> {
     match element.name.as_str() {
-        "LongitudinalAction" | "LateralAction" | "RoutingAction" => {
-            let inner = element.children.iter().find_map(private_action);
-            inner.or_else(|| Some(Action::Unknown(element.name.clone())))
-        }
         "TeleportAction" => Some(Action::Teleport(element.child("Position")?.clone())),
         "SpeedAction" => {
             let dynamics = Dynamics::of(element.child("SpeedActionDynamics"));
@@ -257,13 +399,17 @@ fn private_action(element: &Element) -> Option<Action> {
                 Some(relative) => (Some(relative.attribute("entityRef")?.to_owned()), relative),
                 None => (None, target.child("AbsoluteTargetLaneOffset")?),
             };
+            let dynamics = element.child("LaneOffsetActionDynamics");
+            let most = dynamics.and_then(|dynamics| dynamics.number_attribute("maxLateralAcc"));
             Some(Action::LaneOffset {
                 of,
                 to: target.number_attribute("value")?,
-                dynamics: Dynamics {
-                    shape: Curve::Smooth,
-                    by: By::Time(3.0),
+                curve: match dynamics.and_then(|dynamics| dynamics.attribute("dynamicsShape")) {
+                    Some("step") => Curve::Step,
+                    Some("linear") => Curve::Linear,
+                    _ => Curve::Smooth,
                 },
+                most: most.filter(|most| *most > 0.0),
             })
         }
         "LongitudinalDistanceAction" => Some(Distance::of(element).map_or_else(
@@ -286,12 +432,15 @@ fn private_action(element: &Element) -> Option<Action> {
             let timing = element
                 .child("TimeReference")
                 .and_then(|time| time.child("Timing"));
-            let domain = timing.and_then(|timing| timing.attribute("domainAbsoluteRelative"));
-            Some(Action::Trajectory(Trajectory {
-                shape,
-                absolute: domain == Some("absolute"),
-                timed: timing.is_some(),
-            }))
+            let timing = timing.map(|timing| Timing {
+                absolute: timing.attribute("domainAbsoluteRelative") == Some("absolute"),
+                scale: timing
+                    .number_attribute("scale")
+                    .filter(|scale| *scale > 0.0)
+                    .unwrap_or(1.0),
+                offset_s: timing.number_attribute("offset").unwrap_or(0.0),
+            });
+            Some(Action::Trajectory(Trajectory { shape, timing }))
         }
         "AssignRouteAction" => match element.child("Route") {
             Some(route) => Some(Action::Route(waypoints(route))),
@@ -299,11 +448,6 @@ fn private_action(element: &Element) -> Option<Action> {
                 "AssignRouteAction of a catalog that is not there".to_owned(),
             )),
         },
-        // what nobody can see from above
-        "VisibilityAction"
-        | "ControllerAction"
-        | "ActivateControllerAction"
-        | "AppearanceAction" => None,
         other => Some(Action::Unknown(other.to_owned())),
     }
 }

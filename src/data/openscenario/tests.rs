@@ -347,7 +347,10 @@ fn a_scenario_without_an_end_ends_and_a_large_one_is_refused() {
     let many = format!("<OpenSCENARIO>{}</OpenSCENARIO>", "<a/>".repeat(2_000_001));
     let said = refused(&many);
     assert!(said.contains("number of elements is 2000001"), "{said}");
-    let long = format!("<x y='$y'/><ParameterDeclarations><ParameterDeclaration name='y' value='{}'/></ParameterDeclarations>", "$".repeat(70_000));
+    let long = format!(
+        "<x y='$y'/><ParameterDeclarations><ParameterDeclaration name='y' value='{}'/></ParameterDeclarations>",
+        "$".repeat(70_000)
+    );
     let said = refused(&text.replace("<Entities>", &format!("{long}<Entities>")));
     assert!(said.contains("64 kB"), "{said}");
 }
@@ -846,14 +849,30 @@ fn a_distance_is_measured_as_its_type_says() {
             }
             _ => "",
         };
-        let to = if inner.is_empty() { "entityRef='other'" } else { "" };
-        let who = if more.contains("by the other") { "other" } else { "Ego" };
-        let to = if who == "other" { "entityRef='Ego'" } else { to };
+        let to = if inner.is_empty() {
+            "entityRef='other'"
+        } else {
+            ""
+        };
+        let who = if more.contains("by the other") {
+            "other"
+        } else {
+            "Ego"
+        };
+        let to = if who == "other" {
+            "entityRef='Ego'"
+        } else {
+            to
+        };
         let more = more.replace("by the other", "");
         let text = format!(
             "<{condition} {to} value='{value}' rule='lessThan' {more}>{inner}</{condition}>"
         );
-        let (scene, report) = opened(&init, &jump(&[("", of(who, &text)), ("", after(0.97))]), 7.0);
+        let (scene, report) = opened(
+            &init,
+            &jump(&[("", of(who, &text)), ("", after(0.97))]),
+            7.0,
+        );
         assert!(report.problems.is_empty(), "{:?}", report.lines());
         begins(&scene).map(|at| (at * 10.0).round() / 10.0)
     };
@@ -868,24 +887,61 @@ fn a_distance_is_measured_as_its_type_says() {
     let across = "relativeDistanceType='lateral'";
     for condition in ["RelativeDistanceCondition", "DistanceCondition"] {
         // 13 m are 12 ahead and 5 beside: after 3.8 s; 12 ahead alone, too; 12 beside at once
-        near(when(condition, 13.0, &format!("freespace='false' {euclid}")), 3.8);
+        near(
+            when(condition, 13.0, &format!("freespace='false' {euclid}")),
+            3.8,
+        );
         near(when(condition, 13.0, "freespace='false'"), 3.8);
-        near(when(condition, 12.0, &format!("freespace='false' {along}")), 3.8);
-        near(when(condition, 12.0, &format!("freespace='false' {across}")), 1.0);
+        near(
+            when(condition, 12.0, &format!("freespace='false' {along}")),
+            3.8,
+        );
+        near(
+            when(condition, 12.0, &format!("freespace='false' {across}")),
+            1.0,
+        );
         // the road runs along x
         let road = format!("freespace='false' coordinateSystem='road' {along}");
         near(when(condition, 12.0, &road), 3.8);
     }
     // as the other sees it, who heads across, Ego is beside
     let condition = "RelativeDistanceCondition";
-    near(when(condition, 12.0, &format!("freespace='false' {along} by the other")), 1.0);
-    near(when(condition, 12.0, &format!("freespace='false' {across} by the other")), 3.8);
+    near(
+        when(
+            condition,
+            12.0,
+            &format!("freespace='false' {along} by the other"),
+        ),
+        1.0,
+    );
+    near(
+        when(
+            condition,
+            12.0,
+            &format!("freespace='false' {across} by the other"),
+        ),
+        3.8,
+    );
     // between the boxes, of 4 × 2 m, of which the other's lies across: 2 + 1 m less ahead
-    near(when(condition, 12.0, &format!("freespace='true' {along}")), 3.5);
+    near(
+        when(condition, 12.0, &format!("freespace='true' {along}")),
+        3.5,
+    );
     // boxes 5 − 1 − 2 = 2 m apart beside, so 12.17 m are 12 ahead
-    near(when(condition, 12.17, &format!("freespace='true' {euclid}")), 3.5);
+    near(
+        when(condition, 12.17, &format!("freespace='true' {euclid}")),
+        3.5,
+    );
     // a headway of somebody behind is none: the other, beside, turned away
-    assert_eq!(when("TimeHeadwayCondition", 0.5, &format!("freespace='false' {along}")).map(|at| at > 4.0), Some(true));
+    assert_eq!(
+        when(
+            "TimeHeadwayCondition",
+            0.5,
+            &format!("freespace='false' {along}")
+        )
+        .map(|at| at > 4.0),
+        Some(true)
+    );
     let odd = "<RelativeDistanceCondition entityRef='other' value='9' rule='lessThan' freespace='false' coordinateSystem='trajectory' relativeDistanceType='lateral'/>";
     let (_, report) = opened(&init, &jump(&[("", of("Ego", odd))]), 4.0);
     let lines = report.lines().join("\n");
@@ -912,4 +968,211 @@ fn along_the_road_a_distance_follows_its_bends() {
         let when = begins(&scene).unwrap();
         assert!((when - 5.0).abs() < 0.21, "{who} {when}");
     }
+}
+
+#[test]
+fn a_manoeuvre_of_a_catalog_is_played_with_its_parameters() {
+    let folder = folder();
+    let path = folder.path().join("x.xosc");
+    let fast = speed_action("AbsoluteTargetSpeed", "value='$v'", "step", "time", 0.0);
+    let trigger = format!(
+        "<StartTrigger><ConditionGroup><Condition name='c'>{}</Condition></ConditionGroup></StartTrigger>",
+        after(1.97)
+    );
+    let manoeuvre = format!(
+        "<Maneuver name='Jump'><ParameterDeclarations><ParameterDeclaration name='v' parameterType='double' value='1'/></ParameterDeclarations><Event name='e'><Action name='a'>{}</Action>{trigger}</Event></Maneuver>",
+        private(&fast)
+    );
+    let catalog = format!("<OpenSCENARIO><Catalog name='M'>{manoeuvre}</Catalog></OpenSCENARIO>");
+    fs::write(folder.path().join("m.xosc"), catalog).unwrap();
+    let group = |entry: &str| {
+        format!(
+            "<ManeuverGroup name='g'><Actors><EntityRef entityRef='Ego'/></Actors><CatalogReference catalogName='M' entryName='{entry}'><ParameterAssignments><ParameterAssignment parameterRef='v' value='30'/></ParameterAssignments></CatalogReference></ManeuverGroup>"
+        )
+    };
+    let drive = |entry: &str| {
+        let text = scenario(&start("Ego", -1, 0.0, 10.0), &group(entry), 4.0);
+        let text = text.replace("<Entities>", "<CatalogLocations><ManeuverCatalog><Directory path='.'/></ManeuverCatalog></CatalogLocations><Entities>");
+        read(text.as_bytes(), &path).unwrap()
+    };
+    let (scene, report) = drive("Jump");
+    assert!(
+        !report.lines().join(" ").contains("Maneuver"),
+        "{:?}",
+        report.lines()
+    );
+    assert!((begins(&scene).unwrap() - 2.0).abs() < 0.11);
+    let (scene, report) = drive("Fall");
+    assert_eq!(begins(&scene), None);
+    assert!(
+        report.lines().join(" ").contains("M Fall"),
+        "{:?}",
+        report.lines()
+    );
+}
+
+#[test]
+fn the_times_of_a_trajectory_are_scaled_and_then_shifted() {
+    let line = format!(
+        "<Polyline>{}{}</Polyline>",
+        vertex("time='0'", 20.0, -2.0),
+        vertex("time='2'", 40.0, -2.0)
+    );
+    let timing = "<Timing domainAbsoluteRelative='relative' scale='2' offset='3'/>";
+    let events = event("t", "Ego", &trajectory(&line, timing), &after(0.97), "");
+    let (scene, _) = opened(&start("Ego", -1, 0.0, 10.0), &events, 8.0);
+    // told at 1 s: at its start until 4 s, at its end at 8 s
+    assert!((at(&scene, "Ego", 4.0).position.x - 20.0).abs() < 0.3);
+    assert!((at(&scene, "Ego", 6.0).position.x - 30.0).abs() < 0.3);
+}
+
+#[test]
+fn an_offset_is_taken_at_once_or_under_the_most_acceleration() {
+    let drive = |dynamics: &str| {
+        let action = format!(
+            "<LateralAction><LaneOffsetAction><LaneOffsetActionDynamics {dynamics}/><LaneOffsetTarget><AbsoluteTargetLaneOffset value='1'/></LaneOffsetTarget></LaneOffsetAction></LateralAction>"
+        );
+        let events = event("o", "Ego", &action, &after(0.97), "");
+        opened(&start("Ego", -1, 0.0, 10.0), &events, 9.0).0
+    };
+    // the lane's middle lies at y = −2
+    let y = |scene: &Scene, time_s: f64| at(scene, "Ego", time_s).position.y;
+    let step = drive("dynamicsShape='step'");
+    assert!((y(&step, 1.2) + 1.0).abs() < 1e-6, "{}", y(&step, 1.2));
+    // half a cosine of 1 m takes π √(1 / 2a): with 0.125 m/s², 6.28 s
+    let slow = drive("dynamicsShape='sinusoidal' maxLateralAcc='0.125'");
+    assert!(
+        (y(&slow, 1.0 + 3.14) + 1.5).abs() < 0.02,
+        "{}",
+        y(&slow, 4.1)
+    );
+    assert!(y(&slow, 6.5) < -1.01 && (y(&slow, 7.5) + 1.0).abs() < 1e-6);
+}
+
+#[test]
+fn an_act_that_stops_ends_what_it_does_and_begins_nothing_more() {
+    let up = speed_action("AbsoluteTargetSpeed", "value='30'", "linear", "rate", 2.0);
+    let stopped = "<ByValueCondition><StoryboardElementStateCondition storyboardElementType='event' storyboardElementRef='up' state='stopTransition'/></ByValueCondition>";
+    let slow = speed_action("AbsoluteTargetSpeed", "value='3'", "step", "time", 0.0);
+    let events = [
+        event("up", "Ego", &up, &after(0.97), ""),
+        event("late", "Ego", &slow, &after(6.0), ""),
+    ]
+    .concat();
+    let stop = format!(
+        "<StopTrigger><ConditionGroup><Condition name='c'>{}</Condition></ConditionGroup></StopTrigger></Act><Act name='then'>{}</Act>",
+        after(3.97),
+        event("after", "other", &slow, stopped, "delay='1'")
+    );
+    let init = [start("other", 2, 500.0, 10.0), start("Ego", -1, 0.0, 10.0)].concat();
+    let text = scenario(&init, &events, 8.0).replacen("</Act>", &stop, 1);
+    let folder = folder();
+    let (scene, report) = read(text.as_bytes(), &folder.path().join("x.xosc")).unwrap();
+    assert!(report.problems.is_empty(), "{:?}", report.lines());
+    // 3 s of 2 m/s², and then it keeps its speed
+    for time_s in [4.5, 7.5] {
+        let speed = at(&scene, "Ego", time_s).velocity.x;
+        assert!((speed - 16.0).abs() < 0.2, "{time_s} {speed}");
+    }
+    let other = |time_s: f64| at(&scene, "other", time_s).speed();
+    assert!((other(4.7) - 10.0).abs() < 1e-3 && (other(5.4) - 3.0).abs() < 1e-3);
+}
+
+#[test]
+fn events_and_groups_happen_as_often_as_the_file_allows() {
+    // a metre per second more each time Ego is told, by steps of half a second
+    let more = "entityRef='Ego' value='1' speedTargetValueType='delta' continuous='false'";
+    let more = speed_action("RelativeTargetSpeed", more, "linear", "time", 0.5);
+    let once = event("e", "Ego", &more, &after(0.97), "");
+    let speed = |events: &str| {
+        let (scene, report) = opened(&start("Ego", -1, 0.0, 5.0), events, 8.0);
+        assert!(report.problems.is_empty(), "{:?}", report.lines());
+        at(&scene, "Ego", 7.5).velocity.x.round()
+    };
+    assert_eq!(speed(&once), 6.0);
+    let thrice = once.replace("<Event ", "<Event maximumExecutionCount='3' ");
+    assert_eq!(speed(&thrice), 8.0);
+    let again = thrice.replace(
+        "<ManeuverGroup ",
+        "<ManeuverGroup maximumExecutionCount='2' ",
+    );
+    assert_eq!(speed(&again), 11.0);
+}
+
+#[test]
+fn who_meets_the_trigger_acts_where_the_group_selects_them() {
+    let init = [start("other", -1, 100.0, 10.0), start("Ego", -2, 0.0, 20.0)].concat();
+    let stop = speed_action("AbsoluteTargetSpeed", "value='0'", "step", "time", 0.0);
+    let quick = "<ByEntityCondition><TriggeringEntities triggeringEntitiesRule='any'><EntityRef entityRef='other'/><EntityRef entityRef='Ego'/></TriggeringEntities><EntityCondition><SpeedCondition value='15' rule='greaterThan'/></EntityCondition></ByEntityCondition>";
+    let events = event("stop", "x", &stop, quick, "delay='1'");
+    let actors = "<Actors><EntityRef entityRef='x'/></Actors>";
+    let selects = events.replace(actors, "<Actors selectTriggeringEntities='true'/>");
+    let (scene, report) = opened(&init, &selects, 4.0);
+    assert!(report.problems.is_empty(), "{:?}", report.lines());
+    assert!(at(&scene, "Ego", 3.0).speed() < 1e-9 && at(&scene, "other", 3.0).speed() > 9.0);
+    // without it, and with nobody or a stranger to act, that is said
+    for (actors_instead, said) in [("<Actors/>", "nobody acts"), (actors, "EntityRef: x")] {
+        let (_, report) = opened(&init, &events.replace(actors, actors_instead), 4.0);
+        let lines = report.lines().join("\n");
+        assert!(lines.contains(said), "{said}: {lines}");
+    }
+}
+
+#[test]
+fn traffic_lights_show_what_controllers_and_actions_say() {
+    let folder = folder();
+    let path = folder.path().join("x.xosc");
+    let road = folder.path().join("road.xodr");
+    let signal = |id: i32, kind: &str| {
+        format!("<signal id='{id}' type='{kind}' dynamic='yes' s='500' t='-9' orientation='+'/>")
+    };
+    let signals = [
+        signal(1, "1000001"),
+        signal(2, "1000002"),
+        signal(3, "1000001"),
+    ]
+    .concat();
+    let text = fs::read_to_string(&road).unwrap();
+    let text = text.replace("</road>", &format!("<signals>{signals}</signals></road>"));
+    fs::write(&road, text).unwrap();
+    let phase = |seconds: f64, state: &str| {
+        format!(
+            "<Phase name='p' duration='{seconds}'><TrafficSignalState trafficSignalId='1' state='{state}'/></Phase>"
+        )
+    };
+    let controllers = format!(
+        "<TrafficSignals><TrafficSignalController name='first'/><TrafficSignalController name='c' delay='1' reference='first'>{}{}</TrafficSignalController></TrafficSignals></RoadNetwork>",
+        phase(2.0, "off;off;on"),
+        phase(3.0, "red")
+    );
+    let action = "<GlobalAction><InfrastructureAction><TrafficSignalAction><TrafficSignalStateAction name='1' state='yellow'/></TrafficSignalAction></InfrastructureAction></GlobalAction>";
+    let told = event("t", "Ego", "", &after(6.97), "");
+    let told = told.replace(&private(""), action);
+    let weather = "<GlobalAction><EnvironmentAction/></GlobalAction>";
+    let init = format!("{weather}{}", start("Ego", -1, 0.0, 10.0));
+    let text = scenario(&init, &told, 10.0).replace("</RoadNetwork>", &controllers);
+    let (scene, report) = read(text.as_bytes(), &path).unwrap();
+    let lanes: Vec<&str> = scene
+        .signals
+        .iter()
+        .map(|signal| signal.lane.as_str())
+        .collect();
+    assert_eq!(lanes, ["0.0.-2", "0.0.-1"]);
+    assert_eq!(scene.signals[1].stop_point, Some(dvec2(500.0, -2.0)));
+    let shown: String = (0..10)
+        .map(|second| match scene.signals[0].at(10 * second + 5) {
+            crate::scene::SignalState::Red => 'r',
+            crate::scene::SignalState::Yellow => 'y',
+            crate::scene::SignalState::Green => 'g',
+            _ => '?',
+        })
+        .collect();
+    // green from 1 s on for 2 of 5 s; yellow by hand from 7 s until the cycle goes on at 8 s
+    assert_eq!(shown, "rggrrrgyrr");
+    let lines = report.lines().join("\n");
+    assert!(lines.contains("2 traffic lights (the file"), "{lines}");
+    assert!(
+        lines.contains("EnvironmentAction: is not played"),
+        "{lines}"
+    );
 }
