@@ -12,9 +12,10 @@ use crate::scene::{AgentId, Control, Scene, State};
 /// Frames between two makings.
 const EVERY: usize = (DT_S / STEP_S) as usize;
 
-/// The model moves everyone but the ego, those too that the scene freezes or lets follow the log. Every half second it sees the scene as it stands, the ego's driven track
-/// included, and makes all futures anew; the ego's own is thrown away. Agents the model does not reach keep their
-/// velocity; who is not there at the start does not come. Signals go on as recorded, then hold.
+/// The model moves everyone but the ego, those too that the scene freezes or lets follow the log. Every half second it
+/// sees the scene as it stands, the ego's driven track included, and makes all futures anew; the ego's own is thrown
+/// away. Agents the model does not reach keep their velocity; who is not there at the start does not come. Signals go
+/// on as recorded, then hold.
 pub(super) struct GeneratorWorld<'a> {
     network: &'a dyn Prepare,
     settings: Settings,

@@ -73,9 +73,9 @@ struct Node {
 
 /// Searches a way for `ego` that touches nobody and nothing until 1 s after `contact`, all others moving as in the scene.
 ///
-/// Objects that overlap the ego at the present already do not count. The ego reacts half a second after it. Who runs into its back is not held against the escape unless
-/// they are the contact's partner: a follower is expected to brake too. `None` if the ego is not seen at the
-/// present, or the contact comes at once.
+/// Objects that overlap the ego at the present already do not count. The ego reacts half a second after it. Who runs
+/// into its back is not held against the escape unless they are the contact's partner: a follower is expected to brake
+/// too. `None` if the ego is not seen at the present, or the contact comes at once.
 pub fn escape(scene: &Scene, ego: &AgentId, contact: &Contact) -> Option<Escape> {
     let agent = scene.agent(ego)?;
     let now_s = scene.now_s();

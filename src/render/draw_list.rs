@@ -54,19 +54,14 @@ pub struct Ribbon {
     pub width: [f32; 2],
     /// Seconds from the scene's present at both ends.
     pub time_s: [f32; 2],
-    /// Colour at the shown time and [`Ribbon::SPAN_S`] seconds later.
+    /// Colour at the shown time.
     pub near: Color,
-    /// Colour at the far end of the gradient.
+    /// Colour 8 s later, the end of the gradient (the shader's `SPAN_S`).
     pub far: Color,
     /// Half length of the ticks at whole seconds, points; 0 for none.
     pub tick: f32,
     /// How much of the opacity remains where the shown time has passed, [0, 1].
     pub past: f32,
-}
-
-impl Ribbon {
-    /// Length of the time gradient, s.
-    pub const SPAN_S: f32 = 8.0;
 }
 
 /// An agent's footprint.

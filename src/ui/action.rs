@@ -344,6 +344,7 @@ commands! {
     Generate, Generate, "Generate", "Make the future of all free agents", &[key(Key::R)];
     NewSeed, Generate, "Generate with a new seed", "Draw another seed, then make the future", &[shift(Key::R)];
     FindAttacks, Generate, "Find attacks", "Rank who can reach the ego's way, when and how plausibly", &[shift(Key::T)];
+    MakeAttacks, Generate, "Make all attacks", "Make every attack that was found; the gates say which could happen", &[ctrl_shift(Key::T)];
     RunWorld, Generate, "Run the world", "Let the model drive everyone on without end; edits take effect at once", &[key(Key::W)];
     NextStep, Generate, "Next denoising step", "One denoising step on", &[held(key(Key::Period))];
     PreviousStep, Generate, "Previous denoising step", "One denoising step back", &[held(key(Key::Comma))];

@@ -1,4 +1,4 @@
-//! What is drawn over the canvas with the window's own painter: handles, the running gesture, scale bar, messages.
+//! What is drawn over the canvas with the window's own painter: handles, the running gesture, messages.
 
 use egui::Align2;
 use egui::Color32;

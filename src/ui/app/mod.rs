@@ -570,7 +570,7 @@ impl App {
         match command {
             // whoever sets an agent's numbers sees the run over the pane, and keeps them in sight
             Command::Generate | Command::NewSeed if self.right_tab == RightTab::Selection => {}
-            Command::Generate | Command::NewSeed | Command::FindAttacks => {
+            Command::Generate | Command::NewSeed | Command::FindAttacks | Command::MakeAttacks => {
                 self.settings.right = true;
                 self.right_tab = RightTab::Generate;
             }

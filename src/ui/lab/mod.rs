@@ -1,8 +1,10 @@
 //! The window's side of generation: what is asked of the engine, what it answered, and which of it is shown.
 
+mod attacks;
 mod steps;
 mod world;
 
+pub(super) use attacks::attack_name;
 pub(super) use steps::noise_view;
 
 use std::sync::Arc;
@@ -83,6 +85,8 @@ pub enum LabAction {
     Take(usize),
     /// Shows a sample of the last runs.
     Sample(usize),
+    /// Puts the samples that pass every gate into the tray.
+    KeepValid,
     /// Opens a case of the tray.
     OpenKept(usize),
     /// Removes a case from the tray.
@@ -118,6 +122,8 @@ pub(super) enum Model {
 enum Reason {
     /// The user asked for a result: a step of its own in the history.
     Asked,
+    /// All attacks that were found are made: the best one is a step of the history.
+    EveryAttack,
     /// An edit is answered: part of the edit's step.
     Edit,
     /// Other settings for the present result: one step of the history per turn of a knob.
@@ -142,14 +148,19 @@ pub(super) struct Running {
     settings: Settings,
     /// The scene in the editor when it was asked for.
     from: Arc<Scene>,
+    /// What the result is called among the samples.
+    name: String,
 }
 
 /// A sample yet to be drawn.
 struct Due {
     input: Arc<Scene>,
     settings: Settings,
-    /// As in [`Running`].
+    // as in [`Running`]
     from: Arc<Scene>,
+    name: String,
+    sample: (usize, usize),
+    reason: Reason,
 }
 
 /// The turn of a knob: results of one turn replace each other.
@@ -178,8 +189,12 @@ impl Running {
         match self.sample {
             (_, 1) => format!("Generating, {steps}{took}"),
             (sample, samples) => {
+                let what = match self.reason {
+                    Reason::EveryAttack => "attack",
+                    _ => "sample",
+                };
                 format!(
-                    "Generating sample {} of {samples}, {steps}{took}",
+                    "Generating {what} {} of {samples}, {steps}{took}",
                     sample + 1
                 )
             }
@@ -423,6 +438,12 @@ impl Lab {
                     ..settings.clone()
                 },
                 from: present.clone(),
+                name: match self.samples {
+                    1 => format!("Seed {}", settings.seed),
+                    _ => format!("Seed {}, sample {}", settings.seed, sample + 1),
+                },
+                sample: (sample, self.samples),
+                reason: Reason::Asked,
             })
             .collect();
         self.next_sample();
@@ -430,18 +451,37 @@ impl Lab {
 
     fn next_sample(&mut self) {
         if let Some(due) = self.queue.pop() {
-            let of = (due.settings.sample as usize, self.samples);
-            self.start((due.input, due.from), due.settings, Reason::Asked, of);
+            self.start(due);
         }
     }
 
-    fn start(
+    /// Starts a run that is no sample: of an edit, of other settings, of the first start.
+    fn start_alone(
         &mut self,
-        (input, from): (Arc<Scene>, Arc<Scene>),
+        input: Arc<Scene>,
+        from: Arc<Scene>,
         settings: Settings,
         reason: Reason,
-        sample: (usize, usize),
     ) {
+        self.start(Due {
+            input,
+            settings,
+            from,
+            name: String::new(),
+            sample: (0, 1),
+            reason,
+        });
+    }
+
+    fn start(&mut self, due: Due) {
+        let Due {
+            input,
+            settings,
+            from,
+            name,
+            sample,
+            reason,
+        } = due;
         let Some(engine) = &mut self.engine else {
             return;
         };
@@ -464,6 +504,7 @@ impl Lab {
             input,
             settings,
             from,
+            name,
         });
     }
 
@@ -473,7 +514,7 @@ impl Lab {
             return false;
         };
         let settings = self.settings_on(&scene);
-        self.start((scene.clone(), scene), settings, Reason::Opening, (0, 1));
+        self.start_alone(scene.clone(), scene, settings, Reason::Opening);
         true
     }
 
@@ -556,7 +597,7 @@ impl Lab {
         if settings == old {
             return false;
         }
-        self.start((input, present), settings, Reason::Settings, (0, 1));
+        self.start_alone(input, present, settings, Reason::Settings);
         true
     }
 
@@ -596,7 +637,7 @@ impl Lab {
         }
         self.queue.clear();
         let settings = self.settings.answering(edit, &scene);
-        self.start((scene.clone(), scene), settings, Reason::Edit, (0, 1));
+        self.start_alone(scene.clone(), scene, settings, Reason::Edit);
     }
 
     /// Answers a drag in progress with few steps of the same noise.
@@ -884,16 +925,11 @@ impl Lab {
                 self.turned(editor, &running, scene);
                 return;
             }
-            Reason::Asked => {}
+            Reason::Asked | Reason::EveryAttack => {}
         }
-        let seed = running.settings.seed;
-        let name = match running.sample {
-            (_, 1) => format!("Seed {seed}"),
-            (sample, _) => format!("Seed {seed}, sample {}", sample + 1),
-        };
         let is_first = running.sample.0 == 0;
         let case = Case {
-            name,
+            name: running.name,
             picture: Thumbnail::of(&scene),
             scene: scene.clone(),
             past: Some(Past {
@@ -902,7 +938,12 @@ impl Lab {
                 verdict,
             }),
         };
-        if self.until_valid {
+        if running.reason == Reason::EveryAttack {
+            self.cases.push(case);
+            if self.queue.is_empty() {
+                self.attacks_made(editor, (&running.from, running.sample.1));
+            }
+        } else if self.until_valid {
             self.cases.push(case);
             if failures(&scene) == 0 {
                 self.queue.clear();
@@ -991,6 +1032,16 @@ impl Lab {
     fn failed(&mut self, editor: &mut Editor, message: String) {
         let running = self.running.as_ref();
         let asked = running.is_some_and(|running| running.reason == Reason::Asked);
+        if let Some(running) = running.filter(|running| running.reason == Reason::EveryAttack) {
+            // one that cannot be driven keeps nobody from the others
+            let of = (running.from.clone(), running.sample.1);
+            self.break_off();
+            match self.queue.is_empty() {
+                true => self.attacks_made(editor, (&of.0, of.1)),
+                false => self.next_sample(),
+            }
+            return;
+        }
         self.break_off();
         self.queue.clear();
         self.world = None;
@@ -1054,6 +1105,7 @@ impl Lab {
                     self.recall(index);
                 }
             }
+            LabAction::KeepValid => self.keep_valid(editor),
             LabAction::OpenKept(index) => {
                 show(editor, &self.tray.cases().get(index)?.case);
             }
@@ -1077,6 +1129,7 @@ impl Lab {
                 }
             }
             Command::FindAttacks => self.find_attacks(editor),
+            Command::MakeAttacks => self.make_attacks(editor),
             Command::RunWorld if self.ready() => self.toggle_world(editor),
             Command::PreviousStep => self.walk(-1),
             Command::NextStep => self.walk(1),
@@ -1347,6 +1400,7 @@ mod tests {
             input: present.clone(),
             settings: Settings::default(),
             from: present.clone(),
+            name: "Seed 1".to_owned(),
         }
     }
 
@@ -1439,6 +1493,51 @@ mod tests {
         assert_eq!(unsaid(&lab), None);
         lab.settings.guidance.road.weight = 0.1;
         assert!(unsaid(&lab).is_some_and(|said| said.contains("(road 0.2 to 0.8)")));
+    }
+
+    #[test]
+    fn every_attack_is_made_though_one_cannot_be_driven_and_the_valid_ones_are_kept() {
+        let (_, json) = crate::sim::BUNDLED[0];
+        let scene = crate::scene::scene_from_json(json.as_bytes(), "bundled").unwrap();
+        let found = crate::generator::attack_candidates(&scene, &AttackQuery::default()).unwrap();
+        let count = found.len();
+        assert!(count > 2);
+        let (mut editor, mut lab) = (Editor::default(), Lab::new(Some(idle())));
+        editor.open(Document::new(scene, "test".to_owned(), Vec::new()));
+        lab.model = Model::Ready {
+            identity: String::new(),
+            warning: None,
+        };
+        lab.make_attacks(&mut editor);
+        assert!(lab.running.is_none()); // they have not been found yet
+        lab.candidates = found;
+        lab.sought = editor.committed().cloned();
+        lab.make_attacks(&mut editor);
+        lab.failed(&mut editor, "it cannot be driven".to_owned());
+        for made in 1..count {
+            let input = &lab.running.as_ref().unwrap().input;
+            assert_eq!(input.attacks.len(), 1);
+            let settings = Settings {
+                task: Task::Attack,
+                ..Settings::default()
+            };
+            let recipe = crate::generator::draft(input, &settings, "").unwrap();
+            let mut case = crate::generator::bug_case(input, recipe, "");
+            let generated = Arc::make_mut(case.generated.as_mut().unwrap());
+            generated.extra.clear();
+            generated.complete = made > 1; // what is not complete is not valid
+            generated.edits = None;
+            let log = StepLog::default();
+            lab.done(&mut editor, Arc::new(case), None, &log, Duration::ZERO);
+        }
+        assert!(lab.running.is_none() && lab.cases.len() == count - 1);
+        let said = editor.notices.pop().unwrap().text;
+        assert_eq!(
+            said,
+            format!("{} of {count} attacks pass every gate.", count - 2)
+        );
+        lab.apply(LabAction::KeepValid, &mut editor);
+        assert_eq!(lab.tray.cases().len(), count - 2);
     }
 
     #[test]

@@ -24,6 +24,7 @@ use crate::ui::lab::Case;
 use crate::ui::lab::Lab;
 use crate::ui::lab::LabAction;
 use crate::ui::lab::Model;
+use crate::ui::lab::attack_name;
 use crate::ui::theme;
 use crate::ui::theme::tokens;
 use crate::ui::widgets;
@@ -503,6 +504,15 @@ fn attacks_ui(ui: &mut Ui, editor: &Editor, lab: &Lab, actions: &mut Vec<Action>
             };
             let tip = "Hits: the share of the ego's futures that are met. As it drives in the scene ½; the planner's modes by \
                        their probabilities ½, or, without a plan at the present, steady speed ¼ and braking ¼";
+            if lab.can_attack(editor) {
+                let command = Command::MakeAttacks;
+                if widgets::small_button(ui, "Make all")
+                    .on_hover_text(command.hint())
+                    .clicked()
+                {
+                    actions.push(Action::Run(command));
+                }
+            }
             ui.label(theme::small(text).color(tokens(ui).faint))
                 .on_hover_text(tip);
         }
@@ -531,7 +541,7 @@ fn candidate_ui(ui: &mut Ui, editor: &Editor, candidate: &AttackCandidate) -> eg
         .is_some_and(|set| set.time_s == attack.time_s && set.offset == attack.offset);
     let (rect, response) =
         ui.allocate_exact_size(vec2(ui.available_width(), 38.0), egui::Sense::click());
-    let name = format!("{} at {:.1} s", attack.attacker.short(), attack.time_s);
+    let name = attack_name(candidate);
     response.widget_info(|| {
         egui::WidgetInfo::selected(
             egui::Role::ListBoxOption,
@@ -593,6 +603,14 @@ fn cases_ui(ui: &mut Ui, editor: &Editor, lab: &Lab, actions: &mut Vec<Action>) 
             let tip = "Dotted, under those of the sample on screen";
             if shown.on_hover_text(tip).changed() {
                 push(actions, LabAction::Spread(spread));
+            }
+            let valid = lab.valid().count();
+            if valid > 0
+                && widgets::small_button(ui, &format!("Keep the {valid} valid"))
+                    .on_hover_text("Put all samples that pass every gate into the tray")
+                    .clicked()
+            {
+                push(actions, LabAction::KeepValid);
             }
         }
         for (index, case) in lab.cases.iter().enumerate() {

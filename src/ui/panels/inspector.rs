@@ -313,7 +313,7 @@ const PLACE: Look = Look {
     suffix: " m",
 };
 
-/// A heading, HEADING.
+/// A heading, degrees.
 const HEADING: Look = Look {
     speed: 0.3,
     decimals: 1,

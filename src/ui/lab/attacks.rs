@@ -1,0 +1,135 @@
+//! Every attack that was found, made one after the other.
+
+use std::sync::Arc;
+
+use super::Case;
+use super::Due;
+use super::Lab;
+use super::Reason;
+use super::failures;
+use super::land;
+use crate::generator::AttackCandidate;
+use crate::generator::Settings;
+use crate::scene::Edit;
+use crate::scene::Scene;
+use crate::scene::Task;
+use crate::ui::action::Notice;
+use crate::ui::action::Weight;
+use crate::ui::editor::Editor;
+use crate::ui::tray::Refusal;
+
+/// Who attacks, and when.
+pub(in crate::ui) fn attack_name(candidate: &AttackCandidate) -> String {
+    let attack = &candidate.attack;
+    format!("{} at {:.1} s", attack.attacker.short(), attack.time_s)
+}
+
+impl Lab {
+    /// Whether the attacks that were found are of the present scene and can be made.
+    pub(in crate::ui) fn can_attack(&self, editor: &Editor) -> bool {
+        let sought = self.sought.as_ref();
+        let here = sought.is_some_and(|scene| editor.is_present(scene));
+        here && self.ready() && !self.searching && !self.candidates.is_empty()
+    }
+
+    /// Makes every attack that was found, the most plausible first; each is a sample.
+    pub(in crate::ui) fn make_attacks(&mut self, editor: &mut Editor) {
+        let found = self.sought.clone().filter(|_| self.can_attack(editor));
+        let Some(scene) = found else {
+            let text = "Find attacks first: they are made for the scene they were found in.";
+            editor.notices.push(Notice::new(Weight::Info, text));
+            return;
+        };
+        self.stop();
+        self.cases.clear();
+        self.fan = None;
+        self.cut = None;
+        let count = self.candidates.len();
+        let due = |(at, candidate): (usize, &AttackCandidate)| {
+            let mut calm = Scene::clone(&scene);
+            calm.attacks.clear();
+            let attack = candidate.attack.clone();
+            let aimed = calm.edited(&Edit::SetAttack { attack }).ok()?;
+            Some(Due {
+                input: Arc::new(aimed),
+                settings: Settings {
+                    task: Task::Attack,
+                    ..self.settings.clone()
+                },
+                from: scene.clone(),
+                name: attack_name(candidate),
+                sample: (at, count),
+                reason: Reason::EveryAttack,
+            })
+        };
+        let all = self.candidates.iter().enumerate().filter_map(due);
+        self.queue = all.collect();
+        self.queue.reverse();
+        self.next_sample();
+    }
+
+    /// Shows the first attack that passes every gate, else the one that fails fewest, and says how many do.
+    pub(super) fn attacks_made(
+        &mut self,
+        editor: &mut Editor,
+        (from, count): (&Arc<Scene>, usize),
+    ) {
+        self.cases
+            .sort_by_key(|case| (!is_valid(case), failures(&case.scene)));
+        let valid = self.valid().count();
+        let text = match (valid, count) {
+            (0, _) => format!("None of {count} attacks passes every gate."),
+            (_, 1) => "The attack passes every gate.".to_owned(),
+            _ => format!("{valid} of {count} attacks pass every gate."),
+        };
+        let weight = if valid == 0 {
+            Weight::Warning
+        } else {
+            Weight::Good
+        };
+        editor.notices.push(Notice::new(weight, text));
+        if let Some(best) = self.cases.first() {
+            land(editor, from, "Attack: ", best);
+        }
+    }
+
+    /// Samples that pass every gate.
+    pub(in crate::ui) fn valid(&self) -> impl Iterator<Item = &Case> {
+        self.cases.iter().filter(|case| is_valid(case))
+    }
+
+    /// Puts every sample that passes all gates into the tray.
+    pub(super) fn keep_valid(&mut self, editor: &mut Editor) {
+        let cases: Vec<Case> = self.valid().cloned().collect();
+        let (mut kept, mut full) = (0, false);
+        for case in cases {
+            let name = format!("{} · {}", case.scene.name, case.name);
+            let case = Case {
+                name,
+                past: None,
+                ..case
+            };
+            match self.tray.keep(case) {
+                Ok(_) => kept += 1,
+                Err(Refusal::Already) => {}
+                Err(Refusal::Full) => full = true,
+            }
+        }
+        let notice = match (kept, full) {
+            (_, true) => {
+                let text =
+                    format!("{kept} kept; the tray is full: export its cases or remove some.");
+                Notice::new(Weight::Warning, text)
+            }
+            (0, false) => Notice::new(Weight::Info, "They are in the tray already."),
+            (1, false) => Notice::new(Weight::Good, "Kept in the tray."),
+            _ => Notice::new(Weight::Good, format!("{kept} kept in the tray.")),
+        };
+        editor.notices.push(notice);
+    }
+}
+
+fn is_valid(case: &Case) -> bool {
+    let made = case.scene.generated.as_ref();
+    made.is_some_and(|made| made.valid()) && !case.scene.is_edited_since_made()
+}
