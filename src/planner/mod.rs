@@ -27,7 +27,7 @@ pub use brake::Braked;
 pub use drive::{DriveError, DriveSettings, DriveStep, Driven, drive};
 pub use foresee::{Other, foreseen, others};
 pub use json::{mode_json, plan_json, scores_json};
-pub use open_loop::{OpenLoop, log_mode, open_loop};
+pub use open_loop::{NuPlanOpenLoop, OpenLoop, log_mode, open_loop};
 pub use own::{Ask, OWN_EXAMPLE, OWN_VERSION, Request, read_request};
 pub use plain::{ConstantVelocity, hermite_to, planned};
 pub use plan::{PROBABILITY_POWER, Plan, PlannedMode, Start, outcome, plan, plan_of};

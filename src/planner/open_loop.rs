@@ -1,7 +1,11 @@
 //! A plan held against the log: what was driven from the same present on.
 
+mod nuplan;
+
 use std::collections::BTreeSet;
 use std::sync::Arc;
+
+pub use nuplan::NuPlanOpenLoop;
 
 use super::plain::{coasted, planned};
 use super::plan::{Plan, outcome, touches};
@@ -34,6 +38,12 @@ pub struct OpenLoop {
     pub min_fde: Ratio,
     /// Whether even that is more than 2 m.
     pub miss: Ratio,
+    /// Displacement on average of the mode that ends nearest, m (Argoverse 2's minADE).
+    pub end_min_ade: Ratio,
+    /// Its displacement at 8 s plus (1 − its probability)², m (Argoverse 2's Brier-minFDE, there at 6 s).
+    pub brier_min_fde: Ratio,
+    /// nuPlan's open-loop score of the chosen mode.
+    pub nuplan: NuPlanOpenLoop,
     /// Distance between proposal and tracked path, m; every mode an item.
     pub gap: Ratio,
     /// Distance between the ends of two modes, m; every pair an item.
@@ -64,6 +74,9 @@ impl OpenLoop {
         self.fde += other.fde;
         self.min_fde += other.min_fde;
         self.miss += other.miss;
+        self.end_min_ade += other.end_min_ade;
+        self.brier_min_fde += other.brier_min_fde;
+        self.nuplan.add(&other.nuplan);
         self.gap += other.gap;
         self.spread += other.spread;
         self.collision += other.collision;
@@ -105,7 +118,14 @@ pub fn open_loop(scene: &Scene, window: &Window, plan: &Plan) -> OpenLoop {
     let proposals = gaps[..proposed].iter();
     let ends: Vec<f64> = proposals.filter_map(|gaps| gaps[POINTS - 1]).collect();
     let end = |value: Option<f64>| value.map_or(Ratio::default(), |value| Ratio::new(value, 1.0));
-    let least_end = ends.iter().copied().min_by(f64::total_cmp);
+    let nearest = (0..proposed)
+        .filter_map(|mode| Some((mode, gaps[mode][POINTS - 1]?)))
+        .min_by(|a, b| a.1.total_cmp(&b.1));
+    let least_end = nearest.map(|(_, end)| end);
+    let brier = nearest.map(|(mode, end)| {
+        let probability = plan.modes[mode].mode.probability;
+        end + (1.0 - probability).powi(2)
+    });
     let mut found = OpenLoop {
         ade: likeliest,
         ade_moving: if moves { likeliest } else { Ratio::default() },
@@ -117,6 +137,9 @@ pub fn open_loop(scene: &Scene, window: &Window, plan: &Plan) -> OpenLoop {
         fde: end(ends.first().copied()),
         min_fde: end(least_end),
         miss: end(least_end.map(|least| f64::from(least > MISS_M))),
+        end_min_ade: nearest.map_or(Ratio::default(), |(mode, _)| mean(mode)),
+        brier_min_fde: end(brier),
+        nuplan: NuPlanOpenLoop::of(&plan.chosen().mode, &truth),
         spread: spread(plan),
         ..OpenLoop::default()
     };

@@ -245,6 +245,8 @@ fn the_planners_table_has_the_log_as_its_floor() {
     assert_eq!(rows[0]["method"], "log");
     assert!(rows[0]["ade_m"].as_f64().unwrap() < 1e-6);
     assert_eq!(rows[0]["collision_pct"], 0.0);
+    assert_eq!(rows[0]["nuplan_open_loop"], 1.0);
+    assert!(rows[1]["nuplan_open_loop"].as_f64().unwrap() < 1.0);
     assert_eq!(rows[2]["privileged"], true);
     let ade = |row: usize| rows[row]["ade_m"].as_f64().unwrap();
     assert!(

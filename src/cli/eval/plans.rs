@@ -272,13 +272,15 @@ impl PlanRow {
             "variant": self.score.words(),
         });
         let mut intervals = json!({ "level": 0.95, "by": "recording" });
-        let columns: [Column; 15] = [
+        let columns: [Column; 18] = [
             ("ade_m", 1.0, |sums| sums.plans.ade),
             ("ade_moving_m", 1.0, |sums| sums.plans.ade_moving),
             ("chosen_ade_m", 1.0, |sums| sums.plans.chosen_ade),
             ("min_ade_m", 1.0, |sums| sums.plans.min_ade),
             ("fde_m", 1.0, |sums| sums.plans.fde),
             ("min_fde_m", 1.0, |sums| sums.plans.min_fde),
+            ("end_min_ade_m", 1.0, |sums| sums.plans.end_min_ade),
+            ("brier_min_fde_m", 1.0, |sums| sums.plans.brier_min_fde),
             ("miss_pct", 100.0, |sums| sums.plans.miss),
             ("gap_m", 1.0, |sums| sums.plans.gap),
             ("spread_m", 1.0, |sums| sums.plans.spread),
@@ -288,6 +290,10 @@ impl PlanRow {
             ("plan_shift_m", 1.0, |sums| sums.shift),
             ("ec", 1.0, |sums| sums.alike),
             ("score_with_ec", 1.0, |sums| sums.extended),
+            ("nuplan_open_loop", 1.0, |sums| {
+                let score = sums.plans.nuplan.score();
+                score.map_or(Ratio::default(), |score| Ratio::new(score, 1.0))
+            }),
         ];
         for (key, factor, of) in columns {
             row[key] = pooled(factor, &of);
@@ -327,6 +333,7 @@ fn table(rows: &[PlanRow], seed: u64) -> String {
         ("spread", "spread_m", 2),
         ("M_k", "instability", 3),
         ("shift", "plan_shift_m", 3),
+        ("OLS", "nuplan_open_loop", 3),
         ("score", "score", 3),
     ]
     .map(|(heading, key, digits)| (heading, key.to_owned(), digits))
@@ -373,7 +380,8 @@ fn table(rows: &[PlanRow], seed: u64) -> String {
         let _infallible = writeln!(
             out,
             "{} windows of {} recordings. * knows the log's end. col, fault and off over 8 s of the chosen mode as \
-             driven; shift and EC between plans {NEXT_S} s apart. {}.",
+             driven; shift and EC between plans {NEXT_S} s apart; OLS = nuPlan's open-loop score of the chosen mode, a \
+             recording's windows as its scenario. {}.",
             row.windows,
             row.recordings.len(),
             row.score.words(),

@@ -84,6 +84,9 @@ fn top_one_and_best_of_two_are_told_apart() {
     assert!((found.min_ade.value().unwrap() - 1.0).abs() < 1e-9);
     assert!((found.fde.value().unwrap() - 8.0).abs() < 1e-9);
     assert_eq!(found.miss.value(), Some(0.0)); // the best ends 1 m away
+    // the second ends nearest: 1 m off, (1 − 0.4)² for being the less likely
+    assert!((found.end_min_ade.value().unwrap() - 1.0).abs() < 1e-9);
+    assert!((found.brier_min_fde.value().unwrap() - 1.36).abs() < 1e-9);
     // ends (72, 0) and (80, 1): √(64 + 1)
     assert!((found.spread.value().unwrap() - 65.0_f64.sqrt()).abs() < 1e-9);
 }
@@ -98,6 +101,10 @@ fn a_log_that_ends_early_has_no_end_to_miss() {
     let found = judged(&scene, vec![mode(9.0, 0.0, 1.0)]);
     assert_eq!(found.ade.count, 8.0);
     assert_eq!((found.fde.value(), found.miss.value()), (None, None));
+    assert_eq!(
+        (found.brier_min_fde.value(), found.nuplan.score()),
+        (None, None)
+    );
 }
 
 #[test]
