@@ -394,6 +394,7 @@ mod tests {
             agent: AgentId::new(agent),
             token: 8,
             level: 0.5,
+            extra: Extra::new(),
         };
         whole.pins = vec![pin("left"), pin("stays")];
         let part = whole.window(4.0, f64::INFINITY);

@@ -615,6 +615,7 @@ mod tests {
     use crate::scene::Agent;
     use crate::scene::AgentKind;
     use crate::scene::Attack;
+    use crate::scene::Generated;
     use crate::scene::Goal;
     use crate::scene::State;
     use crate::scene::Track;
@@ -720,6 +721,7 @@ mod tests {
             gates: Vec::new(),
             fault: None,
             avoidability: None,
+            edits: None,
             metrics: Vec::new(),
             extra: crate::map::Extra::new(),
         }));

@@ -215,7 +215,7 @@ impl Chip {
     pub(super) fn width(&self, ui: &Ui) -> f32 {
         let font = egui::TextStyle::Small.resolve(ui.style());
         let text = ui.painter().layout_no_wrap(self.text(), font, self.color);
-        text.size().x + 24.0
+        text.size().x + 14.0
     }
 
     /// Shows it; a click leads to the moment that decides the score, and for the panel's planner to all terms.

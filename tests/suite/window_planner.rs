@@ -247,3 +247,23 @@ fn futures_that_are_dropped_on_the_window_are_its_plan() {
             .is_some()
     );
 }
+
+#[test]
+fn the_score_of_a_pane_lies_within_it_however_long_its_planners_name() {
+    if !may_draw() {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let mut bench = opened(folder.path(), false);
+    planning(&mut bench);
+    press(&mut bench, egui::Key::Num2);
+    for (pane, canvas) in [(1, "canvas"), (2, "canvas 2")] {
+        choose(&mut bench, pane, "Generated");
+        choose(&mut bench, pane, "Autoregressive + diffusion");
+        let chip = appears(&mut bench, &["Autoregressive + diffusion"]);
+        assert!(chip.ends_with(&format!("in pane {pane}")), "{chip}");
+        let place = bench.get_by_label(&chip).rect();
+        assert!(bench.get_by_label(canvas).rect().contains_rect(place));
+        choose(&mut bench, pane, "No planner");
+    }
+}

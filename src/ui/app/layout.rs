@@ -225,7 +225,8 @@ impl App {
             }
             (None, false) if self.lab.searching => "Looking for attacks…".to_owned(),
             (None, false) => match (&self.lab.running, self.exporting.text()) {
-                (Some(running), _) => running.text(),
+                (Some(running), None) => running.text(),
+                (Some(running), Some(text)) => format!("{}   {text}", running.text()),
                 (None, Some(text)) => text,
                 (None, None) => String::new(),
             },
