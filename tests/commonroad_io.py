@@ -46,7 +46,10 @@ def main(scene_path, xml_path):
         first = run[0]
         best = min(
             (o for o in obstacles if o.initial_state.time_step == first[0]),
-            key=lambda o: math.dist(o.initial_state.position, first[1:3]),
+            key=lambda o: (
+                math.dist(o.initial_state.position, first[1:3]),
+                abs(o.obstacle_shape.length - agent["length_m"]),
+            ),
         )
         obstacles.remove(best)
         shape = best.obstacle_shape
@@ -60,7 +63,8 @@ def main(scene_path, xml_path):
             worst["position"] = max(worst["position"], math.dist(state.position, (x, y)))
             worst["heading"] = max(worst["heading"], abs(turn))
             worst["speed"] = max(worst["speed"], abs(state.velocity - along))
-            worst["across"] = max(worst["across"], abs((getattr(state, "velocity_y", None) or 0.0) - across))
+            if frame > first[0]:  # commonroad-io keeps no velocityY of an initial state
+                worst["across"] = max(worst["across"], abs(getattr(state, "velocity_y", 0.0) - across))
             matched += 1
     lanes = scene["map"]["lanes"]
     assert len(scenario.lanelet_network.lanelets) == len(lanes), (len(scenario.lanelet_network.lanelets), len(lanes))

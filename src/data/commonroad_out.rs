@@ -514,11 +514,20 @@ fn write_state(out: &mut String, name: &str, indent: &str, state: &State, step: 
     );
 }
 
-/// A state of an obstacle, with its velocity across the heading where it has one.
-fn write_free_state(out: &mut String, name: &str, indent: &str, state: &State, step: usize) {
-    let across = along_and_across(state).y;
-    let more = match across.abs() > STRAIGHT_MPS {
-        true => format!("<velocityY><exact>{}</exact></velocityY>", quantise(across)),
+/// A state of an obstacle; of one that `crabs`, with its velocity across the heading.
+fn write_free_state(
+    out: &mut String,
+    name: &str,
+    indent: &str,
+    state: &State,
+    step: usize,
+    crabs: bool,
+) {
+    let more = match crabs {
+        true => format!(
+            "<velocityY><exact>{}</exact></velocityY>",
+            quantise(along_and_across(state).y)
+        ),
         false => String::new(),
     };
     write_state(out, name, indent, state, step, &more);
@@ -591,11 +600,15 @@ fn dynamic_obstacles(
             ids.fresh()
         };
         write_head(out, "dynamicObstacle", id, agent, type_of(agent));
-        write_free_state(out, "initialState", "    ", start, *first);
+        // commonroad-io asks for the same fields in all states of a trajectory
+        let crabs = part
+            .iter()
+            .any(|(_, state)| along_and_across(state).y.abs() > STRAIGHT_MPS);
+        write_free_state(out, "initialState", "    ", start, *first, crabs);
         out.push_str("    <trajectory>\n");
         // the schema asks for a trajectory: of one state, it is that state
         for (frame, state) in if rest.is_empty() { part } else { rest } {
-            write_free_state(out, "state", "      ", state, *frame);
+            write_free_state(out, "state", "      ", state, *frame, crabs);
         }
         out.push_str("    </trajectory>\n");
         out.push_str("  </dynamicObstacle>\n");
@@ -780,13 +793,14 @@ mod tests {
         let mut scene = scene();
         let walker = Arc::make_mut(&mut scene.agents[1]);
         walker.kind = AgentKind::Pedestrian;
-        for state in walker.track.states_mut().iter_mut().flatten() {
-            state.velocity = dvec2(0.5, 1.2); // it faces 0.1 rad: nearly all of 1.2 m/s is across
-        }
+        let state = walker.track.states_mut()[0].as_mut().unwrap();
+        state.velocity = dvec2(0.5, 1.2); // it faces 0.1 rad: nearly all of 1.2 m/s is across
         let path = Path::new("x.xml");
         let (text, meant) = text(&scene, path, &mut Report::default()).unwrap();
         let (mut again, _) = crate::data::commonroad::read(text.as_bytes(), path).unwrap();
         compare(&meant, &again).unwrap();
+        // both states of its first part, none of its second
+        assert_eq!(text.matches("<velocityY>").count(), 2);
         let walker = again.agents.iter_mut().find(|one| one.id.as_str() == "7");
         let walker = Arc::make_mut(walker.unwrap());
         let state = walker.track.states_mut()[0].as_mut().unwrap();
