@@ -1,6 +1,6 @@
 //! Conditions: what must hold for something to begin or end, and whether it does.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 
 use super::play::Player;
 use super::route::lane_section;
@@ -545,7 +545,7 @@ impl Player<'_> {
         let their_box = other.and_then(|other| self.footprint(other));
         // where both are, in the frame of the entity or of its lane
         let (frame, by) = match distance.axis != Axis::Straight && distance.road {
-            true => match self.on_road(index, pose, there.point) {
+            true => match self.on_road((index, pose), (other, there.point)) {
                 Some((frame, by)) => (frame, by),
                 None => {
                     return Some(Measured {
@@ -600,7 +600,11 @@ impl Player<'_> {
 
     /// An entity's place on its lane, heading along it, and from there how far ahead along the lanes and how far to the left a
     /// point is. `None` if no way leads from one to the other.
-    fn on_road(&self, index: usize, pose: Pose, point: DVec2) -> Option<(Pose, DVec2)> {
+    fn on_road(
+        &self,
+        (index, pose): (usize, Pose),
+        (other, point): (Option<usize>, DVec2),
+    ) -> Option<(Pose, DVec2)> {
         let lanes = self.map.lanes();
         let nearest = |point: DVec2| self.map.lanes_near(point, ON_ROAD_M).into_iter().next();
         let own = self
@@ -612,9 +616,10 @@ impl Player<'_> {
                 || lane_section(&lanes[lane].id)
                     .is_some_and(|section| Some(section) == lane_section(&lanes[other].id))
         };
-        let route = &self.bodies[index].route;
+        let none = BTreeSet::new();
+        let route_of = |index: usize| &self.bodies[index].route;
         // from one lane on over those that follow, to one beside the other: how far to there, and where on which it lies
-        let way = |from: usize, to: usize, point: DVec2| -> Option<(f64, usize)> {
+        let way = |from: usize, to: usize, point: DVec2, route| -> Option<(f64, usize)> {
             let (mut lane, mut way) = (from, 0.0);
             for _ in 0..MOST_HOPS {
                 if same(lane, to) {
@@ -626,12 +631,17 @@ impl Player<'_> {
             None
         };
         let frame = lanes[own.lane].centreline.pose_at(own.s);
-        if let Some((along, lane)) = way(own.lane, theirs.lane, point) {
+        if let Some((along, lane)) = way(own.lane, theirs.lane, point, route_of(index)) {
             let left = lanes[lane].centreline.project(point).offset;
             return Some((frame, DVec2::new(along - own.s, left - own.offset)));
         }
         // behind: its way leads here
-        let (along, lane) = way(theirs.lane, own.lane, pose.point)?;
+        let (along, lane) = way(
+            theirs.lane,
+            own.lane,
+            pose.point,
+            other.map_or(&none, route_of),
+        )?;
         let left = lanes[lane].centreline.project(pose.point).offset;
         Some((frame, DVec2::new(theirs.s - along, theirs.offset - left)))
     }

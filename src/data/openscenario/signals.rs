@@ -49,8 +49,8 @@ impl Cycle {
 pub(super) fn shown(text: &str) -> Option<SignalState> {
     let text = text.to_lowercase();
     let lamps: Vec<&str> = text.split(';').map(str::trim).collect();
-    if let [red, yellow, _] = lamps[..] {
-        let state = match (red, yellow, lamps[2]) {
+    if let [red, yellow, green] = lamps[..] {
+        let state = match (red, yellow, green) {
             ("flashing", ..) => SignalState::FlashingRed,
             ("on", ..) => SignalState::Red,
             (_, "flashing", _) => SignalState::FlashingYellow,
