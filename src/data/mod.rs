@@ -166,7 +166,7 @@ pub enum OpenError {
     },
     /// The content is of no kind we know.
     #[error(
-        "{path}: not a scene file that Nearmiss knows ({seen}). It opens its own JSON, ScenarioNet pickles, GPUDrive and Nocturne JSON, Waymo Motion TFRecords, CommonRoad XML, OpenSCENARIO and OpenDRIVE, Argoverse 2 and L5Kit folders, SUMO networks and FCD, Lanelet2 maps, and the tracks of INTERACTION, inD, rounD, exiD, uniD and highD"
+        "{path}: not a scene file that Nearmiss knows ({seen}). It opens its own JSON, ScenarioNet pickles, GPUDrive and Nocturne JSON, Waymo Motion TFRecords, CommonRoad XML and protobuf, OpenSCENARIO and OpenDRIVE, Argoverse 2 and L5Kit folders, SUMO networks and FCD, Lanelet2 maps, and the tracks of INTERACTION, inD, rounD, exiD, uniD and highD"
     )]
     Unknown {
         /// Which file.
