@@ -264,12 +264,17 @@ impl Method {
 }
 
 impl Arguments {
+    fn guidance(&self) -> anyhow::Result<Guidance> {
+        guidance_of(self.guidance.as_deref().unwrap_or(""))
+    }
+
     /// Whether each option that is given means something to one of the tasks.
     ///
     /// # Errors
     /// Names the first that does not, and the tasks it is for.
     fn fit(&self, tasks: &[TaskChoice]) -> anyhow::Result<()> {
         use TaskChoice::{Attack, Free, Goal, Plan};
+        self.guidance()?;
         let usual = PlanSettings::default();
         let options: [(&str, bool, &[TaskChoice]); 14] = [
             ("--steps", self.steps.is_some(), &[Free, Goal, Attack]),
@@ -338,7 +343,6 @@ impl TaskChoice {
 }
 
 pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
-    let guidance = guidance_of(arguments.guidance.as_deref().unwrap_or(""))?;
     ensure_usage!(
         arguments.stride.is_finite() && arguments.stride > 0.0,
         "--stride {}: a number of seconds above 0 is wanted",
@@ -374,7 +378,7 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     );
     let stop = stop_on_ctrl_c();
     let mut tables = Tables::default();
-    let filled = tables.fill(arguments, &tasks, &windows, &network, guidance, &stop);
+    let filled = tables.fill(arguments, &tasks, &windows, &network, &stop);
     tables.print(arguments);
     filled?;
     anyhow::ensure!(
@@ -400,9 +404,9 @@ impl Tables {
         tasks: &[TaskChoice],
         windows: &[LoggedWindow],
         network: &Network,
-        guidance: Guidance,
         stop: &AtomicBool,
     ) -> anyhow::Result<()> {
+        let guidance = arguments.guidance()?;
         for choice in tasks {
             let task = match choice {
                 TaskChoice::Free => Task::Free,

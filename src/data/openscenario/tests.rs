@@ -1035,11 +1035,8 @@ fn an_offset_is_taken_at_once_or_under_the_most_acceleration() {
     assert!((y(&step, 1.2) + 1.0).abs() < 1e-6, "{}", y(&step, 1.2));
     // half a cosine of 1 m takes π √(1 / 2a): with 0.125 m/s², 6.28 s
     let slow = drive("dynamicsShape='sinusoidal' maxLateralAcc='0.125'");
-    assert!(
-        (y(&slow, 1.0 + 3.14) + 1.5).abs() < 0.02,
-        "{}",
-        y(&slow, 4.1)
-    );
+    let half = y(&slow, 1.0 + std::f64::consts::PI);
+    assert!((half + 1.5).abs() < 0.02, "{half}");
     assert!(y(&slow, 6.5) < -1.01 && (y(&slow, 7.5) + 1.0).abs() < 1e-6);
 }
 
