@@ -1497,8 +1497,8 @@ mod tests {
 
     #[test]
     fn every_attack_is_made_though_one_cannot_be_driven_and_the_valid_ones_are_kept() {
-        let (_, json) = crate::sim::BUNDLED[0];
-        let scene = crate::scene::scene_from_json(json.as_bytes(), "bundled").unwrap();
+        let json = include_bytes!("../../../scenes/left-turn.json");
+        let scene = crate::scene::scene_from_json(json, "bundled").unwrap();
         let found = crate::generator::attack_candidates(&scene, &AttackQuery::default()).unwrap();
         let count = found.len();
         assert!(count > 2);
