@@ -103,7 +103,7 @@ impl Lab {
         let cases: Vec<Case> = self.valid().cloned().collect();
         let (mut kept, mut full) = (0, false);
         for case in cases {
-            let name = format!("{} · {}", case.scene.name, case.name);
+            let name = format!("{} · {}", case.name, case.scene.name);
             let case = Case {
                 name,
                 past: None,

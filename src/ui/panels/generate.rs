@@ -494,29 +494,29 @@ fn attacks_ui(ui: &mut Ui, editor: &Editor, lab: &Lab, actions: &mut Vec<Action>
         }
         if lab.searching {
             ui.add(egui::Spinner::new().size(12.0));
-        } else {
-            let of_this = |scene| editor.is_present(scene);
-            let text = match (lab.candidates.is_empty(), lab.against_planner) {
-                (true, _) => "who can meet the ego, and when",
-                _ if !lab.sought.as_ref().is_some_and(of_this) => "of the scene before",
-                (false, false) => "click one; 1 is likely, full on and soon",
-                (false, true) => "click one; the planner's modes count, too",
-            };
-            let tip = "Hits: the share of the ego's futures that are met. As it drives in the scene ½; the planner's modes by \
-                       their probabilities ½, or, without a plan at the present, steady speed ¼ and braking ¼";
-            if lab.can_attack(editor) {
-                let command = Command::MakeAttacks;
-                if widgets::small_button(ui, "Make all")
-                    .on_hover_text(command.hint())
-                    .clicked()
-                {
-                    actions.push(Action::Run(command));
-                }
+        } else if lab.can_attack(editor) {
+            let command = Command::MakeAttacks;
+            if widgets::small_button(ui, "Make all")
+                .on_hover_text(command.hint())
+                .clicked()
+            {
+                actions.push(Action::Run(command));
             }
-            ui.label(theme::small(text).color(tokens(ui).faint))
-                .on_hover_text(tip);
         }
     });
+    if !lab.searching {
+        let of_this = |scene| editor.is_present(scene);
+        let text = match (lab.candidates.is_empty(), lab.against_planner) {
+            (true, _) => "who can meet the ego, and when",
+            _ if !lab.sought.as_ref().is_some_and(of_this) => "of the scene before",
+            (false, false) => "click one; 1 is likely, full on and soon",
+            (false, true) => "click one; the planner's modes count, too",
+        };
+        let tip = "Hits: the share of the ego's futures that are met. As it drives in the scene ½; the planner's modes by \
+                   their probabilities ½, or, without a plan at the present, steady speed ¼ and braking ¼";
+        ui.label(theme::small(text).color(tokens(ui).faint))
+            .on_hover_text(tip);
+    }
     let mut pointed = None;
     for (index, candidate) in lab.candidates.iter().enumerate() {
         let response = candidate_ui(ui, editor, candidate);
