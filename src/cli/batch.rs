@@ -13,11 +13,25 @@ use crate::data;
 use crate::generator::MOST_AGENTS;
 use crate::scene::in_words;
 
-/// All scenes the paths hold, in the order given; within a folder in its order.
+/// All scenes the paths hold, in the order given; within a folder in its order. Of several files one that is damaged
+/// stands for itself: whoever opens it hears why it cannot be.
 pub(super) fn scenes(paths: &[PathBuf]) -> anyhow::Result<Vec<data::Entry>> {
     let mut entries = Vec::new();
     for path in paths {
-        entries.extend(data::list(path)?);
+        match data::list(path) {
+            Ok(found) => entries.extend(found),
+            Err(_) if paths.len() > 1 && path.is_file() => entries.push(data::Entry {
+                file: path.clone(),
+                pick: None,
+                name: path
+                    .file_stem()
+                    .unwrap_or_default()
+                    .to_string_lossy()
+                    .into(),
+                format: data::Format::Scene, // as which it is tried
+            }),
+            Err(error) => return Err(error.into()),
+        }
     }
     anyhow::ensure!(!entries.is_empty(), "the paths hold no scene");
     Ok(entries)

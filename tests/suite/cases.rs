@@ -258,6 +258,24 @@ fn finished_cases_are_not_replaced_unasked_and_a_stopped_batch_is_resumed() {
 }
 
 #[test]
+fn a_damaged_case_leaves_the_others_in_the_table() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let good = file_of(&generate(folder.path(), &[])[0]);
+    let bad = folder.path().join("bad.json");
+    fs::write(&bad, "{\"x\":").expect("writable");
+    let paths = [bad, good].map(|path| path.display().to_string());
+    let output = nearmiss(&["score", &paths[0], &paths[1]]);
+    assert_eq!(output.status.code(), Some(1));
+    let table = String::from_utf8(output.stdout).expect("UTF-8");
+    assert_eq!(table.lines().count(), 2, "{table}");
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(
+        errors.contains("left out") && errors.contains("1 of 2 cannot be opened"),
+        "{errors}"
+    );
+}
+
+#[test]
 fn a_goal_alone_asks_for_the_task_goal() {
     let folder = tempfile::tempdir().expect("a folder");
     let cases = generate(folder.path(), &["--goal", "car-0=30,0"]);
