@@ -19,15 +19,14 @@ use super::usage::{bail_usage, ensure_usage};
 use super::weights;
 use crate::data;
 use crate::diffusion::Prepare;
-use crate::engine::StepLog;
+use crate::engine::{StepLog, Steps};
 use crate::geometry::dvec2;
 use crate::planner::{Decoder, PlanSettings, ProposeStep, Start, plan};
 use crate::render::{
-    FRAME_RATES, Framing, Look, Moment, Names, NoiseView, SCALES, Studio, Style, Trails,
-    ViewOptions, evenly,
+    FRAME_RATES, Framing, Look, Moment, Names, SCALES, Studio, Style, Trails, ViewOptions, evenly,
 };
 use crate::scene::{AgentId, Scene};
-use crate::ui::plan_paths;
+use crate::ui::{plan_paths, step_moments};
 
 /// Pictures in a strip of denoising steps, if not said otherwise.
 const STEPS_SHOWN: usize = 6;
@@ -342,28 +341,13 @@ fn plans(scene: &Arc<Scene>, time_s: f64, arguments: &Arguments) -> anyhow::Resu
 
 /// Every denoising step of a generated case, from the starting noise to the result, seen at one scene time.
 pub(super) fn denoising(case: &Arc<Scene>, time_s: f64) -> anyhow::Result<Vec<Moment>> {
-    let log = steps_of(case)?;
-    let last = log.records.len().saturating_sub(1);
-    Ok((0..=last)
-        .map(|step| Moment {
-            scene: match step == last {
-                true => Arc::clone(case),
-                false => Arc::new(log.scene(case, step, false)),
-            },
-            time_s,
-            noise: Some(Arc::new(NoiseView {
-                start_s: log.start_s(),
-                step_s: crate::codec::DT_S,
-                levels: log.levels(step),
-            })),
-            paths: Arc::default(),
-            caption: format!("step {step} of {last}"),
-        })
-        .collect())
+    let steps = steps_of(case)?;
+    let all: Vec<usize> = (0..steps.count()).collect();
+    Ok(step_moments(&steps, &all, time_s))
 }
 
 /// The steps of a generated case, run again from its recipe with the weights at hand.
-pub(super) fn steps_of(case: &Scene) -> anyhow::Result<StepLog> {
+pub(super) fn steps_of(case: &Arc<Scene>) -> anyhow::Result<Steps> {
     let made = case
         .generated
         .as_ref()
@@ -380,7 +364,10 @@ pub(super) fn steps_of(case: &Scene) -> anyhow::Result<StepLog> {
             weights::short(present)
         );
     }
-    Ok(StepLog::of_recipe(case, &made.recipe, &network)?)
+    Ok(Steps {
+        log: StepLog::of_recipe(case, &made.recipe, &network)?,
+        result: Arc::clone(case),
+    })
 }
 
 fn look_of(

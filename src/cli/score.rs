@@ -78,19 +78,7 @@ fn put(arguments: &Arguments, text: &str) -> anyhow::Result<()> {
 }
 
 fn steps_table(case: &Arc<Scene>) -> anyhow::Result<String> {
-    let log = steps_of(case)?;
-    let last = log.records.len().saturating_sub(1);
-    let steps: Vec<(usize, f64, Scene)> = (0..=last)
-        .map(|step| {
-            let scene = match step == last {
-                true => Scene::clone(case),
-                false => log.scene(case, step, false),
-            };
-            (step, log.mean_level(step), scene)
-        })
-        .collect();
-    let rows = steps
-        .iter()
-        .map(|(step, level, scene)| (*step, *level, scene));
+    let steps = steps_of(case)?;
+    let rows = (0..steps.count()).map(|step| (step, steps.log.mean_level(step), steps.scene(step)));
     Ok(sheet_of_steps(rows))
 }

@@ -24,7 +24,7 @@ use std::time::{Duration, Instant};
 pub use drive_world::DriveWorld;
 pub use own_file::own_planner;
 pub use pilot::{LoadPlanner, LoadWorld, OwnCommand, Pilot, PilotEvent, PilotJob, Planned};
-pub use steps::{StepLog, StepRecord};
+pub use steps::{StepLog, StepRecord, Steps};
 pub use worker::{Desk, JobId, Worker};
 
 use crate::diffusion::Prepare;

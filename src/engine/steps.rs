@@ -21,6 +21,30 @@ pub struct StepRecord {
     pub clean: Vec<State>,
 }
 
+/// A run's steps with the scene it led to.
+#[derive(Debug, Clone)]
+pub struct Steps {
+    /// The steps, the starting noise first.
+    pub log: StepLog,
+    /// The result.
+    pub result: Arc<Scene>,
+}
+
+impl Steps {
+    /// How many there are.
+    pub fn count(&self) -> usize {
+        self.log.records.len()
+    }
+
+    /// The scene as a step saw it, on the file grid; the last one is the result itself.
+    pub fn scene(&self, step: usize) -> Arc<Scene> {
+        if step + 1 >= self.count() {
+            return Arc::clone(&self.result);
+        }
+        Arc::new(self.log.scene(&self.result, step, false).quantised())
+    }
+}
+
 /// All steps of one run.
 #[derive(Debug, Clone, Default)]
 pub struct StepLog {

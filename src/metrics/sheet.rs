@@ -5,7 +5,7 @@ use std::borrow::Borrow;
 use super::explain::{explain, measured_s};
 use crate::scene::{Avoidability, Fault, Metric, Scene};
 
-/// One row per case: its recipe, its gates as stored (value and whether it passed), and its metrics measured now over so
+/// One row per case: its recipe, its gates as stored (value and whether it passed; of the scene before where it was edited since), and its metrics measured now over so
 /// many seconds after the present (`measured_s`).
 /// Columns are those of all cases; what a case lacks is empty. Cases are taken one at a time.
 pub fn sheet_of_cases<N: AsRef<str>, S: Borrow<Scene>>(
@@ -29,6 +29,7 @@ pub fn sheet_of_cases<N: AsRef<str>, S: Borrow<Scene>>(
             sheet.put("weights", &*recipe.weights_hash);
             sheet.put("complete", made.complete.to_string());
             sheet.put("valid", made.valid().to_string());
+            sheet.put("edited_since", scene.is_edited_since_made().to_string());
             let fault = made.fault.as_ref().map(|fault| match fault {
                 Fault::None => "none",
                 Fault::Ego => "ego",
@@ -56,13 +57,15 @@ pub fn sheet_of_cases<N: AsRef<str>, S: Borrow<Scene>>(
 
 /// One row per denoising step: the share of noise left (mean level of the tokens that are made) and the metrics of
 /// the scene as the step predicts it.
-pub fn sheet_of_steps<'a>(steps: impl IntoIterator<Item = (usize, f64, &'a Scene)>) -> String {
+pub fn sheet_of_steps<S: Borrow<Scene>>(
+    steps: impl IntoIterator<Item = (usize, f64, S)>,
+) -> String {
     let mut sheet = Sheet::default();
     for (step, level, scene) in steps {
         sheet.begin();
         sheet.put("step", step.to_string());
         sheet.put("mean_level", format!("{level:.4}"));
-        sheet.metrics(scene);
+        sheet.metrics(scene.borrow());
     }
     sheet.text()
 }

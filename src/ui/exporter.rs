@@ -14,7 +14,7 @@ use crate::data::Target;
 use crate::data::export;
 use crate::engine::Desk;
 use crate::engine::JobId;
-use crate::engine::StepLog;
+use crate::engine::Steps;
 use crate::engine::Worker;
 use crate::metrics::sheet_of_cases;
 use crate::metrics::sheet_of_steps;
@@ -28,36 +28,17 @@ use crate::scene::cases_from_json;
 use crate::scene::cases_to_json;
 use crate::scene::scene_to_json;
 
-/// A run's steps with the scene they are drawn over.
-#[derive(Debug, Clone)]
-pub(super) struct Steps {
-    /// The steps, the starting noise first.
-    pub log: StepLog,
-    /// The result.
-    pub result: Arc<Scene>,
-}
-
-impl Steps {
-    /// The scene as a step saw it; the last one is the result itself.
-    pub(super) fn scene(&self, step: usize) -> Arc<Scene> {
-        if step + 1 >= self.log.records.len() {
-            return Arc::clone(&self.result);
-        }
-        Arc::new(self.log.scene(&self.result, step, false).quantised())
-    }
-
-    /// The steps at these positions, seen at one scene time.
-    fn moments(&self, positions: &[usize], time_s: f64) -> Vec<Moment> {
-        let last = self.log.records.len().saturating_sub(1);
-        let moment = |step: &usize| Moment {
-            scene: self.scene(*step),
-            time_s,
-            noise: Some(Arc::new(noise_view(&self.log, *step))),
-            paths: Arc::default(),
-            caption: format!("step {step} of {last}"),
-        };
-        positions.iter().map(moment).collect()
-    }
+/// The steps at these positions as pictures, seen at one scene time.
+pub fn step_moments(steps: &Steps, positions: &[usize], time_s: f64) -> Vec<Moment> {
+    let last = steps.count().saturating_sub(1);
+    let moment = |step: &usize| Moment {
+        scene: steps.scene(*step),
+        time_s,
+        noise: Some(Arc::new(noise_view(&steps.log, *step))),
+        paths: Arc::default(),
+        caption: format!("step {step} of {last}"),
+    };
+    positions.iter().map(moment).collect()
 }
 
 /// What pictures are made of.
@@ -73,16 +54,16 @@ pub(super) enum Reel {
 
 impl Reel {
     fn moments(&self) -> Vec<Moment> {
-        let all = |steps: &Steps| (0..steps.log.records.len()).collect::<Vec<usize>>();
+        let all = |steps: &Steps| (0..steps.count()).collect::<Vec<usize>>();
         match self {
             Self::Moments(moments) => moments.clone(),
             Self::Denoise(steps, count, time_s) => {
-                let total = steps.log.records.len();
+                let total = steps.count();
                 let positions = evenly(total, count.unwrap_or(total));
-                steps.moments(&positions, *time_s)
+                step_moments(steps, &positions, *time_s)
             }
             Self::Both(steps, time_s, then) => {
-                let mut moments = steps.moments(&all(steps), *time_s);
+                let mut moments = step_moments(steps, &all(steps), *time_s);
                 moments.extend(then.iter().cloned());
                 moments
             }
@@ -336,13 +317,8 @@ fn carry_out(
             write_table(&sheet_of_cases(rows), &path)
         }
         Order::StepTable { steps, path } => {
-            let scenes: Vec<Arc<Scene>> = (0..steps.log.records.len())
-                .map(|step| steps.scene(step))
-                .collect();
-            let rows = scenes
-                .iter()
-                .enumerate()
-                .map(|(step, scene)| (step, steps.log.mean_level(step), &**scene));
+            let rows = (0..steps.count())
+                .map(|step| (step, steps.log.mean_level(step), steps.scene(step)));
             write_table(&sheet_of_steps(rows), &path)
         }
         Order::Weigh { scenes, path } => {
@@ -395,7 +371,7 @@ fn write_cases(
     if let (Some(steps), [(_, path)]) = (steps, cases) {
         let folder = path.with_extension("steps");
         fs::create_dir_all(&folder).map_err(|error| at(&folder, &error))?;
-        let count = steps.log.records.len();
+        let count = steps.count();
         for step in 0..count {
             if !desk.wanted() {
                 return Ok(Told::Cancelled(format!(

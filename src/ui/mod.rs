@@ -47,6 +47,7 @@ pub use app::App;
 pub use display::display_available;
 pub use editor::Document;
 pub use editor::Editor;
+pub use exporter::step_moments;
 pub use measure::{Figure, measure};
 pub use pilot::plan_paths;
 
