@@ -25,17 +25,22 @@ pub(in crate::ui) fn attack_name(candidate: &AttackCandidate) -> String {
 }
 
 impl Lab {
-    /// Whether the attacks that were found are of the present scene and can be made.
+    /// Whether the attacks that were found are of the present scene, or of the one in which one of them was taken.
+    pub(in crate::ui) fn found_here(&self, editor: &Editor) -> bool {
+        let scenes = self.sought.iter().chain(&self.taken);
+        scenes.into_iter().any(|scene| editor.is_present(scene))
+    }
+
+    /// Whether the attacks that were found can be made.
     pub(in crate::ui) fn can_attack(&self, editor: &Editor) -> bool {
-        let sought = self.sought.as_ref();
-        let here = sought.is_some_and(|scene| editor.is_present(scene));
-        here && self.ready() && !self.searching && !self.candidates.is_empty()
+        let found = !self.searching && !self.candidates.is_empty();
+        found && self.ready() && self.found_here(editor)
     }
 
     /// Makes every attack that was found, the most plausible first; each is a sample.
     pub(in crate::ui) fn make_attacks(&mut self, editor: &mut Editor) {
         let found = self.sought.clone().filter(|_| self.can_attack(editor));
-        let Some(scene) = found else {
+        let (Some(scene), Some(from)) = (found, editor.committed().cloned()) else {
             let text = "Find attacks first: they are made for the scene they were found in.";
             editor.notices.push(Notice::new(Weight::Info, text));
             return;
@@ -56,7 +61,7 @@ impl Lab {
                     task: Task::Attack,
                     ..self.settings.clone()
                 },
-                from: scene.clone(),
+                from: from.clone(),
                 name: attack_name(candidate),
                 sample: (at, count),
                 reason: Reason::EveryAttack,
@@ -88,8 +93,10 @@ impl Lab {
             Weight::Good
         };
         editor.notices.push(Notice::new(weight, text));
-        if let Some(best) = self.cases.first() {
-            land(editor, from, "Attack: ", best);
+        if let Some(best) = self.cases.first()
+            && land(editor, from, "Attack: ", best)
+        {
+            self.taken = Some(best.scene.clone());
         }
     }
 

@@ -269,7 +269,11 @@ pub(super) struct Lab {
     /// Reachable attacks, best first.
     pub candidates: Vec<AttackCandidate>,
     /// The scene in which they were sought.
-    pub sought: Option<Arc<Scene>>,
+    sought: Option<Arc<Scene>>,
+    /// What it has become by taking one of them.
+    taken: Option<Arc<Scene>>,
+    /// One of them is being taken.
+    taking: bool,
     /// The candidate under the pointer.
     pub pointed: Option<usize>,
     /// The engine is looking for attacks.
@@ -334,6 +338,8 @@ impl Lab {
             took: None,
             candidates: Vec::new(),
             sought: None,
+            taken: None,
+            taking: false,
             pointed: None,
             searching: false,
             cases: Vec::new(),
@@ -375,6 +381,7 @@ impl Lab {
         self.turn = Turn::default();
         self.candidates.clear();
         self.sought = None;
+        self.taken = None;
         self.cases.clear();
         self.fan = None;
         self.cut = None;
@@ -623,6 +630,9 @@ impl Lab {
         let Some(scene) = editor.committed().cloned() else {
             return;
         };
+        if std::mem::take(&mut self.taking) {
+            self.taken = Some(scene.clone());
+        }
         if self.world.is_some() {
             self.run_world(scene);
             return;
@@ -798,6 +808,7 @@ impl Lab {
         self.aside = None;
         self.searching = true;
         self.sought = Some(scene.clone());
+        self.taken = None;
         engine.submit(Job::Attacks { scene, query });
     }
 
@@ -914,7 +925,12 @@ impl Lab {
             .remember(&scene, running.input.clone(), running.settings.clone());
         match running.reason {
             Reason::Edit => {
-                editor.amend(&running.input, scene);
+                editor.amend(&running.input, scene.clone());
+                if let Some(taken) = &mut self.taken
+                    && Arc::ptr_eq(taken, &running.input)
+                {
+                    *taken = scene;
+                }
                 return;
             }
             Reason::Opening => {
@@ -1095,6 +1111,7 @@ impl Lab {
             LabAction::Point(candidate) => self.pointed = candidate,
             LabAction::Take(index) => {
                 let attack = self.candidates.get(index)?.attack.clone();
+                self.taking = self.found_here(editor);
                 let edits = vec![Edit::SetAttack { attack }];
                 return Some(Action::Commit { label: None, edits });
             }
@@ -1512,6 +1529,15 @@ mod tests {
         assert!(lab.running.is_none()); // they have not been found yet
         lab.candidates = found;
         lab.sought = editor.committed().cloned();
+        // with one of them taken the list is still of the scene
+        let taken = lab.apply(LabAction::Take(0), &mut editor).unwrap();
+        editor.apply(&taken);
+        assert!(!lab.found_here(&editor));
+        let Action::Commit { edits, .. } = taken else {
+            panic!("no edit");
+        };
+        lab.answer(&editor, &edits);
+        assert!(lab.found_here(&editor));
         lab.make_attacks(&mut editor);
         lab.failed(&mut editor, "it cannot be driven".to_owned());
         for made in 1..count {
@@ -1531,6 +1557,7 @@ mod tests {
             lab.done(&mut editor, Arc::new(case), None, &log, Duration::ZERO);
         }
         assert!(lab.running.is_none() && lab.cases.len() == count - 1);
+        assert!(lab.can_attack(&editor));
         let said = editor.notices.pop().unwrap().text;
         assert_eq!(
             said,

@@ -505,10 +505,9 @@ fn attacks_ui(ui: &mut Ui, editor: &Editor, lab: &Lab, actions: &mut Vec<Action>
         }
     });
     if !lab.searching {
-        let of_this = |scene| editor.is_present(scene);
         let text = match (lab.candidates.is_empty(), lab.against_planner) {
             (true, _) => "who can meet the ego, and when",
-            _ if !lab.sought.as_ref().is_some_and(of_this) => "of the scene before",
+            _ if !lab.found_here(editor) => "of the scene before",
             (false, false) => "click one; 1 is likely, full on and soon",
             (false, true) => "click one; the planner's modes count, too",
         };
