@@ -243,6 +243,7 @@ impl Job<'_> {
                     "with": touch.with,
                     "time_s": rounded(touch.time_s),
                     "at_fault": touch.at_fault,
+                    "closing_mps": rounded(touch.closing_mps),
                     "reason": touch.reason,
                 })
             })
@@ -273,6 +274,11 @@ impl Job<'_> {
             "metrics": metrics(report),
             "score": report.score.as_ref().map(scores_json),
             "contacts": contacts,
+            "nearest": report.nearest.as_ref().map(|near| json!({
+                "with": near.with,
+                "gap_m": rounded(near.gap_m),
+                "time_s": rounded(near.time_s),
+            })),
             "off_road_s": report.off_road_s.map(rounded),
             "progress_m": rounded(report.progress_m),
             "logged_m": report.logged_m.map(rounded),

@@ -663,11 +663,29 @@ fn report_ui(ui: &mut Ui, start_s: f64, report: &Report, actions: &mut Vec<Actio
         }
     });
     for touch in &report.contacts {
-        let text = theme::small(&touch.reason).color(tokens.dim);
+        let text = format!(
+            "{} {:.1} m/s to each other.",
+            touch.reason, touch.closing_mps
+        );
+        let text = theme::small(text).color(tokens.dim);
         let button = egui::Button::new(text).frame(false).wrap();
         if ui.add(button).clicked() {
             actions.push(Action::Seek(start_s + touch.time_s));
             actions.push(Action::Select(vec![touch.with.clone()]));
+        }
+    }
+    if let Some(near) = report.nearest.as_ref().filter(|_| !report.collided()) {
+        let text = format!(
+            "Nearest: {}, {:.2} m at {:.1} s",
+            near.with.short(),
+            near.gap_m,
+            start_s + near.time_s
+        );
+        let text = theme::small(text).color(tokens.dim);
+        let button = egui::Button::new(text).frame(false).wrap();
+        if ui.add(button).clicked() {
+            actions.push(Action::Seek(start_s + near.time_s));
+            actions.push(Action::Select(vec![near.with.clone()]));
         }
     }
     let progress = match report.logged_m {
