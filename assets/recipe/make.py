@@ -92,7 +92,7 @@ def main():
         run("tracks.py", networks, "--out", shards)
     if options.program and not (shards / "train" / "scenes-0000.safetensors").exists():
         world = work / "own-world"
-        subprocess.run([options.program, "simulate", "--scenes", "500", "--seed", "9300", "--out", world], check=True)
+        subprocess.run([options.program, "simulate", "--scenes", "500", "--seed", "9300", "--out", world, "--replace"], check=True)
         cut = ["--windows", options.windows, "--attack-share", "0.05", "--out", shards / "train"]
         subprocess.run([options.program, "tensors", world, *cut], check=True)
     start = ["--from", options.source] if options.source else []

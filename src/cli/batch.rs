@@ -73,12 +73,15 @@ impl Existing {
     ///
     /// # Errors
     /// If one of the files is there and is not to be replaced; names the first and counts them.
-    pub(super) fn allows(self, files: &[PathBuf]) -> anyhow::Result<()> {
-        let there: Vec<&PathBuf> = files.iter().filter(|file| file.exists()).collect();
-        let Some(first) = there.first().filter(|_| !self.replace) else {
+    pub(super) fn allows(self, files: impl IntoIterator<Item = PathBuf>) -> anyhow::Result<()> {
+        if self.replace {
+            return Ok(());
+        }
+        let mut there = files.into_iter().filter(|file| file.exists());
+        let Some(first) = there.next() else {
             return Ok(());
         };
-        let others = match there.len() - 1 {
+        let others = match there.count() {
             0 => String::new(),
             more => format!(" and {more} more"),
         };

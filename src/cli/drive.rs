@@ -91,8 +91,7 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
         let file = |(number, entry): &(usize, &data::Entry)| {
             file_of(arguments, &settings, folder, entry, *number)
         };
-        let files: Vec<PathBuf> = mine.iter().map(file).collect();
-        arguments.existing.allows(&files)?;
+        arguments.existing.allows(mine.iter().map(file))?;
         make_folder(folder)?;
     }
     let stop = stop_on_ctrl_c();

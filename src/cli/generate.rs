@@ -169,8 +169,8 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
             return Ok(());
         }
     }
-    let files: Vec<PathBuf> = cases.iter().map(|case| case.file.clone()).collect();
-    arguments.existing.allows(&files)?;
+    let files = cases.iter().map(|case| case.file.clone());
+    arguments.existing.allows(files)?;
     let network = weights::network(0)?;
     make_folder(&arguments.out)?;
     let stop = stop_on_ctrl_c();

@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering;
 
 use rayon::prelude::*;
 
-use super::batch::{Shown, make_folder, stop_on_ctrl_c};
+use super::batch::{Existing, Shown, make_folder, stop_on_ctrl_c};
 use super::usage::ensure_usage;
 use crate::corpus::resample_attacker;
 use crate::rng::{Purpose, Seed, Stream};
@@ -34,6 +34,8 @@ pub(super) struct Arguments {
     /// earliness, filtered by the gates); both end at the contact.
     #[arg(long, value_name = "SHARE", default_value_t = 0.0)]
     attack_share: f64,
+    #[command(flatten)]
+    existing: Existing,
 }
 
 /// Egos tried before a scene stays without attack.
@@ -58,13 +60,19 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
         "--attack-share {}: a share lies between 0 and 1",
         arguments.attack_share
     );
+    let path = |index: u64| folder.join(format!("sim-{}-{index:06}.json", arguments.seed));
+    let index = |number: u64| arguments.from.saturating_add(number);
+    if folder.exists() {
+        let files = (0..arguments.scenes).map(|number| path(index(number)));
+        arguments.existing.allows(files)?;
+    }
     make_folder(folder)?;
     let stop = stop_on_ctrl_c();
     let shown = Shown::new(arguments.scenes);
     let made: anyhow::Result<Vec<Made>> = (0..arguments.scenes)
         .into_par_iter()
         .map(|number| {
-            let index = arguments.from.saturating_add(number);
+            let index = index(number);
             if stop.load(Ordering::Relaxed) {
                 return Ok(Made::Nothing);
             }
@@ -82,8 +90,7 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
             } else {
                 Made::AttackFailed
             };
-            let path = folder.join(format!("sim-{}-{index:06}.json", arguments.seed));
-            write_scene(&scene, &path)?;
+            write_scene(&scene, &path(index))?;
             Ok(made)
         })
         .collect();

@@ -59,7 +59,7 @@ pub(super) fn run(
         let numbers = 0..windows.len();
         let files = numbers
             .flat_map(|number| (0..arguments.tries).map(move |rank| file(folder, number, rank)));
-        arguments.existing.allows(&files.collect::<Vec<_>>())?;
+        arguments.existing.allows(files)?;
         make_folder(folder)?;
     }
     let steps = arguments
