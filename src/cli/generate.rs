@@ -468,8 +468,10 @@ impl Job<'_> {
             make_folder(steps)?;
         }
         let mut trouble: Option<anyhow::Error> = None;
+        let mut last = 0;
         let mut on_step = |progress: &Progress<'_>| {
             let (taken, total) = progress.steps();
+            last = taken;
             self.shown.doing(&format!("{name}: step {taken}/{total}"));
             if let Some(steps) = steps {
                 let path = steps.join(format!("{taken:04}.json"));
@@ -487,6 +489,14 @@ impl Job<'_> {
         let made = run_recipe(scene, recipe, self.network as &dyn Prepare, &mut on_step)?;
         let generated = made.generated.as_ref();
         let complete = generated.is_some_and(|generated| generated.complete);
+        if let Some(folder) = steps {
+            // of a longer run before, which this one replaces
+            let mut later = (last + 1..).map(|step| folder.join(format!("{step:04}.json")));
+            while later
+                .next()
+                .is_some_and(|file| std::fs::remove_file(file).is_ok())
+            {}
+        }
         trouble.map_or(Ok(complete.then_some(made)), Err)
     }
 

@@ -144,6 +144,15 @@ fn a_car_that_turns_on_the_spot_fails() {
     assert!(!gate(&verdict, "u_turn").passed); // 0.5 rad/s for 8 s = 4 rad (wrapped steps summed)
 }
 
+/// An ego at 10 m/s and its attacker, who drove 20 m aside when it was recorded.
+fn attacked(attacker: Agent) -> Scene {
+    let mut scene = scene(vec![straight("ego", 0.0, 0.0, 10.0), attacker]);
+    scene.attacks.push(attack());
+    let aside = straight("a", 30.0, 20.0, 5.0).track;
+    scene.log.insert(AgentId::new("a"), aside);
+    scene
+}
+
 #[test]
 fn an_attack_is_judged_up_to_its_contact_and_names_the_fault() {
     // the attacker stops being plausible only after the contact: teleports at 8 s
@@ -151,13 +160,7 @@ fn an_attack_is_judged_up_to_its_contact_and_names_the_fault() {
         let x = if t > 8.0 { 500.0 } else { 30.0 + 5.0 * t };
         State::along(Pose::at(x, 0.0, 0.0), 5.0)
     });
-    let mut scene = scene(vec![straight("ego", 0.0, 0.0, 10.0), attacker]);
-    scene.attacks.push(attack());
-    // in its log it stood aside
-    scene
-        .log
-        .insert(AgentId::new("a"), straight("a", 30.0, 20.0, 5.0).track);
-    let verdict = judge_a(&scene);
+    let verdict = judge_a(&attacked(attacker));
     // 30 − 5 t < 4.7 at t > 5.06: frame 51
     assert_eq!(
         verdict.contact.as_ref().map(|contact| contact.frame),
@@ -175,12 +178,7 @@ fn what_the_contact_does_to_the_attacker_is_no_motion_of_its_own() {
         let aside = 2.1 * ((t - 5.1) / 0.5).clamp(0.0, 1.0);
         State::along(Pose::at(30.0 + 5.0 * t, aside, 0.0), 5.0)
     });
-    let mut scene = scene(vec![straight("ego", 0.0, 0.0, 10.0), attacker]);
-    scene.attacks.push(attack());
-    scene
-        .log
-        .insert(AgentId::new("a"), straight("a", 30.0, 20.0, 5.0).track);
-    let verdict = judge_a(&scene);
+    let verdict = judge_a(&attacked(attacker));
     assert_eq!(verdict.contact.as_ref().map(|hit| hit.frame), Some(51));
     assert!(verdict.valid(), "{:#?}", verdict.gates);
     assert!(gate(&verdict, "lateral_acceleration").value.abs() < 1e-3);

@@ -351,7 +351,7 @@ pub(super) fn touches(scene: &Scene, plan: &Plan, seconds: f64) -> Option<bool> 
 /// What the ego drove when the scene was recorded, tracked like a plan; `None` where anything in the scene was made or
 /// edited, so that whoever drove met something else, or where it is not known for as long.
 fn human(scene: &Scene, ego: &Agent, scored_s: f64) -> Option<Vec<TrackedState>> {
-    let edited = scene.edits.iter().any(changes_what_is_met);
+    let edited = scene.edits.iter().any(Edit::changes_world);
     if scene.generated.is_some() || !scene.log.is_empty() || edited {
         return None;
     }
@@ -363,27 +363,6 @@ fn human(scene: &Scene, ego: &Agent, scored_s: f64) -> Option<Vec<TrackedState>>
     let path: Vec<State> = (0..=steps).map_while(at).collect();
     let body = body_at_present(scene, ego)?;
     (path.len() == steps + 1).then(|| track(&path, body))
-}
-
-/// Whether an edit changes who is where or what signals show, not what is wanted of whom.
-fn changes_what_is_met(edit: &Edit) -> bool {
-    match edit {
-        Edit::Move { .. }
-        | Edit::Resize { .. }
-        | Edit::Add { .. }
-        | Edit::Remove { .. }
-        | Edit::SetSignal { .. }
-        | Edit::Sketch { .. } => true,
-        Edit::SetRole { .. }
-        | Edit::SetControl { .. }
-        | Edit::SetGoal { .. }
-        | Edit::ClearGoal { .. }
-        | Edit::SetAttack { .. }
-        | Edit::ClearAttack { .. }
-        | Edit::SetPin { .. }
-        | Edit::ClearPin { .. }
-        | Edit::SetNow { .. } => false,
-    }
 }
 
 fn check(modes: &[Mode]) -> Result<(), ProposeError> {

@@ -213,6 +213,20 @@ impl Edit {
         }
     }
 
+    /// Whether somebody is elsewhere or signals show something else after it: what whoever drove there meets, not what is
+    /// wanted of anybody.
+    pub fn changes_world(&self) -> bool {
+        matches!(
+            self,
+            Self::Move { .. }
+                | Self::Resize { .. }
+                | Self::Add { .. }
+                | Self::Remove { .. }
+                | Self::SetSignal { .. }
+                | Self::Sketch { .. }
+        )
+    }
+
     /// Whether gates, fault and escape of a result may be others after it. They read who is where, who meets whom and the
     /// present; goals, signals and what the next run is told say nothing about them.
     pub fn changes_findings(&self) -> bool {

@@ -255,6 +255,22 @@ fn finished_cases_are_not_replaced_unasked_and_a_stopped_batch_is_resumed() {
     assert_eq!(fs::read(&first).expect("the case"), before);
     generate(folder.path(), &["--temperature", "1", "--replace"]);
     assert_ne!(fs::read(&first).expect("the case"), before);
+    // of a shorter run the steps of the longer one are gone
+    for steps in ["4", "2"] {
+        let run = [
+            "generate",
+            &scene,
+            "--out",
+            &out,
+            "--replace",
+            "--keep-steps",
+            "--steps",
+            steps,
+        ];
+        assert!(nearmiss(&run).status.success());
+    }
+    let kept = fs::read_dir(first.with_extension("steps")).expect("steps");
+    assert_eq!(kept.count(), 2);
 }
 
 #[test]

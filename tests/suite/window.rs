@@ -9,6 +9,7 @@ use std::time::Instant;
 use egui::Event;
 use egui::Key;
 use egui::Modifiers;
+use egui::Pos2;
 use egui::vec2;
 use egui_kittest::kittest::NodeT as _;
 use egui_kittest::kittest::Queryable as _;
@@ -110,6 +111,16 @@ fn a_dragged_agent_moves_in_one_step_and_undo_restores_the_identical_scene() {
     assert_eq!(hash(&bench), before);
 }
 
+/// Presses the button at a place and moves to another, without letting go.
+fn hold(bench: &mut Bench, from: Pos2, to: Pos2) {
+    bench.hover_at(from);
+    bench.step();
+    bench.drag_at(from);
+    bench.step();
+    bench.hover_at(to);
+    bench.run_steps(2);
+}
+
 #[test]
 fn escape_drops_a_drag() {
     if !may_draw() {
@@ -119,12 +130,7 @@ fn escape_drops_a_drag() {
     let mut bench = opened(folder.path(), false);
     let before = hash(&bench);
     let from = place_of(&bench, "car-0");
-    bench.hover_at(from);
-    bench.step();
-    bench.drag_at(from);
-    bench.step();
-    bench.hover_at(from + vec2(30.0, 10.0));
-    bench.run_steps(2);
+    hold(&mut bench, from, from + vec2(30.0, 10.0));
     assert!(bench.state().editor().previewing());
     bench.key_press(Key::Escape);
     bench.run_steps(2);
@@ -143,12 +149,7 @@ fn a_drag_released_while_the_scene_before_flashes_counts() {
     let mut bench = opened(folder.path(), false);
     let before = hash(&bench);
     let from = place_of(&bench, "car-0");
-    bench.hover_at(from);
-    bench.step();
-    bench.drag_at(from);
-    bench.step();
-    bench.hover_at(from + vec2(40.0, 0.0));
-    bench.run_steps(2);
+    hold(&mut bench, from, from + vec2(40.0, 0.0));
     bench.key_down(Key::B);
     bench.run_steps(2);
     bench.drop_at(from + vec2(40.0, 0.0));
@@ -177,12 +178,7 @@ fn a_drag_whose_pane_goes_is_dropped() {
         let car = scene.agent(&AgentId::new("car-0")).unwrap();
         app.place(car.track.get(scene.now).unwrap().position, canvas)
     };
-    bench.hover_at(from);
-    bench.step();
-    bench.drag_at(from);
-    bench.step();
-    bench.hover_at(from + vec2(40.0, 0.0));
-    bench.run_steps(2);
+    hold(&mut bench, from, from + vec2(40.0, 0.0));
     assert!(bench.state().editor().previewing());
     press(&mut bench, Key::Num1);
     assert!(!bench.state().editor().previewing());
