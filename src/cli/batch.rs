@@ -1,6 +1,7 @@
 //! What batch commands share: finding scenes, shards, progress, Ctrl-C.
 
 use std::io::IsTerminal as _;
+use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -10,7 +11,7 @@ use anyhow::Context as _;
 use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::data;
-use crate::generator::MOST_AGENTS;
+use crate::generator::{MOST_AGENTS, MOST_REDRAWS};
 use crate::scene::in_words;
 
 /// All scenes the paths hold, in the order given; within a folder in its order. Of several files one that is damaged
@@ -39,11 +40,20 @@ pub(super) fn scenes(paths: &[PathBuf]) -> anyhow::Result<Vec<data::Entry>> {
 
 /// A number of agents that a run can take.
 pub(super) fn agents(text: &str) -> Result<usize, String> {
-    let within = |count: &usize| (1..=MOST_AGENTS).contains(count);
-    text.parse()
-        .ok()
-        .filter(within)
-        .ok_or_else(|| format!("a number from 1 to {MOST_AGENTS} is wanted"))
+    number_in(1..=MOST_AGENTS, text)
+}
+
+/// A number of redraws that a run can take.
+pub(super) fn redraws(text: &str) -> Result<usize, String> {
+    number_in(0..=MOST_REDRAWS, text)
+}
+
+fn number_in(range: RangeInclusive<usize>, text: &str) -> Result<usize, String> {
+    let number = text.parse().ok().filter(|number| range.contains(number));
+    number.ok_or_else(|| {
+        let (least, most) = (range.start(), range.end());
+        format!("a number from {least} to {most} is wanted")
+    })
 }
 
 /// Makes a folder and those it lies in; one that is there is fine.

@@ -11,7 +11,7 @@ use std::time::Instant;
 use clap::ValueEnum;
 use serde_json::json;
 
-use super::batch::{Existing, Shown, agents, scenes, stop_on_ctrl_c};
+use super::batch::{Existing, Shown, agents, redraws, scenes, stop_on_ctrl_c};
 use super::generate::guidance_of;
 use super::planning::formulas;
 use super::usage::{bail_usage, ensure_usage};
@@ -82,6 +82,10 @@ pub(super) struct Arguments {
     /// Guidance weights: the network's methods run without and with them, and the difference is shown.
     #[arg(long, value_name = "collision=W,comfort=W,road=W")]
     guidance: Option<String>,
+    /// Who touches somebody in the result is drawn again, at most so many times: the network's methods run without and
+    /// with it, and the difference is shown. Task attack: as `nearmiss generate` does if absent.
+    #[arg(long, value_name = "N", value_parser = redraws)]
+    redraws: Option<usize>,
     /// Show each row's paired difference to this method's row of the same task.
     #[arg(long, value_enum)]
     against: Option<Method>,
@@ -276,7 +280,7 @@ impl Arguments {
         use TaskChoice::{Attack, Free, Goal, Plan};
         self.guidance()?;
         let usual = PlanSettings::default();
-        let options: [(&str, bool, &[TaskChoice]); 14] = [
+        let options: [(&str, bool, &[TaskChoice]); 15] = [
             ("--steps", self.steps.is_some(), &[Free, Goal, Attack]),
             (
                 "--history-level",
@@ -289,6 +293,7 @@ impl Arguments {
                 &[Free, Goal, Attack],
             ),
             ("--guidance", self.guidance.is_some(), &[Free, Goal]),
+            ("--redraws", self.redraws.is_some(), &[Free, Goal, Attack]),
             ("--against", self.against.is_some(), &[Free, Goal]),
             ("--kind", self.kind != KindChoice::Vehicle, &[Free, Goal]),
             ("--realism", self.realism, &[Free]),
@@ -427,24 +432,30 @@ impl Tables {
                 let fit = |method: &Method| method.fits(*choice);
                 arguments.methods.iter().copied().filter(fit).collect()
             };
-            let unguided = std::iter::once((None, Guidance::default()));
-            let guided = arguments
-                .guidance
-                .clone()
-                .map(|text| (Some(text), guidance));
-            let variants: Vec<(Option<String>, Guidance)> = unguided.chain(guided).collect();
+            let guidances = [None]
+                .into_iter()
+                .chain(arguments.guidance.clone().map(Some));
+            let redraws = [0]
+                .into_iter()
+                .chain(arguments.redraws.filter(|count| *count > 0));
+            let variants: Vec<(Option<String>, usize)> = redraws
+                .flat_map(|count| guidances.clone().map(move |text| (text, count)))
+                .collect();
             let rows_wanted = methods.iter().flat_map(|method| {
                 let guides = method.schedule().is_some()
                     && !matches!(method, Method::Prior | Method::Inpainting);
                 let count = if guides { variants.len() } else { 1 };
                 variants[..count].iter().map(|variant| (*method, variant))
             });
-            for (method, (guidance_text, guidance)) in rows_wanted {
+            for (method, (guidance_text, redraws)) in rows_wanted {
                 let bench = Bench {
                     arguments,
                     network,
-                    guidance: *guidance,
+                    guidance: guidance_text
+                        .as_ref()
+                        .map_or(Guidance::default(), |_| guidance),
                     guidance_text: guidance_text.clone(),
+                    redraws: *redraws,
                     task,
                     method,
                 };
@@ -497,14 +508,15 @@ impl Tables {
     }
 }
 
-/// The row a row is compared with: that of `against`, else a guided row's own without guidance.
+/// The row a row is compared with: that of `against`, else a guided or redrawn row's own without either.
 fn reference<'a>(rows: &'a [Row], row: &Row, against: Option<Method>) -> Option<&'a Row> {
-    let own = row.label.guidance.as_ref().map(|_| row.label.method);
+    let is_plain = |label: &Label| label.guidance.is_none() && label.redraws == 0;
+    let own = (!is_plain(&row.label)).then_some(row.label.method);
     let method = against.map(Method::name).or(own)?;
     rows.iter().find(|other| {
         other.label.task == row.label.task
             && other.label.method == method
-            && other.label.guidance.is_none()
+            && is_plain(&other.label)
             && other.label != row.label
     })
 }
@@ -541,6 +553,7 @@ struct Bench<'a> {
     network: &'a Network,
     guidance: Guidance,
     guidance_text: Option<String>,
+    redraws: usize,
     task: Task,
     method: Method,
 }
@@ -573,6 +586,7 @@ impl Bench<'_> {
             task: self.task,
             method: self.method.name(),
             guidance: self.guidance_text.clone(),
+            redraws: self.redraws,
             steps: self.steps(),
             temperature: self.steps().map(|_| self.temperature()),
             kind: self.kind().word(),
@@ -638,6 +652,7 @@ impl Bench<'_> {
             recipe.prior_smoothing = on;
         }
         recipe.guidance = self.guidance;
+        recipe.redraws = self.redraws;
         let prior;
         let prepare: &dyn Prepare = if self.method == Method::Prior {
             prior = self.network.prior_only();

@@ -8,7 +8,7 @@ use anyhow::Context as _;
 use clap::ValueEnum;
 use serde_json::{Value, json};
 
-use super::batch::{Existing, Shard, Shown, agents, make_folder, scenes, stop_on_ctrl_c};
+use super::batch::{Existing, Shard, Shown, agents, make_folder, redraws, scenes, stop_on_ctrl_c};
 use super::usage::{Usage, bail_usage, ensure_usage};
 use super::weights;
 use crate::data;
@@ -83,6 +83,9 @@ pub(super) struct Arguments {
     /// Guidance weights, each a share of the full correction per step; collision=1 if absent, collision=0 for none.
     #[arg(long, value_name = "collision=W,comfort=W,road=W")]
     guidance: Option<String>,
+    /// Who touches somebody in the result is drawn again, knowing everyone else's future, at most so many times.
+    #[arg(long, value_name = "N", default_value_t = Settings::default().redraws, value_parser = redraws)]
+    redraws: usize,
     /// In an attack, make everyone's future anew instead of the attacker's and those it meets.
     #[arg(long)]
     everyone: bool,
@@ -357,6 +360,7 @@ impl Job<'_> {
             history_level: arguments.history_level,
             prior_smoothing: arguments.prior_smoothing,
             guidance: self.guidance,
+            redraws: arguments.redraws,
             scope: if arguments.everyone {
                 Scope::Everyone
             } else {
@@ -606,6 +610,7 @@ pub(super) fn case_json(file: &Path, generated: &Generated) -> Value {
         "task": generated.recipe.task,
         "schedule": generated.recipe.schedule,
         "steps": generated.recipe.steps,
+        "redrawn": generated.redrawn,
         "valid": generated.valid(),
         "fault": generated.fault,
         "avoidability": generated.avoidability,

@@ -11,7 +11,8 @@ use crate::rng::Seed;
 /// Predictions are kept within so many standard deviations.
 const CLIP: f32 = 8.0;
 
-/// An agent that comes into a run is made in at least so many steps, or in as many as the whole run has.
+/// An agent that comes into a run is made in at least so many steps, or in as many as the whole run has; who is drawn
+/// again, in so many.
 const LEAST_ENTRY_STEPS: usize = 8;
 
 /// What a run starts from.
@@ -294,6 +295,46 @@ impl Sampler {
         self.valid.extend_from_slice(&fresh.valid[old * T..]);
         self.schedule = schedule;
         self.skip_idle_steps();
+        Ok(())
+    }
+
+    /// Begins anew for `rows` once everything is final: their tokens go back to their starting levels, everyone else's
+    /// are known from now on. `start` describes the run as it began, but for the number of the sample, which gives them
+    /// other noise; its schedule is not read. The run grows by eight steps (or by as many as it had, if fewer).
+    ///
+    /// # Errors
+    ///
+    /// If the numbers do not fit; the run is then as before.
+    pub fn redraw(&mut self, start: Start<'_>, rows: &[usize]) -> Result<(), DenoiseError> {
+        let mut own = NoiseMatrix::known(start.matrix.agents());
+        for (&row, token) in rows
+            .iter()
+            .flat_map(|row| (0..T).map(move |token| (row, token)))
+        {
+            own.set(row, token, start.matrix.get(row, token));
+        }
+        let steps = LEAST_ENTRY_STEPS.min(self.schedule.steps());
+        let schedule = Schedule::new(self.schedule.kind(), steps, &own);
+        let mut fresh = Self::new(Start {
+            matrix: &own,
+            schedule: &schedule,
+            ..start
+        })?;
+        expect_length("the samples", fresh.tokens.len(), self.tokens.len())?;
+        let size = self.levels.len() * CHANNELS;
+        for at in 0..self.tokens.len() {
+            if fresh.ceiling[at % size / CHANNELS] <= 0.0 {
+                fresh.tokens[at] = self.tokens[at];
+            }
+            fresh.clean[at] = self.clean[at];
+        }
+        for (at, noise) in fresh.noise.iter_mut().enumerate() {
+            if !rows.contains(&(at % size / (T * CHANNELS))) {
+                *noise = self.noise[at];
+            }
+        }
+        fresh.taken = self.taken;
+        *self = fresh;
         Ok(())
     }
 

@@ -344,3 +344,52 @@ fn a_window_without_agents_is_finished_at_once() {
     let run = Run::new(&[]);
     assert!(run.sampler().finished());
 }
+
+#[test]
+fn who_is_drawn_again_begins_from_other_noise_and_everyone_else_is_known_to_it() {
+    let mut run = Run::new(&["a", "b"]);
+    (run.steps, run.samples) = (12, 2);
+    run.given.fill(0.0);
+    run.matrix.set(1, T - 1, 0.0);
+    let mut sampler = run.sampler();
+    let go = |sampler: &mut Sampler| {
+        let mut ends = |_: StepEvent<'_>| ControlFlow::Continue(());
+        sampler.run(&mut MeanOfKnown, &mut [], &mut ends).unwrap();
+    };
+    go(&mut sampler);
+    let (before, schedule) = (sampler.clone(), sampler.schedule().clone());
+    let start = Start {
+        window: &run.window,
+        given: &run.given,
+        matrix: &run.matrix,
+        schedule: &schedule,
+        seed: Seed(5),
+        sample: 7,
+        samples: 2,
+        temperature: 1.0,
+    };
+    sampler.redraw(start, &[1]).unwrap();
+    // of the run's 12 steps a redraw has 8
+    assert_eq!((sampler.event().taken, sampler.remaining()), (12, 8));
+    for sample in 0..2 {
+        let row = |sampler: &Sampler, row: usize| {
+            let from = (2 * sample + row) * T * CHANNELS;
+            sampler.tokens()[from..from + T * CHANNELS].to_vec()
+        };
+        assert_eq!(row(&sampler, 0), row(&before, 0));
+        // pure noise, of samples 7 and 8; its goal stays
+        let mut stream = agent_stream(Seed(5), "b", 7 + sample as u64);
+        let drawn: Vec<f32> = (0..T * CHANNELS).map(|_| stream.normal() as f32).collect();
+        let [made, goal] = [(NOW + 1) * CHANNELS, (T - 1) * CHANNELS];
+        assert_eq!(row(&sampler, 1)[made..goal], drawn[made..goal]);
+        assert_eq!(row(&sampler, 1)[goal..], [0.0; CHANNELS]);
+    }
+    let level = |token: usize| sampler.levels()[token];
+    assert_eq!(
+        (level(T - 1), level(2 * T - 2), level(2 * T - 1)),
+        (0.0, 1.0, 0.0)
+    );
+    go(&mut sampler);
+    assert_eq!(token(&sampler, 0, T - 1), token(&before, 0, T - 1));
+    assert!(sampler.levels().iter().all(|level| *level == 0.0));
+}

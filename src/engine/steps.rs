@@ -154,6 +154,25 @@ impl StepLog {
             .collect()
     }
 
+    /// Who is under way once more at a step, because they had touched somebody: those with noise left since levels last
+    /// rose. Nobody in the first draw, or if there is no such step.
+    pub fn drawn_again(&self, step: usize) -> Vec<&AgentId> {
+        let Some(until) = self.records.get(..=step) else {
+            return Vec::new();
+        };
+        let rises = |pair: &[Arc<StepRecord>]| {
+            let mut levels = pair[0].levels.iter().zip(&pair[1].levels);
+            levels.any(|(before, after)| after > before)
+        };
+        if !until.windows(2).any(rises) {
+            return Vec::new();
+        }
+        let rows = self.agents.iter().zip(until[step].levels.chunks_exact(T));
+        rows.filter(|(_, levels)| levels.iter().any(|level| *level > 0.0))
+            .map(|(id, _)| id)
+            .collect()
+    }
+
     /// Mean noise level after a step over the tokens whose future is made; 0 if there is none.
     pub fn mean_level(&self, step: usize) -> f64 {
         let levels = self.levels(step);

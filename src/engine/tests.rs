@@ -33,6 +33,7 @@ fn job(preview: bool) -> Job {
     let settings = Settings {
         task: Task::Free,
         steps: 8,
+        redraws: 1,
         ..Settings::default()
     };
     Job::Generate {
@@ -55,6 +56,7 @@ fn next(engine: &mut Engine) -> Event {
 
 #[test]
 fn a_run_reports_its_start_every_step_and_a_judged_result() {
+    // the stand-in knows nobody: some touch, and are drawn again in eight more steps
     let mut engine = engine(0);
     engine.submit(job(false));
     let mut steps = 0;
@@ -64,7 +66,8 @@ fn a_run_reports_its_start_every_step_and_a_judged_result() {
             Event::Begun { log } => assert_eq!(log.records.len(), 1),
             Event::Step { taken, total, .. } => {
                 steps += 1;
-                assert_eq!((taken, total), (steps, 8));
+                let known = if steps < 8 { 8 } else { 16 };
+                assert_eq!((taken, total), (steps, known));
             }
             Event::Done {
                 scene,
@@ -72,8 +75,15 @@ fn a_run_reports_its_start_every_step_and_a_judged_result() {
                 verdict,
                 ..
             } => {
-                assert_eq!(log.records.len(), 9); // the start and eight steps
-                assert!(log.records[8].levels.iter().all(|&level| level <= 0.0));
+                assert_eq!(log.records.len(), 17); // the start and sixteen steps
+                assert!(log.drawn_again(7).is_empty() && log.drawn_again(16).is_empty());
+                let made = scene.generated.as_ref().unwrap();
+                let again: Vec<&AgentId> = made.redrawn[0].iter().collect();
+                assert_eq!(
+                    (log.drawn_again(8), log.drawn_again(15)),
+                    (again.clone(), again)
+                );
+                assert!(log.records[16].levels.iter().all(|&level| level <= 0.0));
                 assert!(verdict.is_some_and(|verdict| !verdict.gates.is_empty()));
                 assert!(scene.generated.as_ref().is_some_and(|made| made.complete));
                 break;
@@ -81,7 +91,7 @@ fn a_run_reports_its_start_every_step_and_a_judged_result() {
             other => panic!("{other:?}"),
         }
     }
-    assert_eq!(steps, 8);
+    assert_eq!(steps, 16);
     assert!(!engine.busy());
 }
 

@@ -46,6 +46,7 @@ impl Stream {
             schedule: ScheduleKind::Pyramidal,
             steps: STEPS,
             seed: settings.seed.wrapping_add(self.tick),
+            redraws: 0,
             scope: Scope::Everyone,
             task: task_in(world, settings.task),
             ..settings.clone()

@@ -65,6 +65,7 @@ pub fn bug_case(scene: &Scene, recipe: Recipe, message: &str) -> Scene {
         fault: None,
         avoidability: None,
         metrics: Vec::new(),
+        redrawn: Vec::new(),
         edits: Some(scene.edits.len()),
         extra,
     }));

@@ -7,7 +7,7 @@ use super::attack::{AttackCandidate, aim_of};
 use super::baseline::hermite;
 use super::limits::limits_of;
 use super::plan::stored;
-use super::settings::{GenerateError, MOST_AGENTS, Scope, Settings};
+use super::settings::{GenerateError, MOST_AGENTS, MOST_REDRAWS, Scope, Settings};
 use crate::codec::{DT_S, NOW, Options, Row, T, Window, token_time_s};
 use crate::geometry::{DVec2, Pose, angle_between, quantise};
 use crate::scene::{
@@ -104,6 +104,7 @@ pub fn draft(scene: &Scene, settings: &Settings, identity: &str) -> Result<Recip
         history_level: quantise(settings.history_level),
         prior_smoothing: settings.prior_smoothing_used(),
         guidance: quantised(settings.guidance),
+        redraws: settings.redraws.min(MOST_REDRAWS),
         agents: window.rows.iter().map(|row| row.id.clone()).collect(),
         kept: of_part(Part::Kept).map(|(_, row)| row.id.clone()).collect(),
         partial: partial.collect(),

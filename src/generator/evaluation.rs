@@ -155,6 +155,7 @@ impl LoggedWindow {
             history_level: 0.0,
             prior_smoothing: usual_smoothing(task),
             guidance: crate::scene::Guidance::default(),
+            redraws: 0,
             agents: self.window.rows.iter().map(|row| row.id.clone()).collect(),
             kept: Vec::new(),
             partial: Vec::new(),

@@ -85,6 +85,11 @@ pub fn judge(scene: &Scene, made: &BTreeSet<AgentId>) -> Verdict {
     }
 }
 
+/// Contacts that `scene` should not have: those the gates of collisions and third parties count, earliest first.
+pub(super) fn unintended(scene: &Scene, made: &BTreeSet<AgentId>) -> Vec<Contact> {
+    Case::new(scene, made).unintended().0
+}
+
 /// How near the made agents come to a gate's limit over time.
 #[derive(Debug, Clone, PartialEq)]
 pub struct GateCurve {

@@ -25,7 +25,7 @@ const FARTHEST_M: f64 = 30.0;
 const SPREAD: [f64; 4] = [1.0, 0.75, 0.5, 0.25];
 
 /// Who gets no farther than this in the whole future stands, m.
-const GOES_M: f64 = 2.0;
+pub(super) const GOES_M: f64 = 2.0;
 /// Who never comes this near to a row's present place is left out, m.
 const REACH_M: f64 = 150.0;
 

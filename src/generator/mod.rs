@@ -41,7 +41,7 @@ pub use plan::{Plan, SoftToken};
 pub use reach::{Doubt, doubts};
 pub use reaction::Replay;
 pub use run::{Progress, Run, generate, made_agents, run_recipe};
-pub use settings::{GenerateError, MOST_AGENTS, Scope, Settings, usual_temperature};
+pub use settings::{GenerateError, MOST_AGENTS, MOST_REDRAWS, Scope, Settings, usual_temperature};
 
 #[cfg(test)]
 mod tests;

@@ -5,12 +5,12 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use super::draft::draft;
-use super::gates::{Verdict, judge};
-use super::guidance::Guided;
+use super::gates::{Verdict, judge, unintended};
+use super::guidance::{GOES_M, Guided};
 use super::plan::Plan;
 use super::reaction::Replay;
-use super::settings::{GenerateError, Settings};
-use crate::codec::{Scale, decode};
+use super::settings::{GenerateError, MOST_REDRAWS, Settings};
+use crate::codec::{NOW, Scale, T, decode};
 use crate::diffusion::{
     Denoise, Guide, NoisyHistory, Prepare, Sampler, Schedule, Start, StepEvent,
 };
@@ -28,6 +28,8 @@ pub struct Run {
     pub(super) sampler: Sampler,
     pub(super) network: Box<dyn Denoise + Send>,
     pub(super) guidance: Option<Guided>,
+    /// Who was drawn again, each time.
+    redrawn: Vec<Vec<AgentId>>,
 }
 
 /// What a caller sees after a step.
@@ -78,6 +80,12 @@ impl Run {
                 value: recipe.history_level,
             });
         }
+        if recipe.redraws > MOST_REDRAWS {
+            return Err(GenerateError::BadRecipe {
+                what: "number of redraws",
+                value: recipe.redraws as f64,
+            });
+        }
         let scale = prepare.scale().clone();
         let schedule = Schedule::new(recipe.schedule, recipe.steps, &plan.matrix);
         let sampler = Sampler::new(Start {
@@ -104,10 +112,12 @@ impl Run {
             plan,
             scale,
             sampler,
+            redrawn: Vec::new(),
         })
     }
 
-    /// Takes one step; true once finished.
+    /// Takes one step; true once finished. When the last one leaves contacts that nobody wanted and the recipe has
+    /// redraws left, those who touch begin anew and the run grows: see [`Recipe::redraws`].
     ///
     /// # Errors
     /// If the network fails; the run stays as it was before the step.
@@ -119,7 +129,41 @@ impl Run {
             }
             None => self.sampler.step(&mut *self.network, &mut [])?,
         }
+        if self.sampler.finished() && self.redrawn.len() < self.recipe.redraws {
+            self.redraw()?;
+        }
         Ok(self.sampler.finished())
+    }
+
+    /// Begins anew for those who touch somebody, if anyone does.
+    ///
+    /// They are drawn given everyone else, once more if that is rejected, too: what comes out is drawn from the model's own
+    /// conditional distributions, and nothing is pushed (Gibbs sampling, Geman and Geman 1984, with rejection).
+    fn redraw(&mut self) -> Result<(), GenerateError> {
+        let made = made_agents(&self.recipe);
+        let rows: Vec<usize> = touching(self, &made).into_iter().collect();
+        if rows.is_empty() {
+            return Ok(());
+        }
+        let again = self.redrawn.len() as u64 + 1;
+        self.sampler.redraw(
+            Start {
+                window: &self.plan.window,
+                given: &self.plan.given(&self.scale),
+                matrix: &self.plan.matrix,
+                schedule: &self.sampler.schedule().clone(),
+                seed: Seed(self.recipe.seed),
+                sample: self.recipe.sample.wrapping_add(again << 32),
+                samples: 1,
+                temperature: self.recipe.temperature,
+            },
+            &rows,
+        )?;
+        let names = rows
+            .iter()
+            .map(|&row| self.plan.window.rows[row].id.clone());
+        self.redrawn.push(names.collect());
+        Ok(())
     }
 
     /// Whether every token is final.
@@ -186,6 +230,7 @@ impl Run {
             fault: None,
             avoidability: None,
             metrics: Vec::new(),
+            redrawn: self.redrawn.clone(),
             edits: Some(scene.edits.len()),
             extra: crate::map::Extra::default(),
         };
@@ -209,6 +254,31 @@ impl Run {
         scene.generated = Some(Arc::new(generated));
         (scene, Some(verdict))
     }
+}
+
+/// Rows of those who are to be drawn again: who touches somebody, but not what stands if the other goes.
+fn touching(run: &Run, made: &BTreeSet<AgentId>) -> BTreeSet<usize> {
+    let window = &run.plan.window;
+    let states = run.states(run.sampler.tokens());
+    let can = |id: &AgentId| {
+        let row = window.row_of(id).filter(|_| made.contains(id))?;
+        let some = (NOW + 1..T).any(|token| run.plan.matrix.get(row, token) > 0.0);
+        some.then_some(row)
+    };
+    let goes = |row: &usize| {
+        let [start, end] = [NOW, T - 1].map(|token| states[row * T + token].position);
+        start.distance(end) >= GOES_M
+    };
+    let mut rows = BTreeSet::new();
+    for contact in unintended(&decode(&run.scene, window, &states), made) {
+        let can: Vec<usize> = [&contact.first, &contact.second]
+            .into_iter()
+            .filter_map(can)
+            .collect();
+        let some_go = can.iter().any(goes);
+        rows.extend(can.into_iter().filter(|row| !some_go || goes(row)));
+    }
+    rows
 }
 
 pub(super) fn quantised_gates(verdict: &Verdict) -> Vec<crate::scene::GateResult> {

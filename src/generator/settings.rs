@@ -14,6 +14,13 @@ const APART: f64 = 1.0;
 /// At most so many agents can be made in one run: time and memory grow with the square.
 pub const MOST_AGENTS: usize = 128;
 
+/// Who touches somebody is drawn again at most so many times unless the user says otherwise. Chosen on scenes of our own
+/// traffic world (the model card has the table).
+const REDRAWS: usize = 3;
+
+/// At most so many redraws can be asked for.
+pub const MOST_REDRAWS: usize = 16;
+
 /// Standard deviation of the starting noise of a task unless the user says otherwise.
 pub fn usual_temperature(task: Task) -> f64 {
     match task {
@@ -62,6 +69,9 @@ pub struct Settings {
     pub prior_smoothing: Option<bool>,
     /// Guidance terms; against collisions alone unless set.
     pub guidance: Guidance,
+    /// Who touches somebody in the result is drawn again, knowing everyone else's future, at most so many times; at most
+    /// [`MOST_REDRAWS`].
+    pub redraws: usize,
     /// Whose future is made.
     pub scope: Scope,
     /// Only so many agents, the nearest to the ego within 104 m and everyone a wish names, take part; the others go on
@@ -87,6 +97,7 @@ impl Default for Settings {
                 },
                 ..Guidance::default()
             },
+            redraws: REDRAWS,
             scope: Scope::Auto,
             agents: Options::default().max_agents,
         }

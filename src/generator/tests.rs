@@ -15,6 +15,7 @@ use crate::scene::{
 };
 
 mod reaction;
+mod redraws;
 
 /// Keeps a little of the noise.
 fn shrink() -> StandIn {

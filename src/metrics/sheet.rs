@@ -26,6 +26,8 @@ pub fn sheet_of_cases<N: AsRef<str>, S: Borrow<Scene>>(
             sheet.put("temperature", recipe.temperature.to_string());
             sheet.put("history_level", recipe.history_level.to_string());
             sheet.put("prior_smoothing", recipe.prior_smoothing.to_string());
+            sheet.put("redraws", recipe.redraws.to_string());
+            sheet.put("redrawn", made.redrawn.len().to_string());
             sheet.put("weights", &*recipe.weights_hash);
             sheet.put("complete", made.complete.to_string());
             sheet.put("valid", made.valid().to_string());

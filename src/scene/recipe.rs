@@ -192,6 +192,9 @@ pub struct Recipe {
     /// Guidance terms.
     #[serde(default)]
     pub guidance: Guidance,
+    /// Who touches somebody in the result is drawn again, knowing everyone else's future, at most so many times.
+    #[serde(default, skip_serializing_if = "is_none_of")]
+    pub redraws: usize,
     /// Agents, in the order of the noise tensor's rows.
     pub agents: Vec<AgentId>,
     /// Agents whose present future was kept as known tokens.
@@ -216,6 +219,10 @@ pub struct Recipe {
 
 fn is_zero(value: &f64) -> bool {
     *value == 0.0
+}
+
+fn is_none_of(count: &usize) -> bool {
+    *count == 0
 }
 
 impl Recipe {
@@ -313,6 +320,9 @@ pub struct Generated {
     /// Metrics.
     #[serde(default)]
     pub metrics: Vec<Metric>,
+    /// Who was drawn again because of a contact ([`Recipe::redraws`]), each time.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub redrawn: Vec<Vec<AgentId>>,
     /// How many of the scene's edits were made before it; the findings know of no later one. Absent: of all there are.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub edits: Option<usize>,

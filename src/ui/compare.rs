@@ -237,6 +237,9 @@ fn made(a: &Recipe, b: &Recipe) -> Vec<String> {
     if a.guidance != b.guidance {
         items.push("guidance".to_owned());
     }
+    if a.redraws != b.redraws {
+        items.push(format!("at most {} and {} redraws", a.redraws, b.redraws));
+    }
     if a.weights_hash != b.weights_hash {
         items.push("weights".to_owned());
     }

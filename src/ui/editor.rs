@@ -721,6 +721,7 @@ mod tests {
             gates: Vec::new(),
             fault: None,
             avoidability: None,
+            redrawn: Vec::new(),
             edits: None,
             metrics: Vec::new(),
             extra: crate::map::Extra::new(),

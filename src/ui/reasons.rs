@@ -200,6 +200,7 @@ mod tests {
             fault: None,
             avoidability: None,
             metrics: Vec::new(),
+            redrawn: Vec::new(),
             edits: None,
             extra: Extra::new(),
         }));

@@ -424,6 +424,7 @@ mod tests {
             fault: None,
             avoidability: None,
             metrics: Vec::new(),
+            redrawn: Vec::new(),
             edits: Some(0),
             extra: crate::map::Extra::new(),
         };

@@ -86,6 +86,8 @@ fn of_several_tries_the_first_that_fails_fewest_gates_is_written_with_its_steps(
         "1.3",
         "--guidance",
         "collision=0",
+        "--redraws",
+        "0",
     ];
     let failed = |case: &Value| {
         let gates = case["gates"].as_array().expect("gates");

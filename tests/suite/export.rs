@@ -12,7 +12,7 @@ use egui_kittest::kittest::Queryable as _;
 use tempfile::TempDir;
 
 use nearmiss::generator::check;
-use nearmiss::scene::read_scene;
+use nearmiss::scene::{Scene, read_scene};
 use nearmiss::ui::App;
 
 use crate::commands::nearmiss;
@@ -79,6 +79,11 @@ fn generated(folder: &Path) -> Bench {
     bench
 }
 
+/// Steps of the run that made the scene: the full schedule, and eight for each redraw.
+fn steps_of(made: &Scene) -> usize {
+    32 + 8 * made.generated.as_ref().unwrap().redrawn.len()
+}
+
 /// A generated scene with the dialog open on a folder of its own; `None` where nothing can be drawn.
 fn exporting() -> Option<(TempDir, Bench)> {
     if !may_draw() {
@@ -105,10 +110,11 @@ fn an_exported_case_reopens_identically_with_its_steps_beside_it() {
         .collect();
     let case = case.unwrap_or_else(|error| panic!("{error} among {names:?}"));
     assert_eq!(case.hash(), hash(&bench));
-    // full schedule: the starting noise and 32 steps
+    // the starting noise, then every step
     let steps = folder.path().join("unprotected-left-turn.steps");
-    assert_eq!(fs::read_dir(&steps).unwrap().count(), 33);
-    let last = read_scene(&steps.join("0032.json")).unwrap();
+    let count = steps_of(&case);
+    assert_eq!(fs::read_dir(&steps).unwrap().count(), 1 + count);
+    let last = read_scene(&steps.join(format!("{count:04}.json"))).unwrap();
     assert_eq!(last.hash(), case.hash());
 }
 
@@ -152,7 +158,10 @@ fn a_clip_of_denoising_and_scene_is_written_and_cancelled_without_a_trace() {
     while reader.read_next_frame().unwrap().is_some() {
         frames += 1;
     }
-    assert_eq!(frames, 33);
+    assert_eq!(
+        frames,
+        1 + steps_of(bench.state().editor().committed().unwrap())
+    );
     fs::remove_file(folder.path().join("unprotected-left-turn.gif")).unwrap();
     press(&mut bench, "Both");
     bench.get_by_role_and_label(Role::Button, "Export").click();
@@ -236,7 +245,8 @@ fn the_table_of_the_scene_is_the_one_the_command_line_makes() {
     press(&mut bench, "One per denoising step");
     write(&mut bench);
     let csv = folder.path().join("unprotected-left-turn-steps.csv");
-    assert_eq!(fs::read_to_string(&csv).unwrap().lines().count(), 34); // a heading, the noise and 32 steps
+    let count = steps_of(bench.state().editor().committed().unwrap());
+    assert_eq!(fs::read_to_string(&csv).unwrap().lines().count(), 2 + count); // a heading, the noise and the steps
 }
 
 #[test]

@@ -92,6 +92,7 @@ pub(super) fn run(
                 history_level: arguments.history_level,
                 prior_smoothing: arguments.prior_smoothing,
                 agents: arguments.agents,
+                redraws: arguments.redraws.unwrap_or(Settings::default().redraws),
                 ..Settings::default()
             };
             table.try_one(window, candidate, &settings, network, |made| {

@@ -19,6 +19,8 @@ pub(super) struct Label {
     pub(super) method: &'static str,
     /// As asked for, if any.
     pub(super) guidance: Option<String>,
+    /// At most so many.
+    pub(super) redraws: usize,
     pub(super) steps: Option<(ScheduleKind, usize)>,
     pub(super) temperature: Option<f64>,
     pub(super) kind: &'static str,
@@ -206,11 +208,15 @@ impl Row {
         Value::Object(found)
     }
 
-    /// Method, and the guidance if there is one.
+    /// Method, the guidance if there is one, and the redraws if there are any.
     pub(super) fn name(&self) -> String {
-        match &self.label.guidance {
-            Some(guidance) => format!("{} {guidance}", self.label.method),
-            None => self.label.method.to_owned(),
+        let mut name = self.label.method.to_owned();
+        if let Some(guidance) = &self.label.guidance {
+            name.push_str(&format!(" {guidance}"));
+        }
+        match self.label.redraws {
+            0 => name,
+            redraws => format!("{name} redraws={redraws}"),
         }
     }
 
@@ -220,6 +226,7 @@ impl Row {
             task,
             method,
             guidance,
+            redraws,
             steps,
             temperature,
             kind,
@@ -229,6 +236,8 @@ impl Row {
             "task": task,
             "method": method,
             "guidance": guidance,
+            "redraws": redraws,
+            "name": self.name(),
             "schedule": steps.map(|(kind, _)| kind),
             "steps": steps.map(|(_, steps)| steps),
             "temperature": temperature,
@@ -290,10 +299,7 @@ pub(super) fn text(rows: &[Value]) -> String {
         };
         let number = |key: &str, digits: usize| shown(&row[key], digits);
         let interval = |value: &Value| format!("{}..{}", shown(&value[0], 3), shown(&value[1], 3));
-        let name = match row["guidance"].as_str() {
-            Some(guidance) => format!("{} {guidance}", row["method"].as_str().unwrap_or("")),
-            None => row["method"].as_str().unwrap_or("").to_owned(),
-        };
+        let name = row["name"].as_str().unwrap_or("");
         let _infallible = writeln!(
             out,
             "{:<5} {name:<24} {:>5} {:>4}  {:>7} {:>15} {:>7} {:>7} {:>7} {:>6} {:>6} {:>6} {:>6} {:>6} {:>7} {:>7}",

@@ -666,6 +666,7 @@ impl Lab {
         };
         let settings = Settings {
             steps: preview_steps(self.step_s()),
+            redraws: 0,
             ..self.settings.answering(edit, &scene)
         };
         self.step = None;
@@ -1312,6 +1313,9 @@ pub(super) fn command_line(path: &std::path::Path, scene: &Scene, lab: &Lab) -> 
     if let Some(on) = settings.prior_smoothing {
         let word = if on { "on" } else { "off" };
         line.push_str(&format!(" --prior-smoothing {word}"));
+    }
+    if settings.redraws != Settings::default().redraws {
+        line.push_str(&format!(" --redraws {}", settings.redraws));
     }
     let active: Vec<String> = terms(&settings.guidance)
         .filter(|(_, guide)| guide.weight > 0.0)

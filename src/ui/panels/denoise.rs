@@ -148,13 +148,23 @@ fn steps_ui(ui: &mut Ui, (editor, lab): (&Editor, &Lab), log: &StepLog, actions:
         ui.label(theme::small(text).color(tokens.faint));
         return;
     }
-    let mut onion = lab.onion;
-    let text = theme::small("Onion skins").color(tokens.dim);
-    let tip = "Draw the paths of the three steps before and after, too";
-    let shown = ui.checkbox(&mut onion, text).on_hover_text(tip);
-    if shown.changed() {
-        actions.push(Action::Lab(LabAction::Onion(onion)));
-    }
+    ui.horizontal(|ui| {
+        let mut onion = lab.onion;
+        let text = theme::small("Onion skins").color(tokens.dim);
+        let tip = "Draw the paths of the three steps before and after, too";
+        let shown = ui.checkbox(&mut onion, text).on_hover_text(tip);
+        if shown.changed() {
+            actions.push(Action::Lab(LabAction::Onion(onion)));
+        }
+        let again = lab.step.map_or(Vec::new(), |step| log.drawn_again(step));
+        if !again.is_empty() {
+            let who: Vec<&str> = again.into_iter().map(AgentId::as_str).collect();
+            let text = theme::small(format!("Drawn again: {}", who.join(", "))).color(tokens.dim);
+            ui.add(egui::Label::new(text).truncate()).on_hover_text(
+                "They had touched somebody: they began again from noise, knowing everyone else's future",
+            );
+        }
+    });
 }
 
 /// Mean level of the tokens that are made.

@@ -9,6 +9,7 @@ use crate::codec::Options;
 use crate::codec::agents_near;
 use crate::generator::AttackCandidate;
 use crate::generator::MOST_AGENTS;
+use crate::generator::MOST_REDRAWS;
 use crate::generator::Settings;
 use crate::scene::Avoidability;
 use crate::scene::Fault;
@@ -272,6 +273,9 @@ fn sampling_ui(ui: &mut Ui, lab: &Lab, scene: &Scene, actions: &mut Vec<Action>)
         label(ui, "Smoothing");
         smoothing_ui(ui, lab, scene, actions);
         ui.end_row();
+        label(ui, "Redraws");
+        redraws_ui(ui, lab, actions);
+        ui.end_row();
     });
 }
 
@@ -414,6 +418,20 @@ fn smoothing_ui(ui: &mut Ui, lab: &Lab, scene: &Scene, actions: &mut Vec<Action>
             settings.prior_smoothing = (!is_usual).then_some(on);
         });
     }
+}
+
+fn redraws_ui(ui: &mut Ui, lab: &Lab, actions: &mut Vec<Action>) {
+    let tip = "Who touches somebody in the result begins again from noise, knowing everyone else's future, at most so many \
+               times; nobody is pushed. 0: never. An attacker may touch its target";
+    let mut redraws = lab.settings.redraws;
+    let field = egui::DragValue::new(&mut redraws)
+        .range(0..=MOST_REDRAWS)
+        .prefix("at most ")
+        .speed(0.05);
+    ui.add(field)
+        .accessible_name("Redraws of who touches somebody")
+        .on_hover_text(tip);
+    set(actions, lab, |settings| settings.redraws = redraws);
 }
 
 fn guidance_ui(ui: &mut Ui, lab: &Lab, actions: &mut Vec<Action>) {

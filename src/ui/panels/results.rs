@@ -1,5 +1,6 @@
 //! What a generated scene was found to be: gates with reasons, fault, escape, metrics, recipe.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use egui::Ui;
@@ -8,6 +9,7 @@ use egui::vec2;
 
 use super::compare;
 use crate::generator::GateCurve;
+use crate::scene::AgentId;
 use crate::scene::Avoidability;
 use crate::scene::Fault;
 use crate::scene::GateResult;
@@ -298,6 +300,12 @@ fn recipe_ui(ui: &mut Ui, made: &Generated) {
     }
     if recipe.prior_smoothing {
         widgets::row(ui, "Smoothed", "by the prior");
+    }
+    if !made.redrawn.is_empty() {
+        let who: BTreeSet<&str> = made.redrawn.iter().flatten().map(AgentId::as_str).collect();
+        let who: Vec<&str> = who.into_iter().collect();
+        let tip = "Had touched somebody, and began again from noise";
+        widgets::row(ui, "Drawn again", who.join(", ")).on_hover_text(tip);
     }
     let made_count = recipe.agents.len() - recipe.kept.len().min(recipe.agents.len());
     let late: usize = recipe.reactions.iter().map(|of| of.entered.len()).sum();
