@@ -1,6 +1,5 @@
 //! `nearmiss drive`: closed loop, a planner at the wheel of the ego, over one scene or many.
 
-use std::fmt::Write as _;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -12,18 +11,20 @@ use serde_json::{Value, json};
 
 use super::batch::{Existing, Shard, Shown, make_folder, scenes, stop_on_ctrl_c};
 use super::plan::prepare;
-use super::planning::PlannerArguments;
+use super::planning::{PlannerArguments, decoders};
+use super::usage::ensure_usage;
 use super::weights;
 use crate::data;
 use crate::diffusion::Prepare;
 use crate::engine::DriveWorld;
-use crate::metrics::{Ratio, bootstrap};
 use crate::model::Network;
 use crate::planner::{
-    DriveSettings, Driven, Planners, Report, STEP_S, Variant, drive, scores_json,
+    Decoder, DriveSettings, Driven, PlanSettings, Planners, Report, STEP_S, drive, scores_json,
 };
-use crate::rng::Seed;
 use crate::scene::{Metric, write_scene};
+use table::{Line, Table};
+
+mod table;
 
 /// Arguments of `nearmiss drive`.
 #[derive(clap::Args)]
@@ -33,6 +34,10 @@ pub(super) struct Arguments {
     scenes: Vec<PathBuf>,
     #[command(flatten)]
     planner: PlannerArguments,
+    /// Other planners that drive the same scenes, comma separated: the table has a column for each, and the differences,
+    /// scene by scene.
+    #[arg(long, value_parser = decoders(), value_delimiter = ',', value_name = "DECODER")]
+    against: Vec<Decoder>,
     /// Who moves everyone else: the record, whatever the ego does; IDM along lanes; traffic that also gives way, changes
     /// lanes, and turns where the record does; the scene's diffusion model, anew every half second.
     #[arg(long, value_parser = worlds(), default_value = DriveWorld::default().key(), value_name = "WORLD")]
@@ -64,12 +69,8 @@ fn worlds() -> impl TypedValueParser<Value = DriveWorld> {
 
 pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let shard = Shard::from(arguments.shard.as_deref(), |name| std::env::var(name).ok())?;
-    let settings = DriveSettings {
-        plan: arguments.planner.settings(),
-        seconds: arguments.seconds,
-        replan_hz: arguments.replan_hz,
-    };
-    let crew = arguments.planner.crew()?;
+    let all = arguments.settings()?;
+    let crew = arguments.planner.crew(&arguments.against)?;
     let generator = match arguments.world == DriveWorld::Generator {
         true => Some(weights::network(0)?),
         false => None,
@@ -88,42 +89,62 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
         return Ok(());
     }
     if let Some(folder) = &arguments.out {
-        let file = |(number, entry): &(usize, &data::Entry)| {
-            file_of(arguments, &settings, folder, entry, *number)
-        };
-        arguments.existing.allows(mine.iter().map(file))?;
+        let files = mine.iter().flat_map(|(number, entry)| {
+            let file = |settings| file_of(arguments, settings, folder, entry, *number);
+            all.iter().map(file)
+        });
+        arguments.existing.allows(files)?;
         make_folder(folder)?;
     }
     let stop = stop_on_ctrl_c();
-    let shown = Shown::new(mine.len() as u64);
-    let mut table = Table::default();
+    let shown = Shown::new((mine.len() * all.len()) as u64);
+    let mut table = Table {
+        names: arguments.names(),
+        world: arguments.world,
+        seed: arguments.planner.settings().seed,
+        replan_hz: arguments.replan_hz,
+        lines: Vec::new(),
+    };
     let mut first_error = None;
-    for (number, entry) in mine {
+    let drives = mine.iter().flat_map(|&(number, entry)| {
+        let planners = all.iter().enumerate();
+        planners.map(move |(planner, settings)| (number, entry, planner, settings))
+    });
+    for (number, entry, planner, settings) in drives {
         if stop.load(Ordering::Relaxed) {
             break;
         }
-        shown.doing(&entry.name);
+        let doing = match all.len() {
+            1 => entry.name.clone(),
+            _ => format!("{}, {}", entry.name, settings.plan.decoder.key()),
+        };
+        shown.doing(&doing);
         let job = Job {
             arguments,
-            settings: &settings,
+            settings,
             planners: crew.planners(),
             generator: generator.as_ref(),
             stop: &stop,
         };
         match job.drive(entry, number) {
-            Ok(Some(line)) => {
+            Ok(Some((report, line))) => {
                 if arguments.json {
-                    println!("{}", line.json);
+                    println!("{line}");
                 }
-                table.lines.push(line);
+                table.lines.push(Line {
+                    scene: number,
+                    name: entry.name.clone(),
+                    planner,
+                    report,
+                });
             }
             Ok(None) => {}
             Err(error) => {
-                shown.note(&format!("left out: {}: {error:#}", entry.name));
+                shown.note(&format!("left out: {doing}: {error:#}"));
                 first_error.get_or_insert(error);
             }
         }
-        shown.done(&entry.name);
+        shown.done(&doing);
     }
     shown.finish();
     let stopped = stop.load(Ordering::Relaxed);
@@ -137,16 +158,52 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
         };
     }
     if arguments.json {
-        println!("{}", table.json(arguments, &settings));
+        println!("{}", table.json());
     } else {
-        print!("{}", table.text(arguments, &settings));
+        print!("{}", table.text());
     }
     anyhow::ensure!(
         !stopped,
-        "stopped by Ctrl-C; the table is of {} finished scenes",
+        "stopped by Ctrl-C; the table is of {} finished drives",
         table.lines.len()
     );
     Ok(())
+}
+
+impl Arguments {
+    /// How each planner drives, the one asked for first.
+    ///
+    /// # Errors
+    /// If one is named twice.
+    fn settings(&self) -> anyhow::Result<Vec<DriveSettings>> {
+        let first = self.planner.settings();
+        let mut all = vec![first.decoder];
+        for &decoder in &self.against {
+            ensure_usage!(
+                !all.contains(&decoder),
+                "--against {}: it drives already",
+                decoder.key()
+            );
+            all.push(decoder);
+        }
+        let drive = |decoder| DriveSettings {
+            plan: PlanSettings {
+                decoder,
+                ..first.clone()
+            },
+            seconds: self.seconds,
+            replan_hz: self.replan_hz,
+        };
+        Ok(all.into_iter().map(drive).collect())
+    }
+
+    /// What the planners are called, in the same order.
+    fn names(&self) -> Vec<(Decoder, String)> {
+        let decoders = [self.planner.settings().decoder].into_iter();
+        let all = decoders.chain(self.against.iter().copied());
+        all.map(|decoder| (decoder, self.planner.name_of(decoder)))
+            .collect()
+    }
 }
 
 /// Where a driven scene goes.
@@ -171,8 +228,8 @@ struct Job<'a> {
 }
 
 impl Job<'_> {
-    /// `None` if it was stopped before its end.
-    fn drive(&self, entry: &data::Entry, number: usize) -> anyhow::Result<Option<Line>> {
+    /// What came of it, and that as JSON; `None` if it was stopped before its end.
+    fn drive(&self, entry: &data::Entry, number: usize) -> anyhow::Result<Option<(Report, Value)>> {
         let mut scene = data::open(&entry.file, entry.pick.as_deref())?.scene;
         prepare(&mut scene, None, None)?;
         let generator = self.generator.map(|network| network as &dyn Prepare);
@@ -204,11 +261,7 @@ impl Job<'_> {
             None => None,
         };
         let json = self.json(entry, &driven, took_s, written.as_deref());
-        Ok(Some(Line {
-            name: entry.name.clone(),
-            report: driven.report,
-            json,
-        }))
+        Ok(Some((driven.report, json)))
     }
 
     fn write(
@@ -362,171 +415,6 @@ fn metrics(report: &Report) -> Vec<Metric> {
     .into_iter()
     .flatten()
     .collect()
-}
-
-/// One driven scene.
-struct Line {
-    name: String,
-    report: Report,
-    json: Value,
-}
-
-#[derive(Default)]
-struct Table {
-    lines: Vec<Line>,
-}
-
-/// What is pooled over scenes: key, heading, factor, and what a scene adds.
-type Column = (&'static str, &'static str, f64, fn(&Report) -> Ratio);
-
-fn share(hit: bool) -> Ratio {
-    Ratio::new(f64::from(hit), 1.0)
-}
-
-const COLUMNS: [Column; 8] = [
-    ("collision_pct", "collisions", 100.0, |report| {
-        share(report.collided())
-    }),
-    ("at_fault_pct", "at fault", 100.0, |report| {
-        share(report.at_fault())
-    }),
-    ("off_road_pct", "off the road", 100.0, |report| {
-        share(report.off_road_s.is_some())
-    }),
-    (
-        "progress_pct",
-        "progress / log",
-        100.0,
-        |report| match report.logged_m {
-            Some(logged) => Ratio::new(report.progress_m, logged),
-            None => Ratio::default(),
-        },
-    ),
-    ("comfortable_pct", "comfortable", 100.0, |report| {
-        share(report.comfortable())
-    }),
-    ("plan_shift_m", "plan to plan", 1.0, |report| report.shift),
-    ("plans_alike_pct", "plans alike (EC)", 100.0, |report| {
-        report.alike
-    }),
-    (
-        "nuplan_score",
-        "nuPlan-style score",
-        1.0,
-        |report| match &report.score {
-            Some(score) => Ratio::new(score.total, 1.0),
-            None => Ratio::default(),
-        },
-    ),
-];
-
-impl Table {
-    fn pooled(&self, column: &Column, seed: u64) -> (Option<f64>, Option<[f64; 2]>) {
-        let (_, _, factor, of) = column;
-        let parts: Vec<Ratio> = self.lines.iter().map(|line| of(&line.report)).collect();
-        let interval = bootstrap(&parts, Seed(seed));
-        (
-            Ratio::pooled(&parts).value().map(|value| factor * value),
-            interval.map(|found| [factor * found.low, factor * found.high]),
-        )
-    }
-
-    fn json(&self, arguments: &Arguments, settings: &DriveSettings) -> Value {
-        let seed = settings.plan.seed.0;
-        let mut row = json!({
-            "planner": settings.plan.decoder.key(),
-            "world": arguments.world.key(),
-            "seed": seed,
-            "scenes": self.lines.len(),
-            "replan_hz": settings.replan_hz,
-        });
-        let mut intervals = json!({ "level": 0.95, "by": "scene" });
-        for column in &COLUMNS {
-            let (value, interval) = self.pooled(column, seed);
-            row[column.0] = value.map(rounded).into();
-            intervals[column.0] = match interval {
-                Some([low, high]) => json!([rounded(low), rounded(high)]),
-                None => Value::Null,
-            };
-        }
-        row["interval"] = intervals;
-        json!({ "rows": [row] })
-    }
-
-    fn text(&self, arguments: &Arguments, settings: &DriveSettings) -> String {
-        let mut out = format!(
-            "planner {}, world {}, {} plans a second, seed {}\n\n{:<40} {:>6} {:>9} {:>8} {:>9} {:>9} {:>7} {:>7} {:>6}\n",
-            arguments.planner.name(),
-            arguments.world.key(),
-            settings.replan_hz,
-            settings.plan.seed.0,
-            "scene",
-            "s",
-            "contact",
-            "fault",
-            "off road",
-            "progress",
-            "comfort",
-            "shift m",
-            "score",
-        );
-        for line in &self.lines {
-            let report = &line.report;
-            let contact = report
-                .contacts
-                .first()
-                .map_or_else(|| "-".to_owned(), |touch| format!("{:.1} s", touch.time_s));
-            let fault = match (report.collided(), report.at_fault()) {
-                (false, _) => "-",
-                (true, true) => "ego",
-                (true, false) => "other",
-            };
-            let off = report
-                .off_road_s
-                .map_or_else(|| "-".to_owned(), |time_s| format!("{time_s:.1} s"));
-            let progress = match report.logged_m {
-                Some(logged) if logged > 1.0 => {
-                    format!("{:.0} %", 100.0 * report.progress_m / logged)
-                }
-                _ => format!("{:.0} m", report.progress_m),
-            };
-            let shift = report
-                .shift
-                .value()
-                .map_or_else(|| "-".to_owned(), |value| format!("{value:.2}"));
-            let score = report
-                .score
-                .as_ref()
-                .map_or_else(|| "-".to_owned(), |score| format!("{:.3}", score.total));
-            let name: String = line.name.chars().take(40).collect();
-            let _infallible = writeln!(
-                out,
-                "{name:<40} {:>6.1} {contact:>9} {fault:>8} {off:>9} {progress:>9} {:>7} {shift:>7} {score:>6}",
-                report.seconds,
-                if report.comfortable() { "yes" } else { "no" },
-            );
-        }
-        let _infallible = writeln!(
-            out,
-            "\nover {} scenes, 95 % interval by scene",
-            self.lines.len()
-        );
-        for column in &COLUMNS {
-            let (value, interval) = self.pooled(column, settings.plan.seed.0);
-            let unit = match column.0.rsplit('_').next() {
-                Some("m") => " m",
-                Some("pct") => " %",
-                _ => "",
-            };
-            let number = value.map_or_else(|| "-".to_owned(), |value| format!("{value:.2}{unit}"));
-            let range = interval.map_or_else(String::new, |[low, high]| {
-                format!("  {low:.2} to {high:.2}")
-            });
-            let _infallible = writeln!(out, "  {:<18} {number:>10}{range}", column.1);
-        }
-        let _infallible = writeln!(out, "\n{}.", Variant::NuPlan.words());
-        out
-    }
 }
 
 fn rounded(value: f64) -> f64 {

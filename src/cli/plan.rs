@@ -38,7 +38,7 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
         .with_context(|| format!("could not open {:?}", arguments.scene))?
         .scene;
     prepare(&mut scene, arguments.ego.as_deref(), arguments.time)?;
-    let crew = arguments.planner.crew()?;
+    let crew = arguments.planner.crew(&[])?;
     let plan = plan(
         &scene,
         &Start::default(),

@@ -109,24 +109,25 @@ impl Crew {
 }
 
 impl PlannerArguments {
-    /// Who answers.
+    /// Who answers, for the decoder and those `beside` it.
     ///
     /// # Errors
     /// If the weights cannot be read, or a planner of the user's own is given and not to be asked.
-    pub(super) fn crew(&self) -> anyhow::Result<Crew> {
+    pub(super) fn crew(&self, beside: &[Decoder]) -> anyhow::Result<Crew> {
+        let asks_own = self.decoder == Decoder::Own || beside.contains(&Decoder::Own);
         ensure_usage!(
-            self.own.is_none() || self.decoder == Decoder::Own,
+            self.own.is_none() || asks_own,
             "--own gives a planner of your own, but decoder {} is asked; leave one of them out",
             self.decoder.key()
         );
         Crew::new(self.own.as_deref())
     }
 
-    /// What to call the planner in a heading.
-    pub(super) fn name(&self) -> String {
+    /// What to call a planner of these arguments in a heading.
+    pub(super) fn name_of(&self, decoder: Decoder) -> String {
         match &self.own {
-            Some(command) => format!("{} ({command})", self.decoder.key()),
-            None => self.decoder.key().to_owned(),
+            Some(command) if decoder == Decoder::Own => format!("{} ({command})", decoder.key()),
+            _ => decoder.key().to_owned(),
         }
     }
 

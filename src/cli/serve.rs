@@ -50,7 +50,7 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
         print!("{OWN_EXAMPLE}");
         return Ok(());
     }
-    let crew = arguments.planner.crew()?;
+    let crew = arguments.planner.crew(&[])?;
     let settings = arguments.planner.settings();
     let mut out = std::io::stdout().lock();
     for line in std::io::stdin().lock().split(b'\n') {

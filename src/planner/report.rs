@@ -62,6 +62,19 @@ pub struct Report {
     pub score: Option<Scores>,
 }
 
+/// The worst that came of a drive, with the seconds after its start.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum DriveOutcome {
+    /// Somebody was touched by the ego's fault: the first such contact.
+    AtFault(f64),
+    /// Somebody was touched, never by the ego's fault: the first contact.
+    Touched(f64),
+    /// Nobody was touched, but the road was left.
+    OffRoad(f64),
+    /// None of these.
+    Clear,
+}
+
 impl Report {
     pub(super) fn new(
         scene: &Scene,
@@ -160,6 +173,17 @@ impl Report {
     /// Whether anything was touched by the ego's fault.
     pub fn at_fault(&self) -> bool {
         self.contacts.iter().any(|touch| touch.at_fault)
+    }
+
+    /// The worst that came of it.
+    pub fn outcome(&self) -> DriveOutcome {
+        let blamed = self.contacts.iter().find(|touch| touch.at_fault);
+        match (blamed, self.contacts.first(), self.off_road_s) {
+            (Some(touch), ..) => DriveOutcome::AtFault(touch.time_s),
+            (None, Some(touch), _) => DriveOutcome::Touched(touch.time_s),
+            (None, None, Some(time_s)) => DriveOutcome::OffRoad(time_s),
+            (None, None, None) => DriveOutcome::Clear,
+        }
     }
 
     /// Whether all six comfort limits were kept.

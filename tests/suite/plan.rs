@@ -209,6 +209,65 @@ fn a_drive_over_several_scenes_has_a_line_for_each() {
 }
 
 #[test]
+fn several_planners_drive_the_same_scenes_and_are_held_against_the_first() {
+    let (first, second) = (bundled("cut-in"), bundled("empty-road"));
+    let run = |more: &[&str]| {
+        let always = [
+            "drive",
+            &first,
+            &second,
+            "--planner",
+            "idm",
+            "--seconds",
+            "5",
+            "--world",
+            "reactive",
+            "--against",
+            "constant-velocity",
+        ];
+        nearmiss(&[&always, more].concat())
+    };
+    let output = run(&["--json"]);
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    let lines: Vec<Value> = text(&output.stdout)
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    let who: Vec<&str> = lines[..4]
+        .iter()
+        .map(|line| line["planner"].as_str().unwrap())
+        .collect();
+    let pair = ["idm", "constant-velocity"];
+    assert_eq!(who, [pair, pair].concat());
+    let rows = lines[4]["rows"].as_array().unwrap();
+    assert_eq!(rows.len(), 2);
+    assert!(rows.iter().all(|row| row["scenes"] == 2));
+    let difference = &rows[0]["difference"][0];
+    assert_eq!(difference["to"], "constant-velocity");
+    // both have driven the same scenes: the difference is that of the means
+    for key in ["collision_pct", "progress_pct", "nuplan_score"] {
+        let mean = |row: usize| rows[row][key].as_f64().unwrap();
+        let value = difference[key]["value"].as_f64().unwrap();
+        assert!((value - (mean(0) - mean(1))).abs() < 1e-3, "{key} {value}");
+    }
+    assert!(rows[1]["difference"].is_null());
+    let shown = text(&run(&[]).stdout);
+    assert!(shown.contains("idm less constant-velocity"), "{shown}");
+    let cut_in = shown
+        .lines()
+        .find(|line| line.starts_with("cut-in"))
+        .unwrap();
+    assert!(
+        cut_in.contains("clear") && cut_in.contains("FAULT"),
+        "{cut_in}"
+    );
+    let twice = run(&["--against", "idm"]);
+    assert_eq!(twice.status.code(), Some(2));
+    let said = text(&twice.stderr);
+    assert!(said.contains("--against idm: it drives already"), "{said}");
+}
+
+#[test]
 fn a_drive_with_settings_out_of_range_fails_with_a_sentence() {
     let output = nearmiss(&[
         "drive",
