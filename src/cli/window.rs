@@ -2,6 +2,7 @@
 
 use std::path::Path;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::thread;
 
 use super::demonstration;
@@ -36,8 +37,8 @@ pub(super) fn run(scene: Option<PathBuf>) -> anyhow::Result<()> {
         scene,
         bundled: &sim::BUNDLED,
         load: Some(Box::new(load)),
-        load_world: Some(Box::new(load)),
-        load_planner: Some(Box::new(|| {
+        load_world: Some(Arc::new(load)),
+        load_planner: Some(Arc::new(|| {
             let planner = weights::planner().map_err(|error| format!("{error:#}"))?;
             Ok(Some(planner))
         })),

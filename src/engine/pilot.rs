@@ -84,10 +84,10 @@ pub struct Planned {
 }
 
 /// Loads the planner's network; `None` if the program holds no weights for it.
-pub type LoadPlanner = Box<dyn FnOnce() -> Result<Option<Box<dyn Propose>>, String> + Send>;
+pub type LoadPlanner = Arc<dyn Fn() -> Result<Option<Box<dyn Propose>>, String> + Send + Sync>;
 
 /// Loads the generator's network for drives in its world; called when the first such drive begins.
-pub type LoadWorld = Box<dyn FnOnce() -> Result<Loaded, String> + Send>;
+pub type LoadWorld = Arc<dyn Fn() -> Result<Loaded, String> + Send + Sync>;
 
 /// The planner's thread as the window sees it.
 pub struct Pilot {
@@ -105,7 +105,7 @@ impl Pilot {
     pub fn start(
         wake: Box<dyn Fn() + Send>,
         load: LoadPlanner,
-        mut load_world: Option<LoadWorld>,
+        load_world: Option<LoadWorld>,
     ) -> std::io::Result<Self> {
         let mut load = Some(load);
         let mut generator: Option<Result<Loaded, String>> = None;
@@ -144,7 +144,7 @@ impl Pilot {
                         return;
                     };
                     if world == DriveWorld::Generator && generator.is_none() {
-                        generator = load_world.take().map(|load| load());
+                        generator = load_world.as_ref().map(|load| load());
                     }
                     let moves = match &generator {
                         Some(Ok(loaded)) => Some(&*loaded.network),
@@ -311,7 +311,7 @@ mod tests {
     use crate::sim::BUNDLED;
 
     fn pilot() -> Pilot {
-        Pilot::start(Box::new(|| {}), Box::new(|| Ok(None)), None).unwrap()
+        Pilot::start(Box::new(|| {}), Arc::new(|| Ok(None)), None).unwrap()
     }
 
     fn scene() -> Arc<Scene> {

@@ -9,6 +9,7 @@ use egui::Modifiers;
 use super::lab::LabAction;
 use super::pilot::PilotAction;
 use super::tools::Tool;
+use super::trial::TrialAction;
 use crate::scene::AgentId;
 use crate::scene::Edit;
 
@@ -65,6 +66,8 @@ pub enum Action {
     Lab(LabAction),
     /// Something about the planner.
     Pilot(PilotAction),
+    /// Asks the trial for something.
+    Trial(TrialAction),
     /// Says something to the user.
     Notify(Notice),
 }
@@ -352,6 +355,7 @@ commands! {
     LastStep, Generate, "Result", "The finished scene", &[shift(Key::Period)];
     Keep, Generate, "Keep in tray", "Put this case into the tray", &[key(Key::K)];
     ExportCases, Generate, "Export tray…", "Write all cases of the tray, one file each", &[ctrl_shift(Key::E)];
+    TryPlanners, Generate, "Try planners…", "Let several planners drive every case of the tray, or this scene, and compare what comes of it", &[ctrl_shift(Key::D)];
     CopyCommand, Generate, "Copy as command", "Copy the command line that makes the same", &[ctrl_shift(Key::C)];
 
     FrameSelection, View, "Frame selection", "Bring the selected agents, else the ego, into view", &[key(Key::F)];

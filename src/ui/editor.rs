@@ -255,6 +255,7 @@ impl Editor {
             | Action::Layout(_)
             | Action::Lab(_)
             | Action::Pilot(_)
+            | Action::Trial(_)
             | Action::Recover(_)
             | Action::ForgetRecovery => {}
         }

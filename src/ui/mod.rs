@@ -37,6 +37,7 @@ mod thumbnail;
 mod timeline;
 mod tools;
 mod tray;
+mod trial;
 mod variants;
 mod widgets;
 mod wipe;
@@ -61,6 +62,7 @@ use std::time::Instant;
 use graphics::{Device, Loss, Losses};
 
 use crate::engine::LoadPlanner;
+use crate::engine::LoadWorld;
 use crate::engine::Loaded;
 
 /// Loads a network.
@@ -80,7 +82,7 @@ pub struct Start {
     /// Loads the planner's network, on the planner's thread; without it nothing is planned.
     pub load_planner: Option<LoadPlanner>,
     /// Loads the network once more, for drives in the generator's world.
-    pub load_world: Option<Load>,
+    pub load_world: Option<LoadWorld>,
     /// Folder for settings and autosaves; the system's place for them if absent.
     pub folder: Option<PathBuf>,
 }

@@ -296,6 +296,17 @@ impl Planning {
         !decoder.is_network() || matches!(self.weights, Some(Some(_)))
     }
 
+    /// Why a decoder cannot answer; `None` if it can.
+    pub(super) fn lacks(&self, decoder: Decoder) -> Option<&'static str> {
+        match decoder {
+            Decoder::Own if self.own.line.is_empty() => {
+                Some("Name its command in the planner panel first")
+            }
+            _ if !self.able(decoder) => Some("Its network is not there"),
+            _ => None,
+        }
+    }
+
     /// Whether the user's own planner is to answer and no command starts it.
     pub(super) fn lacks_own(&self) -> bool {
         self.settings.decoder == Decoder::Own && self.own.line.is_empty()
@@ -543,6 +554,23 @@ impl Planning {
         self.drives += 1;
     }
 
+    /// Shows a drive that was made elsewhere as a step of the history, with what came of it.
+    pub(super) fn show(
+        &mut self,
+        name: String,
+        driven: &Driven,
+        scene: &Arc<Scene>,
+        editor: &mut Editor,
+    ) {
+        if !editor.is_present(scene) {
+            editor.put(format!("Show {name}"), scene.clone());
+        }
+        editor.time_s = scene.now_s();
+        editor.playing = true;
+        self.driven = Some((scene.clone(), Box::new(driven.clone())));
+        self.drives += 1;
+    }
+
     /// The mode that is taken: by hand, else the planner's choice.
     pub(super) fn taken(&self) -> Option<usize> {
         let planned = self.planned.as_ref()?;
@@ -763,7 +791,7 @@ mod tests {
 
     /// A planner's thread without a network: the plain planners answer.
     fn planning() -> Planning {
-        let pilot = Pilot::start(Box::new(|| {}), Box::new(|| Ok(None)), None).unwrap();
+        let pilot = Pilot::start(Box::new(|| {}), Arc::new(|| Ok(None)), None).unwrap();
         let mut planning = Planning::new(Some(pilot));
         planning.on = true;
         planning

@@ -3,6 +3,7 @@
 
 use std::fs;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 use std::time::Instant;
 
@@ -51,7 +52,7 @@ pub(crate) fn first_window(folder: &Path, scene: Option<&Path>, with_model: bool
         bundled: &BUNDLED,
         folder: Some(folder.to_owned()),
         load: with_model.then(|| Box::new(load) as nearmiss::ui::Load),
-        load_planner: Some(Box::new(|| Ok(None))),
+        load_planner: Some(Arc::new(|| Ok(None))),
         ..Start::default()
     })
 }
@@ -62,11 +63,11 @@ pub(crate) fn opened_with_planner(folder: &Path) -> Bench {
     let mut bench = built(Start {
         bundled: &BUNDLED,
         folder: Some(folder.to_owned()),
-        load_planner: Some(Box::new(|| match Planner::load_default() {
+        load_planner: Some(Arc::new(|| match Planner::load_default() {
             Ok(network) => Ok(Some(Box::new(network) as _)),
             Err(error) => Err(error.to_string()),
         })),
-        load_world: Some(Box::new(load)),
+        load_world: Some(Arc::new(load)),
         ..Start::default()
     });
     until(&mut bench, "scene", |app| app.editor().document().is_some());

@@ -76,6 +76,42 @@ fn a_drive_is_a_step_of_the_history() {
     until(&mut bench, "drive", |app| entries(app) == before + 1);
 }
 
+#[test]
+fn several_planners_drive_the_scene_and_a_click_on_what_came_of_it_shows_the_drive() {
+    if !may_draw() {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let mut bench = opened(folder.path(), false);
+    let before = entries(&bench);
+    let both = egui::Modifiers::COMMAND | egui::Modifiers::SHIFT;
+    bench.key_press_modifiers(both, egui::Key::D);
+    bench.run_steps(3);
+    bench.get_by_label("Constant velocity").click();
+    bench.run_steps(3);
+    // without weights only the plain planners are there
+    bench.get_by_label("Drive 2 times").click();
+    for planner in ["IDM", "Constant velocity"] {
+        let words = ["clear", "hit", "fault", "off road"];
+        let texts = words.map(|word| format!("{planner}: {word}"));
+        appears(&mut bench, &texts.each_ref().map(String::as_str));
+    }
+    assert_eq!(entries(&bench), before);
+    bench
+        .get_by_label_contains("Constant velocity: ")
+        .click_accesskit();
+    bench.run_steps(3);
+    assert_eq!(entries(&bench), before + 1);
+    bench.get_by_label("The drive");
+    press(&mut bench, egui::Key::K);
+    let kept = "Tray";
+    bench.get_by_label(kept).click();
+    bench.run_steps(3);
+    bench.get_by_label_contains("Try planners").click();
+    bench.run_steps(3);
+    bench.get_by_label("Tray (1)");
+}
+
 /// Steps until something with a label that contains one of `texts` is there; that label.
 fn appears(bench: &mut Bench, texts: &[&str]) -> String {
     for _ in 0..400 {

@@ -28,6 +28,7 @@ use crate::ui::panels::results;
 use crate::ui::panels::status;
 use crate::ui::panels::top;
 use crate::ui::panels::tray;
+use crate::ui::panels::trial;
 use crate::ui::sources::Source;
 use crate::ui::theme;
 use crate::ui::theme::tokens;
@@ -224,7 +225,10 @@ impl App {
                 "The world runs on; drag anyone in it. W or Esc stops it".to_owned()
             }
             (None, false) if self.lab.searching => "Looking for attacks…".to_owned(),
-            (None, false) => match (&self.lab.running, self.exporting.text()) {
+            (None, false) => match (
+                &self.lab.running,
+                self.exporting.text().or(self.trial.text()),
+            ) {
                 (Some(running), None) => running.text(),
                 (Some(running), Some(text)) => format!("{}   {text}", running.text()),
                 (None, Some(text)) => text,
@@ -263,6 +267,10 @@ impl App {
             }
         }
         self.export_dialog(context);
+        if self.trial.open {
+            let of = (&self.editor, &self.lab);
+            trial::trial_ui(context, of, (&self.planning, &self.trial), actions);
+        }
         self.unsaved_dialog(context);
         if !self.recoveries.is_empty()
             && self.unsaved.is_none()

@@ -71,6 +71,8 @@ use crate::ui::sources::Source;
 use crate::ui::sources::View;
 use crate::ui::theme;
 use crate::ui::timeline;
+use crate::ui::trial::Trial;
+use crate::ui::trial::TrialAction;
 
 /// The folder, among the program's own, for scenes that a copied command line reads.
 const COMMANDS: &str = "commands";
@@ -128,6 +130,7 @@ pub struct App {
     files: Files,
     pub(super) lab: Lab,
     planning: Planning,
+    trial: Trial,
     measures: Measures,
     /// The metric whose reasons are open in the results.
     why: results::Why,
@@ -194,10 +197,10 @@ impl App {
         let engine = start
             .load
             .and_then(|load| Engine::start(wake.boxed(), load).ok());
-        let load_world = start.load_world;
-        let pilot = start
-            .load_planner
-            .and_then(|load| Pilot::start(wake.boxed(), load, load_world).ok());
+        let loads = start.load_planner.map(|load| (load, start.load_world));
+        let pilot = loads
+            .clone()
+            .and_then(|(load, world)| Pilot::start(wake.boxed(), load, world).ok());
         let measures = Measures::start(wake.boxed());
         let files = Files::start(folder.clone(), wake.boxed().into());
         if !start.bundled.is_empty() {
@@ -215,6 +218,7 @@ impl App {
             files,
             lab: Lab::new(engine),
             planning: Planning::new(pilot),
+            trial: Trial::new(loads, wake.clone()),
             measures,
             why: None,
             changes: Changes::default(),
@@ -422,6 +426,7 @@ impl App {
         self.palette.is_some()
             || self.help
             || self.exporting.is_open()
+            || self.trial.open
             || self.path_field.is_some()
             || self.unsaved.is_some()
             || !self.recoveries.is_empty()
@@ -446,6 +451,7 @@ impl App {
                 }
             }
             Action::Pilot(wish) => self.planning.apply(wish, &mut self.editor),
+            Action::Trial(wish) => self.try_planners(wish),
             Action::Preview(edits) => {
                 self.editor.apply(&Action::Preview(edits.clone()));
                 self.lab.preview(&self.editor, &edits);
@@ -493,6 +499,7 @@ impl App {
             }
             Command::SaveAs => self.ask_path(Purpose::Save),
             Command::Export | Command::ExportCases => self.export(command),
+            Command::TryPlanners => self.trial.open = true,
             Command::SaveBugCase => match self.lab.bug {
                 Some(_) => self.ask_path(Purpose::Bug),
                 None => self.say(Weight::Info, "The model has not failed on this scene."),
@@ -555,6 +562,12 @@ impl App {
                 );
             }
             Command::Cancel if self.exporting.cancel() => {}
+            Command::Cancel if self.trial.stop() => {
+                self.say(
+                    Weight::Info,
+                    "The trial was stopped; the drives that are finished stay.",
+                );
+            }
             Command::Cancel if self.lab.stop() => {
                 self.say(Weight::Info, "Stopped. The scene is as it was.");
             }
@@ -562,6 +575,49 @@ impl App {
                 self.say(Weight::Info, "Your planner is no longer waited for.");
             }
             other => self.editor.apply(&Action::Run(other)),
+        }
+    }
+
+    fn try_planners(&mut self, wish: TrialAction) {
+        match wish {
+            TrialAction::Planner(decoder, true) => self.trial.planners.push(decoder),
+            TrialAction::Planner(decoder, false) => {
+                self.trial.planners.retain(|other| *other != decoder);
+            }
+            TrialAction::World(world) => self.trial.world = world,
+            TrialAction::Seconds(seconds) => self.trial.seconds = seconds,
+            TrialAction::SceneAlone(alone) => self.trial.scene_alone = alone,
+            TrialAction::Start => {
+                let planning = &self.planning;
+                self.trial
+                    .planners
+                    .retain(|decoder| planning.lacks(*decoder).is_none());
+                let tray = self.lab.tray.scenes();
+                let cases = if self.trial.scene_alone || tray.is_empty() {
+                    let scene = self.editor.committed();
+                    scene
+                        .map(|scene| (scene.name.clone(), scene.clone()))
+                        .into_iter()
+                        .collect()
+                } else {
+                    tray
+                };
+                self.trial
+                    .start(cases, &self.planning.settings, &self.planning.own);
+            }
+            TrialAction::Stop => {
+                self.trial.stop();
+            }
+            TrialAction::Show(case, planner) => {
+                let Some((name, driven, scene)) = self.trial.drive(case, planner) else {
+                    return;
+                };
+                self.planning.show(name, driven, scene, &mut self.editor);
+                self.trial.open = false;
+                self.settings.right = true;
+                self.right_tab = RightTab::Planner;
+            }
+            TrialAction::Close => self.trial.open = false,
         }
     }
 
@@ -836,6 +892,7 @@ impl eframe::App for App {
         self.hear();
         self.lab.hear(&mut self.editor);
         self.planning.hear(&mut self.editor, &mut self.lab);
+        self.trial.hear(&mut self.editor);
         let told = self.exporting.hear(context);
         self.editor.notices.extend(told);
         self.measures.hear();

@@ -17,3 +17,4 @@ pub(super) mod results;
 pub(super) mod status;
 pub(super) mod top;
 pub(super) mod tray;
+pub(super) mod trial;

@@ -42,6 +42,14 @@ pub(crate) fn tray_ui(ui: &mut Ui, lab: &Lab, writing: &mut Writing, actions: &m
             .on_hover_text(Tray::measure().sentence());
         ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
             let export = Command::ExportCases;
+            let drive = Command::TryPlanners;
+            if ui
+                .button(drive.row().text)
+                .on_hover_text(drive.hint())
+                .clicked()
+            {
+                actions.push(Action::Run(drive));
+            }
             if ui
                 .button("Export all…")
                 .on_hover_text(export.hint())

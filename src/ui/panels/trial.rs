@@ -1,0 +1,365 @@
+//! The sheet of the trial: cases by planners, and what came of each drive.
+
+use egui::Ui;
+use egui::vec2;
+
+use crate::engine::DriveWorld;
+use crate::planner::Decoder;
+use crate::planner::DriveOutcome;
+use crate::planner::Report;
+use crate::planner::Variant;
+use crate::ui::action::Action;
+use crate::ui::editor::Editor;
+use crate::ui::lab::Lab;
+use crate::ui::pilot::Planning;
+use crate::ui::theme;
+use crate::ui::theme::tokens;
+use crate::ui::trial::Cell;
+use crate::ui::trial::Sheet;
+use crate::ui::trial::Trial;
+use crate::ui::trial::TrialAction;
+use crate::ui::trial::outcome_words;
+use crate::ui::widgets;
+
+/// Width of the column of names, points.
+const NAMES: f32 = 230.0;
+/// Least and greatest width of a planner's column, points.
+const COLUMNS: [f32; 2] = [112.0, 176.0];
+
+/// Shows the sheet.
+pub(crate) fn trial_ui(
+    context: &egui::Context,
+    (editor, lab): (&Editor, &Lab),
+    (planning, trial): (&Planning, &Trial),
+    actions: &mut Vec<Action>,
+) {
+    let room = context.content_rect().size();
+    let modal = widgets::modal(context, "trial").show(context, |ui| {
+        ui.set_width((room.x - 120.0).min(980.0));
+        ui.horizontal(|ui| {
+            ui.label(theme::strong("Try planners", 17.0));
+            ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
+                if ui.button("Close").clicked() {
+                    push(actions, TrialAction::Close);
+                }
+            });
+        });
+        let text = "Each planner drives the ego of each case from the present on. A click on what came of it shows the drive.";
+        ui.label(theme::small(text).color(tokens(ui).dim));
+        ui.add_space(6.0);
+        settings_ui(ui, (editor, lab), (planning, trial), actions);
+        ui.add_space(8.0);
+        if let Some(sheet) = &trial.sheet {
+            let tall = room.y - 330.0;
+            sheet_ui(ui, sheet, tall, actions);
+            ui.add_space(6.0);
+            footer_ui(ui, sheet);
+        }
+    });
+    if modal.should_close() {
+        push(actions, TrialAction::Close);
+    }
+}
+
+fn settings_ui(
+    ui: &mut Ui,
+    (editor, lab): (&Editor, &Lab),
+    (planning, trial): (&Planning, &Trial),
+    actions: &mut Vec<Action>,
+) {
+    let kept = lab.tray.cases().len();
+    let alone = trial.scene_alone || kept == 0;
+    ui.horizontal(|ui| {
+        word(ui, 64.0, "Cases", false);
+        let tray = format!("Tray ({kept})");
+        let choices = [
+            (false, &*tray, "Every case of the tray"),
+            (true, "This scene", "The scene on screen"),
+        ];
+        let mut wanted = alone;
+        if widgets::segments(ui, &choices, &mut wanted) && (wanted || kept > 0) {
+            push(actions, TrialAction::SceneAlone(wanted));
+        }
+        if kept == 0 {
+            let text = theme::small("K keeps cases in the tray").color(tokens(ui).faint);
+            ui.label(text);
+        }
+    });
+    ui.horizontal_wrapped(|ui| {
+        word(ui, 64.0, "Planners", false);
+        for decoder in Decoder::ALL {
+            let lacks = planning.lacks(decoder);
+            let takes_part = lacks.is_none() && trial.planners.contains(&decoder);
+            let button = egui::Button::selectable(takes_part, decoder.label());
+            let response = ui.add_enabled(lacks.is_none(), button);
+            let response = response.on_disabled_hover_text(lacks.unwrap_or_default());
+            if response.clicked() {
+                push(actions, TrialAction::Planner(decoder, !takes_part));
+            }
+        }
+    });
+    ui.horizontal(|ui| {
+        word(ui, 64.0, "Others", false);
+        let mut world = trial.world;
+        let worlds = [
+            (DriveWorld::Log, "Recorded", "As their tracks say"),
+            (DriveWorld::Traffic, "IDM", "Along their lanes, braking"),
+            (
+                DriveWorld::Reactive,
+                "Reactive",
+                "Giving way, changing lanes, turning",
+            ),
+            (
+                DriveWorld::Generator,
+                "Generator",
+                "Made anew every half second",
+            ),
+        ];
+        if widgets::segments(ui, &worlds, &mut world) {
+            push(actions, TrialAction::World(world));
+        }
+        let mut seconds = trial.seconds;
+        let field = egui::DragValue::new(&mut seconds)
+            .range(1.0..=60.0)
+            .speed(0.1)
+            .suffix(" s");
+        if ui
+            .add(field)
+            .accessible_name("Seconds of each drive")
+            .changed()
+        {
+            push(actions, TrialAction::Seconds(seconds));
+        }
+        ui.add_space(8.0);
+        let able = trial
+            .planners
+            .iter()
+            .filter(|decoder| planning.lacks(**decoder).is_none());
+        let count = if alone { 1 } else { kept } * able.count();
+        if trial.runs() {
+            if ui.button("Stop").clicked() {
+                push(actions, TrialAction::Stop);
+            }
+        } else {
+            let ready = count > 0 && editor.document().is_some();
+            let text = match count {
+                1 => "Drive once".to_owned(),
+                _ => format!("Drive {count} times"),
+            };
+            if ui
+                .add_enabled_ui(ready, |ui| widgets::primary(ui, &text))
+                .inner
+                .clicked()
+            {
+                push(actions, TrialAction::Start);
+            }
+        }
+        if let Some((done, all)) = trial.sheet.as_ref().map(Sheet::progress)
+            && trial.runs()
+        {
+            let bar = egui::ProgressBar::new(done as f32 / all.max(1) as f32)
+                .desired_width(140.0)
+                .desired_height(6.0);
+            ui.add(bar);
+            let text = theme::small(format!("{done} of {all}")).color(tokens(ui).dim);
+            ui.label(text);
+        }
+    });
+}
+
+fn sheet_ui(ui: &mut Ui, sheet: &Sheet, tall: f32, actions: &mut Vec<Action>) {
+    let (names, gap) = (NAMES, 4.0);
+    let each = (ui.available_width() - names) / sheet.planners.len().max(1) as f32 - gap;
+    let width = each.clamp(COLUMNS[0], COLUMNS[1]);
+    let scroll = egui::ScrollArea::both().max_height(tall.max(120.0));
+    scroll.auto_shrink([false, true]).show(ui, |ui| {
+        ui.spacing_mut().item_spacing = vec2(gap, 3.0);
+        ui.horizontal(|ui| {
+            word(ui, names, "", false);
+            for decoder in &sheet.planners {
+                word(ui, width, decoder.label(), true);
+            }
+        });
+        for (case, (name, _)) in sheet.cases.iter().enumerate() {
+            ui.horizontal(|ui| {
+                word(ui, names, name, false);
+                for planner in 0..sheet.planners.len() {
+                    cell_ui(ui, sheet, (case, planner, width), actions);
+                }
+            });
+        }
+        ui.add_space(4.0);
+        for (what, of) in SUMS {
+            let sums = (0..sheet.planners.len()).map(|planner| of(sheet, planner));
+            let sums: Vec<Option<String>> = sums.collect();
+            if sums.iter().all(Option::is_none) {
+                continue;
+            }
+            ui.horizontal(|ui| {
+                word(ui, names, what, false);
+                for sum in sums {
+                    word(ui, width, sum.as_deref().unwrap_or("·"), true);
+                }
+            });
+        }
+    });
+}
+
+/// What stands under a planner's column; `None` where there is nothing to say.
+type Sum = fn(&Sheet, usize) -> Option<String>;
+
+const SUMS: [(&str, Sum); 4] = [
+    ("At fault", |sheet, planner| {
+        counted(sheet, planner, Report::at_fault)
+    }),
+    ("Touched by anybody", |sheet, planner| {
+        counted(sheet, planner, Report::collided)
+    }),
+    ("Off the road", |sheet, planner| {
+        counted(sheet, planner, |report| report.off_road_s.is_some())
+    }),
+    ("Mean score", |sheet, planner| {
+        let scores = sheet
+            .reports(planner)
+            .filter_map(|report| report.score.as_ref());
+        let (sum, count) = scores.fold((0.0, 0_u32), |(sum, count), score| {
+            (sum + score.total, count + 1)
+        });
+        (count > 0).then(|| format!("{:.2}", sum / f64::from(count)))
+    }),
+];
+
+fn counted(sheet: &Sheet, planner: usize, hit: fn(&Report) -> bool) -> Option<String> {
+    let all = sheet.reports(planner).count();
+    let some = sheet.reports(planner).filter(|report| hit(report)).count();
+    (all > 0).then(|| format!("{some} of {all}"))
+}
+
+/// A word in a column: in its middle, or at its left.
+fn word(ui: &mut Ui, width: f32, text: &str, middle: bool) {
+    let text = theme::small(text).color(tokens(ui).dim);
+    let layout = match middle {
+        true => egui::Layout::centered_and_justified(egui::Direction::LeftToRight),
+        false => egui::Layout::left_to_right(egui::Align::Center),
+    };
+    ui.allocate_ui_with_layout(vec2(width, 22.0), layout, |ui| {
+        ui.set_width(width);
+        ui.add(egui::Label::new(text).truncate());
+    });
+}
+
+fn cell_ui(
+    ui: &mut Ui,
+    sheet: &Sheet,
+    (case, planner, width): (usize, usize, f32),
+    actions: &mut Vec<Action>,
+) {
+    let tokens = tokens(ui);
+    let name = format!(
+        "{}, {}",
+        sheet.cases[case].0,
+        sheet.planners[planner].label()
+    );
+    let size = vec2(width, 22.0);
+    let (text, color, tip) = match sheet.cell(case, planner) {
+        Cell::Waiting => ("·".to_owned(), tokens.faint, "Not driven".to_owned()),
+        Cell::Driving(done_s, total_s) => {
+            let text = format!("{done_s:.1} of {total_s:.0} s");
+            (text, tokens.dim, "Driving".to_owned())
+        }
+        Cell::Failed(why) => ("failed".to_owned(), tokens.bad, why.clone()),
+        Cell::Driven(driven, _) => {
+            let report = &driven.report;
+            let outcome = report.outcome();
+            let (word, at_s) = outcome_words(outcome);
+            let when = at_s.map_or(String::new(), |at_s| format!(" {at_s:.1} s"));
+            let score = report.score.as_ref();
+            let score = score.map_or(String::new(), |score| format!("   {:.2}", score.total));
+            let color = match outcome {
+                DriveOutcome::Clear => tokens.good,
+                DriveOutcome::Touched(_) => tokens.warn,
+                DriveOutcome::AtFault(_) | DriveOutcome::OffRoad(_) => tokens.bad,
+            };
+            (format!("{word}{when}{score}"), color, told(report))
+        }
+    };
+    let fill = color.gamma_multiply(0.14);
+    let label = egui::RichText::new(text.clone()).size(11.5).color(color);
+    let button = egui::Button::new(label)
+        .fill(fill)
+        .stroke(egui::Stroke::NONE);
+    let response = ui.add_sized(size, button).on_hover_text(tip);
+    let response = response.accessible_name(format!("{name}: {text}"));
+    if response.clicked() && matches!(sheet.cell(case, planner), Cell::Driven(..)) {
+        push(actions, TrialAction::Show(case, planner));
+    }
+}
+
+/// What came of a drive, in some lines.
+fn told(report: &Report) -> String {
+    let mut lines: Vec<String> = report
+        .contacts
+        .iter()
+        .map(|touch| {
+            format!(
+                "{:.1} s: {} {:.1} m/s to each other.",
+                touch.time_s, touch.reason, touch.closing_mps
+            )
+        })
+        .collect();
+    if let Some(near) = report.nearest.as_ref().filter(|_| !report.collided()) {
+        lines.push(format!(
+            "Nearest: {}, {:.2} m at {:.1} s",
+            near.with.short(),
+            near.gap_m,
+            near.time_s
+        ));
+    }
+    if let Some(time_s) = report.off_road_s {
+        lines.push(format!("Leaves the road at {time_s:.1} s"));
+    }
+    lines.push(match report.logged_m {
+        Some(logged) => format!("{:.0} m; the log {logged:.0} m", report.progress_m),
+        None => format!("{:.0} m", report.progress_m),
+    });
+    if !report.comfortable() {
+        lines.push("Uncomfortable".to_owned());
+    }
+    if let Some(score) = &report.score {
+        lines.push(format!(
+            "{} {:.3}: {}",
+            score.variant.label(),
+            score.total,
+            score.arithmetic
+        ));
+    }
+    lines.join("\n")
+}
+
+fn footer_ui(ui: &mut Ui, sheet: &Sheet) {
+    ui.horizontal(|ui| {
+        let some = sheet.progress().0 > 0;
+        let button = egui::Button::new("Copy as table");
+        let tip = "A line a drive, for a spreadsheet";
+        if ui.add_enabled(some, button).on_hover_text(tip).clicked() {
+            ui.ctx().copy_text(sheet.table());
+        }
+        let others = match sheet.world {
+            DriveWorld::Log => "recorded",
+            DriveWorld::Traffic => "IDM",
+            DriveWorld::Reactive => "reactive",
+            DriveWorld::Generator => "the generator's",
+        };
+        let mut text =
+            format!("Others: {others}. Seconds after the start. Hit: touched without fault.");
+        let mut reports = (0..sheet.planners.len()).flat_map(|planner| sheet.reports(planner));
+        if reports.any(|report| report.score.is_some()) {
+            text.push_str(&format!(" Beside: {} score.", Variant::NuPlan.label()));
+        }
+        ui.label(theme::small(text).color(tokens(ui).faint));
+    });
+}
+
+fn push(actions: &mut Vec<Action>, wish: TrialAction) {
+    actions.push(Action::Trial(wish));
+}

@@ -1,0 +1,405 @@
+//! The trial: several planners drive every case of the tray, or the scene on screen, on a thread of their own.
+
+use std::fmt::Write as _;
+use std::sync::Arc;
+
+use super::action::Notice;
+use super::action::Weight;
+use super::editor::Editor;
+use super::graphics::Wake;
+use crate::codec::DT_S;
+use crate::codec::NOW;
+use crate::codec::T;
+use crate::engine::DriveWorld;
+use crate::engine::LoadPlanner;
+use crate::engine::LoadWorld;
+use crate::engine::OwnCommand;
+use crate::engine::Pilot;
+use crate::engine::PilotEvent;
+use crate::engine::PilotJob;
+use crate::planner::Decoder;
+use crate::planner::DriveOutcome;
+use crate::planner::DriveSettings;
+use crate::planner::Driven;
+use crate::planner::PlanSettings;
+use crate::planner::Report;
+use crate::scene::Scene;
+
+/// How long each drive is unless asked otherwise, s: as far as the model makes futures.
+const HORIZON_S: f64 = (T - NOW - 1) as f64 * DT_S;
+
+/// What the user asks of the trial.
+#[derive(Debug, Clone, PartialEq)]
+pub enum TrialAction {
+    /// A planner takes part, or no longer.
+    Planner(Decoder, bool),
+    /// Who moves everyone else.
+    World(DriveWorld),
+    /// How long each drive is, s.
+    Seconds(f64),
+    /// The scene on screen instead of the tray's cases.
+    SceneAlone(bool),
+    /// Begins.
+    Start,
+    /// Stops; what is finished stays.
+    Stop,
+    /// Shows the drive of a case by a planner, both by position.
+    Show(usize, usize),
+    /// Closes the sheet; the drives go on.
+    Close,
+}
+
+/// What became of one drive.
+#[derive(Debug, Clone)]
+pub(super) enum Cell {
+    /// It has not begun.
+    Waiting,
+    /// Seconds driven and to be driven.
+    Driving(f64, f64),
+    /// It came to its end: what came of it, and where to.
+    Driven(Box<Driven>, Arc<Scene>),
+    /// It failed, with a sentence.
+    Failed(String),
+}
+
+/// The drives of one trial.
+#[derive(Debug)]
+pub(super) struct Sheet {
+    /// Names and scenes.
+    pub cases: Vec<(String, Arc<Scene>)>,
+    /// Who drives.
+    pub planners: Vec<Decoder>,
+    /// Among whom.
+    pub world: DriveWorld,
+    /// Case by case, a cell for each planner.
+    pub cells: Vec<Cell>,
+    settings: DriveSettings,
+    own: OwnCommand,
+}
+
+impl Sheet {
+    /// The drive of a case by a planner, both by position.
+    pub(super) fn cell(&self, case: usize, planner: usize) -> &Cell {
+        &self.cells[case * self.planners.len() + planner]
+    }
+
+    /// What came of a planner's finished drives.
+    pub(super) fn reports(&self, planner: usize) -> impl Iterator<Item = &Report> {
+        let cells = (0..self.cases.len()).map(move |case| self.cell(case, planner));
+        cells.filter_map(|cell| match cell {
+            Cell::Driven(driven, _) => Some(&driven.report),
+            _ => None,
+        })
+    }
+
+    /// Drives that have ended, in one way or another, of all.
+    pub(super) fn progress(&self) -> (usize, usize) {
+        let ended = |cell: &&Cell| matches!(cell, Cell::Driven(..) | Cell::Failed(_));
+        (self.cells.iter().filter(ended).count(), self.cells.len())
+    }
+
+    /// The drives as a table to be pasted: a line a drive, tabs between its columns.
+    pub(super) fn table(&self) -> String {
+        let mut text = "case\tplanner\tworld\toutcome\tat_s\twith\tclosing_mps\tnearest_m\tprogress_m\tlogged_m\tcomfortable\tnuplan_score\n".to_owned();
+        let number =
+            |value: Option<f64>| value.map_or(String::new(), |value| format!("{value:.3}"));
+        for (case, (name, _)) in self.cases.iter().enumerate() {
+            for (planner, decoder) in self.planners.iter().enumerate() {
+                let Cell::Driven(driven, _) = self.cell(case, planner) else {
+                    continue;
+                };
+                let report = &driven.report;
+                let (word, at_s) = outcome_words(report.outcome());
+                let touch = match report.outcome() {
+                    DriveOutcome::AtFault(_) => report.contacts.iter().find(|touch| touch.at_fault),
+                    _ => report.contacts.first(),
+                };
+                let _infallible = writeln!(
+                    text,
+                    "{}\t{}\t{}\t{word}\t{}\t{}\t{}\t{}\t{:.3}\t{}\t{}\t{}",
+                    name.replace(['\t', '\n'], " "),
+                    decoder.key(),
+                    self.world.key(),
+                    number(at_s),
+                    touch.map_or("", |touch| touch.with.as_str()),
+                    number(touch.map(|touch| touch.closing_mps)),
+                    number(report.nearest.as_ref().map(|near| near.gap_m)),
+                    report.progress_m,
+                    number(report.logged_m),
+                    report.comfortable(),
+                    number(report.score.as_ref().map(|score| score.total)),
+                );
+            }
+        }
+        text
+    }
+}
+
+/// An outcome in a word, and when, s after the start.
+pub(super) fn outcome_words(outcome: DriveOutcome) -> (&'static str, Option<f64>) {
+    match outcome {
+        DriveOutcome::AtFault(time_s) => ("fault", Some(time_s)),
+        DriveOutcome::Touched(time_s) => ("hit", Some(time_s)),
+        DriveOutcome::OffRoad(time_s) => ("off road", Some(time_s)),
+        DriveOutcome::Clear => ("clear", None),
+    }
+}
+
+/// Trials as the window sees them.
+pub(super) struct Trial {
+    load: Option<(LoadPlanner, Option<LoadWorld>)>,
+    wake: Wake,
+    engine: Option<Pilot>,
+    /// Its sheet is on screen.
+    pub open: bool,
+    /// Who takes part the next time.
+    pub planners: Vec<Decoder>,
+    /// Who moves everyone else the next time.
+    pub world: DriveWorld,
+    /// How long each drive is the next time, s.
+    pub seconds: f64,
+    /// The scene on screen drives the next time, not the cases of the tray.
+    pub scene_alone: bool,
+    /// The last trial.
+    pub sheet: Option<Sheet>,
+    /// The cell whose drive is under way.
+    running: Option<usize>,
+}
+
+impl Trial {
+    /// Without loaders nothing can be tried.
+    pub(super) fn new(load: Option<(LoadPlanner, Option<LoadWorld>)>, wake: Wake) -> Self {
+        Self {
+            load,
+            wake,
+            engine: None,
+            open: false,
+            planners: vec![Decoder::ArDiffusion, Decoder::GmmDiffusion, Decoder::Idm],
+            world: DriveWorld::default(),
+            seconds: HORIZON_S,
+            scene_alone: false,
+            sheet: None,
+            running: None,
+        }
+    }
+
+    /// Whether drives are under way.
+    pub(super) fn runs(&self) -> bool {
+        self.running.is_some()
+    }
+
+    /// How far it is, in words; `None` if nothing runs.
+    pub(super) fn text(&self) -> Option<String> {
+        let (done, all) = self.sheet.as_ref().filter(|_| self.runs())?.progress();
+        Some(format!("Trying planners: {done} of {all}. Esc stops"))
+    }
+
+    /// Lets the planners drive `cases`, each with its name, from their presents.
+    pub(super) fn start(
+        &mut self,
+        cases: Vec<(String, Arc<Scene>)>,
+        plan: &PlanSettings,
+        own: &OwnCommand,
+    ) {
+        self.stop();
+        let count = cases.len() * self.planners.len();
+        self.sheet = Some(Sheet {
+            cases,
+            planners: self.planners.clone(),
+            world: self.world,
+            cells: vec![Cell::Waiting; count],
+            settings: DriveSettings {
+                plan: plan.clone(),
+                seconds: self.seconds,
+                ..DriveSettings::default()
+            },
+            own: own.clone(),
+        });
+        self.next();
+    }
+
+    /// Stops the drives; what is finished stays. False if there were none.
+    pub(super) fn stop(&mut self) -> bool {
+        let running = self.running.take();
+        if let (Some(at), Some(engine), Some(sheet)) = (running, &mut self.engine, &mut self.sheet)
+        {
+            engine.cancel();
+            sheet.cells[at] = Cell::Waiting;
+        }
+        running.is_some()
+    }
+
+    /// Begins the first drive that waits.
+    fn next(&mut self) {
+        self.running = None;
+        let Some(sheet) = &mut self.sheet else {
+            return;
+        };
+        let waits = |cell: &Cell| matches!(cell, Cell::Waiting);
+        let Some(at) = sheet.cells.iter().position(waits) else {
+            return;
+        };
+        if self.engine.is_none()
+            && let Some((planner, world)) = self.load.clone()
+        {
+            self.engine = Pilot::start(self.wake.boxed(), planner, world).ok();
+        }
+        let Some(engine) = &mut self.engine else {
+            sheet.cells[at] = Cell::Failed("this window runs without planners".to_owned());
+            return;
+        };
+        let (case, planner) = (at / sheet.planners.len(), at % sheet.planners.len());
+        sheet.cells[at] = Cell::Driving(0.0, sheet.settings.seconds);
+        engine.submit(PilotJob::Drive {
+            scene: Arc::clone(&sheet.cases[case].1),
+            settings: DriveSettings {
+                plan: PlanSettings {
+                    decoder: sheet.planners[planner],
+                    ..sheet.settings.plan.clone()
+                },
+                ..sheet.settings.clone()
+            },
+            world: sheet.world,
+            own: sheet.own.clone(),
+        });
+        self.running = Some(at);
+    }
+
+    /// Takes in what the planners report.
+    pub(super) fn hear(&mut self, editor: &mut Editor) {
+        while let Some(event) = self.engine.as_mut().and_then(Pilot::poll) {
+            let (Some(at), Some(sheet)) = (self.running, &mut self.sheet) else {
+                continue;
+            };
+            let cell = match event {
+                PilotEvent::Driving { done_s, total_s } => {
+                    sheet.cells[at] = Cell::Driving(done_s, total_s);
+                    continue;
+                }
+                PilotEvent::Driven(mut driven) => {
+                    // nothing that is shown later reads the single plans, which are large
+                    driven.plans = Vec::new();
+                    let scene = Arc::new(driven.scene.clone());
+                    Cell::Driven(driven, scene)
+                }
+                PilotEvent::Failed(message) => Cell::Failed(message),
+                PilotEvent::Ready(_) | PilotEvent::Planned(_) => continue,
+            };
+            sheet.cells[at] = cell;
+            self.next();
+            if self.running.is_none() && !self.open {
+                self.tell(editor);
+            }
+        }
+    }
+
+    /// Says that all is done, to a user who looks elsewhere.
+    fn tell(&self, editor: &mut Editor) {
+        let Some(sheet) = &self.sheet else {
+            return;
+        };
+        let best = (0..sheet.planners.len()).map(|planner| {
+            let blamed = sheet.reports(planner).filter(|report| report.at_fault());
+            format!(
+                "{}: {} of {} at fault",
+                sheet.planners[planner].label(),
+                blamed.count(),
+                sheet.reports(planner).count()
+            )
+        });
+        let best: Vec<String> = best.collect();
+        let notice = Notice::new(Weight::Good, "The planners have driven every case.");
+        editor.notices.push(
+            notice
+                .with_detail(best.join("\n"))
+                .offering(super::action::Command::TryPlanners),
+        );
+    }
+
+    /// The drive of a case by a planner, with a name for it.
+    pub(super) fn drive(
+        &self,
+        case: usize,
+        planner: usize,
+    ) -> Option<(String, &Driven, &Arc<Scene>)> {
+        let sheet = self.sheet.as_ref()?;
+        let Cell::Driven(driven, scene) = sheet.cell(case, planner) else {
+            return None;
+        };
+        let label = sheet.planners[planner].label();
+        Some((format!("{label} · {}", sheet.cases[case].0), driven, scene))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::scene::scene_from_json;
+    use crate::sim::BUNDLED;
+    use std::time::{Duration, Instant};
+
+    fn trial() -> Trial {
+        let load: LoadPlanner = Arc::new(|| Ok(None));
+        Trial::new(Some((load, None)), Wake::new(&egui::Context::default()))
+    }
+
+    fn cases(count: usize) -> Vec<(String, Arc<Scene>)> {
+        let read = |(name, text): &(&str, &str)| {
+            let scene = scene_from_json(text.as_bytes(), name).unwrap();
+            ((*name).to_owned(), Arc::new(scene))
+        };
+        BUNDLED.iter().take(count).map(read).collect()
+    }
+
+    fn until(trial: &mut Trial, editor: &mut Editor, met: impl Fn(&Trial) -> bool) {
+        let began = Instant::now();
+        while !met(trial) {
+            assert!(began.elapsed() < Duration::from_secs(60));
+            std::thread::sleep(Duration::from_millis(2));
+            trial.hear(editor);
+        }
+    }
+
+    #[test]
+    fn every_planner_drives_every_case_and_one_that_fails_keeps_nobody_from_it() {
+        let (mut trial, mut editor) = (trial(), Editor::default());
+        trial.planners = vec![Decoder::Ar, Decoder::Idm, Decoder::ConstantVelocity];
+        trial.seconds = 2.0;
+        trial.start(cases(2), &PlanSettings::default(), &OwnCommand::default());
+        assert!(trial.text().unwrap().contains("0 of 6"));
+        until(&mut trial, &mut editor, |trial| !trial.runs());
+        let sheet = trial.sheet.as_ref().unwrap();
+        assert_eq!(sheet.progress(), (6, 6));
+        for case in 0..2 {
+            // without weights the network cannot drive
+            assert!(matches!(sheet.cell(case, 0), Cell::Failed(why) if why.contains("\"ar\"")));
+        }
+        assert_eq!(
+            [0, 1, 2].map(|planner| sheet.reports(planner).count()),
+            [0, 2, 2]
+        );
+        let (name, driven, scene) = trial.drive(1, 2).unwrap();
+        assert!(name.contains(BUNDLED[1].0) && driven.plans.is_empty());
+        assert_eq!(scene.frames, driven.scene.frames);
+        assert!(trial.drive(0, 0).is_none());
+        let table = sheet.table();
+        assert_eq!(table.lines().count(), 1 + 4);
+        let width = |line: &str| line.split('\t').count();
+        assert!(table.lines().all(|line| width(line) == 12), "{table}");
+        assert_eq!(editor.notices.len(), 1); // the sheet is closed: it is said
+    }
+
+    #[test]
+    fn a_stopped_trial_keeps_what_is_finished() {
+        let (mut trial, mut editor) = (trial(), Editor::default());
+        trial.planners = vec![Decoder::Idm];
+        trial.seconds = 2.0;
+        trial.start(cases(3), &PlanSettings::default(), &OwnCommand::default());
+        let one = |trial: &Trial| trial.sheet.as_ref().unwrap().progress().0 >= 1;
+        until(&mut trial, &mut editor, one);
+        let stopped = trial.stop();
+        let (done, all) = trial.sheet.as_ref().unwrap().progress();
+        assert!(stopped == (done < all) && all == 3);
+        assert!(!trial.runs() && !trial.stop() && trial.text().is_none());
+    }
+}
