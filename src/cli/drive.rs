@@ -17,6 +17,7 @@ use super::weights;
 use crate::data;
 use crate::diffusion::Prepare;
 use crate::engine::DriveWorld;
+use crate::metrics::{Encounter, Moment};
 use crate::model::Network;
 use crate::planner::{
     Decoder, DriveSettings, Driven, PlanSettings, Planners, Report, STEP_S, drive, scores_json,
@@ -25,6 +26,9 @@ use crate::scene::{Metric, write_scene};
 use table::{Line, Table};
 
 mod table;
+
+/// So many of the nearest encounters are listed.
+const LISTED: usize = 8;
 
 /// Arguments of `nearmiss drive`.
 #[derive(clap::Args)]
@@ -326,11 +330,12 @@ impl Job<'_> {
             "metrics": metrics(report),
             "score": report.score.as_ref().map(scores_json),
             "contacts": contacts,
-            "nearest": report.nearest.as_ref().map(|near| json!({
+            "nearest": report.encounters.first().map(|near| json!({
                 "with": near.with,
-                "gap_m": rounded(near.gap_m),
-                "time_s": rounded(near.time_s),
+                "gap_m": rounded(near.gap.value),
+                "time_s": rounded(near.gap.time_s),
             })),
+            "encounters": encounters_json(&report.encounters),
             "off_road_s": report.off_road_s.map(rounded),
             "progress_m": rounded(report.progress_m),
             "logged_m": report.logged_m.map(rounded),
@@ -342,6 +347,20 @@ impl Job<'_> {
             "written": written.map(|path| path.display().to_string()),
         })
     }
+}
+
+/// The nearest encounters, each with its least gap, time to collision and post-encroachment time, and when.
+fn encounters_json(all: &[Encounter]) -> Vec<Value> {
+    let moment = |moment: &Moment| json!({ "value": rounded(moment.value), "time_s": rounded(moment.time_s) });
+    let entry = |found: &Encounter| {
+        json!({
+            "with": found.with,
+            "gap_m": moment(&found.gap),
+            "ttc_s": found.ttc.as_ref().map(moment),
+            "pet_s": found.pet.as_ref().map(moment),
+        })
+    };
+    all.iter().take(LISTED).map(entry).collect()
 }
 
 /// What the ego must not do, each with its value and limit: as generated cases have them, with scene times.

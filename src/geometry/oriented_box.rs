@@ -96,6 +96,32 @@ impl OrientedBox {
         nearest(self, other).min(nearest(other, self))
     }
 
+    /// Seconds until the interiors share a point if `other` moves at `velocity` (m/s) as seen from this box, and neither
+    /// turns; 0 if they do now, `None` if they never will.
+    pub fn time_to_touch(&self, other: &Self, velocity: DVec2) -> Option<f64> {
+        let between = other.pose.point - self.pose.point;
+        let (mut from, mut to) = (0.0_f64, f64::INFINITY);
+        for axis in [
+            self.pose.forward(),
+            self.pose.left(),
+            other.pose.forward(),
+            other.pose.left(),
+        ] {
+            let reach = self.reach_along(axis) + other.reach_along(axis);
+            let (gap, speed) = (between.dot(axis), velocity.dot(axis));
+            if speed.abs() < 1e-9 {
+                if gap.abs() >= reach {
+                    return None;
+                }
+                continue;
+            }
+            let (one, two) = ((-reach - gap) / speed, (reach - gap) / speed);
+            from = from.max(one.min(two));
+            to = to.min(one.max(two));
+        }
+        (from < to).then_some(from)
+    }
+
     /// Distance from the box to `point`, m; 0 inside.
     pub fn distance_to_point(&self, point: DVec2) -> f64 {
         let local = self.pose.local_from_outer(point);
@@ -126,6 +152,24 @@ mod tests {
         let right = OrientedBox::new(Pose::at(4.0, 0.0, 0.0), 4.0, 2.0); // 0 + 4/2 = 4 − 4/2
         assert!(!left.overlaps(&right));
         assert!(left.overlaps(&OrientedBox::new(Pose::at(3.99, 0.0, 0.0), 4.0, 2.0)));
+    }
+
+    #[test]
+    fn boxes_touch_when_the_way_between_them_is_gone_and_pass_beside_each_other() {
+        let own = square(0.0, 0.0, 0.0);
+        // 10 − 1 − 1 = 8 m at 4 m/s
+        let ahead = square(10.0, 0.0, 0.0);
+        assert_eq!(own.time_to_touch(&ahead, dvec2(-4.0, 0.0)), Some(2.0));
+        assert_eq!(own.time_to_touch(&ahead, dvec2(4.0, 0.0)), None);
+        assert_eq!(own.time_to_touch(&ahead, DVec2::ZERO), None);
+        // 3 m to the side: never, unless it drifts by 1 m on the way: 3 − 2 = 1 m at 0.5 m/s, 2 s, where it is abreast
+        let aside = square(10.0, 3.0, 0.0);
+        assert_eq!(own.time_to_touch(&aside, dvec2(-4.0, 0.0)), None);
+        assert_eq!(own.time_to_touch(&aside, dvec2(-4.0, -0.5)), Some(2.0));
+        assert_eq!(
+            own.time_to_touch(&square(1.0, 1.0, 0.4), DVec2::X),
+            Some(0.0)
+        );
     }
 
     #[test]

@@ -91,7 +91,7 @@ pub(super) fn measured_s(scene: &Scene) -> f64 {
 }
 
 /// When the first attacker touches its target, scene time.
-fn contact_time(scene: &Scene) -> Option<f64> {
+pub(super) fn contact_time(scene: &Scene) -> Option<f64> {
     let grid = Grid::frames(scene);
     let contact = |attack: &crate::scene::Attack| {
         let pair = Samples::new(scene, &grid, |agent| {

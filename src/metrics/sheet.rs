@@ -2,6 +2,7 @@
 
 use std::borrow::Borrow;
 
+use super::encounter::{Encounter, ego_encounters};
 use super::explain::{explain, measured_s};
 use crate::scene::{Avoidability, Fault, Metric, Scene};
 
@@ -53,6 +54,7 @@ pub fn sheet_of_cases<N: AsRef<str>, S: Borrow<Scene>>(
             }
         }
         sheet.metrics(scene);
+        sheet.encounters(scene);
     }
     sheet.text()
 }
@@ -113,6 +115,21 @@ impl Sheet {
             self.put(&name, format!("{value:.4}"));
             self.put(&format!("{name}_items"), count.to_string());
         }
+    }
+
+    /// The least of each measure of the ego's encounters.
+    fn encounters(&mut self, scene: &Scene) {
+        let met = ego_encounters(scene);
+        let mut put = |name: &str, of: fn(&Encounter) -> Option<f64>| {
+            let least = met.iter().filter_map(of).min_by(f64::total_cmp);
+            self.put(
+                name,
+                least.map_or(String::new(), |value| format!("{value:.4}")),
+            );
+        };
+        put("ego_gap_m", |met| Some(met.gap.value));
+        put("ego_ttc_s", |met| met.ttc.map(|ttc| ttc.value));
+        put("ego_pet_s", |met| met.pet.map(|pet| pet.value));
     }
 
     /// Lines end in a line feed; a value with a comma, a quote or a line break is quoted (RFC 4180).

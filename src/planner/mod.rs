@@ -34,7 +34,7 @@ pub use plan::{PROBABILITY_POWER, Plan, PlannedMode, Start, outcome, plan, plan_
 pub use propose::{
     Decoder, Mode, PlanSettings, Planned, Planners, Propose, ProposeError, ProposeStep, Stage,
 };
-pub use report::{DriveOutcome, Near, Report, Touch, plan_shift, plans_feel_alike};
+pub use report::{DriveOutcome, Report, Touch, plan_shift, plans_feel_alike};
 pub use route::Route;
 pub use score::{
     ComfortLimit, SCORED_S, Scores, Series, Term, TermKind, Variant, comfort_excess,

@@ -7,7 +7,9 @@ use super::score::{
     metres_along_lanes,
 };
 use super::track::{STEP_S, TrackedState};
-use crate::metrics::{Grid, Part, Ratio, RoadRule, Samples, contacts, fault_of, off_road};
+use crate::metrics::{
+    Encounter, Grid, Part, Ratio, RoadRule, Samples, contacts, encounters, fault_of, off_road,
+};
 use crate::scene::{Agent, AgentId, Fault, Scene, State, Track};
 
 /// A contact of the ego during a drive.
@@ -25,17 +27,6 @@ pub struct Touch {
     pub reason: String,
 }
 
-/// How near the ego came to somebody.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Near {
-    /// To whom.
-    pub with: AgentId,
-    /// Least distance between their footprints, m; 0 where they touch.
-    pub gap_m: f64,
-    /// Seconds after the start, the first such moment.
-    pub time_s: f64,
-}
-
 /// What came of a drive.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Report {
@@ -43,8 +34,8 @@ pub struct Report {
     pub seconds: f64,
     /// First contact with each road user or object, earliest first; who overlapped the ego at the start is left out.
     pub contacts: Vec<Touch>,
-    /// Who came nearest after the start; who overlapped the ego then is left out. `None` where nobody else is there.
-    pub nearest: Option<Near>,
+    /// How the ego came past everyone else, the nearest first; who overlapped it at the start is left out.
+    pub encounters: Vec<Encounter>,
     /// Seconds after the start at which the centre came more than 3 m from every centreline; `None` if it did not, or
     /// was off the road from the start.
     pub off_road_s: Option<f64>,
@@ -152,7 +143,7 @@ impl Report {
         Self {
             seconds,
             contacts: touches,
-            nearest: nearest(&all, ego),
+            encounters: encounters(&all, ego),
             off_road_s: strays
                 .first()
                 .map(|stray| grid.times_s[stray.at] - scene.now_s()),
@@ -190,37 +181,6 @@ impl Report {
     pub fn comfortable(&self) -> bool {
         self.comfort.iter().all(|limit| limit.share() < 1.0)
     }
-}
-
-fn nearest(all: &Samples, ego: &AgentId) -> Option<Near> {
-    let (own, grid) = (all.row(ego)?, &all.grid);
-    let now = own.footprint(grid.present)?;
-    let mut found: Option<Near> = None;
-    for other in all.rows.iter().filter(|row| row.agent.id != *ego) {
-        let there = other.footprint(grid.present);
-        if there.is_some_and(|there| there.overlaps(&now)) {
-            continue;
-        }
-        for at in grid.future() {
-            let (Some(mine), Some(theirs)) = (own.footprint(at), other.footprint(at)) else {
-                continue;
-            };
-            let least_m = found.as_ref().map_or(f64::INFINITY, |near| near.gap_m);
-            let apart_m = mine.pose.point.distance(theirs.pose.point);
-            if apart_m - mine.radius() - theirs.radius() > least_m {
-                continue;
-            }
-            let gap_m = mine.distance(&theirs);
-            if gap_m < least_m {
-                found = Some(Near {
-                    with: other.agent.id.clone(),
-                    gap_m,
-                    time_s: grid.times_s[at] - grid.times_s[grid.present],
-                });
-            }
-        }
-    }
-    found
 }
 
 /// Whether the chosen ways of two successive plans feel alike at the times both reach within the score's 4 s (EC of NAVSIM

@@ -7,7 +7,9 @@ use crate::engine::Worker;
 use crate::generator::GateCurve;
 use crate::generator::gate_curves;
 use crate::generator::made_agents;
+use crate::metrics::Encounter;
 use crate::metrics::Explained;
+use crate::metrics::ego_encounters;
 use crate::metrics::explain;
 use crate::scene::Scene;
 
@@ -18,6 +20,8 @@ const KEPT: usize = 24;
 pub(super) struct Measured {
     /// Its metrics.
     pub rows: Vec<Explained>,
+    /// How its ego came past everyone else.
+    pub encounters: Vec<Encounter>,
     /// How near its gates came to their limits; none of a scene that was not generated.
     pub curves: Vec<GateCurve>,
 }
@@ -40,6 +44,7 @@ impl Measures {
             let curves = made.map(|made| gate_curves(&scene, &made_agents(&made.recipe)));
             desk.report(Some(Measured {
                 rows: explain(&scene),
+                encounters: ego_encounters(&scene),
                 curves: curves.unwrap_or_default(),
             }));
         };

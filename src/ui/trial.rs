@@ -17,6 +17,8 @@ use crate::engine::OwnCommand;
 use crate::engine::Pilot;
 use crate::engine::PilotEvent;
 use crate::engine::PilotJob;
+use crate::metrics::Encounter;
+use crate::metrics::Moment;
 use crate::planner::Decoder;
 use crate::planner::DriveOutcome;
 use crate::planner::DriveSettings;
@@ -100,7 +102,7 @@ impl Sheet {
 
     /// The drives as a table to be pasted: a line a drive, tabs between its columns.
     pub(super) fn table(&self) -> String {
-        let mut text = "case\tplanner\tworld\toutcome\tat_s\twith\tclosing_mps\tnearest_m\tprogress_m\tlogged_m\tcomfortable\tnuplan_score\n".to_owned();
+        let mut text = "case\tplanner\tworld\toutcome\tat_s\twith\tclosing_mps\tnearest_m\tttc_s\tpet_s\tprogress_m\tlogged_m\tcomfortable\tnuplan_score\n".to_owned();
         let number =
             |value: Option<f64>| value.map_or(String::new(), |value| format!("{value:.3}"));
         for (case, (name, _)) in self.cases.iter().enumerate() {
@@ -116,14 +118,16 @@ impl Sheet {
                 };
                 let _infallible = writeln!(
                     text,
-                    "{}\t{}\t{}\t{word}\t{}\t{}\t{}\t{}\t{:.3}\t{}\t{}\t{}",
+                    "{}\t{}\t{}\t{word}\t{}\t{}\t{}\t{}\t{}\t{}\t{:.3}\t{}\t{}\t{}",
                     name.replace(['\t', '\n'], " "),
                     decoder.key(),
                     self.world.key(),
                     number(at_s),
                     touch.map_or("", |touch| touch.with.as_str()),
                     number(touch.map(|touch| touch.closing_mps)),
-                    number(report.nearest.as_ref().map(|near| near.gap_m)),
+                    number(report.encounters.first().map(|near| near.gap.value)),
+                    number(least(report, |met| met.ttc)),
+                    number(least(report, |met| met.pet)),
                     report.progress_m,
                     number(report.logged_m),
                     report.comfortable(),
@@ -133,6 +137,12 @@ impl Sheet {
         }
         text
     }
+}
+
+/// The least value over a drive's encounters.
+fn least(report: &Report, of: impl Fn(&Encounter) -> Option<Moment>) -> Option<f64> {
+    let values = report.encounters.iter().filter_map(of);
+    values.map(|moment| moment.value).min_by(f64::total_cmp)
 }
 
 /// An outcome in a word, and when, s after the start.
@@ -335,7 +345,6 @@ impl Trial {
 mod tests {
     use super::*;
     use crate::scene::scene_from_json;
-    use crate::sim::BUNDLED;
     use std::time::{Duration, Instant};
 
     fn trial() -> Trial {
@@ -344,11 +353,10 @@ mod tests {
     }
 
     fn cases(count: usize) -> Vec<(String, Arc<Scene>)> {
-        let read = |(name, text): &(&str, &str)| {
-            let scene = scene_from_json(text.as_bytes(), name).unwrap();
-            ((*name).to_owned(), Arc::new(scene))
-        };
-        BUNDLED.iter().take(count).map(read).collect()
+        let text = include_bytes!("../../scenes/cut-in.json");
+        let scene = Arc::new(scene_from_json(text, "cut-in").unwrap());
+        let case = |number: usize| (format!("cut-in {number}"), Arc::clone(&scene));
+        (0..count).map(case).collect()
     }
 
     fn until(trial: &mut Trial, editor: &mut Editor, met: impl Fn(&Trial) -> bool) {
@@ -379,13 +387,13 @@ mod tests {
             [0, 2, 2]
         );
         let (name, driven, scene) = trial.drive(1, 2).unwrap();
-        assert!(name.contains(BUNDLED[1].0) && driven.plans.is_empty());
+        assert!(name.contains("cut-in 1") && driven.plans.is_empty());
         assert_eq!(scene.frames, driven.scene.frames);
         assert!(trial.drive(0, 0).is_none());
         let table = sheet.table();
         assert_eq!(table.lines().count(), 1 + 4);
         let width = |line: &str| line.split('\t').count();
-        assert!(table.lines().all(|line| width(line) == 12), "{table}");
+        assert!(table.lines().all(|line| width(line) == 14), "{table}");
         assert_eq!(editor.notices.len(), 1); // the sheet is closed: it is said
     }
 

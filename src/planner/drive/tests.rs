@@ -67,7 +67,7 @@ fn constant_velocity_alone_drives_like_its_log_and_its_plans_agree() {
     assert_eq!(found.plans.len(), 20); // 10 s at 2 Hz
     assert!(report.shift.value().unwrap() < 1e-6);
     assert_eq!(found.scene.log.len(), 1);
-    assert!(report.nearest.is_none());
+    assert!(report.encounters.is_empty());
     // past what stands 4 m to the right: 4 m less two half widths
     let mut aside = Agent::clone(&car("aside", 40.0, 0.0));
     let states = aside.track.states().iter().flatten();
@@ -79,8 +79,8 @@ fn constant_velocity_alone_drives_like_its_log_and_its_plans_agree() {
     let width = aside.width;
     let past = vec![car("ego", 0.0, 10.0), Arc::new(aside)];
     let near = driven(&self::scene(past), Decoder::ConstantVelocity, &mut LogWorld);
-    let near = near.report.nearest.unwrap();
-    assert!((near.gap_m - (4.0 - width)).abs() < 1e-6, "{near:?}");
+    let near = &near.report.encounters[0];
+    assert!((near.gap.value - (4.0 - width)).abs() < 1e-6, "{near:?}");
 }
 
 #[test]
@@ -95,9 +95,9 @@ fn constant_velocity_runs_into_what_stands_and_idm_does_not() {
         crash.contacts
     );
     assert!((crash.contacts[0].closing_mps - 10.0).abs() < 1e-6);
-    let near = crash.nearest.unwrap();
-    assert_eq!((near.with.as_str(), near.gap_m), ("stands", 0.0));
-    assert!((near.time_s - 3.6).abs() < 1e-6);
+    let near = &crash.encounters[0];
+    assert_eq!((near.with.as_str(), near.gap.value), ("stands", 0.0));
+    assert!((near.gap.time_s - 3.6).abs() < 1e-6);
     let idm = driven(&scene, Decoder::Idm, &mut LogWorld).report;
     assert!(!idm.collided(), "{:?}", idm.contacts);
     assert!(idm.progress_m < 36.0);

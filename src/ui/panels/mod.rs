@@ -4,6 +4,7 @@ pub(super) mod agents;
 pub(super) mod compare;
 pub(super) mod denoise;
 pub(super) mod dialogs;
+pub(super) mod encounters;
 pub(super) mod export;
 pub(super) mod generate;
 pub(super) mod help;

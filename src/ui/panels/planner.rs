@@ -7,6 +7,7 @@ use egui::Ui;
 use egui::pos2;
 use egui::vec2;
 
+use super::encounters::encounters_ui;
 use crate::engine::DriveWorld;
 use crate::engine::Planned;
 use crate::planner::Decoder;
@@ -635,7 +636,9 @@ fn driven_ui(ui: &mut Ui, editor: &Editor, planning: &Planning, actions: &mut Ve
     };
     let shown = ui.scope(|ui| {
         widgets::section(ui, "The drive");
-        report_ui(ui, driven.scene.now_s(), &driven.report, actions);
+        let (start_s, report) = (driven.scene.now_s(), &driven.report);
+        report_ui(ui, start_s, report, actions);
+        encounters_ui(ui, &report.encounters, start_s, actions);
     });
     // it is brought into view, once
     let fresh = ui.data_mut(|data| {
@@ -672,20 +675,6 @@ fn report_ui(ui: &mut Ui, start_s: f64, report: &Report, actions: &mut Vec<Actio
         if ui.add(button).clicked() {
             actions.push(Action::Seek(start_s + touch.time_s));
             actions.push(Action::Select(vec![touch.with.clone()]));
-        }
-    }
-    if let Some(near) = report.nearest.as_ref().filter(|_| !report.collided()) {
-        let text = format!(
-            "Nearest: {}, {:.2} m at {:.1} s",
-            near.with.short(),
-            near.gap_m,
-            start_s + near.time_s
-        );
-        let text = theme::small(text).color(tokens.dim);
-        let button = egui::Button::new(text).frame(false).wrap();
-        if ui.add(button).clicked() {
-            actions.push(Action::Seek(start_s + near.time_s));
-            actions.push(Action::Select(vec![near.with.clone()]));
         }
     }
     let progress = match report.logged_m {

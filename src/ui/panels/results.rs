@@ -8,6 +8,7 @@ use egui::pos2;
 use egui::vec2;
 
 use super::compare;
+use super::encounters::encounters_ui;
 use crate::generator::GateCurve;
 use crate::scene::AgentId;
 use crate::scene::Avoidability;
@@ -65,6 +66,9 @@ pub(crate) fn results_ui(
             }
         }
         metrics_ui(ui, &scene, (measures, why), actions);
+        if let Some(found) = measures.of(&scene) {
+            encounters_ui(ui, &found.encounters, scene.now_s(), actions);
+        }
         if let Some(made) = &scene.generated {
             recipe_ui(ui, made);
         }

@@ -3,6 +3,7 @@
 use egui::Ui;
 use egui::vec2;
 
+use super::encounters::in_words;
 use crate::engine::DriveWorld;
 use crate::planner::Decoder;
 use crate::planner::DriveOutcome;
@@ -307,13 +308,8 @@ fn told(report: &Report) -> String {
             )
         })
         .collect();
-    if let Some(near) = report.nearest.as_ref().filter(|_| !report.collided()) {
-        lines.push(format!(
-            "Nearest: {}, {:.2} m at {:.1} s",
-            near.with.short(),
-            near.gap_m,
-            near.time_s
-        ));
+    if let Some(near) = report.encounters.first().filter(|_| !report.collided()) {
+        lines.push(format!("Nearest {}", in_words(near, 0.0)));
     }
     if let Some(time_s) = report.off_road_s {
         lines.push(format!("Leaves the road at {time_s:.1} s"));
