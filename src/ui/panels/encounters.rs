@@ -50,11 +50,11 @@ pub(crate) fn in_words(met: &Encounter, start_s: f64) -> String {
         ),
         false => format!("{}: touched at {when:.1} s", met.with.short()),
     };
-    if let Some(ttc) = met.ttc {
-        text.push_str(&format!(" · TTC {:.1} s", ttc.value));
-    }
-    if let Some(pet) = met.pet {
-        text.push_str(&format!(" · PET {:.1} s", pet.value));
+    for (name, moment) in [("TTC", met.ttc), ("PET", met.pet)] {
+        if let Some(moment) = moment {
+            let when = start_s + moment.time_s;
+            text.push_str(&format!(" · {name} {:.1} s at {when:.1} s", moment.value));
+        }
     }
     text
 }
