@@ -82,7 +82,7 @@ pub(super) struct Arguments {
     /// Guidance weights: the network's methods run without and with them, and the difference is shown.
     #[arg(long, value_name = "collision=W,comfort=W,road=W")]
     guidance: Option<String>,
-    /// Who touches somebody in the result is drawn again, at most so many times: the network's methods run without and
+    /// Who fails a gate in the result is drawn again, at most so many times: the network's methods run without and
     /// with it, and the difference is shown. Task attack: as `nearmiss generate` does if absent.
     #[arg(long, value_name = "N", value_parser = redraws)]
     redraws: Option<usize>,

@@ -83,7 +83,8 @@ pub(super) struct Arguments {
     /// Guidance weights, each a share of the full correction per step; collision=1 if absent, collision=0 for none.
     #[arg(long, value_name = "collision=W,comfort=W,road=W")]
     guidance: Option<String>,
-    /// Who touches somebody in the result is drawn again, knowing everyone else's future, at most so many times.
+    /// Who fails a gate in the result (touches somebody, leaves the road, moves impossibly) is drawn again, knowing
+    /// everyone else's future, at most so many times.
     #[arg(long, value_name = "N", default_value_t = Settings::default().redraws, value_parser = redraws)]
     redraws: usize,
     /// In an attack, make everyone's future anew instead of the attacker's and those it meets.

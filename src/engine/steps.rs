@@ -154,7 +154,7 @@ impl StepLog {
             .collect()
     }
 
-    /// Who is under way once more at a step, because they had touched somebody: those with noise left since levels last
+    /// Who is under way once more at a step, because they failed a gate: those with noise left since levels last
     /// rose. Nobody in the first draw, or if there is no such step.
     pub fn drawn_again(&self, step: usize) -> Vec<&AgentId> {
         let Some(until) = self.records.get(..=step) else {

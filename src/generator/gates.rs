@@ -85,9 +85,19 @@ pub fn judge(scene: &Scene, made: &BTreeSet<AgentId>) -> Verdict {
     }
 }
 
-/// Contacts that `scene` should not have: those the gates of collisions and third parties count, earliest first.
-pub(super) fn unintended(scene: &Scene, made: &BTreeSet<AgentId>) -> Vec<Contact> {
-    Case::new(scene, made).unintended().0
+/// Who keeps `scene` from being valid: of each gate that every made agent has to pass the one that is farthest from it,
+/// if it fails, and pairs that touch and should not, earliest first.
+pub(super) fn culprits(
+    scene: &Scene,
+    made: &BTreeSet<AgentId>,
+) -> (BTreeSet<AgentId>, Vec<Contact>) {
+    let case = Case::new(scene, made);
+    let failed = case
+        .of_everyone()
+        .into_iter()
+        .filter(|finding| !finding.gate.passed);
+    let alone = failed.filter_map(|finding| finding.gate.agent).collect();
+    (alone, case.unintended().0)
 }
 
 /// How near the made agents come to a gate's limit over time.

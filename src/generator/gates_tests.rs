@@ -172,6 +172,29 @@ fn an_attack_is_judged_up_to_its_contact_and_names_the_fault() {
 }
 
 #[test]
+fn the_contact_of_an_attack_has_no_culprits_but_one_with_a_third_and_impossible_motion_have() {
+    let a = AgentId::new("a");
+    let found = |scene: &Scene| {
+        let (alone, pairs) = culprits(scene, &BTreeSet::from([a.clone()]));
+        let with: Vec<AgentId> = pairs.iter().map(|pair| pair.other(&a).clone()).collect();
+        (alone, with)
+    };
+    let mut scene = attacked(straight("a", 30.0, 0.0, 5.0));
+    assert!(judge_a(&scene).contact.is_some());
+    assert_eq!(found(&scene), (BTreeSet::new(), vec![]));
+    // somebody stands in its way: 45 − 4.7 = 40.3 m, reached at 2.06 s, after the present and before the target
+    scene
+        .agents
+        .push(Arc::new(straight("third", 45.0, 0.0, 0.0)));
+    assert_eq!(found(&scene).1, [AgentId::new("third")]);
+    let jumps = agent("a", |t| {
+        let x = if t > 3.0 { 500.0 } else { 30.0 + 5.0 * t };
+        State::along(Pose::at(x, 0.0, 0.0), 5.0)
+    });
+    assert_eq!(found(&attacked(jumps)).0, BTreeSet::from([a.clone()]));
+}
+
+#[test]
 fn what_the_contact_does_to_the_attacker_is_no_motion_of_its_own() {
     // touched at 5.1 s, pushed 2.1 m aside within half a second: 2.1 / 0.25 = 8.4 m/s² at 5.1 s, of 8
     let attacker = agent("a", |t| {

@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use super::draft::draft;
-use super::gates::{Verdict, judge, unintended};
+use super::gates::{Verdict, culprits, judge};
 use super::guidance::{GOES_M, Guided};
 use super::plan::Plan;
 use super::reaction::Replay;
@@ -116,8 +116,8 @@ impl Run {
         })
     }
 
-    /// Takes one step; true once finished. When the last one leaves contacts that nobody wanted and the recipe has
-    /// redraws left, those who touch begin anew and the run grows: see [`Recipe::redraws`].
+    /// Takes one step; true once finished. When after the last one somebody fails a gate and the recipe has redraws left,
+    /// they begin anew and the run grows: see [`Recipe::redraws`].
     ///
     /// # Errors
     /// If the network fails; the run stays as it was before the step.
@@ -135,13 +135,13 @@ impl Run {
         Ok(self.sampler.finished())
     }
 
-    /// Begins anew for those who touch somebody, if anyone does.
+    /// Begins anew for those who fail a gate, if anyone does.
     ///
     /// They are drawn given everyone else, once more if that is rejected, too: what comes out is drawn from the model's own
     /// conditional distributions, and nothing is pushed (Gibbs sampling, Geman and Geman 1984, with rejection).
     fn redraw(&mut self) -> Result<(), GenerateError> {
         let made = made_agents(&self.recipe);
-        let rows: Vec<usize> = touching(self, &made).into_iter().collect();
+        let rows: Vec<usize> = rejected(self, &made).into_iter().collect();
         if rows.is_empty() {
             return Ok(());
         }
@@ -256,8 +256,9 @@ impl Run {
     }
 }
 
-/// Rows of those who are to be drawn again: who touches somebody, but not what stands if the other goes.
-fn touching(run: &Run, made: &BTreeSet<AgentId>) -> BTreeSet<usize> {
+/// Rows of those who are to be drawn again: who fails a gate, and who touches somebody, but not what stands if the other
+/// goes.
+fn rejected(run: &Run, made: &BTreeSet<AgentId>) -> BTreeSet<usize> {
     let window = &run.plan.window;
     let states = run.states(run.sampler.tokens());
     let can = |id: &AgentId| {
@@ -269,8 +270,9 @@ fn touching(run: &Run, made: &BTreeSet<AgentId>) -> BTreeSet<usize> {
         let [start, end] = [NOW, T - 1].map(|token| states[row * T + token].position);
         start.distance(end) >= GOES_M
     };
-    let mut rows = BTreeSet::new();
-    for contact in unintended(&decode(&run.scene, window, &states), made) {
+    let (alone, pairs) = culprits(&decode(&run.scene, window, &states), made);
+    let mut rows: BTreeSet<usize> = alone.iter().filter_map(can).collect();
+    for contact in pairs {
         let can: Vec<usize> = [&contact.first, &contact.second]
             .into_iter()
             .filter_map(can)

@@ -14,7 +14,7 @@ const APART: f64 = 1.0;
 /// At most so many agents can be made in one run: time and memory grow with the square.
 pub const MOST_AGENTS: usize = 128;
 
-/// Who touches somebody is drawn again at most so many times unless the user says otherwise. Chosen on scenes of our own
+/// Who fails a gate is drawn again at most so many times unless the user says otherwise. Chosen on scenes of our own
 /// traffic world (the model card has the table).
 const REDRAWS: usize = 3;
 
@@ -69,7 +69,7 @@ pub struct Settings {
     pub prior_smoothing: Option<bool>,
     /// Guidance terms; against collisions alone unless set.
     pub guidance: Guidance,
-    /// Who touches somebody in the result is drawn again, knowing everyone else's future, at most so many times; at most
+    /// Who fails a gate in the result is drawn again, knowing everyone else's future, at most so many times; at most
     /// [`MOST_REDRAWS`].
     pub redraws: usize,
     /// Whose future is made.

@@ -192,7 +192,8 @@ pub struct Recipe {
     /// Guidance terms.
     #[serde(default)]
     pub guidance: Guidance,
-    /// Who touches somebody in the result is drawn again, knowing everyone else's future, at most so many times.
+    /// Who fails a gate in the result (touches somebody, leaves the road, moves impossibly) is drawn again, knowing everyone
+    /// else's future, at most so many times.
     #[serde(default, skip_serializing_if = "is_none_of")]
     pub redraws: usize,
     /// Agents, in the order of the noise tensor's rows.
@@ -320,7 +321,7 @@ pub struct Generated {
     /// Metrics.
     #[serde(default)]
     pub metrics: Vec<Metric>,
-    /// Who was drawn again because of a contact ([`Recipe::redraws`]), each time.
+    /// Who was drawn again, each time ([`Recipe::redraws`]).
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub redrawn: Vec<Vec<AgentId>>,
     /// How many of the scene's edits were made before it; the findings know of no later one. Absent: of all there are.

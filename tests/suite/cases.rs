@@ -266,6 +266,8 @@ fn finished_cases_are_not_replaced_unasked_and_a_stopped_batch_is_resumed() {
             &out,
             "--replace",
             "--keep-steps",
+            "--redraws",
+            "0",
             "--steps",
             steps,
         ];

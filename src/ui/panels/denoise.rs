@@ -161,7 +161,7 @@ fn steps_ui(ui: &mut Ui, (editor, lab): (&Editor, &Lab), log: &StepLog, actions:
             let who: Vec<&str> = again.into_iter().map(AgentId::as_str).collect();
             let text = theme::small(format!("Drawn again: {}", who.join(", "))).color(tokens.dim);
             ui.add(egui::Label::new(text).truncate()).on_hover_text(
-                "They had touched somebody: they began again from noise, knowing everyone else's future",
+                "They failed a gate (a contact, the road, impossible motion): they began again from noise, knowing everyone else's future",
             );
         }
     });

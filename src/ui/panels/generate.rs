@@ -421,15 +421,15 @@ fn smoothing_ui(ui: &mut Ui, lab: &Lab, scene: &Scene, actions: &mut Vec<Action>
 }
 
 fn redraws_ui(ui: &mut Ui, lab: &Lab, actions: &mut Vec<Action>) {
-    let tip = "Who touches somebody in the result begins again from noise, knowing everyone else's future, at most so many \
-               times; nobody is pushed. 0: never. An attacker may touch its target";
+    let tip = "Who fails a gate in the result (touches somebody, leaves the road, moves impossibly) begins again from noise, \
+               knowing everyone else's future, at most so many times. 0: never. An attacker may touch its target";
     let mut redraws = lab.settings.redraws;
     let field = egui::DragValue::new(&mut redraws)
         .range(0..=MOST_REDRAWS)
         .prefix("at most ")
         .speed(0.05);
     ui.add(field)
-        .accessible_name("Redraws of who touches somebody")
+        .accessible_name("Redraws of who fails a gate")
         .on_hover_text(tip);
     set(actions, lab, |settings| settings.redraws = redraws);
 }

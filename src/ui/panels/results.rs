@@ -308,7 +308,7 @@ fn recipe_ui(ui: &mut Ui, made: &Generated) {
     if !made.redrawn.is_empty() {
         let who: BTreeSet<&str> = made.redrawn.iter().flatten().map(AgentId::as_str).collect();
         let who: Vec<&str> = who.into_iter().collect();
-        let tip = "Had touched somebody, and began again from noise";
+        let tip = "Failed a gate at first, and began again from noise";
         widgets::row(ui, "Drawn again", who.join(", ")).on_hover_text(tip);
     }
     let made_count = recipe.agents.len() - recipe.kept.len().min(recipe.agents.len());
