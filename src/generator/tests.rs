@@ -85,6 +85,18 @@ fn goal(agent: &str, point: [f64; 2]) -> Goal {
     }
 }
 
+/// Somebody who comes in.
+fn newcomer() -> Edit {
+    Edit::Add {
+        agent: id("new"),
+        kind: AgentKind::Vehicle,
+        point: [30.0, 4.0],
+        heading: 0.0,
+        speed: 8.0,
+        size: None,
+    }
+}
+
 fn run(scene: &Scene, settings: &Settings) -> Scene {
     generate(scene, settings, &shrink(), &mut |_| {
         ControlFlow::Continue(())

@@ -70,12 +70,7 @@ impl OrientedBox {
     pub fn penetration(&self, other: &Self) -> f64 {
         let between = other.pose.point - self.pose.point;
         let mut least = f64::INFINITY;
-        for axis in [
-            self.pose.forward(),
-            self.pose.left(),
-            other.pose.forward(),
-            other.pose.left(),
-        ] {
+        for axis in self.axes_with(other) {
             let reach = self.reach_along(axis) + other.reach_along(axis);
             least = least.min(reach - between.dot(axis).abs());
         }
@@ -101,12 +96,7 @@ impl OrientedBox {
     pub fn time_to_touch(&self, other: &Self, velocity: DVec2) -> Option<f64> {
         let between = other.pose.point - self.pose.point;
         let (mut from, mut to) = (0.0_f64, f64::INFINITY);
-        for axis in [
-            self.pose.forward(),
-            self.pose.left(),
-            other.pose.forward(),
-            other.pose.left(),
-        ] {
+        for axis in self.axes_with(other) {
             let reach = self.reach_along(axis) + other.reach_along(axis);
             let (gap, speed) = (between.dot(axis), velocity.dot(axis));
             if speed.abs() < 1e-9 {
@@ -130,6 +120,12 @@ impl OrientedBox {
             (local.y.abs() - self.width / 2.0).max(0.0),
         )
         .length()
+    }
+
+    /// The directions along which two boxes can be apart.
+    fn axes_with(&self, other: &Self) -> [DVec2; 4] {
+        let (own, other) = (&self.pose, &other.pose);
+        [own.forward(), own.left(), other.forward(), other.left()]
     }
 
     fn reach_along(&self, axis: DVec2) -> f64 {

@@ -29,17 +29,6 @@ fn towards_150() -> Scene {
     scene().edited(&Edit::SetGoal { goal }).unwrap()
 }
 
-fn newcomer() -> Edit {
-    Edit::Add {
-        agent: id("new"),
-        kind: AgentKind::Vehicle,
-        point: [30.0, 4.0],
-        heading: 0.0,
-        speed: 8.0,
-        size: None,
-    }
-}
-
 fn with_signal(mut scene: Scene) -> Scene {
     scene.signals = Arc::new(vec![Signal::new(
         scene.map.lanes()[1].id.clone(),

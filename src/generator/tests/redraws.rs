@@ -88,15 +88,7 @@ fn a_world_that_changes_in_a_redraw_regenerates() {
     for _ in 0..36 {
         assert!(!run.step().unwrap());
     }
-    let newcomer = Edit::Add {
-        agent: id("new"),
-        kind: AgentKind::Vehicle,
-        point: [30.0, 4.0],
-        heading: 0.0,
-        speed: 8.0,
-        size: None,
-    };
-    assert!(run.react(&scene.edited(&newcomer).unwrap()).unwrap());
+    assert!(run.react(&scene.edited(&newcomer()).unwrap()).unwrap());
     while !run.step().unwrap() {}
     let made = run.finish();
     assert!(made.generated.as_ref().unwrap().redrawn.len() == 2);

@@ -570,32 +570,34 @@ fn reading(series: &Series, step: usize) -> String {
     }
 }
 
+/// Who moves everyone else in a drive: what it is called, and what that means.
+pub(crate) const WORLDS: [(DriveWorld, &str, &str); 4] = [
+    (
+        DriveWorld::Log,
+        "Recorded",
+        "Everyone else moves as their tracks say, whatever the ego does",
+    ),
+    (
+        DriveWorld::Traffic,
+        "IDM",
+        "Everyone else follows their lanes and brakes for whoever is ahead, the ego too",
+    ),
+    (
+        DriveWorld::Reactive,
+        "Reactive",
+        "Everyone else also gives way where ways meet, changes lanes, and turns where the record turned",
+    ),
+    (
+        DriveWorld::Generator,
+        "Generator",
+        "The model makes everyone else's future anew every half second, in sight of where the ego is then",
+    ),
+];
+
 fn drive_ui(ui: &mut Ui, planning: &Planning, actions: &mut Vec<Action>) {
     widgets::section(ui, "Closed loop");
     let mut world = planning.world;
-    let choices = [
-        (
-            DriveWorld::Log,
-            "Recorded",
-            "Everyone else moves as their tracks say, whatever the ego does",
-        ),
-        (
-            DriveWorld::Traffic,
-            "IDM",
-            "Everyone else follows their lanes and brakes for whoever is ahead, the ego too",
-        ),
-        (
-            DriveWorld::Reactive,
-            "Reactive",
-            "Everyone else also gives way where ways meet, changes lanes, and turns where the record turned",
-        ),
-        (
-            DriveWorld::Generator,
-            "Generator",
-            "The model makes everyone else's future anew every half second, in sight of where the ego is then",
-        ),
-    ];
-    if widgets::segments(ui, &choices, &mut world) {
+    if widgets::segments(ui, &WORLDS, &mut world) {
         wish(actions, PilotAction::World(world));
     }
     ui.horizontal(|ui| {

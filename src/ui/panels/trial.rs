@@ -4,7 +4,7 @@ use egui::Ui;
 use egui::vec2;
 
 use super::encounters::in_words;
-use crate::engine::DriveWorld;
+use super::planner::WORLDS;
 use crate::planner::Decoder;
 use crate::planner::DriveOutcome;
 use crate::planner::Report;
@@ -102,21 +102,7 @@ fn settings_ui(
     ui.horizontal(|ui| {
         word(ui, 64.0, "Others", false);
         let mut world = trial.world;
-        let worlds = [
-            (DriveWorld::Log, "Recorded", "As their tracks say"),
-            (DriveWorld::Traffic, "IDM", "Along their lanes, braking"),
-            (
-                DriveWorld::Reactive,
-                "Reactive",
-                "Giving way, changing lanes, turning",
-            ),
-            (
-                DriveWorld::Generator,
-                "Generator",
-                "Made anew every half second",
-            ),
-        ];
-        if widgets::segments(ui, &worlds, &mut world) {
+        if widgets::segments(ui, &WORLDS, &mut world) {
             push(actions, TrialAction::World(world));
         }
         let mut seconds = trial.seconds;
@@ -340,12 +326,8 @@ fn footer_ui(ui: &mut Ui, sheet: &Sheet) {
         if ui.add_enabled(some, button).on_hover_text(tip).clicked() {
             ui.ctx().copy_text(sheet.table());
         }
-        let others = match sheet.world {
-            DriveWorld::Log => "recorded",
-            DriveWorld::Traffic => "IDM",
-            DriveWorld::Reactive => "reactive",
-            DriveWorld::Generator => "the generator's",
-        };
+        let world = WORLDS.iter().find(|(world, ..)| *world == sheet.world);
+        let others = world.map_or("", |(_, name, _)| name);
         let mut text =
             format!("Others: {others}. Seconds after the start. Hit: touched without fault.");
         let mut reports = (0..sheet.planners.len()).flat_map(|planner| sheet.reports(planner));
