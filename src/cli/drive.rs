@@ -102,8 +102,12 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     }
     let stop = stop_on_ctrl_c();
     let shown = Shown::new((mine.len() * all.len()) as u64);
+    let name = |settings: &DriveSettings| {
+        let decoder = settings.plan.decoder;
+        (decoder, arguments.planner.name_of(decoder))
+    };
     let mut table = Table {
-        names: arguments.names(),
+        names: all.iter().map(name).collect(),
         world: arguments.world,
         seed: arguments.planner.settings().seed,
         replan_hz: arguments.replan_hz,
@@ -199,14 +203,6 @@ impl Arguments {
             replan_hz: self.replan_hz,
         };
         Ok(all.into_iter().map(drive).collect())
-    }
-
-    /// What the planners are called, in the same order.
-    fn names(&self) -> Vec<(Decoder, String)> {
-        let decoders = [self.planner.settings().decoder].into_iter();
-        let all = decoders.chain(self.against.iter().copied());
-        all.map(|decoder| (decoder, self.planner.name_of(decoder)))
-            .collect()
     }
 }
 

@@ -122,6 +122,9 @@ impl Run {
     /// # Errors
     /// If the network fails; the run stays as it was before the step.
     pub fn step(&mut self) -> Result<bool, GenerateError> {
+        if self.sampler.finished() {
+            return Ok(true);
+        }
         match &mut self.guidance {
             Some(guided) => {
                 let mut guides: [&mut dyn Guide; 1] = [guided];
