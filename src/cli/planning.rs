@@ -112,13 +112,18 @@ impl PlannerArguments {
     /// Who answers, for the decoder and those `beside` it.
     ///
     /// # Errors
-    /// If the weights cannot be read, or a planner of the user's own is given and not to be asked.
+    /// If the weights cannot be read, or a planner of the user's own is given and not to be asked, or to be asked and not
+    /// given.
     pub(super) fn crew(&self, beside: &[Decoder]) -> anyhow::Result<Crew> {
         let asks_own = self.decoder == Decoder::Own || beside.contains(&Decoder::Own);
         ensure_usage!(
             self.own.is_none() || asks_own,
             "--own gives a planner of your own, but decoder {} is asked; leave one of them out",
             self.decoder.key()
+        );
+        ensure_usage!(
+            self.own.is_some() || !asks_own,
+            "decoder own is a planner of your own, and no command that starts it is given (--own COMMAND)"
         );
         Crew::new(self.own.as_deref())
     }

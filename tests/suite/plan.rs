@@ -265,6 +265,9 @@ fn several_planners_drive_the_same_scenes_and_are_held_against_the_first() {
     assert_eq!(twice.status.code(), Some(2));
     let said = text(&twice.stderr);
     assert!(said.contains("--against idm: it drives already"), "{said}");
+    let nobody = run(&["--against", "own"]);
+    assert_eq!(nobody.status.code(), Some(2));
+    assert!(text(&nobody.stderr).contains("--own COMMAND"));
 }
 
 #[test]
