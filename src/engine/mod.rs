@@ -223,7 +223,8 @@ impl Engine {
         self.running.is_some()
     }
 
-    /// The next event that is still of interest; never waits. Stopped runs are reported even though superseded.
+    /// The next event that is still of interest; never waits. Stopped runs are reported even though superseded, and so is
+    /// one that had come to its end by then, as stopped after its last step.
     pub fn poll(&mut self) -> Option<Event> {
         loop {
             let (job, event) = self.worker.poll()?;
@@ -242,13 +243,27 @@ impl Engine {
                     self.submit(waiting);
                 }
             }
-            if current
-                || matches!(
-                    event,
-                    Event::Model { .. } | Event::Stopped { .. } | Event::Failed(_)
-                )
-            {
-                return Some(event);
+            match event {
+                event if current => return Some(event),
+                Event::Model { .. } | Event::Stopped { .. } | Event::Failed(_) => {
+                    return Some(event);
+                }
+                // it had come to its end before it saw that it was to stop
+                Event::Done {
+                    scene,
+                    log,
+                    preview: false,
+                    ..
+                } => {
+                    let steps = log.records.len().saturating_sub(1);
+                    return Some(Event::Stopped {
+                        scene,
+                        taken: steps,
+                        total: steps,
+                        log,
+                    });
+                }
+                _ => {}
             }
         }
     }

@@ -1,6 +1,7 @@
 //! The engine with a slow stand-in for the network.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::Duration;
 
@@ -52,6 +53,42 @@ fn next(engine: &mut Engine) -> Event {
         thread::sleep(Duration::from_millis(5));
     }
     panic!("no event in 20 s");
+}
+
+#[test]
+fn a_run_that_had_ended_when_it_was_to_stop_is_not_lost() {
+    let events = Arc::new(AtomicUsize::new(0));
+    let count = Arc::clone(&events);
+    let wake = Box::new(move || {
+        count.fetch_add(1, Ordering::SeqCst);
+    });
+    let load = || {
+        Ok(Loaded {
+            network: Box::new(StandIn::new(1.0)),
+            warning: None,
+        })
+    };
+    let mut engine = Engine::start(wake, load).unwrap();
+    while !matches!(next(&mut engine), Event::Model { .. }) {}
+    let before = events.load(Ordering::SeqCst);
+    engine.submit(job(false));
+    // it ends without being heard of: its beginning, sixteen steps, its end
+    while events.load(Ordering::SeqCst) < before + 18 {
+        thread::sleep(Duration::from_millis(5));
+    }
+    engine.cancel();
+    let event = next(&mut engine);
+    let Event::Stopped {
+        scene,
+        taken,
+        total,
+        log,
+    } = event
+    else {
+        panic!("{event:?}");
+    };
+    assert_eq!((taken, total, log.records.len()), (16, 16, 17));
+    assert!(scene.generated.as_ref().is_some_and(|made| made.complete));
 }
 
 #[test]

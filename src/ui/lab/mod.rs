@@ -736,11 +736,15 @@ impl Lab {
         let Some(running) = self.cut.take().filter(|_| taken > 0) else {
             return;
         };
-        let name = format!(
-            "Seed {}, partial, {taken} of {total}",
-            running.settings.seed
-        );
-        let text = format!("Kept among the samples: {name} steps.");
+        let seed = running.settings.seed;
+        let (name, text) = if taken < total {
+            let name = format!("Seed {seed}, partial, {taken} of {total}");
+            let text = format!("Kept among the samples: {name} steps.");
+            (name, text)
+        } else {
+            let text = "It was finished by then, and is kept among the samples.";
+            (format!("Seed {seed}, stopped at its end"), text.to_owned())
+        };
         editor.notices.push(Notice::new(Weight::Info, text));
         self.cases.push(Case {
             name,
