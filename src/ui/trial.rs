@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 use std::sync::Arc;
 
+use super::action::Command;
 use super::action::Notice;
 use super::action::Weight;
 use super::editor::Editor;
@@ -43,6 +44,8 @@ pub enum TrialAction {
     SceneAlone(bool),
     /// Begins.
     Start,
+    /// Goes on with the drives that a stop left.
+    GoOn,
     /// Stops; what is finished stays.
     Stop,
     /// Shows the drive of a case by a planner, both by position.
@@ -239,8 +242,14 @@ impl Trial {
         running.is_some()
     }
 
+    /// Whether a stop left drives that have not been made.
+    pub(super) fn is_left(&self) -> bool {
+        let sheet = self.sheet.as_ref().filter(|_| !self.runs());
+        sheet.is_some_and(|sheet| sheet.cells.iter().any(|cell| matches!(cell, Cell::Waiting)))
+    }
+
     /// Begins the first drive that waits.
-    fn next(&mut self) {
+    pub(super) fn next(&mut self) {
         self.running = None;
         let Some(sheet) = &mut self.sheet else {
             return;
@@ -308,7 +317,20 @@ impl Trial {
         let Some(sheet) = &self.sheet else {
             return;
         };
-        let best = (0..sheet.planners.len()).map(|planner| {
+        let failed = |cell: &&Cell| matches!(cell, Cell::Failed(_));
+        let failed = sheet.cells.iter().filter(failed).count();
+        let (weight, text) = match failed {
+            0 => (
+                Weight::Good,
+                "The planners have driven every case.".to_owned(),
+            ),
+            _ => {
+                let all = sheet.cells.len();
+                let text = format!("Of {all} drives {failed} failed; the sheet says why.");
+                (Weight::Warning, text)
+            }
+        };
+        let blamed = (0..sheet.planners.len()).map(|planner| {
             let blamed = sheet.reports(planner).filter(|report| report.at_fault());
             format!(
                 "{}: {} of {} at fault",
@@ -317,13 +339,9 @@ impl Trial {
                 sheet.reports(planner).count()
             )
         });
-        let best: Vec<String> = best.collect();
-        let notice = Notice::new(Weight::Good, "The planners have driven every case.");
-        editor.notices.push(
-            notice
-                .with_detail(best.join("\n"))
-                .offering(super::action::Command::TryPlanners),
-        );
+        let blamed: Vec<String> = blamed.collect();
+        let notice = Notice::new(weight, text).with_detail(blamed.join("\n"));
+        editor.notices.push(notice.offering(Command::TryPlanners));
     }
 
     /// The drive of a case by a planner, with a name for it.
@@ -409,5 +427,10 @@ mod tests {
         let (done, all) = trial.sheet.as_ref().unwrap().progress();
         assert!(stopped == (done < all) && all == 3);
         assert!(!trial.runs() && !trial.stop() && trial.text().is_none());
+        assert_eq!(trial.is_left(), stopped);
+        trial.next();
+        until(&mut trial, &mut editor, |trial| !trial.runs());
+        assert_eq!(trial.sheet.as_ref().unwrap().progress(), (3, 3));
+        assert!(!trial.is_left());
     }
 }

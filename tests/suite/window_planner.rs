@@ -104,8 +104,7 @@ fn several_planners_drive_the_scene_and_a_click_on_what_came_of_it_shows_the_dri
     assert_eq!(entries(&bench), before + 1);
     bench.get_by_label("The drive");
     press(&mut bench, egui::Key::K);
-    let kept = "Tray";
-    bench.get_by_label(kept).click();
+    bench.get_by_label("Tray").click();
     bench.run_steps(3);
     bench.get_by_label_contains("Try planners").click();
     bench.run_steps(3);

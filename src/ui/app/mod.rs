@@ -605,6 +605,7 @@ impl App {
                 self.trial
                     .start(cases, &self.planning.settings, &self.planning.own);
             }
+            TrialAction::GoOn => self.trial.next(),
             TrialAction::Stop => {
                 self.trial.stop();
             }

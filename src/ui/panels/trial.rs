@@ -140,6 +140,14 @@ fn settings_ui(
             {
                 push(actions, TrialAction::Start);
             }
+            let tip = "Make the drives that the stop left, as they were asked for";
+            if trial.is_left() && ui.button("Go on").on_hover_text(tip).clicked() {
+                push(actions, TrialAction::GoOn);
+            }
+            if editor.document().is_none() {
+                let text = theme::small("Open a scene first").color(tokens(ui).faint);
+                ui.label(text);
+            }
         }
         if let Some((done, all)) = trial.sheet.as_ref().map(Sheet::progress)
             && trial.runs()
