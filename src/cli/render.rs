@@ -23,10 +23,11 @@ use crate::engine::{StepLog, Steps};
 use crate::geometry::dvec2;
 use crate::planner::{Decoder, PlanSettings, ProposeStep, Start, plan};
 use crate::render::{
-    FRAME_RATES, Framing, Look, Moment, Names, SCALES, Studio, Style, Trails, ViewOptions, evenly,
+    Cell, FRAME_RATES, Film, Framing, Look, Moment, Names, SCALES, Studio, Style, Trails,
+    ViewOptions, evenly,
 };
 use crate::scene::{AgentId, Scene};
-use crate::ui::{plan_paths, step_moments};
+use crate::ui::{beside, joined_title, plan_paths, step_moments};
 
 /// Pictures in a strip of denoising steps, if not said otherwise.
 const STEPS_SHOWN: usize = 6;
@@ -34,7 +35,7 @@ const STEPS_SHOWN: usize = 6;
 /// Arguments of `nearmiss render`.
 #[derive(clap::Args)]
 pub(super) struct Arguments {
-    /// The scene, in any format that can be opened; several stand side by side, framed like the first.
+    /// The scene, in any format that can be opened; several stand side by side, framed like the first, in a clip too.
     #[arg(required = true)]
     scenes: Vec<PathBuf>,
     /// Which scenario of a file that holds several.
@@ -52,6 +53,16 @@ pub(super) struct Arguments {
     /// Pictures in a row of several; all in one row if not given.
     #[arg(long, value_name = "N")]
     columns: Option<usize>,
+    /// Names of the scenes, one each, written before the time.
+    #[arg(long, value_name = "NAME", num_args = 1..)]
+    titles: Vec<String>,
+    /// How two scenes are shown: beside each other, the second with the first as ghosts, the same with lines that join
+    /// each agent's two places, or the first left of a line and the second right of it.
+    #[arg(long, value_enum, default_value = "side")]
+    compare: Compare,
+    /// Where that line stands, a share of the width.
+    #[arg(long, value_name = "SHARE", default_value_t = 0.5)]
+    wipe: f64,
     /// What goes on in a strip or clip: scene time, the denoising of a generated case, or first one, then the other.
     #[arg(long, value_enum, default_value = "scene")]
     along: Along,
@@ -125,6 +136,14 @@ enum Along {
     Both,
 }
 
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Compare {
+    Side,
+    Overlay,
+    Difference,
+    Wipe,
+}
+
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Medium {
     Picture,
@@ -134,11 +153,34 @@ enum Medium {
 
 pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let medium = medium_of(&arguments.out)?;
-    if medium != Medium::Picture && (!arguments.at.is_empty() || arguments.scenes.len() > 1) {
-        bail_usage!(
-            "several moments or scenes side by side make a picture: give a .png, or one scene for a clip"
-        );
-    }
+    ensure_usage!(
+        medium == Medium::Picture || arguments.at.is_empty(),
+        "--at shows several moments side by side: give a .png"
+    );
+    let (scenes, titles) = (arguments.scenes.len(), arguments.titles.len());
+    ensure_usage!(
+        titles == 0 || titles == scenes,
+        "--titles names each scene: {titles} names for {scenes}"
+    );
+    ensure_usage!(
+        arguments.compare == Compare::Side || scenes == 2,
+        "--compare shows two scenes together, not {scenes}"
+    );
+    ensure_usage!(
+        arguments.compare == Compare::Side || arguments.plan.is_empty(),
+        "--plan goes with scenes side by side, not with --compare"
+    );
+    ensure_usage!(
+        (0.0..=1.0).contains(&arguments.wipe),
+        "--wipe goes from 0 to 1, not {}",
+        arguments.wipe
+    );
+    ensure_usage!(
+        arguments.compare != Compare::Wipe
+            || medium != Medium::Picture
+            || (arguments.at.len() < 2 && arguments.along == Along::Scene),
+        "--compare wipe shows one moment in a picture: give a .gif, or --time"
+    );
     if medium != Medium::Picture && !arguments.plan.is_empty() {
         bail_usage!("--plan shows one moment: give a .png");
     }
@@ -159,16 +201,20 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
             Ok(Arc::new(opened.scene))
         })
         .collect::<anyhow::Result<Vec<Arc<Scene>>>>()?;
-    let first = scenes.first().context("no scene")?;
-    let moments = match medium {
-        Medium::Picture => moments_of_picture(arguments, &scenes)?,
-        _ => moments_of_clip(arguments, first)?,
+    let reels = match medium {
+        Medium::Picture => {
+            let reels = scenes
+                .iter()
+                .map(|scene| moments_of_picture(arguments, scene));
+            reels.collect::<anyhow::Result<Vec<Vec<Moment>>>>()?
+        }
+        _ => reels_of_clip(arguments, &scenes)?,
     };
-    let look = look_of(arguments, first, medium, moments.len())?;
+    let film = film(arguments, &scenes, medium, reels)?;
     let mut studio = Studio::new()?;
     let stop = stop_on_ctrl_c();
     let said = if medium == Medium::Frames {
-        write_frames(&mut studio, &look, &moments, &arguments.out, &stop)?
+        write_frames(&mut studio, &film, &arguments.out, &stop)?
     } else {
         let folder = match arguments.out.parent() {
             Some(parent) if parent != Path::new("") => parent,
@@ -178,22 +224,9 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
             .tempfile_in(folder)
             .with_context(|| format!("could not write into {folder:?}"))?;
         let said = if medium == Medium::Gif {
-            write_clip(
-                &mut studio,
-                &look,
-                &moments,
-                arguments.fps,
-                file.as_file_mut(),
-                &stop,
-            )?
+            write_clip(&mut studio, &film, arguments.fps, file.as_file_mut(), &stop)?
         } else {
-            write_picture(
-                &mut studio,
-                &look,
-                &moments,
-                arguments.columns,
-                file.as_file_mut(),
-            )?
+            write_picture(&mut studio, &film, file.as_file_mut())?
         };
         anyhow::ensure!(
             !(stop.load(Ordering::Relaxed) && arguments.out.exists()),
@@ -228,11 +261,12 @@ pub(super) fn write_strip(scene: &Scene, times_s: &[f64], path: &Path) -> anyhow
     arguments.extend(times_s.iter().map(f64::to_string));
     let usual: Usual = clap::Parser::try_parse_from(arguments)?;
     let scene = Arc::new(scene.clone());
-    let moments = moments_of_picture(&usual.arguments, std::slice::from_ref(&scene))?;
-    let look = look_of(&usual.arguments, &scene, Medium::Picture, moments.len())?;
+    let moments = moments_of_picture(&usual.arguments, &scene)?;
+    let scenes = std::slice::from_ref(&scene);
+    let film = film(&usual.arguments, scenes, Medium::Picture, vec![moments])?;
     let mut studio = Studio::new()?;
     let mut bytes = Vec::new();
-    let said = write_picture(&mut studio, &look, &moments, None, &mut bytes)?;
+    let said = write_picture(&mut studio, &film, &mut bytes)?;
     fs::write(path, bytes)?;
     Ok(format!("{said}, drawn by {}", studio.adapter()))
 }
@@ -265,49 +299,123 @@ fn within(scene: &Scene, arguments: &Arguments) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn moments_of_picture(arguments: &Arguments, scenes: &[Arc<Scene>]) -> anyhow::Result<Vec<Moment>> {
-    let mut moments = Vec::new();
-    for scene in scenes {
-        let time_s = arguments.time.unwrap_or(scene.now_s());
-        within(scene, arguments)?;
-        if !arguments.plan.is_empty() {
-            moments.extend(plans(scene, time_s, arguments)?);
-        } else if arguments.along != Along::Scene {
-            let steps = denoising(scene, time_s)?;
-            let shown = evenly(steps.len(), arguments.count);
-            moments.extend(shown.into_iter().map(|at| steps[at].clone()));
-        } else if arguments.at.is_empty() {
-            moments.push(Moment::of(scene, time_s));
-        } else {
-            moments.extend(arguments.at.iter().map(|time_s| Moment::of(scene, *time_s)));
-        }
+fn moments_of_picture(arguments: &Arguments, scene: &Arc<Scene>) -> anyhow::Result<Vec<Moment>> {
+    let time_s = arguments.time.unwrap_or(scene.now_s());
+    within(scene, arguments)?;
+    if !arguments.plan.is_empty() {
+        plans(scene, time_s, arguments)
+    } else if arguments.along != Along::Scene {
+        let steps = denoising(scene, time_s)?;
+        let shown = evenly(steps.len(), arguments.count);
+        Ok(shown.into_iter().map(|at| steps[at].clone()).collect())
+    } else if arguments.at.is_empty() {
+        Ok(vec![Moment::of(scene, time_s)])
+    } else {
+        let moments = arguments.at.iter();
+        Ok(moments.map(|time_s| Moment::of(scene, *time_s)).collect())
     }
-    Ok(moments)
 }
 
-fn moments_of_clip(arguments: &Arguments, scene: &Arc<Scene>) -> anyhow::Result<Vec<Moment>> {
+/// What each scene shows from frame to frame of a clip.
+fn reels_of_clip(arguments: &Arguments, scenes: &[Arc<Scene>]) -> anyhow::Result<Vec<Vec<Moment>>> {
     if !FRAME_RATES.contains(&arguments.fps) {
         let (least, most) = (FRAME_RATES.start(), FRAME_RATES.end());
         bail_usage!("--fps goes from {least} to {most}, not {}", arguments.fps);
     }
-    within(scene, arguments)?;
-    let start_s = arguments.time.unwrap_or(0.0);
-    let end_s = match arguments.seconds {
-        Some(seconds) => start_s + seconds,
-        None => scene.duration_s(),
+    let mut reels = match arguments.along {
+        Along::Scene => vec![Vec::new(); scenes.len()],
+        Along::Denoise | Along::Both => denoisings(scenes)?,
     };
-    if !(end_s >= start_s && end_s - start_s <= 600.0) {
-        bail!("a clip from {start_s} s to {end_s} s is not possible");
+    for (scene, reel) in scenes.iter().zip(&mut reels) {
+        within(scene, arguments)?;
+        let start_s = arguments.time.unwrap_or(0.0);
+        let end_s = match arguments.seconds {
+            Some(seconds) => start_s + seconds,
+            None => scene.duration_s(),
+        };
+        if !(end_s >= start_s && end_s - start_s <= 600.0) {
+            bail!("a clip from {start_s} s to {end_s} s is not possible");
+        }
+        if arguments.along != Along::Denoise {
+            reel.extend(Moment::film(scene, start_s, end_s, arguments.fps));
+        }
     }
-    let mut moments = Vec::new();
-    if arguments.along != Along::Scene {
-        // the denoising is seen from the present: paths are drawn from there on
-        moments = denoising(scene, scene.now_s())?;
+    Ok(reels)
+}
+
+/// The denoising of each scene, seen from the present, as paths are drawn from there on. One that ends sooner waits for
+/// the others, and so does a scene that was not generated, if another one was.
+fn denoisings(scenes: &[Arc<Scene>]) -> anyhow::Result<Vec<Vec<Moment>>> {
+    let generated = scenes.iter().any(|scene| scene.generated.is_some());
+    let mut reels = Vec::new();
+    for scene in scenes {
+        let still = generated && scene.generated.is_none();
+        reels.push(match still {
+            true => vec![Moment::of(scene, scene.now_s())],
+            false => denoising(scene, scene.now_s())?,
+        });
     }
-    if arguments.along != Along::Denoise {
-        moments.extend(Moment::film(scene, start_s, end_s, arguments.fps));
+    let longest = reels.iter().map(Vec::len).max().unwrap_or(0);
+    for reel in &mut reels {
+        if let Some(last) = reel.last().cloned() {
+            reel.resize(longest, last);
+        }
     }
-    Ok(moments)
+    Ok(reels)
+}
+
+/// The scenes' reels beside each other, or two of them together.
+fn film(
+    arguments: &Arguments,
+    scenes: &[Arc<Scene>],
+    medium: Medium,
+    mut reels: Vec<Vec<Moment>>,
+) -> anyhow::Result<Film> {
+    let mut titles = arguments.titles.clone();
+    titles.resize(scenes.len(), String::new());
+    let joined = matches!(arguments.compare, Compare::Overlay | Compare::Difference);
+    if let ([other, _], true) = (scenes, joined) {
+        let apart = arguments.compare == Compare::Difference;
+        reels = vec![beside(other, apart, reels.swap_remove(1))];
+        titles = match arguments.titles.as_slice() {
+            [ghosts, scene] => vec![joined_title(ghosts, scene, apart)],
+            _ => vec![String::new()],
+        };
+    }
+    for (reel, title) in reels.iter_mut().zip(&titles) {
+        for moment in reel.iter_mut().filter(|_| !title.is_empty()) {
+            moment.caption = format!("{title}  {}", moment.caption);
+        }
+    }
+    let wipe = (arguments.compare == Compare::Wipe).then_some(arguments.wipe);
+    let beside_each_other = match (medium, wipe) {
+        (_, Some(_)) => 1,
+        (Medium::Picture, None) => reels.iter().map(Vec::len).sum(),
+        (Medium::Gif | Medium::Frames, None) => reels.len(),
+    };
+    let first = scenes.first().context("no scene")?;
+    let look = look_of(arguments, first, medium, beside_each_other)?;
+    let columns = arguments.columns.unwrap_or(beside_each_other);
+    if medium == Medium::Picture && wipe.is_none() {
+        let strips = reels
+            .into_iter()
+            .map(|reel| Film::strip(&look, reel, columns));
+        let cells = strips.flat_map(|strip| strip.cells).collect();
+        return Ok(Film {
+            cells,
+            columns,
+            wipe,
+        });
+    }
+    let cell = |reel| Cell {
+        look: look.clone(),
+        reel,
+    };
+    Ok(Film {
+        cells: reels.into_iter().map(cell).collect(),
+        columns,
+        wipe,
+    })
 }
 
 /// What each decoder proposes for the ego at a moment.
@@ -377,7 +485,8 @@ fn look_of(
     count: usize,
 ) -> anyhow::Result<Look> {
     let usual = match (medium, count) {
-        (Medium::Gif | Medium::Frames, _) => [800, 500],
+        (Medium::Gif | Medium::Frames, 0 | 1) => [800, 500],
+        (Medium::Gif | Medium::Frames, _) => [560, 420],
         (Medium::Picture, 0 | 1) => [1280, 800],
         (Medium::Picture, _) => [560, 560],
     };
@@ -431,55 +540,51 @@ fn look_of(
 
 fn write_picture(
     studio: &mut Studio,
-    look: &Look,
-    moments: &[Moment],
-    columns: Option<usize>,
+    film: &Film,
     file: &mut impl Write,
 ) -> anyhow::Result<String> {
-    let sheet = studio.sheet(look, moments, columns.unwrap_or(moments.len()))?;
-    file.write_all(&sheet.to_png()?)?;
-    Ok(format!("{} by {} pixels", sheet.width, sheet.height))
+    let picture = studio.frame(film, 0)?;
+    file.write_all(&picture.to_png()?)?;
+    Ok(format!("{} by {} pixels", picture.width, picture.height))
 }
 
 fn write_clip(
     studio: &mut Studio,
-    look: &Look,
-    moments: &[Moment],
+    film: &Film,
     fps: f64,
     file: &mut impl Write,
     stop: &AtomicBool,
 ) -> anyhow::Result<String> {
-    let count = moments.len();
+    let count = film.frames();
     let progress = progress_bar(count);
     let mut goes_on = |done| tell(&progress, done, count, stop);
-    let done = studio.write_gif(look, moments, fps, BufWriter::new(file), &mut goes_on)?;
+    let done = studio.write_gif(film, fps, BufWriter::new(file), &mut goes_on)?;
     progress.finish_and_clear();
-    Ok(said_of_clip(done, count, look))
+    Ok(said_of_clip(done, film))
 }
 
 fn write_frames(
     studio: &mut Studio,
-    look: &Look,
-    moments: &[Moment],
+    film: &Film,
     folder: &Path,
     stop: &AtomicBool,
 ) -> anyhow::Result<String> {
     make_folder(folder)?;
-    let count = moments.len();
+    let count = film.frames();
     let progress = progress_bar(count);
     let mut done = 0;
     while done < count && tell(&progress, done, count, stop) {
-        let picture = studio.picture(look, &moments[done])?;
+        let picture = studio.frame(film, done)?;
         done += 1;
         let path = folder.join(format!("frame-{done:04}.png"));
         fs::write(&path, picture.to_png()?).with_context(|| format!("could not write {path:?}"))?;
     }
     progress.finish_and_clear();
-    Ok(said_of_clip(done, count, look))
+    Ok(said_of_clip(done, film))
 }
 
-fn said_of_clip(done: usize, count: usize, look: &Look) -> String {
-    let [width, height] = look.size;
+fn said_of_clip(done: usize, film: &Film) -> String {
+    let (count, [width, height]) = (film.frames(), film.size());
     let cut = if done < count { ", stopped early" } else { "" };
     format!("{done} of {count} frames of {width} by {height} pixels{cut}")
 }

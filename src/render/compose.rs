@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::Style;
 use super::agents::{draw_agents, draw_contacts, draw_signals};
+use super::apart::draw_apart;
 use super::draw_list::{DrawList, Label, Layer};
 use super::intents::draw_intents;
 use super::map_layers::map_layers;
@@ -194,6 +195,10 @@ impl Composer {
         labels.extend(draw_agents(scene, time_s, options, style, &mut agents));
         if options.contacts {
             draw_contacts(scene, time_s, options, style, &mut marks);
+        }
+        if let Some(before) = options.before.as_ref().filter(|_| options.apart) {
+            let pair = (&*before.0, scene);
+            labels.extend(draw_apart(pair, time_s, options, style, &mut marks));
         }
         let moving = Moving {
             layers: [signals, agents, marks].map(|sheet| Arc::new(sheet.layer)),

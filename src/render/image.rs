@@ -84,6 +84,25 @@ impl Image {
         sheet
     }
 
+    /// The left `share` in [0, 1] of one picture and the rest of another of the same size, a line of `color` and
+    /// `width` pixels between them. Of another size it stays the first.
+    pub fn wipe(left: &Self, right: &Self, share: f64, (width, color): (u32, Color)) -> Self {
+        let mut whole = left.clone();
+        if (left.width, left.height) != (right.width, right.height) {
+            return whole;
+        }
+        let edge = (share.clamp(0.0, 1.0) * f64::from(left.width)).round() as usize;
+        let across = left.width.max(1) as usize;
+        let rows = whole.pixels.chunks_exact_mut(across);
+        for (row, other) in rows.zip(right.pixels.chunks_exact(across)) {
+            row[edge..].copy_from_slice(&other[edge..]);
+            let line = edge.saturating_sub(width as usize / 2);
+            let end = (line + width as usize).min(across);
+            row[line.min(end)..end].fill(color.0);
+        }
+        whole
+    }
+
     fn index(&self, x: i64, y: i64) -> Option<usize> {
         let is_inside =
             (0..i64::from(self.width)).contains(&x) && (0..i64::from(self.height)).contains(&y);
@@ -370,6 +389,17 @@ mod tests {
         assert_eq!((sheet.width, sheet.height), (24, 14)); // 2 · 10 + 4 and 2 · 5 + 4
         assert_eq!(sheet.pixel(0, 9), Some(Color::hex(3).0));
         assert_eq!(sheet.pixel(14, 9), Some(Color::hex(0).0)); // no fourth picture
+    }
+
+    #[test]
+    fn a_wipe_shows_one_picture_left_of_its_line_and_the_other_right_of_it() {
+        let of = |hex| Image::plain(10, 2, Color::hex(hex));
+        let line = (2, Color::hex(3));
+        let wiped = Image::wipe(&of(1), &of(2), 0.5, line);
+        let row: Vec<u8> = (0..10).map(|x| wiped.pixel(x, 1).unwrap()[2]).collect();
+        assert_eq!(row, [1, 1, 1, 1, 3, 3, 2, 2, 2, 2]); // the line is 2 pixels wide, around pixel 5
+        assert_eq!(Image::wipe(&of(1), &of(2), 1.0, (0, Color::hex(3))), of(1));
+        assert_eq!(Image::wipe(&of(1), &of(2), 0.0, (0, Color::hex(3))), of(2));
     }
 
     #[test]

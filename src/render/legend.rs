@@ -2,7 +2,7 @@
 
 use super::agents::agent_color;
 use super::draw_list::{Anchor, Body, BodyShape, Label, Layer, Line, Mark, MarkShape};
-use super::{Color, Path, PathKind, Style};
+use super::{Color, FULL_M, PathKind, Style, ViewOptions, shade};
 use crate::geometry::DVec2;
 use crate::scene::{Agent, AgentKind, Role, Scene};
 
@@ -12,11 +12,16 @@ const ROW: f64 = 19.0;
 const MARGIN: f64 = 16.0;
 
 /// Rows in the lower left corner of a viewport of `size` points; coordinates as in [`super::furniture`].
-/// `paths` are drawn beyond those of the agents.
-pub fn legend(scene: &Scene, paths: &[Path], size: DVec2, style: &Style) -> (Layer, Vec<Label>) {
+/// `options` say what is drawn beyond the agents.
+pub fn legend(
+    scene: &Scene,
+    options: &ViewOptions,
+    size: DVec2,
+    style: &Style,
+) -> (Layer, Vec<Label>) {
     let mut layer = Layer::default();
     let mut labels = Vec::new();
-    let rows = rows(scene, paths, style);
+    let rows = rows(scene, options, style);
     for (index, (text, symbol)) in rows.iter().enumerate() {
         let y = -size.y / 2.0 + MARGIN + ROW * ((rows.len() - 1 - index) as f64 + 0.5);
         let at = [(-size.x / 2.0 + MARGIN + 12.0) as f32, y as f32];
@@ -32,7 +37,7 @@ pub fn legend(scene: &Scene, paths: &[Path], size: DVec2, style: &Style) -> (Lay
             }),
         }
         labels.push(Label {
-            text: (*text).to_owned(),
+            text: text.clone(),
             anchor: Anchor::Screen([(MARGIN + 31.0) as f32, (size.y / 2.0 - y) as f32]),
             shift: [0.0; 2],
             clear: None,
@@ -51,13 +56,13 @@ enum Symbol {
     Stroke(Color),
 }
 
-fn rows(scene: &Scene, paths: &[Path], style: &Style) -> Vec<(&'static str, Symbol)> {
+fn rows(scene: &Scene, options: &ViewOptions, style: &Style) -> Vec<(String, Symbol)> {
     let is_fixed = |agent: &Agent| agent_color(scene, agent, style) == style.fixed;
     let has = |wanted: &dyn Fn(&Agent) -> bool| scene.agents.iter().any(|agent| wanted(agent));
     let mut rows = Vec::new();
-    let mut row = |text, is_shown: bool, symbol| {
+    let mut row = |text: &str, is_shown: bool, symbol| {
         if is_shown {
-            rows.push((text, symbol));
+            rows.push((text.to_owned(), symbol));
         }
     };
     row(
@@ -102,14 +107,29 @@ fn rows(scene: &Scene, paths: &[Path], style: &Style) -> Vec<(&'static str, Symb
     );
     row(
         "planner's route",
-        paths.iter().any(|path| path.kind == PathKind::Route),
+        options
+            .paths
+            .iter()
+            .any(|path| path.kind == PathKind::Route),
         Symbol::Stroke(style.ego.faded(0.3)),
     );
     row(
         "planner's mode",
-        paths.iter().any(|path| path.kind == PathKind::Mode),
+        options.paths.iter().any(|path| path.kind == PathKind::Mode),
         Symbol::Stroke(style.plan),
     );
+    row(
+        "in the other scene",
+        options.before.is_some(),
+        Symbol::Body(BodyShape::Ghost, style.fixed),
+    );
+    row(
+        "less than a metre apart",
+        options.apart,
+        Symbol::Stroke(shade(0.0, style)),
+    );
+    let far = format!("{FULL_M} m apart or more");
+    row(&far, options.apart, Symbol::Stroke(shade(FULL_M, style)));
     rows
 }
 
@@ -153,6 +173,7 @@ fn mark(shape: MarkShape, color: Color, at: [f32; 2], style: &Style) -> Mark {
 mod tests {
     use super::*;
     use crate::geometry::dvec2;
+    use crate::render::{Ghosts, Path};
     use crate::scene::Track;
     use std::sync::Arc;
 
@@ -165,7 +186,8 @@ mod tests {
             agents: vec![Arc::new(ego), Arc::new(walker)],
             ..Scene::default()
         };
-        let (layer, labels) = legend(&scene, &[], dvec2(800.0, 600.0), &Style::print());
+        let options = ViewOptions::default();
+        let (layer, labels) = legend(&scene, &options, dvec2(800.0, 600.0), &Style::print());
         let texts: Vec<&str> = labels.iter().map(|label| label.text.as_str()).collect();
         assert_eq!(texts, ["ego", "as recorded", "pedestrian"]);
         assert_eq!((layer.bodies.len(), layer.lines.len()), (3, 0));
@@ -175,8 +197,15 @@ mod tests {
             kind: PathKind::Mode,
             weight: 1.0,
         };
-        let (layer, labels) = legend(&scene, &[mode], dvec2(800.0, 600.0), &Style::print());
+        let options = ViewOptions {
+            paths: Arc::new(vec![mode]),
+            before: Some(Ghosts(Arc::new(scene.clone()))),
+            apart: true,
+            ..options
+        };
+        let (layer, labels) = legend(&scene, &options, dvec2(800.0, 600.0), &Style::print());
         assert_eq!(labels[3].text, "planner's mode");
-        assert_eq!(layer.lines.len(), 1);
+        assert_eq!(labels[6].text, "5 m apart or more");
+        assert_eq!((layer.bodies.len(), layer.lines.len()), (4, 3));
     }
 }

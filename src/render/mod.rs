@@ -4,6 +4,7 @@
 //! GPU. [`Gpu`] and [`Pane`] draw it, in the window (`ui::canvas`) and off-screen ([`Offscreen`]) alike.
 
 mod agents;
+mod apart;
 mod bench;
 mod camera;
 mod color;
@@ -26,6 +27,7 @@ mod text;
 mod trails;
 
 pub use agents::signal_place;
+pub use apart::{FULL_M, shade};
 pub use bench::{FrameCost, bench_frames};
 pub use camera::Camera;
 pub use color::Color;
@@ -43,6 +45,7 @@ pub use opening::{opening_camera, spanning};
 pub use options::{Ghosts, Names, NoiseView, Path, PathKind, Trails, ViewOptions};
 pub use pick::{Hit, pick, pick_inside};
 pub use studio::{
-    FRAME_RATES, Framing, Look, Moment, SCALES, Studio, StudioError, evenly, frame_hundredths,
+    Cell, FRAME_RATES, Film, Framing, GAP, Look, Moment, SCALES, Studio, StudioError, evenly,
+    frame_hundredths,
 };
 pub use style::Style;

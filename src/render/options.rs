@@ -36,6 +36,8 @@ pub struct ViewOptions {
     pub noise: Option<Arc<NoiseView>>,
     /// Another scene drawn as ghosts: the generation before this one.
     pub before: Option<Ghosts>,
+    /// Join the ghosts of `before` with where the same agents are, coloured by metres.
+    pub apart: bool,
     /// More paths: planner modes, sketches, previews.
     pub paths: Arc<Vec<Path>>,
 }
@@ -56,6 +58,7 @@ impl Default for ViewOptions {
             draft: false,
             noise: None,
             before: None,
+            apart: false,
             paths: Arc::default(),
         }
     }

@@ -6,9 +6,10 @@ use std::sync::Arc;
 use super::draw_list::{Anchor, Label};
 use super::image::{Clip, Image, Palette};
 use super::offscreen::{Offscreen, RenderError, Shot};
-use super::options::{NoiseView, Path, ViewOptions};
-use super::{Camera, Composer, Style, legend, opening_camera, spanning};
+use super::options::{Ghosts, NoiseView, Path, ViewOptions};
+use super::{Camera, Color, Composer, Style, legend, opening_camera, spanning};
 use crate::geometry::{DVec2, dvec2};
+use crate::map::Map;
 use crate::scene::Scene;
 
 /// Extent of the view along its shorter side while it follows the ego, m.
@@ -16,6 +17,15 @@ const FOLLOW_M: f64 = 70.0;
 
 /// How long the last frame of a clip stays before it starts over, hundredths of a second.
 const LAST_FRAME: u16 = 120;
+
+/// Between pictures beside each other, points.
+pub const GAP: f64 = 4.0;
+
+/// Where a caption begins, points from the left.
+const CAPTION_X: f64 = 16.0;
+
+/// Maps of which the drawing is kept.
+const MAPS: usize = 4;
 
 /// Scales a picture may have, pixels per point.
 pub const SCALES: std::ops::RangeInclusive<f64> = 0.25..=8.0;
@@ -67,6 +77,11 @@ pub struct Look {
 }
 
 impl Look {
+    /// Pixels between pictures of this scale.
+    fn gap(&self) -> u32 {
+        (GAP * self.scale).round().max(1.0) as u32
+    }
+
     /// The same for pictures beside one that has the legend.
     pub fn without_legend(&self) -> Self {
         Self {
@@ -107,7 +122,7 @@ impl Framing {
     }
 }
 
-/// One picture of a sheet or a clip.
+/// One picture of a film.
 #[derive(Debug, Clone)]
 pub struct Moment {
     /// The scene.
@@ -118,6 +133,8 @@ pub struct Moment {
     pub noise: Option<Arc<NoiseView>>,
     /// Paths to draw beyond those of the agents: a planner's modes.
     pub paths: Arc<Vec<Path>>,
+    /// Another scene drawn as ghosts, and whether lines join it with this one.
+    pub beside: Option<(Arc<Scene>, bool)>,
     /// Its caption.
     pub caption: String,
 }
@@ -130,6 +147,7 @@ impl Moment {
             time_s,
             noise: None,
             paths: Arc::default(),
+            beside: None,
             caption: format!("{:+.1} s", time_s - scene.now_s()),
         }
     }
@@ -150,6 +168,94 @@ impl Moment {
         (0..count)
             .map(|at| Self::of(scene, from_s + at as f64 * step_s))
             .collect()
+    }
+}
+
+/// A part of each frame of a film, with what it shows from frame to frame.
+#[derive(Debug, Clone)]
+pub struct Cell {
+    /// How it looks.
+    pub look: Look,
+    /// One per frame; the last one stays.
+    pub reel: Vec<Moment>,
+}
+
+/// Cells beside each other, frame by frame: a picture has one frame, a clip many.
+#[derive(Debug, Clone)]
+pub struct Film {
+    /// What stands beside each other.
+    pub cells: Vec<Cell>,
+    /// Cells in a row, at least one.
+    pub columns: usize,
+    /// The first cell is seen left of this share of the width and the second right of it, instead of side by side.
+    pub wipe: Option<f64>,
+}
+
+impl Film {
+    /// Moments one after the other.
+    pub fn clip(look: Look, reel: Vec<Moment>) -> Self {
+        Self {
+            cells: vec![Cell { look, reel }],
+            columns: 1,
+            wipe: None,
+        }
+    }
+
+    /// Moments beside each other in one frame; a legend stands in the first alone.
+    pub fn strip(look: &Look, moments: Vec<Moment>, columns: usize) -> Self {
+        let cell = |(at, moment)| Cell {
+            look: match at {
+                0 => look.clone(),
+                _ => look.without_legend(),
+            },
+            reel: vec![moment],
+        };
+        Self {
+            cells: moments.into_iter().enumerate().map(cell).collect(),
+            columns,
+            wipe: None,
+        }
+    }
+
+    /// Frames of its longest reel.
+    pub fn frames(&self) -> usize {
+        let lengths = self.cells.iter().map(|cell| cell.reel.len());
+        lengths.max().unwrap_or(0)
+    }
+
+    /// Width and height of its frames, pixels.
+    pub fn size(&self) -> [u32; 2] {
+        let [columns, rows] = match self.wipe {
+            Some(_) => [1, 1],
+            None => {
+                let columns = self.columns.clamp(1, self.cells.len().max(1));
+                [columns, self.cells.len().div_ceil(columns)].map(|count| count as u32)
+            }
+        };
+        let side = |side: usize, count: u32| {
+            let largest = self.cells.iter().map(|cell| cell.look.size[side]).max();
+            count * largest.unwrap_or(0) + self.gap() * count.saturating_sub(1)
+        };
+        [side(0, columns), side(1, rows)]
+    }
+
+    /// A frame of the pictures of its cells.
+    pub fn arranged(&self, pictures: &[Image]) -> Image {
+        let Some(Cell { look, .. }) = self.cells.first() else {
+            return Image::plain(0, 0, Color::CLEAR);
+        };
+        match (self.wipe, pictures) {
+            (Some(share), [left, right]) => {
+                let width = (2.0 * look.scale).round().max(1.0) as u32;
+                Image::wipe(left, right, share, (width, look.style.text))
+            }
+            _ => Image::sheet(pictures, self.columns, self.gap(), look.style.grid[1]),
+        }
+    }
+
+    /// Pixels between its cells.
+    fn gap(&self) -> u32 {
+        self.cells.first().map_or(0, |cell| cell.look.gap())
     }
 }
 
@@ -174,7 +280,8 @@ pub fn evenly(total: usize, count: usize) -> Vec<usize> {
 #[derive(Debug)]
 pub struct Studio {
     offscreen: Offscreen,
-    composer: Composer,
+    /// What was drawn last of each map; the newest last.
+    composers: Vec<(Arc<Map>, Composer)>,
 }
 
 impl Studio {
@@ -186,7 +293,7 @@ impl Studio {
     pub fn new() -> Result<Self, RenderError> {
         Ok(Self {
             offscreen: Offscreen::new()?,
-            composer: Composer::default(),
+            composers: Vec::new(),
         })
     }
 
@@ -195,18 +302,47 @@ impl Studio {
         self.offscreen.adapter()
     }
 
-    /// The picture of one moment.
+    /// One frame of a film.
     ///
     /// # Errors
     ///
     /// An impossible size, or a device that is lost.
-    pub fn picture(&mut self, look: &Look, moment: &Moment) -> Result<Image, RenderError> {
+    pub fn frame(&mut self, film: &Film, at: usize) -> Result<Image, RenderError> {
+        let pictures = (0..film.cells.len()).map(|place| self.cell(film, place, at));
+        let pictures = pictures.collect::<Result<Vec<Image>, _>>()?;
+        Ok(film.arranged(&pictures))
+    }
+
+    /// One cell of a frame of a film; without pixels if it has no such cell, or that shows nothing.
+    ///
+    /// # Errors
+    ///
+    /// As [`Studio::frame`].
+    pub fn cell(&mut self, film: &Film, place: usize, at: usize) -> Result<Image, RenderError> {
+        let shown = film.cells.get(place).and_then(|cell| {
+            let last = cell.reel.len().saturating_sub(1);
+            Some((&cell.look, cell.reel.get(at.min(last))?))
+        });
+        let Some((look, moment)) = shown else {
+            return Ok(Image::plain(0, 0, Color::CLEAR));
+        };
+        // the caption of what is seen right of a line stands there
+        let share = film.wipe.filter(|_| place == 1).unwrap_or(0.0);
+        self.picture(look, moment, share)
+    }
+
+    /// The picture of one moment, its caption `share` of the width from the left.
+    fn picture(&mut self, look: &Look, moment: &Moment, share: f64) -> Result<Image, RenderError> {
         let scene = &*moment.scene;
         let mut options = look.options.clone();
         options.noise.clone_from(&moment.noise);
         options.paths.clone_from(&moment.paths);
+        if let Some((other, apart)) = &moment.beside {
+            options.before = Some(Ghosts(Arc::clone(other)));
+            options.apart = *apart;
+        }
         let list = self
-            .composer
+            .composer(&scene.map)
             .draw_list(scene, moment.time_s, &options, &look.style);
         let mut shot = Shot {
             camera: look.camera,
@@ -223,66 +359,62 @@ impl Studio {
             shot.camera.follow(state.pose(), points);
         }
         if look.caption {
-            shot.captions.push(caption(&moment.caption, &look.style));
+            let x = share * points.x + CAPTION_X;
+            shot.captions.push(caption(&moment.caption, x, &look.style));
         }
         if look.legend {
-            let (symbols, words) = legend(scene, &moment.paths, points, &look.style);
+            let (symbols, words) = legend(scene, &options, points, &look.style);
             shot.symbols = symbols;
             shot.captions.extend(words);
         }
         self.offscreen.picture(&list, &shot, &look.style)
     }
 
-    /// Moments side by side, `columns` in a row; a legend stands in the first alone.
-    ///
-    /// # Errors
-    ///
-    /// As [`Studio::picture`].
-    pub fn sheet(
-        &mut self,
-        look: &Look,
-        moments: &[Moment],
-        columns: usize,
-    ) -> Result<Image, RenderError> {
-        let plain = look.without_legend();
-        let looks = std::iter::once(look).chain(std::iter::repeat(&plain));
-        let pictures = moments
+    /// What draws scenes on a map: it remembers how the map was drawn.
+    fn composer(&mut self, map: &Arc<Map>) -> &mut Composer {
+        let known = self
+            .composers
             .iter()
-            .zip(looks)
-            .map(|(moment, look)| self.picture(look, moment))
-            .collect::<Result<Vec<Image>, _>>()?;
-        let gap = (4.0 * look.scale).round().max(1.0) as u32;
-        Ok(Image::sheet(&pictures, columns, gap, look.style.grid[1]))
+            .position(|(of, _)| Arc::ptr_eq(of, map));
+        let kept = match known {
+            Some(at) => self.composers.remove(at),
+            None => (Arc::clone(map), Composer::default()),
+        };
+        if self.composers.len() >= MAPS {
+            self.composers.remove(0);
+        }
+        self.composers.push(kept);
+        let newest = self.composers.len() - 1;
+        &mut self.composers[newest].1
     }
 
-    /// Writes moments as a GIF that repeats, each shown for [`frame_hundredths`]; `goes_on` is told how many frames
+    /// Writes a film as a GIF that repeats, each frame shown for [`frame_hundredths`]; `goes_on` is told how many frames
     /// are done and may stop. Returns the number of frames written.
     ///
     /// # Errors
     ///
-    /// As [`Studio::picture`], sides too large for a GIF, or whatever the writer reports.
+    /// As [`Studio::frame`], sides too large for a GIF, or whatever the writer reports.
     pub fn write_gif(
         &mut self,
-        look: &Look,
-        moments: &[Moment],
+        film: &Film,
         fps: f64,
         writer: impl Write,
         goes_on: &mut dyn FnMut(usize) -> bool,
     ) -> Result<usize, StudioError> {
-        let [width, height] = look.size;
+        let ([width, height], count) = (film.size(), film.frames());
         let (Ok(across), Ok(down)) = (u16::try_from(width), u16::try_from(height)) else {
             return Err(StudioError::TooLarge { width, height });
         };
-        let samples = evenly(moments.len(), 3)
+        let samples = evenly(count, 3)
             .into_iter()
-            .map(|at| self.picture(look, &moments[at]))
+            .map(|at| self.frame(film, at))
             .collect::<Result<Vec<Image>, _>>()?;
         let mut clip = Clip::new(writer, [across, down], Palette::of(&samples))?;
         let mut done = 0;
-        while done < moments.len() && goes_on(done) {
-            let picture = self.picture(look, &moments[done])?;
+        while done < count && goes_on(done) {
+            let picture = self.frame(film, done)?;
             done += 1;
-            let is_last = done == moments.len();
+            let is_last = done == count;
             let shown = if is_last {
                 LAST_FRAME
             } else {
@@ -294,11 +426,11 @@ impl Studio {
     }
 }
 
-/// Words in the upper left corner.
-fn caption(text: &str, style: &Style) -> Label {
+/// Words along the upper edge.
+fn caption(text: &str, x: f64, style: &Style) -> Label {
     Label {
         text: text.to_owned(),
-        anchor: Anchor::Screen([16.0, 14.0]),
+        anchor: Anchor::Screen([x as f32, 14.0]),
         shift: [0.0; 2],
         clear: None,
         align: [0.0, 0.0],
@@ -342,6 +474,42 @@ mod tests {
             .map(|m| m.time_s)
             .collect();
         assert_eq!(times, [0.0, 2.0, 4.0]);
+    }
+
+    #[test]
+    fn a_film_is_as_long_as_its_longest_reel_and_as_large_as_its_rows() {
+        let scene = Arc::new(Scene {
+            dt_s: 0.1,
+            frames: 51,
+            ..Scene::default()
+        });
+        let look = Look {
+            style: Style::dark(),
+            size: [200, 100],
+            scale: 2.0,
+            camera: Camera::default(),
+            follow: false,
+            legend: true,
+            caption: true,
+            options: ViewOptions::default(),
+        };
+        let film = |seconds: f64| Moment::film(&scene, 0.0, seconds, 10.0);
+        let cell = |seconds: f64| Cell {
+            look: look.clone(),
+            reel: film(seconds),
+        };
+        let mut panes = Film {
+            cells: vec![cell(1.0), cell(2.0), cell(0.0)],
+            columns: 2,
+            wipe: None,
+        };
+        assert_eq!((panes.frames(), panes.size()), (21, [408, 208])); // 2 · 200 + 8 and 2 · 100 + 8
+        panes.wipe = Some(0.5);
+        assert_eq!(panes.size(), [200, 100]);
+        let strip = Film::strip(&look, film(0.3), 4);
+        assert_eq!((strip.frames(), strip.size()), (1, [824, 100]));
+        let legends = strip.cells.iter().map(|cell| cell.look.legend);
+        assert_eq!(legends.collect::<Vec<bool>>(), [true, false, false, false]);
     }
 
     #[test]

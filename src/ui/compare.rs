@@ -3,34 +3,32 @@
 use std::sync::Arc;
 
 use egui::Align2;
-use egui::Color32;
 use egui::Rect;
-use egui::Stroke;
 use egui::Ui;
 use egui::vec2;
 use serde::Deserialize;
 use serde::Serialize;
 
+use super::canvas::egui_color;
 use super::overlay;
-use super::panes::Screen;
 use super::sources::Source;
 use super::sources::View;
 use super::sources::schedule_word;
-use super::theme::Tokens;
 use super::theme::tokens;
 use crate::generator::Change;
 use crate::generator::differences;
+use crate::render::FULL_M;
+use crate::render::Moment;
 use crate::render::Path;
 use crate::render::PathKind;
+use crate::render::Style;
+use crate::render::shade;
 use crate::scene::AgentId;
 use crate::scene::Recipe;
 use crate::scene::Scene;
 
 /// Agents that moved less than this are not joined, m.
 const LEAST_M: f64 = 0.1;
-
-/// The distance that has the strongest colour, m.
-const FULL_M: f64 = 5.0;
 
 /// How the first two sources are shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -300,6 +298,23 @@ impl Changes {
     }
 }
 
+/// What is written over a scene with another one as ghosts.
+pub fn joined_title(ghosts: &str, scene: &str, apart: bool) -> String {
+    let word = if apart { "against" } else { "over" };
+    format!("{scene} {word} {ghosts}")
+}
+
+/// Moments with `other` as ghosts, the futures there of who moves otherwise dashed; joined by lines if `apart`.
+pub fn beside(other: &Arc<Scene>, apart: bool, mut moments: Vec<Moment>) -> Vec<Moment> {
+    let mut changes = Changes::default();
+    for moment in &mut moments {
+        let ghosts = ghost_paths(other, &changes.of(other, &moment.scene));
+        Arc::make_mut(&mut moment.paths).extend(ghosts);
+        moment.beside = Some((other.clone(), apart));
+    }
+    moments
+}
+
 /// The futures in `a` of those who move otherwise in `b`, dashed.
 pub(super) fn ghost_paths(a: &Scene, changes: &[Change]) -> Vec<Path> {
     let moved = changes.iter().filter(|change| change.largest_m >= LEAST_M);
@@ -319,78 +334,15 @@ pub(super) fn ghost_paths(a: &Scene, changes: &[Change]) -> Vec<Path> {
         .collect()
 }
 
-/// Colour of a distance.
-pub(super) fn shade(metres: f64, tokens: &Tokens) -> Color32 {
-    let share = (metres / FULL_M).clamp(0.0, 1.0) as f32;
-    if share < 0.5 {
-        tokens.accent.lerp_to_gamma(tokens.goal, share * 2.0)
-    } else {
-        tokens.goal.lerp_to_gamma(tokens.bad, share * 2.0 - 1.0)
-    }
-}
-
-/// Lines from where everyone is in `a` to where they are in `b`: thin at each half second of the future, strong at the
-/// cursor, with the metres there.
-pub(super) fn difference_ui(
-    ui: &Ui,
-    screen: &Screen,
-    (a, b): (&Scene, &Scene),
-    changes: &[Change],
-    time_s: f64,
-) {
-    let tokens = tokens(ui);
-    let painter = ui.painter_at(screen.rect);
-    let apart = |agent: &AgentId, at_s: f64| {
-        let from = a.agent(agent)?.track.sample(a.frame_at(at_s))?.position;
-        let to = b.agent(agent)?.track.sample(b.frame_at(at_s))?.position;
-        Some((screen.place(from), screen.place(to), from.distance(to)))
-    };
-    let moved = changes
-        .iter()
-        .filter(|change| change.largest_m >= LEAST_M && change.largest_m.is_finite());
-    for change in moved.clone() {
-        for half in 1..=16 {
-            let at_s = b.now_s() + 0.5 * f64::from(half);
-            if let Some((from, to, metres)) = apart(&change.agent, at_s)
-                && metres >= LEAST_M
-            {
-                let color = shade(metres, tokens).gamma_multiply(0.75);
-                painter.line_segment([from, to], Stroke::new(1.2, color));
-                painter.circle_filled(to, 1.8, color);
-            }
-        }
-    }
-    for change in moved {
-        let Some((from, to, metres)) = apart(&change.agent, time_s) else {
-            continue;
-        };
-        if metres < LEAST_M {
-            continue;
-        }
-        let color = shade(metres, tokens);
-        painter.line_segment(
-            [from, to],
-            Stroke::new(5.0, tokens.ground.gamma_multiply(0.8)),
-        );
-        painter.line_segment([from, to], Stroke::new(2.6, color));
-        painter.circle_filled(from, 3.2, color);
-        painter.circle_filled(to, 3.2, color);
-        let text = format!("{metres:.1} m");
-        let at = to + vec2(9.0, -9.0);
-        overlay::label(&painter, at, Align2::LEFT_BOTTOM, &text, color, tokens);
-    }
-    legend_ui(ui, screen.rect);
-}
-
 /// The scale of the colours, at the upper right: below are the callouts of the first start.
-fn legend_ui(ui: &Ui, rect: Rect) {
+pub(super) fn legend_ui(ui: &Ui, rect: Rect, style: &Style) {
     let tokens = tokens(ui);
     let painter = ui.painter_at(rect);
-    let left = rect.right_top() + vec2(-190.0, 54.0);
+    let left = rect.right_top() + vec2(-212.0, 54.0);
     for step in 0..50 {
         let metres = FULL_M * f64::from(step) / 49.0;
         let at = Rect::from_min_size(left + vec2(30.0 + 2.0 * step as f32, 0.0), vec2(2.0, 6.0));
-        painter.rect_filled(at, 0.0, shade(metres, tokens));
+        painter.rect_filled(at, 0.0, egui_color(shade(metres, style)));
     }
     let words = [
         (24.0, Align2::RIGHT_CENTER, "0 m"),

@@ -8,9 +8,13 @@ use std::path::Path;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use super::compare::Mode;
+use super::compare::joined_title;
 use super::editor::Editor;
 use super::exporter::Order;
+use super::exporter::Part;
 use super::exporter::Reel;
+use super::exporter::Show;
 use super::lab::Lab;
 use super::panes::Panes;
 use super::pilot::Planning;
@@ -22,6 +26,7 @@ use crate::geometry::dvec2;
 use crate::planner::Decoder;
 use crate::planner::plan_json;
 use crate::render::Camera;
+use crate::render::GAP;
 use crate::render::Look;
 use crate::render::Moment;
 use crate::render::Names;
@@ -62,7 +67,7 @@ pub(super) enum Which {
 pub(super) enum Shown {
     /// The pane with the scene that is worked on, else the first.
     Pane,
-    /// All panes.
+    /// Everything on screen: all panes, or two sources in one.
     Panes,
     /// Moments of the scene, side by side.
     Film,
@@ -116,6 +121,8 @@ pub(super) struct Choices {
     pub plan: bool,
     /// What goes on in a clip.
     pub along: Along,
+    /// A clip of everything on screen instead of one pane.
+    pub all_panes: bool,
     /// Numbered pictures instead of a GIF.
     pub frames: bool,
     /// Frames per second.
@@ -149,6 +156,7 @@ impl Default for Choices {
             caption: true,
             plan: true,
             along: Along::Scene,
+            all_panes: false,
             frames: false,
             fps: 10.0,
             width: 800,
@@ -210,8 +218,11 @@ impl Choices {
                 Shown::Film => folder.join(format!("{stem}-film.png")),
                 Shown::Denoise => folder.join(format!("{stem}-steps.png")),
             },
-            (Kind::Clip, true) => folder.join(format!("{stem}-frames")),
-            (Kind::Clip, false) => folder.join(format!("{stem}.gif")),
+            (Kind::Clip, frames) => {
+                let panes = if self.all_panes { "-panes" } else { "" };
+                let ending = if frames { "-frames" } else { ".gif" };
+                folder.join(format!("{stem}{panes}{ending}"))
+            }
             (Kind::Table, _) if self.per_step => folder.join(format!("{stem}-steps.csv")),
             (Kind::Table, _) => folder.join(format!("{stem}.csv")),
         }
@@ -234,15 +245,10 @@ impl Choices {
         let path = self.target();
         let scenes = match plan.order.clone() {
             Order::Clip {
-                look,
-                reel,
-                fps,
-                frames,
-                ..
+                show, fps, frames, ..
             } => {
                 return Order::Estimate {
-                    look,
-                    reel,
+                    show,
                     fps,
                     frames,
                     path,
@@ -370,116 +376,186 @@ impl Choices {
 
     fn picture(&self, source: &Source<'_>, scene: &Arc<Scene>) -> Result<Plan, String> {
         let path = self.target();
-        let works = source.panes.working_pane();
         let time_s = (source.editor.time_s * 1e4).round() / 1e4;
-        let (parts, columns) = match self.shown {
-            Shown::Panes if source.panes.count > 1 => {
-                let parts = (0..source.panes.count).map(|pane| {
-                    let (scene, title) = source.shown(pane);
-                    let look = self.look(source, pane, self.scale, None);
-                    let mut moment = Moment::of(&scene, time_s);
-                    moment.paths = self.modes(source, pane);
-                    let decoder = match source.panes.planners[pane.min(3)] {
-                        Some(own) => own,
-                        None => source.planning.settings.decoder,
-                    };
-                    let planner = match moment.paths.is_empty() {
-                        true => String::new(),
-                        false => format!(", {}", decoder.label()),
-                    };
-                    moment.caption = format!("{title}{planner}  {}", moment.caption);
-                    (look, Reel::Moments(vec![moment]))
-                });
-                (parts.collect(), Some(2))
-            }
+        let mut line = Line::new(source, scene, &path);
+        let show = match self.shown {
             Shown::Pane | Shown::Panes => {
-                let (scene, _) = source.shown(works);
-                let look = self.look(source, works, self.scale, None);
-                let mut moment = Moment::of(&scene, time_s);
-                moment.paths = self.modes(source, works);
-                (vec![(look, Reel::Moments(vec![moment]))], None)
+                let moment = |pane: usize, scene: &Arc<Scene>| {
+                    let mut moment = Moment::of(scene, time_s);
+                    moment.paths = self.modes(source, pane);
+                    Reel::Moments(vec![moment])
+                };
+                let show = match self.shown == Shown::Panes && source.panes.sources_shown() > 1 {
+                    true => {
+                        let planned = |pane| !self.modes(source, pane).is_empty();
+                        line.inexact = (0..source.panes.sources_shown()).any(planned);
+                        self.on_screen(source, &mut line, (self.scale, None), moment)
+                    }
+                    false => {
+                        let works = source.panes.working_pane();
+                        self.modes_in_line(source, works, time_s, &mut line);
+                        let (shown, _) = source.shown(works);
+                        let look = self.look(source, source.place(works), self.scale, None);
+                        let reel = moment(works, &shown);
+                        line.scenes(vec![shown]);
+                        Show::of(look, reel)
+                    }
+                };
+                line.number("--time", time_s);
+                show
             }
             Shown::Film => {
                 let [from_s, to_s] = self.span_s;
                 let moments = Moment::spread(scene, from_s, to_s, self.count);
+                line.word("--at");
+                for moment in &moments {
+                    line.word(&short(moment.time_s));
+                }
                 let look = self.look(source, 0, self.scale, Some(STRIP));
-                (vec![(look, Reel::Moments(moments))], None)
+                Show::of(look, Reel::Moments(moments))
             }
             Shown::Denoise => {
                 let steps = steps(source, scene, scene)?;
-                let look = self.look(source, 0, self.scale, Some(STRIP));
-                let reel = Reel::Denoise(steps, Some(self.count), time_s);
-                (vec![(look, reel)], None)
-            }
-        };
-        let planned = (0..source.panes.count).any(|pane| !self.modes(source, pane).is_empty());
-        let mut line = Line::new(source, scene, &path);
-        match self.shown {
-            Shown::Panes if source.panes.count > 1 => {
-                line.scenes(
-                    (0..source.panes.count)
-                        .map(|pane| source.shown(pane).0)
-                        .collect(),
-                );
-                line.word("--columns 2");
-                line.inexact = planned;
-                line.number("--time", time_s);
-            }
-            Shown::Pane | Shown::Panes => {
-                line.scenes(vec![source.shown(works).0]);
-                line.number("--time", time_s);
-                if !self.modes(source, works).is_empty() {
-                    match source.planning.plain_plan_at(time_s) {
-                        Some(decoder) if source.panes.planners[works].is_none() => {
-                            line.word(&format!("--plan {}", decoder.key()));
-                            if decoder == Decoder::Own {
-                                let command = quoted(&source.planning.own.line);
-                                line.word(&format!("--own {command}"));
-                            }
-                        }
-                        _ => line.inexact = true,
-                    }
-                }
-            }
-            Shown::Film => {
-                let [from_s, to_s] = self.span_s;
-                line.word("--at");
-                for moment in Moment::spread(scene, from_s, to_s, self.count) {
-                    line.word(&short(moment.time_s));
-                }
-            }
-            Shown::Denoise => {
                 line.word(&format!("--along denoise --count {}", self.count));
                 line.number("--time", time_s);
+                let look = self.look(source, 0, self.scale, Some(STRIP));
+                Show::of(look, Reel::Denoise(steps, Some(self.count), time_s))
+            }
+        };
+        let part = show.parts.first().ok_or("there is nothing to draw")?;
+        line.look(&part.look, source.panes);
+        let strip = matches!(self.shown, Shown::Film | Shown::Denoise);
+        Ok(line.plan(Order::Picture { show, strip, path }))
+    }
+
+    /// The words for the planner's modes in the picture of a pane.
+    fn modes_in_line(&self, source: &Source<'_>, pane: usize, time_s: f64, line: &mut Line) {
+        if self.modes(source, pane).is_empty() {
+            return;
+        }
+        match source.planning.plain_plan_at(time_s) {
+            Some(decoder) if source.panes.planners[pane.min(3)].is_none() => {
+                line.word(&format!("--plan {}", decoder.key()));
+                if decoder == Decoder::Own {
+                    let command = quoted(&source.planning.own.line);
+                    line.word(&format!("--own {command}"));
+                }
+            }
+            _ => line.inexact = true,
+        }
+    }
+
+    /// Everything on screen as it is compared there, with the words for it; `reel` is asked for what each pane shows,
+    /// and `points` are those of each part.
+    fn on_screen(
+        &self,
+        source: &Source<'_>,
+        line: &mut Line,
+        (scale, points): (f64, Option<[u32; 2]>),
+        reel: impl Fn(usize, &Arc<Scene>) -> Reel,
+    ) -> Show {
+        let panes = source.panes;
+        let mode = panes.compare;
+        // rounded as the command line says it
+        let share = (f64::from(panes.wipe) * 1e4).round() / 1e4;
+        let part = |pane: usize| {
+            let (scene, title) = source.shown(pane);
+            Part {
+                look: self.look(source, source.place(pane), scale, points),
+                reel: reel(pane, &scene),
+                beside: None,
+                title: match self.planner_named(source, pane) {
+                    Some(planner) => format!("{title}, {planner}"),
+                    None => title.to_owned(),
+                },
+            }
+        };
+        let (shown, wipe) = match mode {
+            Mode::Side => ((0..panes.count).collect(), None),
+            Mode::Wipe => (vec![0, 1], Some(share)),
+            Mode::Overlay | Mode::Difference => (vec![1 - panes.base(0), panes.base(0)], None),
+        };
+        let mut parts: Vec<Part> = shown.iter().map(|pane| part(*pane)).collect();
+        line.scenes(shown.iter().map(|pane| source.shown(*pane).0).collect());
+        line.inexact |= !panes.linked && mode == Mode::Side;
+        line.word("--titles");
+        for part in &parts {
+            line.word(&quoted(&part.title));
+        }
+        match mode {
+            Mode::Side => line.word(&format!("--columns {COLUMNS}")),
+            Mode::Wipe => {
+                line.word("--compare wipe");
+                line.number("--wipe", share);
+            }
+            Mode::Overlay => line.word("--compare overlay"),
+            Mode::Difference => line.word("--compare difference"),
+        }
+        if matches!(mode, Mode::Overlay | Mode::Difference) {
+            let (other, _) = source.shown(1 - panes.base(0));
+            let apart = mode == Mode::Difference;
+            let ghosts = parts.remove(0).title;
+            for part in &mut parts {
+                part.beside = Some((other.clone(), apart));
+                part.title = joined_title(&ghosts, &part.title, apart);
             }
         }
-        let (look, _) = parts.first().ok_or("there is nothing to draw")?;
-        line.look(look, source.panes);
-        Ok(line.plan(Order::Picture {
+        Show {
             parts,
-            columns,
-            path,
-        }))
+            columns: COLUMNS,
+            wipe,
+        }
+    }
+
+    /// The planner whose modes are drawn in a pane.
+    fn planner_named(&self, source: &Source<'_>, pane: usize) -> Option<&'static str> {
+        let drawn = self.kind == Kind::Picture && !self.modes(source, pane).is_empty();
+        let own = source.panes.planners[pane.min(3)];
+        drawn.then(|| own.unwrap_or(source.planning.settings.decoder).label())
     }
 
     fn clip(&self, source: &Source<'_>, scene: &Arc<Scene>) -> Result<Plan, String> {
         let path = self.target();
         let [from_s, to_s] = self.span_s;
         let now_s = scene.now_s();
-        let reel = match self.along {
-            Along::Scene => Reel::Moments(Moment::film(scene, from_s, to_s, self.fps)),
-            Along::Denoise => Reel::Denoise(steps(source, scene, scene)?, None, now_s),
-            Along::Both => {
-                let film = Moment::film(scene, from_s, to_s, self.fps);
-                Reel::Both(steps(source, scene, scene)?, now_s, film)
+        let steps = match self.along {
+            Along::Scene => None,
+            Along::Denoise | Along::Both => Some(steps(source, scene, scene)?),
+        };
+        let reel = |shown: &Arc<Scene>| {
+            let film = || Moment::film(shown, from_s, to_s, self.fps);
+            // whoever has no steps waits at the present
+            let still = |steps: &Steps| vec![Moment::of(shown, now_s); steps.count()];
+            match (&steps, self.along, Arc::ptr_eq(shown, scene)) {
+                (None, ..) => Reel::Moments(film()),
+                (Some(steps), Along::Denoise, true) => Reel::Denoise(steps.clone(), None, now_s),
+                (Some(steps), _, true) => Reel::Both(steps.clone(), now_s, film()),
+                (Some(steps), Along::Denoise, false) => Reel::Moments(still(steps)),
+                (Some(steps), _, false) => {
+                    let mut moments = still(steps);
+                    moments.extend(film());
+                    Reel::Moments(moments)
+                }
             }
         };
-        let size = source.panes.rect(0).size();
-        let width = self.width.clamp(64, 4096);
+        let mut line = Line::new(source, scene, &path);
+        let several = self.all_panes && source.panes.sources_shown() > 1;
+        let columns = match source.panes.compare {
+            Mode::Side if several => COLUMNS as u32,
+            _ => 1,
+        };
+        let works = source.place(source.panes.working_pane());
+        let size = source.panes.rect(works).size();
+        // the gaps are part of the width
+        let width = (self.width.clamp(64, 4096) - GAP as u32 * (columns - 1)) / columns;
         let shape = f64::from(size.y) / f64::from(size.x).max(1.0);
         let height = (f64::from(width) * shape).round().clamp(64.0, 4096.0) as u32;
-        let look = self.look(source, 0, 1.0, Some([width, height]));
-        let mut line = Line::new(source, scene, &path);
+        let points = Some([width, height]);
+        let show = if several {
+            self.on_screen(source, &mut line, (1.0, points), |_, shown| reel(shown))
+        } else {
+            Show::of(self.look(source, works, 1.0, points), reel(scene))
+        };
         if self.frames {
             line.out_folder();
         }
@@ -493,10 +569,10 @@ impl Choices {
             line.number("--seconds", to_s - from_s);
         }
         line.number("--fps", self.fps);
-        line.look(&look, source.panes);
+        let part = show.parts.first().ok_or("there is nothing to draw")?;
+        line.look(&part.look, source.panes);
         Ok(line.plan(Order::Clip {
-            look,
-            reel,
+            show,
             fps: self.fps,
             path,
             frames: self.frames,
@@ -579,10 +655,18 @@ impl Choices {
     }
 }
 
+/// Panes in a row of a picture or clip of several.
+const COLUMNS: usize = 2;
+
 /// Points of one picture of a strip.
 const STRIP: [u32; 2] = [420, 420];
 
 impl Source<'_> {
+    /// The pane whose place on screen a source has: two that are compared in one share the first.
+    fn place(&self, pane: usize) -> usize {
+        if self.panes.joined_in_one() { 0 } else { pane }
+    }
+
     /// The scene a pane shows, without the drag in progress, and its title.
     fn shown(&self, pane: usize) -> (Arc<Scene>, &'static str) {
         let source = self.panes.sources[pane.min(3)];
@@ -858,6 +942,8 @@ mod tests {
         assert_eq!(target(&choices), "/tmp/x/turn.gif");
         choices.frames = true;
         assert_eq!(target(&choices), "/tmp/x/turn-frames");
+        choices.all_panes = true;
+        assert_eq!(target(&choices), "/tmp/x/turn-panes-frames");
     }
 
     #[test]

@@ -7,6 +7,7 @@ use std::path::Path;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use super::compare::beside;
 use super::files;
 use super::lab::noise_view;
 use super::settings::write_atomically;
@@ -18,7 +19,8 @@ use crate::engine::Steps;
 use crate::engine::Worker;
 use crate::metrics::sheet_of_cases;
 use crate::metrics::sheet_of_steps;
-use crate::render::Image;
+use crate::render::Cell;
+use crate::render::Film;
 use crate::render::Look;
 use crate::render::Moment;
 use crate::render::Studio;
@@ -36,6 +38,7 @@ pub fn step_moments(steps: &Steps, positions: &[usize], time_s: f64) -> Vec<Mome
         time_s,
         noise: Some(Arc::new(noise_view(&steps.log, *step))),
         paths: Arc::default(),
+        beside: None,
         caption: format!("step {step} of {last}"),
     };
     positions.iter().map(moment).collect()
@@ -71,6 +74,75 @@ impl Reel {
     }
 }
 
+/// A part of a picture or clip, before its steps are worked out.
+#[derive(Debug, Clone)]
+pub(super) struct Part {
+    /// How it looks.
+    pub look: Look,
+    /// What it shows.
+    pub reel: Reel,
+    /// Another scene drawn as ghosts, and whether lines join it with this one.
+    pub beside: Option<(Arc<Scene>, bool)>,
+    /// Stands before each caption.
+    pub title: String,
+}
+
+impl Part {
+    fn moments(&self) -> Vec<Moment> {
+        let mut moments = self.reel.moments();
+        if let Some((other, apart)) = &self.beside {
+            moments = beside(other, *apart, moments);
+        }
+        if !self.title.is_empty() {
+            for moment in &mut moments {
+                moment.caption = format!("{}  {}", self.title, moment.caption);
+            }
+        }
+        moments
+    }
+}
+
+/// A picture or clip, before its steps are worked out.
+#[derive(Debug, Clone)]
+pub(super) struct Show {
+    /// What stands beside each other.
+    pub parts: Vec<Part>,
+    /// Parts in a row.
+    pub columns: usize,
+    /// As in [`Film::wipe`].
+    pub wipe: Option<f64>,
+}
+
+impl Show {
+    /// One part alone.
+    pub(super) fn of(look: Look, reel: Reel) -> Self {
+        let part = Part {
+            look,
+            reel,
+            beside: None,
+            title: String::new(),
+        };
+        Self {
+            parts: vec![part],
+            columns: 1,
+            wipe: None,
+        }
+    }
+
+    /// The parts beside each other, frame by frame.
+    fn film(&self) -> Film {
+        let cell = |part: &Part| Cell {
+            look: part.look.clone(),
+            reel: part.moments(),
+        };
+        Film {
+            cells: self.parts.iter().map(cell).collect(),
+            columns: self.columns,
+            wipe: self.wipe,
+        }
+    }
+}
+
 /// What is to be made.
 #[derive(Debug, Clone)]
 pub(super) enum Order {
@@ -99,21 +171,19 @@ pub(super) enum Order {
         /// The file.
         path: PathBuf,
     },
-    /// One picture of all looks and reels, in rows.
+    /// A picture: the first frame of a show.
     Picture {
-        /// What is drawn, and how.
-        parts: Vec<(Look, Reel)>,
-        /// Pictures in a row; all if absent.
-        columns: Option<usize>,
+        /// What it shows.
+        show: Show,
+        /// All moments of its only part side by side instead.
+        strip: bool,
         /// The PNG.
         path: PathBuf,
     },
     /// A clip.
     Clip {
-        /// How it looks.
-        look: Look,
         /// What it shows.
-        reel: Reel,
+        show: Show,
         /// Frames per second.
         fps: f64,
         /// The GIF, or the folder for numbered pictures.
@@ -144,10 +214,8 @@ pub(super) enum Order {
     },
     /// How large a clip will be: its first frames are made and the rest is taken to be like them.
     Estimate {
-        /// How it looks.
-        look: Look,
         /// What it shows.
-        reel: Reel,
+        show: Show,
         /// Frames per second.
         fps: f64,
         /// Numbered pictures instead of a GIF.
@@ -261,57 +329,22 @@ fn carry_out(
         } => write_cases(&cases, steps.as_ref(), modes.as_deref(), desk),
         Order::Foreign { cases, format } => write_foreign(&cases, format, desk),
         Order::Bundle { cases, path } => write_bundle(&cases, &path),
-        Order::Picture {
-            parts,
-            columns,
-            path,
-        } => {
-            let studio = opened(studio)?;
-            let reels: Vec<(Look, Vec<Moment>)> = parts
-                .into_iter()
-                .map(|(look, reel)| (look, reel.moments()))
-                .collect();
-            let total = reels.iter().map(|(_, moments)| moments.len()).sum();
-            let mut pictures: Vec<Image> = Vec::new();
-            let mut ground = None;
-            for (look, moments) in &reels {
-                ground = Some((look.style.grid[1], look.scale));
-                let plain = look.without_legend();
-                for (at, moment) in moments.iter().enumerate() {
-                    let look = if at == 0 { look } else { &plain };
-                    if !desk.wanted() {
-                        return Ok(Told::Cancelled("Nothing was written.".to_owned()));
-                    }
-                    desk.report(Told::Progress(pictures.len(), total));
-                    pictures.push(studio.picture(look, moment).map_err(words)?);
-                }
-            }
-            let (color, scale) = ground.ok_or("there is nothing to draw")?;
-            let columns = columns.unwrap_or(pictures.len());
-            let gap = (4.0 * scale).round().max(1.0) as u32;
-            let sheet = Image::sheet(&pictures, columns, gap, color);
-            let bytes = sheet.to_png().map_err(words)?;
-            write_atomically(&path, &bytes).map_err(|error| at(&path, &error))?;
-            let (width, height, size) = (sheet.width, sheet.height, kilobytes(bytes.len() as u64));
-            let shown = path.display();
-            Ok(Told::Done(format!(
-                "Written: {shown} ({width} by {height} pixels, {size})"
-            )))
+        Order::Picture { show, strip, path } => {
+            let film = match show.parts.as_slice() {
+                [part] if strip => Film::strip(&part.look, part.moments(), usize::MAX),
+                _ => show.film(),
+            };
+            write_picture(opened(studio)?, &film, &path, desk)
         }
         Order::Clip {
-            look,
-            reel,
+            show,
             fps,
             path,
-            frames: true,
-        } => write_frames(opened(studio)?, &look, &reel.moments(), fps, &path, desk),
-        Order::Clip {
-            look,
-            reel,
-            fps,
-            path,
-            frames: false,
-        } => write_gif(opened(studio)?, &look, &reel.moments(), fps, &path, desk),
+            frames,
+        } => {
+            let write = if frames { write_frames } else { write_gif };
+            write(opened(studio)?, &show.film(), fps, &path, desk)
+        }
         Order::CaseTable { cases, path } => {
             let rows = cases.iter().map(|(name, scene)| (name.as_str(), &**scene));
             write_table(&sheet_of_cases(rows), &path)
@@ -327,14 +360,13 @@ fn carry_out(
             Ok(Told::Estimate(bytes as u64, scenes.len()))
         }
         Order::Estimate {
-            look,
-            reel,
+            show,
             fps,
             frames,
             path,
         } => {
             desk.report(Told::There(is_there(&path)));
-            estimate(opened(studio)?, &look, &reel.moments(), fps, frames, desk)
+            estimate(opened(studio)?, show.film(), fps, frames, desk)
         }
     }
 }
@@ -473,10 +505,33 @@ fn write_bundle(cases: &[(String, Arc<Scene>)], path: &Path) -> Result<Told, Str
     )))
 }
 
+fn write_picture(
+    studio: &mut Studio,
+    film: &Film,
+    path: &Path,
+    desk: &Desk<'_, Order, Told>,
+) -> Result<Told, String> {
+    let mut pictures = Vec::new();
+    for place in 0..film.cells.len() {
+        if !desk.wanted() {
+            return Ok(Told::Cancelled("Nothing was written.".to_owned()));
+        }
+        desk.report(Told::Progress(place, film.cells.len()));
+        pictures.push(studio.cell(film, place, 0).map_err(words)?);
+    }
+    let picture = film.arranged(&pictures);
+    let bytes = picture.to_png().map_err(words)?;
+    write_atomically(path, &bytes).map_err(|error| at(path, &error))?;
+    let (width, height) = (picture.width, picture.height);
+    let (shown, size) = (path.display(), kilobytes(bytes.len() as u64));
+    Ok(Told::Done(format!(
+        "Written: {shown} ({width} by {height} pixels, {size})"
+    )))
+}
+
 fn write_gif(
     studio: &mut Studio,
-    look: &Look,
-    moments: &[Moment],
+    film: &Film,
     fps: f64,
     path: &Path,
     desk: &Desk<'_, Order, Told>,
@@ -484,14 +539,14 @@ fn write_gif(
     let folder = path.parent().unwrap_or(Path::new("."));
     fs::create_dir_all(folder).map_err(|error| at(folder, &error))?;
     let file = tempfile::NamedTempFile::new_in(folder).map_err(|error| at(folder, &error))?;
-    let count = moments.len();
+    let count = film.frames();
     let mut goes_on = |done: usize| {
         desk.report(Told::Progress(done, count));
         desk.wanted()
     };
     let writer = BufWriter::new(file.as_file());
     let done = studio
-        .write_gif(look, moments, fps, writer, &mut goes_on)
+        .write_gif(film, fps, writer, &mut goes_on)
         .map_err(words)?;
     if done < count {
         // the temporary file goes with its name
@@ -507,15 +562,14 @@ fn write_gif(
 
 fn write_frames(
     studio: &mut Studio,
-    look: &Look,
-    moments: &[Moment],
+    film: &Film,
     fps: f64,
     folder: &Path,
     desk: &Desk<'_, Order, Told>,
 ) -> Result<Told, String> {
     fs::create_dir_all(folder).map_err(|error| at(folder, &error))?;
-    let count = moments.len();
-    for (done, moment) in moments.iter().enumerate() {
+    let count = film.frames();
+    for done in 0..count {
         desk.report(Told::Progress(done, count));
         if !desk.wanted() {
             let shown = folder.display();
@@ -524,7 +578,7 @@ fn write_frames(
             )));
         }
         let bytes = studio
-            .picture(look, moment)
+            .frame(film, done)
             .map_err(words)?
             .to_png()
             .map_err(words)?;
@@ -560,38 +614,45 @@ const TRIED: usize = 5;
 
 fn estimate(
     studio: &mut Studio,
-    look: &Look,
-    moments: &[Moment],
+    mut film: Film,
     fps: f64,
     frames: bool,
     desk: &Desk<'_, Order, Told>,
 ) -> Result<Told, String> {
-    let count = moments.len();
+    let count = film.frames();
     let from = count / 3;
-    let tried = &moments[from..(from + TRIED).min(count)];
+    for cell in &mut film.cells {
+        let last = cell.reel.len().saturating_sub(1);
+        let tried = from.min(last)..(from + TRIED).min(cell.reel.len());
+        cell.reel = cell.reel.drain(tried).collect();
+    }
+    let tried = film.frames();
     let bytes = if frames {
         let mut bytes = 0;
-        for moment in tried {
+        for at in 0..tried {
             if !desk.wanted() {
                 return Ok(Told::Estimate(0, count));
             }
-            let picture = studio.picture(look, moment).map_err(words)?;
+            let picture = studio.frame(&film, at).map_err(words)?;
             bytes += picture.to_png().map_err(words)?.len();
         }
-        bytes * count / tried.len().max(1)
+        bytes * count / tried.max(1)
     } else {
         // the first frame is whole, later ones hold what changed
-        let size = |moments: &[Moment], studio: &mut Studio| {
+        let size = |film: &Film, studio: &mut Studio| {
             let mut bytes = Vec::new();
             let mut goes_on = |_: usize| desk.wanted();
             studio
-                .write_gif(look, moments, fps, &mut bytes, &mut goes_on)
+                .write_gif(film, fps, &mut bytes, &mut goes_on)
                 .map_err(words)
                 .map(|_| bytes.len())
         };
-        let first = size(&tried[..tried.len().min(1)], studio)?;
-        let all = size(tried, studio)?;
-        let later = tried.len().saturating_sub(1).max(1);
+        let all = size(&film, studio)?;
+        for cell in &mut film.cells {
+            cell.reel.truncate(1);
+        }
+        let first = size(&film, studio)?;
+        let later = tried.saturating_sub(1).max(1);
         first + all.saturating_sub(first) * count.saturating_sub(1) / later
     };
     Ok(Told::Estimate(bytes as u64, count))

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use super::action::Notice;
 use super::action::Weight;
+use super::compare::Mode;
 use super::editor::Editor;
 use super::export::Choices;
 use super::export::Kind;
@@ -61,7 +62,8 @@ struct Inputs {
     scene: u64,
     /// Number of samples, and of the tray's changes.
     cases: (usize, u64),
-    panes: usize,
+    /// Panes, and how the first two are compared.
+    panes: (usize, Mode),
     steps: bool,
     modes: bool,
 }
@@ -72,7 +74,7 @@ impl Inputs {
             choices: choices.clone(),
             scene: source.editor.revision(),
             cases: (source.lab.cases.len(), source.lab.tray.changes()),
-            panes: source.panes.count,
+            panes: (source.panes.count, source.panes.compare),
             steps: source.lab.log.is_some(),
             modes: source.planning.planned.is_some(),
         }
@@ -254,7 +256,7 @@ impl Exporting {
                 .editor
                 .committed()
                 .map_or(0.0, |scene| scene.duration_s()),
-            panes: source.panes.count,
+            panes: source.panes.sources_shown(),
             counts: [source.lab.cases.len(), source.lab.tray.cases().len()],
             estimate: self.estimate,
             running: self.exporter.running,

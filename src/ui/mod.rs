@@ -45,6 +45,7 @@ mod wipe;
 pub use action::Action;
 pub use action::Command;
 pub use app::App;
+pub use compare::{beside, joined_title};
 pub use display::display_available;
 pub use editor::Document;
 pub use editor::Editor;

@@ -1,6 +1,7 @@
 //! What leaves the window: cases, pictures, clips and tables, the lines that make the same from a shell, the tray and the
 //! branches of the history.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::ops::ControlFlow;
 use std::path::Path;
@@ -145,6 +146,59 @@ fn a_picture_and_the_copied_line_are_the_same_to_the_pixel() {
 }
 
 #[test]
+fn what_is_compared_on_screen_leaves_as_picture_and_clip_and_the_copied_line_makes_the_same() {
+    if !may_draw() {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let mut bench = generated(&folder.path().join("settings"));
+    let mut drawn: Vec<Vec<u8>> = Vec::new();
+    // each of two panes, ghosts, a line between two, lines that join
+    for key in [Key::Num2, Key::C, Key::C, Key::C] {
+        bench.key_press(key);
+        bench.run_steps(3);
+        export(&mut bench, folder.path());
+        press(&mut bench, "Picture");
+        press(&mut bench, "All panes");
+        write(&mut bench);
+        let picture = folder.path().join("unprotected-left-turn-panes.png");
+        drawn.push(fs::read(&picture).unwrap());
+        let line = copied(&mut bench);
+        run_line(&line);
+        assert!(
+            fs::read(&picture).unwrap() == drawn[drawn.len() - 1],
+            "{line}"
+        );
+        fs::remove_file(&picture).unwrap();
+        // the line has the steps of the program's own network, this run is the prior's
+        press(&mut bench, "Clip");
+        press(&mut bench, "All panes");
+        press(&mut bench, "Denoise time");
+        write(&mut bench);
+        let clip = folder.path().join("unprotected-left-turn-panes.gif");
+        drawn.push(fs::read(&clip).unwrap());
+        assert_eq!(
+            frames_of(&clip),
+            1 + steps_of(bench.state().editor().committed().unwrap())
+        );
+        fs::remove_file(&clip).unwrap();
+        press(&mut bench, "Close");
+    }
+    let different: BTreeSet<&Vec<u8>> = drawn.iter().collect();
+    assert_eq!(different.len(), 8);
+}
+
+fn frames_of(clip: &Path) -> usize {
+    let file = fs::File::open(clip).unwrap();
+    let mut reader = gif::DecodeOptions::new().read_info(file).unwrap();
+    let mut frames = 0;
+    while reader.read_next_frame().unwrap().is_some() {
+        frames += 1;
+    }
+    frames
+}
+
+#[test]
 fn a_clip_of_denoising_and_scene_is_written_and_cancelled_without_a_trace() {
     let Some((folder, mut bench)) = exporting() else {
         return;
@@ -152,14 +206,8 @@ fn a_clip_of_denoising_and_scene_is_written_and_cancelled_without_a_trace() {
     press(&mut bench, "Clip");
     press(&mut bench, "Denoise time");
     write(&mut bench);
-    let file = fs::File::open(folder.path().join("unprotected-left-turn.gif")).unwrap();
-    let mut reader = gif::DecodeOptions::new().read_info(file).unwrap();
-    let mut frames = 0;
-    while reader.read_next_frame().unwrap().is_some() {
-        frames += 1;
-    }
     assert_eq!(
-        frames,
+        frames_of(&folder.path().join("unprotected-left-turn.gif")),
         1 + steps_of(bench.state().editor().committed().unwrap())
     );
     fs::remove_file(folder.path().join("unprotected-left-turn.gif")).unwrap();

@@ -316,6 +316,19 @@ fn the_command_writes_pictures_and_clips() {
     ];
     let (code, gif) = render("a.gif", &clip);
     assert_eq!((code, &gif[..6]), (Some(0), &b"GIF89a"[..]));
+    let other = Path::new(env!("CARGO_MANIFEST_DIR")).join("scenes/cut-in.json");
+    let other = other.to_str().unwrap();
+    // with another scene beside it: 160 + 4 + 160 by 100, little end first
+    let (code, gif) = render("b.gif", &[&clip[..], &["--", other]].concat());
+    assert_eq!((code, &gif[6..10]), (Some(0), &[68, 1, 100, 0][..]));
+    let wiped = ["--compare", "wipe", "--size", "160x100", "--", other];
+    let (code, png) = render("c.png", &wiped);
+    assert_eq!(
+        (code, &png[16..24]),
+        (Some(0), &[0, 0, 0, 160, 0, 0, 0, 100][..])
+    );
+    assert_eq!(render("c.png", &["--compare", "overlay"]).0, Some(2));
+    assert_eq!(render("c.png", &["--titles", "a", "b"]).0, Some(2));
     assert_eq!(render("a.jpg", &[]).0, Some(2));
     assert_eq!(render("b.png", &["--size", "7"]).0, Some(2));
 }

@@ -8,14 +8,18 @@ use egui::vec2;
 
 use crate::generator::Change;
 use crate::metrics::Explained;
+use crate::render::FULL_M;
+use crate::render::shade;
 use crate::scene::Scene;
 use crate::ui::action::Action;
 use crate::ui::action::Command;
+use crate::ui::canvas::egui_color;
 use crate::ui::compare;
 use crate::ui::compare::Changes;
 use crate::ui::icons::Icon;
 use crate::ui::measures::Measured;
 use crate::ui::measures::Measures;
+use crate::ui::panes::canvas_style;
 use crate::ui::pilot::PLANNER_SCORE;
 use crate::ui::sources::View;
 use crate::ui::theme;
@@ -114,8 +118,8 @@ fn moved_ui(ui: &mut Ui, scene: &Scene, changes: &[Change], actions: &mut Vec<Ac
         } else {
             "in one of them only".to_owned()
         };
-        let share = (change.largest_m / 5.0).clamp(0.02, 1.0) as f32;
-        let color = compare::shade(change.largest_m, tokens(ui));
+        let share = (change.largest_m / FULL_M).clamp(0.02, 1.0) as f32;
+        let color = egui_color(shade(change.largest_m, &canvas_style(ui)));
         let shown = bar_row(ui, change.agent.as_str(), &text, (share, color), "moved");
         if shown
             .on_hover_text("Go to this agent at that time")

@@ -39,7 +39,7 @@ pub(crate) struct Facts<'a> {
     pub plan: &'a Result<Plan, String>,
     /// Length of the scene, s.
     pub duration_s: f64,
-    /// Panes on screen.
+    /// Sources on screen.
     pub panes: usize,
     /// Samples and kept cases.
     pub counts: [usize; 2],
@@ -74,7 +74,7 @@ pub(crate) fn export_ui(
         ];
         widgets::tabs(ui, &kinds, &mut choices.kind);
         ui.add_space(6.0);
-        let room = vec2(ui.available_width(), 262.0);
+        let room = vec2(ui.available_width(), 270.0);
         ui.allocate_ui(room, |ui| {
             ui.set_min_size(room);
             ui.add_enabled_ui(facts.running.is_none(), |ui| match choices.kind {
@@ -185,11 +185,7 @@ fn picture_ui(ui: &mut Ui, choices: &mut Choices, facts: &Facts<'_>) {
             "This pane",
             "The pane with the scene that is worked on, at the time cursor",
         ),
-        (
-            Shown::Panes,
-            "All panes",
-            "All panes on screen in one picture",
-        ),
+        (Shown::Panes, "All panes", ALL_PANES),
         (
             Shown::Film,
             "Film strip",
@@ -202,9 +198,8 @@ fn picture_ui(ui: &mut Ui, choices: &mut Choices, facts: &Facts<'_>) {
         ),
     ];
     widgets::segments(ui, &shown, &mut choices.shown);
-    if choices.shown == Shown::Panes && facts.panes == 1 {
-        let text = theme::small("One pane is on screen; keys 2 and 4 show more.");
-        ui.label(text.color(tokens(ui).dim));
+    if choices.shown == Shown::Panes {
+        one_pane_ui(ui, facts);
     }
     ui.add_space(4.0);
     grid(ui, "picture", |ui| {
@@ -248,6 +243,15 @@ fn clip_ui(ui: &mut Ui, choices: &mut Choices, facts: &Facts<'_>) {
         ),
     ];
     widgets::segments(ui, &along, &mut choices.along);
+    let panes = [
+        (false, "This pane", "The scene that is worked on"),
+        (true, "All panes", ALL_PANES),
+    ];
+    ui.add_space(2.0);
+    widgets::segments(ui, &panes, &mut choices.all_panes);
+    if choices.all_panes {
+        one_pane_ui(ui, facts);
+    }
     ui.add_space(4.0);
     grid(ui, "clip", |ui| {
         label(ui, "As");
@@ -278,6 +282,17 @@ fn clip_ui(ui: &mut Ui, choices: &mut Choices, facts: &Facts<'_>) {
         ui.end_row();
         look_ui(ui, choices);
     });
+}
+
+/// What *All panes* means.
+const ALL_PANES: &str =
+    "Everything on screen in one picture: all panes, or two sources in one, as they are compared";
+
+fn one_pane_ui(ui: &mut Ui, facts: &Facts<'_>) {
+    if facts.panes == 1 {
+        let text = theme::small("One pane is on screen; keys 2 and 4 show more.");
+        ui.label(text.color(tokens(ui).dim));
+    }
 }
 
 fn table_ui(ui: &mut Ui, choices: &mut Choices, facts: &Facts<'_>) {

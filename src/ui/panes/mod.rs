@@ -277,7 +277,7 @@ impl Panes {
 
     /// Where a pane lay in the last frame.
     pub(super) fn rect(&self, pane: usize) -> Rect {
-        let parts = split(self.area, self.count);
+        let parts = split(self.area, self.drawn());
         parts.get(pane).copied().unwrap_or(self.area)
     }
 
@@ -521,7 +521,7 @@ impl Panes {
 
     /// The position of the source that a pane is built on: when two are joined, the one that is worked on, else the
     /// second.
-    fn base(&self, pane: usize) -> usize {
+    pub(super) fn base(&self, pane: usize) -> usize {
         match self.compare {
             Mode::Side => pane,
             _ if self.sources[1] != Source::Scene && self.sources[0] == Source::Scene => 0,
@@ -569,14 +569,16 @@ impl Panes {
         let changes = self.changes.of(a, b);
         let mut paths = options.paths.to_vec();
         paths.extend(compare::ghost_paths(&other, &changes));
+        let apart = self.compare == Mode::Difference;
         let options = ViewOptions {
             before: Some(Ghosts(other.clone())),
+            apart,
             paths: Arc::new(paths),
             ..options
         };
         self.canvases[0].paint(ui, shown(0), (&**scene, time_s), &options, style);
-        if self.compare == Mode::Difference {
-            compare::difference_ui(ui, screen, (a, b), &changes, time_s);
+        if apart {
+            compare::legend_ui(ui, screen.rect, style);
         }
     }
 
@@ -764,7 +766,7 @@ pub(super) fn menu_item(ui: &mut Ui, command: Command, actions: &mut Vec<Action>
 }
 
 /// The colours of the canvas in the present theme.
-fn canvas_style(ui: &Ui) -> Style {
+pub(super) fn canvas_style(ui: &Ui) -> Style {
     if ui.visuals().dark_mode {
         Style::dark()
     } else {
