@@ -14,8 +14,8 @@ use super::weights;
 use crate::data;
 use crate::diffusion::{Prepare, Schedule};
 use crate::generator::{
-    AttackQuery, GenerateError, Mix, Progress, Scope, Settings, attack_candidates, draft,
-    goals_from_log, run_recipe,
+    AttackQuery, Axis, GenerateError, MOST_POINTS, Mix, Parameter, Progress, Quantity, Scope,
+    Settings, Sweep, attack_candidates, draft, goals_from_log, run_recipe,
 };
 use crate::model::Network;
 use crate::scene::{
@@ -80,6 +80,15 @@ pub(super) struct Arguments {
     /// Scene time of the contact, s; searched if absent.
     #[arg(long, value_name = "SECONDS")]
     at: Option<f64>,
+    /// A number of each scene set to each of some values, a case for each: `speed:ego=5:15:6` is six values from 5 to 15,
+    /// `contact=3,4.5` those two. There are contact (s), arrival, goal-ahead, goal-left, speed (m/s), ahead and left (m);
+    /// of the agent named, else of the first attack or goal, else of the ego. Several make every combination. Only those
+    /// who are swept, and attackers, are made anew, and give way whom they meet, unless --everyone is said.
+    #[arg(long, value_name = "WHAT[:AGENT]=FROM:TO:COUNT")]
+    sweep: Vec<String>,
+    /// Edits made first to each scene: a JSON file with a list of them, or with `edits` as a scene file has.
+    #[arg(long, value_name = "FILE")]
+    edits: Option<PathBuf>,
     /// Guidance weights, each a share of the full correction per step; collision=1 if absent, collision=0 for none.
     #[arg(long, value_name = "collision=W,comfort=W,road=W")]
     guidance: Option<String>,
@@ -149,19 +158,21 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
         "--temperature {}: it lies in 0 to 10",
         arguments.temperature.unwrap_or_default()
     );
-    arguments.fit()?;
+    let sweep = arguments.sweep()?;
+    arguments.fit(&sweep)?;
+    let edits = match &arguments.edits {
+        Some(path) => edits_of(path)?,
+        None => Vec::new(),
+    };
     let entries = scenes(&arguments.scenes)?;
-    let samples = arguments.samples.max(1);
-    let mut cases: Vec<Case<'_>> = (0..entries.len() as u64 * samples)
+    let of_scene = arguments.samples.max(1) * sweep.count() as u64;
+    let all = entries.len() as u64 * of_scene;
+    let mut cases: Vec<Case<'_>> = (0..all)
         .filter(|&number| shard.holds(number))
-        .map(|number| arguments.case(number, &entries[(number / samples) as usize]))
+        .map(|number| arguments.case(number, &entries[(number / of_scene) as usize], &sweep))
         .collect();
     if cases.is_empty() {
-        eprintln!(
-            "nothing to do: shard {} holds none of {} cases",
-            shard,
-            entries.len() as u64 * samples
-        );
+        eprintln!("nothing to do: shard {shard} holds none of {all} cases");
         return Ok(());
     }
     if arguments.resume {
@@ -189,6 +200,7 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
             guidance,
             network: &network,
             case,
+            plan: (&edits, &sweep),
             stop: &stop,
             shown: &shown,
         };
@@ -196,7 +208,8 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
             Ok(Some(scene)) => {
                 written += 1;
                 valid += usize::from(failed_gates(&scene).is_empty());
-                report(arguments.json, &case.file, &scene, &shown);
+                let swept = swept_json(&sweep, case.point);
+                report(arguments.json, &case.file, (&scene, &swept), &shown);
             }
             Ok(None) => break,
             Err(error) => {
@@ -239,16 +252,34 @@ impl Arguments {
     ///
     /// # Errors
     /// Names the options that do not.
-    fn fit(&self) -> anyhow::Result<()> {
+    fn fit(&self, sweep: &Sweep) -> anyhow::Result<()> {
         let choice = self.task();
         let attacks = matches!(choice, TaskChoice::Attack | TaskChoice::Mix);
+        let count = sweep.count();
+        ensure_usage!(
+            count <= MOST_POINTS,
+            "--sweep: {count} values together, at most {MOST_POINTS} cases are made of a scene"
+        );
+        ensure_usage!(
+            !self.again || (sweep.axes.is_empty() && self.edits.is_none()),
+            "--again makes cases as they are, without --sweep and --edits"
+        );
+        ensure_usage!(
+            attacks || !self.sweeps(&[Quantity::Contact]),
+            "--sweep contact belongs to --task attack (or mix)"
+        );
+        ensure_usage!(
+            choice != TaskChoice::Free || !self.sweeps(&GOALS),
+            "--sweep {} belong to --task goal (or attack, or mix)",
+            GOALS.map(Quantity::key).join(", ")
+        );
         ensure_usage!(
             attacks || self.again || !asks_for_attack(self),
             "--attacker, --target and --at belong to --task attack (or mix)"
         );
         ensure_usage!(
-            attacks || self.again || !self.everyone,
-            "--everyone belongs to --task attack (or mix): other tasks make everyone anew"
+            attacks || self.again || !self.everyone || !self.sweep.is_empty(),
+            "--everyone belongs to --task attack (or mix) and to --sweep: else everyone is made anew"
         );
         ensure_usage!(
             choice != TaskChoice::Free || self.again || self.goals.is_empty(),
@@ -262,24 +293,57 @@ impl Arguments {
     }
 
     fn task(&self) -> TaskChoice {
-        let implied = match (asks_for_attack(self), self.goals.is_empty()) {
+        let attacked = asks_for_attack(self) || self.sweeps(&[Quantity::Contact]);
+        let aimed = !self.goals.is_empty() || self.sweeps(&GOALS);
+        let implied = match (attacked, aimed) {
             (true, _) => TaskChoice::Attack,
-            (false, false) => TaskChoice::Goal,
-            (false, true) => TaskChoice::Free,
+            (false, true) => TaskChoice::Goal,
+            (false, false) => TaskChoice::Free,
         };
         self.task.unwrap_or(implied)
     }
 
+    /// What is swept.
+    ///
+    /// # Errors
+    /// Says what is written otherwise than it should be.
+    fn sweep(&self) -> anyhow::Result<Sweep> {
+        let axes = self.sweep.iter().map(|text| {
+            let axis = Axis::from_text(text);
+            axis.map_err(|why| Usage(format!("--sweep {text}: {why}")).into())
+        });
+        Ok(Sweep {
+            axes: axes.collect::<anyhow::Result<_>>()?,
+        })
+    }
+
+    /// Whether one of these is swept.
+    fn sweeps(&self, quantities: &[Quantity]) -> bool {
+        let mut keys = quantities.iter().map(|quantity| quantity.key());
+        keys.any(|key| {
+            let is_it = |text: &String| {
+                let what = text.split(['=', ':']).next();
+                what == Some(key)
+            };
+            self.sweep.iter().any(is_it)
+        })
+    }
+
     /// What case `number` is, and where it goes.
-    fn case<'a>(&self, number: u64, entry: &'a data::Entry) -> Case<'a> {
+    fn case<'a>(&self, number: u64, entry: &'a data::Entry, sweep: &Sweep) -> Case<'a> {
         let task = match self.task() {
             TaskChoice::Free => Task::Free,
             TaskChoice::Goal => Task::Goal,
             TaskChoice::Attack => Task::Attack,
             TaskChoice::Mix => Mix::default().task(self.seed, number),
         };
-        let samples = self.samples.max(1);
-        let (scene_number, sample) = (number / samples, number % samples);
+        let (samples, points) = (self.samples.max(1), sweep.count() as u64);
+        let (number, sample) = (number / samples, number % samples);
+        let (scene_number, point) = (number / points, (number % points) as usize);
+        let swept = match sweep.axes.is_empty() {
+            true => String::new(),
+            false => format!("-{point:03}-{}", data::file_name(&sweep.file_words(point))),
+        };
         let name = if self.again {
             let stem = entry.file.file_stem().unwrap_or_default().to_string_lossy();
             format!("{scene_number:04}-{stem}-again.json")
@@ -292,7 +356,7 @@ impl Arguments {
             let stem = data::file_name(&entry.name);
             let stem = stem.trim_matches('.').trim_end_matches(".json");
             format!(
-                "{scene_number:04}-{stem}-{word}-s{}-{sample}.json",
+                "{scene_number:04}-{stem}-{word}-s{}-{sample}{swept}.json",
                 self.seed
             )
         };
@@ -300,6 +364,7 @@ impl Arguments {
             entry,
             task,
             sample,
+            point,
             file: self.out.join(name),
         }
     }
@@ -310,6 +375,8 @@ struct Case<'a> {
     entry: &'a data::Entry,
     task: Task,
     sample: u64,
+    /// Which values of the sweep.
+    point: usize,
     file: PathBuf,
 }
 
@@ -318,6 +385,8 @@ struct Job<'a> {
     guidance: Guidance,
     network: &'a Network,
     case: &'a Case<'a>,
+    /// What is done to each scene.
+    plan: (&'a [Edit], &'a Sweep),
     stop: &'a AtomicBool,
     shown: &'a Shown,
 }
@@ -329,13 +398,19 @@ impl Job<'_> {
             entry,
             task,
             sample,
+            point,
             ref file,
         } = *self.case;
+        let (edits, sweep) = self.plan;
         let opened = data::open(&entry.file, entry.pick.as_deref())?;
         let arguments = self.arguments;
         let mut scene = opened.scene;
         if arguments.again {
             return self.again(&scene);
+        }
+        for edit in edits {
+            let edited = scene.edited(edit);
+            scene = edited.with_context(|| format!("{} of --edits", edit.label()))?;
         }
         let goals = arguments.goals.iter().filter(|_| task != Task::Free);
         for text in goals {
@@ -348,6 +423,12 @@ impl Job<'_> {
         if task == Task::Attack && (scene.attacks.is_empty() || asks_for_attack(self.arguments)) {
             scene = self.aimed(&scene)?;
         }
+        let scope = match arguments.everyone {
+            true => Scope::Everyone,
+            false if sweep.axes.is_empty() => Scope::Auto,
+            false => sweep.scope(&scene),
+        };
+        scene = sweep.scene(&scene, point)?;
         let schedule = arguments.schedule.kind();
         let settings = Settings {
             task,
@@ -362,11 +443,7 @@ impl Job<'_> {
             prior_smoothing: arguments.prior_smoothing,
             guidance: self.guidance,
             redraws: arguments.redraws,
-            scope: if arguments.everyone {
-                Scope::Everyone
-            } else {
-                Scope::Auto
-            },
+            scope,
             agents: arguments.agents,
         };
         let Some(made) = self.best(&scene, &settings, file, &entry.name)? else {
@@ -531,6 +608,32 @@ fn asks_for_attack(arguments: &Arguments) -> bool {
     arguments.attacker != "auto" || arguments.target.is_some() || arguments.at.is_some()
 }
 
+/// What a sweep changes of goals.
+const GOALS: [Quantity; 3] = [Quantity::Arrival, Quantity::GoalAhead, Quantity::GoalLeft];
+
+/// The edits of a file.
+///
+/// # Errors
+/// If it cannot be read, or holds something else; names the place.
+fn edits_of(path: &Path) -> anyhow::Result<Vec<Edit>> {
+    #[derive(serde::Deserialize)]
+    #[serde(untagged)]
+    enum Held {
+        List(Vec<Value>),
+        Scene { edits: Vec<Value> },
+    }
+    let text = std::fs::read(path).with_context(|| format!("could not read {path:?}"))?;
+    let held: Held = serde_json::from_slice(&text).with_context(|| {
+        format!("{path:?} holds no list of edits: write [{{\"edit\": \"move\", ...}}, ...]")
+    })?;
+    let (Held::List(edits) | Held::Scene { edits }) = held;
+    let edits = edits.into_iter().enumerate().map(|(at, edit)| {
+        let read = serde_json::from_value(edit);
+        read.with_context(|| format!("{path:?}, edit {at}"))
+    });
+    edits.collect()
+}
+
 fn at_least_one(text: &str) -> Result<usize, String> {
     let number = text.parse().ok().filter(|number| *number > 0);
     number.ok_or_else(|| "a number from 1 on is wanted".to_owned())
@@ -620,18 +723,37 @@ pub(super) fn case_json(file: &Path, generated: &Generated) -> Value {
     })
 }
 
+/// The values of one case of a sweep.
+fn swept_json(sweep: &Sweep, point: usize) -> Vec<Value> {
+    let values = sweep.axes.iter().zip(sweep.position(point));
+    let object = |(axis, at): (&Axis, usize)| {
+        let Parameter { quantity, agent } = &axis.parameter;
+        json!({
+            "what": quantity.key(),
+            "agent": agent,
+            "value": axis.values[at],
+            "unit": quantity.unit(),
+        })
+    };
+    values.map(object).collect()
+}
+
 /// Names of the gates that a made scene fails.
 fn failed_gates(scene: &Scene) -> Vec<&str> {
     let gates = scene.generated.iter().flat_map(|made| made.failed());
     gates.map(|gate| gate.gate.as_str()).collect()
 }
 
-fn report(as_json: bool, file: &Path, scene: &Scene, shown: &Shown) {
+fn report(as_json: bool, file: &Path, (scene, swept): (&Scene, &[Value]), shown: &Shown) {
     let Some(generated) = &scene.generated else {
         return;
     };
     if as_json {
-        println!("{}", case_json(file, generated));
+        let mut case = case_json(file, generated);
+        if !swept.is_empty() {
+            case["swept"] = Value::from(swept);
+        }
+        println!("{case}");
     }
     let failed = failed_gates(scene);
     let verdict = if failed.is_empty() {

@@ -22,6 +22,7 @@ mod reach;
 mod reaction;
 mod run;
 mod settings;
+mod sweep;
 
 pub use alike::{Alike, Gist};
 pub use attack::{
@@ -42,6 +43,7 @@ pub use reach::{Doubt, doubts};
 pub use reaction::Replay;
 pub use run::{Progress, Run, generate, made_agents, run_recipe};
 pub use settings::{GenerateError, MOST_AGENTS, MOST_REDRAWS, Scope, Settings, usual_temperature};
+pub use sweep::{Axis, MOST_POINTS, Parameter, Quantity, Sweep, SweepError};
 
 #[cfg(test)]
 mod tests;

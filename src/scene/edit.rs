@@ -29,6 +29,14 @@ pub enum Edit {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         speed: Option<f64>,
     },
+    /// Lets an agent go its way faster or slower: before and after the present, where it stays. Beyond the ends of its
+    /// way it goes straight on.
+    Pace {
+        /// Who.
+        agent: AgentId,
+        /// Factor on its speed, 0.05 to 20.
+        factor: f64,
+    },
     /// Changes an agent's footprint.
     Resize {
         /// Who.
@@ -168,6 +176,7 @@ impl Edit {
     pub fn label(&self) -> String {
         match self {
             Self::Move { agent, .. } => format!("Move {agent}"),
+            Self::Pace { agent, factor } => format!("{agent} goes {factor:.2} times as fast"),
             Self::Resize { agent, .. } => format!("Resize {agent}"),
             Self::Add { agent, kind, .. } => format!("Add {} {agent}", kind.word()),
             Self::Remove { agent } => format!("Delete {agent}"),
@@ -197,6 +206,7 @@ impl Edit {
     pub fn agent(&self) -> Option<&AgentId> {
         match self {
             Self::Move { agent, .. }
+            | Self::Pace { agent, .. }
             | Self::Resize { agent, .. }
             | Self::Add { agent, .. }
             | Self::Remove { agent }
@@ -219,6 +229,7 @@ impl Edit {
         matches!(
             self,
             Self::Move { .. }
+                | Self::Pace { .. }
                 | Self::Resize { .. }
                 | Self::Add { .. }
                 | Self::Remove { .. }
@@ -238,6 +249,7 @@ impl Edit {
             | Self::SetPin { .. }
             | Self::ClearPin { .. } => false,
             Self::Move { .. }
+            | Self::Pace { .. }
             | Self::Resize { .. }
             | Self::Add { .. }
             | Self::Remove { .. }
@@ -270,6 +282,7 @@ impl Scene {
                 heading,
                 speed,
             } => self.move_agent(agent, pose_of(*point, *heading)?, *speed)?,
+            Edit::Pace { agent, factor } => self.pace(agent, *factor)?,
             Edit::Resize {
                 agent,
                 length,
@@ -463,6 +476,40 @@ impl Scene {
         Ok(())
     }
 
+    fn pace(&mut self, id: &AgentId, factor: f64) -> Result<(), EditError> {
+        let index = self.known(id)?;
+        let now = self.now;
+        let old = self.agents[index].track.clone();
+        let Some((first, last)) = old.span().filter(|_| old.get(now).is_some()) else {
+            return Err(EditError::NotPresent {
+                agent: id.clone(),
+                frame: now,
+            });
+        };
+        if !(0.05..=20.0).contains(&factor) {
+            return Err(EditError::BadValue {
+                name: "factor on the speed",
+                value: factor,
+                why: "it must lie in 0.05 to 20",
+            });
+        }
+        self.remember(index);
+        let dt_s = self.dt_s;
+        let at = |frame: usize| {
+            let wanted = now as f64 + (frame as f64 - now as f64) * factor;
+            let end = wanted.clamp(first as f64, last as f64);
+            let mut state = old.sample(end)?;
+            state.position += state.velocity * ((wanted - end) * dt_s);
+            state.velocity *= factor;
+            Some(state.quantised())
+        };
+        let agent = Arc::make_mut(&mut self.agents[index]);
+        for (frame, slot) in agent.track.states_mut().iter_mut().enumerate() {
+            *slot = slot.and_then(|_| at(frame));
+        }
+        Ok(())
+    }
+
     /// A straight approach at constant speed that passes `pose` at the present and goes on until the end.
     fn approach(&self, pose: Pose, speed: f64) -> Track {
         let states = (0..self.frames).map(|frame| {
@@ -537,6 +584,28 @@ mod tests {
             agents: vec![Arc::new(agent)],
             ..Scene::default()
         }
+    }
+
+    #[test]
+    fn who_goes_faster_keeps_its_place_at_the_present_and_its_way() {
+        let pace = |factor| {
+            let edit = Edit::Pace {
+                agent: AgentId::new("car"),
+                factor,
+            };
+            scene().edited(&edit)
+        };
+        let faster = pace(1.5).unwrap();
+        let xs = |scene: &Scene| -> Vec<f64> {
+            let states = scene.agents[0].track.valid();
+            states.map(|(_, state)| state.position.x).collect()
+        };
+        // 15 m/s through x = 10 at frame 1; the last one lies beyond the end of the way
+        assert_eq!(xs(&faster), [-5.0, 10.0, 25.0, 40.0]);
+        assert_eq!(faster.agents[0].track.get(3).unwrap().speed(), 15.0);
+        assert_eq!(xs(&pace(0.5).unwrap()), [5.0, 10.0, 15.0, 20.0]);
+        assert_eq!(faster.log[&AgentId::new("car")], scene().agents[0].track);
+        assert!(pace(0.0).is_err() && pace(f64::NAN).is_err());
     }
 
     #[test]

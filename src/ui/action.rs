@@ -7,6 +7,7 @@ use egui::Key;
 use egui::Modifiers;
 
 use super::lab::LabAction;
+use super::lab::sweep::SweepAction;
 use super::pilot::PilotAction;
 use super::tools::Tool;
 use super::trial::TrialAction;
@@ -68,6 +69,8 @@ pub enum Action {
     Pilot(PilotAction),
     /// Asks the trial for something.
     Trial(TrialAction),
+    /// Asks the sweep for something.
+    Sweep(SweepAction),
     /// Says something to the user.
     Notify(Notice),
 }
@@ -348,6 +351,7 @@ commands! {
     NewSeed, Generate, "Generate with a new seed", "Draw another seed, then make the future", &[shift(Key::R)];
     FindAttacks, Generate, "Find attacks", "Rank who can reach the ego's way, when and how plausibly", &[shift(Key::T)];
     MakeAttacks, Generate, "Make all attacks", "Make every attack that was found; the gates say which could happen", &[ctrl_shift(Key::T)];
+    Sweep, Generate, "Sweep…", "Make the scene for each of many values: of a contact time, a goal, a speed, a place", &[ctrl_shift(Key::V)];
     RunWorld, Generate, "Run the world", "Let the model drive everyone on without end; edits take effect at once", &[key(Key::W)];
     NextStep, Generate, "Next denoising step", "One denoising step on", &[held(key(Key::Period))];
     PreviousStep, Generate, "Previous denoising step", "One denoising step back", &[held(key(Key::Comma))];

@@ -256,6 +256,7 @@ impl Editor {
             | Action::Lab(_)
             | Action::Pilot(_)
             | Action::Trial(_)
+            | Action::Sweep(_)
             | Action::Recover(_)
             | Action::ForgetRecovery => {}
         }

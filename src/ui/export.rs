@@ -908,7 +908,7 @@ pub(super) fn quoted_path(path: &Path) -> String {
 }
 
 /// A word for a shell.
-fn quoted(word: &str) -> String {
+pub(super) fn quoted(word: &str) -> String {
     let plain = |letter: char| letter.is_alphanumeric() || "-_./=,:+".contains(letter);
     if !word.is_empty() && word.chars().all(plain) {
         word.to_owned()

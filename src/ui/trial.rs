@@ -31,17 +31,31 @@ use crate::scene::Scene;
 /// How long each drive is unless asked otherwise, s: as far as the model makes futures.
 const HORIZON_S: f64 = (T - NOW - 1) as f64 * DT_S;
 
+/// Whom the planners drive in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Cases {
+    /// Every case of the tray.
+    #[default]
+    Tray,
+    /// The scene on screen.
+    Scene,
+    /// What the last sweep made that passes every gate.
+    Sweep,
+}
+
 /// What the user asks of the trial.
 #[derive(Debug, Clone, PartialEq)]
 pub enum TrialAction {
+    /// Opens the sheet, for certain cases if they are named.
+    Open(Option<Cases>),
     /// A planner takes part, or no longer.
     Planner(Decoder, bool),
     /// Who moves everyone else.
     World(DriveWorld),
     /// How long each drive is, s.
     Seconds(f64),
-    /// The scene on screen instead of the tray's cases.
-    SceneAlone(bool),
+    /// Which cases.
+    Cases(Cases),
     /// Begins.
     Start,
     /// Goes on with the drives that a stop left.
@@ -86,6 +100,12 @@ impl Sheet {
     /// The drive of a case by a planner, both by position.
     pub(super) fn cell(&self, case: usize, planner: usize) -> &Cell {
         &self.cells[case * self.planners.len() + planner]
+    }
+
+    /// Position of the case with this scene.
+    pub(super) fn case_of(&self, scene: &Arc<Scene>) -> Option<usize> {
+        let mut cases = self.cases.iter();
+        cases.position(|(_, case)| Arc::ptr_eq(case, scene))
     }
 
     /// What came of a planner's finished drives.
@@ -171,8 +191,8 @@ pub(super) struct Trial {
     pub world: DriveWorld,
     /// How long each drive is the next time, s.
     pub seconds: f64,
-    /// The scene on screen drives the next time, not the cases of the tray.
-    pub scene_alone: bool,
+    /// Which cases the next time.
+    pub cases: Cases,
     /// The last trial.
     pub sheet: Option<Sheet>,
     /// The cell whose drive is under way.
@@ -190,9 +210,18 @@ impl Trial {
             planners: vec![Decoder::ArDiffusion, Decoder::GmmDiffusion, Decoder::Idm],
             world: DriveWorld::default(),
             seconds: HORIZON_S,
-            scene_alone: false,
+            cases: Cases::default(),
             sheet: None,
             running: None,
+        }
+    }
+
+    /// Which cases there are to be driven, with so many in the tray and of the sweep.
+    pub(super) fn cases_of(&self, kept: usize, swept: usize) -> Cases {
+        match self.cases {
+            Cases::Sweep if swept > 0 => Cases::Sweep,
+            Cases::Tray | Cases::Sweep if kept > 0 => Cases::Tray,
+            Cases::Tray | Cases::Sweep | Cases::Scene => Cases::Scene,
         }
     }
 
@@ -284,8 +313,8 @@ impl Trial {
         self.running = Some(at);
     }
 
-    /// Takes in what the planners report.
-    pub(super) fn hear(&mut self, editor: &mut Editor) {
+    /// Takes in what the planners report; the end is said unless it is watched.
+    pub(super) fn hear(&mut self, editor: &mut Editor, watched: bool) {
         while let Some(event) = self.engine.as_mut().and_then(Pilot::poll) {
             let (Some(at), Some(sheet)) = (self.running, &mut self.sheet) else {
                 continue;
@@ -306,7 +335,7 @@ impl Trial {
             };
             sheet.cells[at] = cell;
             self.next();
-            if self.running.is_none() && !self.open {
+            if self.running.is_none() && !watched {
                 self.tell(editor);
             }
         }
@@ -382,7 +411,7 @@ mod tests {
         while !met(trial) {
             assert!(began.elapsed() < Duration::from_secs(60));
             std::thread::sleep(Duration::from_millis(2));
-            trial.hear(editor);
+            trial.hear(editor, false);
         }
     }
 

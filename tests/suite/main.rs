@@ -1,6 +1,6 @@
 //! The outside view, one binary: cases made and checked (`cases`), who may use whom (`layers`), real files (`importers`), shaders and pictures
 //! (`shaders`, `pictures`), the command line (`commands`), the planner (`plan`, `planner`), training shards (`shards`), the window (`window` and its
-//! neighbours, set up by `stage`) and what leaves it (`export`), runs in a world that changes (`reaction`).
+//! neighbours, set up by `stage`) and what leaves it (`export`), runs in a world that changes (`reaction`), parameter sweeps (`sweep`).
 #![expect(
     clippy::unwrap_used,
     clippy::panic,
@@ -24,6 +24,7 @@ mod reference;
 mod shaders;
 mod shards;
 mod stage;
+mod sweep;
 mod window;
 mod window_compare;
 mod window_first;

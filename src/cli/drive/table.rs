@@ -231,11 +231,18 @@ impl Table {
         out
     }
 
+    /// Width of the column of names.
+    fn wide(&self) -> usize {
+        let lengths = self.lines.iter().map(|line| line.name.chars().count());
+        lengths.max().unwrap_or(0).clamp(NAMES[0], NAMES[1])
+    }
+
     /// Each scene of the one planner.
     fn write_scenes(&self, out: &mut String) {
+        let wide = self.wide();
         let _infallible = writeln!(
             out,
-            "{:<40} {:>6} {:>9} {:>8} {:>9} {:>9} {:>7} {:>7} {:>6}",
+            "{:<wide$} {:>6} {:>9} {:>8} {:>9} {:>9} {:>7} {:>7} {:>6}",
             "scene", "s", "contact", "fault", "off road", "progress", "comfort", "shift m", "score",
         );
         for line in &self.lines {
@@ -268,8 +275,8 @@ impl Table {
                 .map_or_else(|| "-".to_owned(), |score| format!("{:.3}", score.total));
             let _infallible = writeln!(
                 out,
-                "{:<40} {:>6.1} {contact:>9} {fault:>8} {off:>9} {progress:>9} {:>7} {shift:>7} {score:>6}",
-                cut(&line.name),
+                "{:<wide$} {:>6.1} {contact:>9} {fault:>8} {off:>9} {progress:>9} {:>7} {shift:>7} {score:>6}",
+                cut(&line.name, wide),
                 report.seconds,
                 if report.comfortable() { "yes" } else { "no" },
             );
@@ -293,7 +300,8 @@ impl Table {
 
     /// Scenes by planners: the worst that came of each drive, and its score.
     fn write_matrix(&self, out: &mut String) {
-        let _infallible = write!(out, "{:<40}", "scene");
+        let wide = self.wide();
+        let _infallible = write!(out, "{:<wide$}", "scene");
         for (decoder, _) in &self.names {
             let _infallible = write!(out, " {:>18}", decoder.key());
         }
@@ -303,7 +311,7 @@ impl Table {
         for scene in scenes {
             let drives = || self.lines.iter().filter(|line| line.scene == scene);
             let name = drives().next().map_or("", |line| &line.name);
-            let _infallible = write!(out, "{:<40}", cut(name));
+            let _infallible = write!(out, "{:<wide$}", cut(name, wide));
             for planner in 0..self.names.len() {
                 let driven = drives().find(|line| line.planner == planner);
                 let cell = driven.map_or_else(|| "-".to_owned(), |line| cell(&line.report));
@@ -353,9 +361,19 @@ impl Table {
     }
 }
 
-/// As much of a name as a column holds.
-fn cut(name: &str) -> String {
-    name.chars().take(40).collect()
+/// Least and greatest width of the column of names.
+const NAMES: [usize; 2] = [40, 76];
+
+/// As much of a name as a column holds: its end, which tells the cases of one scene apart.
+fn cut(name: &str, wide: usize) -> String {
+    let length = name.chars().count();
+    match length <= wide {
+        true => name.to_owned(),
+        false => {
+            let end = name.chars().skip(length + 1 - wide);
+            std::iter::once('…').chain(end).collect()
+        }
+    }
 }
 
 fn cell(report: &Report) -> String {

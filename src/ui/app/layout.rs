@@ -26,6 +26,7 @@ use crate::ui::panels::inspector;
 use crate::ui::panels::planner;
 use crate::ui::panels::results;
 use crate::ui::panels::status;
+use crate::ui::panels::sweep;
 use crate::ui::panels::top;
 use crate::ui::panels::tray;
 use crate::ui::panels::trial;
@@ -227,7 +228,10 @@ impl App {
             (None, false) if self.lab.searching => "Looking for attacks…".to_owned(),
             (None, false) => match (
                 &self.lab.running,
-                self.exporting.text().or(self.trial.text()),
+                self.exporting
+                    .text()
+                    .or(self.trial.text())
+                    .or(self.lab.sweep.text()),
             ) {
                 (Some(running), None) => running.text(),
                 (Some(running), Some(text)) => format!("{}   {text}", running.text()),
@@ -270,6 +274,9 @@ impl App {
         if self.trial.open {
             let of = (&self.editor, &self.lab);
             trial::trial_ui(context, of, (&self.planning, &self.trial), actions);
+        }
+        if self.lab.sweep.open {
+            sweep::sweep_ui(context, (&self.editor, &self.lab), &self.trial, actions);
         }
         self.unsaved_dialog(context);
         if !self.recoveries.is_empty()

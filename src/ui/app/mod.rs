@@ -49,6 +49,7 @@ use crate::ui::graphics::Loss;
 use crate::ui::graphics::Wake;
 use crate::ui::lab;
 use crate::ui::lab::Lab;
+use crate::ui::lab::sweep::SweepAction;
 use crate::ui::measures::Measures;
 use crate::ui::panels::compare;
 use crate::ui::panels::dialogs::PathField;
@@ -71,6 +72,7 @@ use crate::ui::sources::Source;
 use crate::ui::sources::View;
 use crate::ui::theme;
 use crate::ui::timeline;
+use crate::ui::trial::Cases;
 use crate::ui::trial::Trial;
 use crate::ui::trial::TrialAction;
 
@@ -427,6 +429,7 @@ impl App {
             || self.help
             || self.exporting.is_open()
             || self.trial.open
+            || self.lab.sweep.open
             || self.path_field.is_some()
             || self.unsaved.is_some()
             || !self.recoveries.is_empty()
@@ -452,6 +455,8 @@ impl App {
             }
             Action::Pilot(wish) => self.planning.apply(wish, &mut self.editor),
             Action::Trial(wish) => self.try_planners(wish),
+            Action::Sweep(SweepAction::Copy) => self.copy_sweep(context),
+            Action::Sweep(wish) => self.lab.sweep(wish, &mut self.editor),
             Action::Preview(edits) => {
                 self.editor.apply(&Action::Preview(edits.clone()));
                 self.lab.preview(&self.editor, &edits);
@@ -499,7 +504,7 @@ impl App {
             }
             Command::SaveAs => self.ask_path(Purpose::Save),
             Command::Export | Command::ExportCases => self.export(command),
-            Command::TryPlanners => self.trial.open = true,
+            Command::TryPlanners => self.try_planners(TrialAction::Open(None)),
             Command::SaveBugCase => match self.lab.bug {
                 Some(_) => self.ask_path(Purpose::Bug),
                 None => self.say(Weight::Info, "The model has not failed on this scene."),
@@ -571,6 +576,9 @@ impl App {
             Command::Cancel if self.lab.stop() => {
                 self.say(Weight::Info, "Stopped. The scene is as it was.");
             }
+            Command::Cancel if self.lab.stop_sweep() => {
+                self.say(Weight::Info, "The sweep was stopped; what is made stays.");
+            }
             Command::Cancel if self.planning.give_up() => {
                 self.say(Weight::Info, "Your planner is no longer waited for.");
             }
@@ -580,27 +588,34 @@ impl App {
 
     fn try_planners(&mut self, wish: TrialAction) {
         match wish {
+            TrialAction::Open(cases) => {
+                self.trial.open = true;
+                self.lab.sweep.open = false;
+                self.trial.cases = cases.unwrap_or(self.trial.cases);
+            }
             TrialAction::Planner(decoder, true) => self.trial.planners.push(decoder),
             TrialAction::Planner(decoder, false) => {
                 self.trial.planners.retain(|other| *other != decoder);
             }
             TrialAction::World(world) => self.trial.world = world,
             TrialAction::Seconds(seconds) => self.trial.seconds = seconds,
-            TrialAction::SceneAlone(alone) => self.trial.scene_alone = alone,
+            TrialAction::Cases(cases) => self.trial.cases = cases,
             TrialAction::Start => {
                 let planning = &self.planning;
                 self.trial
                     .planners
                     .retain(|decoder| planning.lacks(*decoder).is_none());
                 let tray = self.lab.tray.scenes();
-                let cases = if self.trial.scene_alone || tray.is_empty() {
-                    let scene = self.editor.committed();
-                    scene
-                        .map(|scene| (scene.name.clone(), scene.clone()))
-                        .into_iter()
-                        .collect()
-                } else {
-                    tray
+                let swept = self.lab.sweep.valid();
+                let cases = match self.trial.cases_of(tray.len(), swept.len()) {
+                    Cases::Tray => tray,
+                    Cases::Sweep => swept,
+                    Cases::Scene => {
+                        let scene = self.editor.committed().into_iter();
+                        scene
+                            .map(|scene| (scene.name.clone(), scene.clone()))
+                            .collect()
+                    }
                 };
                 self.trial
                     .start(cases, &self.planning.settings, &self.planning.own);
@@ -615,6 +630,7 @@ impl App {
                 };
                 self.planning.show(name, driven, scene, &mut self.editor);
                 self.trial.open = false;
+                self.lab.sweep.open = false;
                 self.settings.right = true;
                 self.right_tab = RightTab::Planner;
             }
@@ -632,6 +648,7 @@ impl App {
                 self.right_tab = RightTab::Generate;
             }
             Command::Keep => self.right_tab = RightTab::Tray,
+            Command::Sweep => self.trial.open = false,
             Command::NextCompare | Command::Overlay | Command::Wipe | Command::Difference => {
                 self.right_tab = RightTab::Results;
                 self.comparing = true;
@@ -650,6 +667,21 @@ impl App {
             Some((input, _)) => input.clone(),
             None => present.clone(),
         };
+        let path = export::command_file(&self.folder.join(COMMANDS), &scene);
+        let line = lab::command_line(&path, &scene, &self.lab);
+        self.copy_line(context, line, (scene, path));
+    }
+
+    fn copy_sweep(&mut self, context: &Context) {
+        if let Some(sheet) = &self.lab.sweep.sheet {
+            let path = sheet.command_file(&self.folder.join(COMMANDS));
+            let (scene, line) = sheet.command_line(&path);
+            self.copy_line(context, line, (scene, path));
+        }
+    }
+
+    /// Copies a line that generates, once the scene it reads is written.
+    fn copy_line(&mut self, context: &Context, line: String, reads: (Arc<Scene>, PathBuf)) {
         if self.exporting.runs() {
             let text =
                 "An export runs. Copy the command line once it has ended, or cancel it: Esc.";
@@ -659,9 +691,7 @@ impl App {
         if let Some(unsaid) = lab::unsaid(&self.lab) {
             self.say(Weight::Warning, unsaid);
         }
-        let path = export::command_file(&self.folder.join(COMMANDS), &scene);
-        let line = lab::command_line(&path, &scene, &self.lab);
-        self.exporting.copy(context, line, vec![(scene, path)]);
+        self.exporting.copy(context, line, vec![reads]);
     }
 
     fn export(&mut self, command: Command) {
@@ -893,7 +923,8 @@ impl eframe::App for App {
         self.hear();
         self.lab.hear(&mut self.editor);
         self.planning.hear(&mut self.editor, &mut self.lab);
-        self.trial.hear(&mut self.editor);
+        let watched = self.trial.open || self.lab.sweep.open;
+        self.trial.hear(&mut self.editor, watched);
         let told = self.exporting.hear(context);
         self.editor.notices.extend(told);
         self.measures.hear();
@@ -935,7 +966,7 @@ impl eframe::App for App {
             context.request_repaint();
             self.next = ends_typing;
         }
-        self.lab.tick(&self.editor);
+        self.lab.tick(&mut self.editor);
         let now_s = context.input(|input| input.time);
         for notice in std::mem::take(&mut self.editor.notices) {
             self.notices.push(notice, now_s);

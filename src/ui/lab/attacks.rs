@@ -7,6 +7,7 @@ use super::Due;
 use super::Lab;
 use super::Reason;
 use super::failures;
+use super::is_valid;
 use super::land;
 use crate::generator::AttackCandidate;
 use crate::generator::Settings;
@@ -80,7 +81,7 @@ impl Lab {
         (from, count): (&Arc<Scene>, usize),
     ) {
         self.cases
-            .sort_by_key(|case| (!is_valid(case), failures(&case.scene)));
+            .sort_by_key(|case| (!is_valid(&case.scene), failures(&case.scene)));
         let valid = self.valid().count();
         let text = match (valid, count) {
             (0, _) => format!("None of {count} attacks passes every gate."),
@@ -102,20 +103,24 @@ impl Lab {
 
     /// Samples that pass every gate.
     pub(in crate::ui) fn valid(&self) -> impl Iterator<Item = &Case> {
-        self.cases.iter().filter(|case| is_valid(case))
+        self.cases.iter().filter(|case| is_valid(&case.scene))
     }
 
     /// Puts every sample that passes all gates into the tray.
     pub(super) fn keep_valid(&mut self, editor: &mut Editor) {
-        let cases: Vec<Case> = self.valid().cloned().collect();
+        let named = |case: &Case| Case {
+            name: format!("{} · {}", case.name, case.scene.name),
+            past: None,
+            ..case.clone()
+        };
+        let cases: Vec<Case> = self.valid().map(named).collect();
+        self.keep_all(cases, editor);
+    }
+
+    /// Puts cases into the tray and says how many are new there.
+    pub(super) fn keep_all(&mut self, cases: Vec<Case>, editor: &mut Editor) {
         let (mut kept, mut full) = (0, false);
         for case in cases {
-            let name = format!("{} · {}", case.name, case.scene.name);
-            let case = Case {
-                name,
-                past: None,
-                ..case
-            };
             match self.tray.keep(case) {
                 Ok(_) => kept += 1,
                 Err(Refusal::Already) => {}
@@ -134,9 +139,4 @@ impl Lab {
         };
         editor.notices.push(notice);
     }
-}
-
-fn is_valid(case: &Case) -> bool {
-    let made = case.scene.generated.as_ref();
-    made.is_some_and(|made| made.valid()) && !case.scene.is_edited_since_made()
 }

@@ -2,6 +2,7 @@
 
 mod attacks;
 mod steps;
+pub(super) mod sweep;
 mod world;
 
 pub(super) use attacks::attack_name;
@@ -218,6 +219,14 @@ pub(super) struct Past {
     verdict: Option<Arc<Verdict>>,
 }
 
+/// A run that concerns nothing on screen, made while the engine is free.
+enum Aside {
+    /// Of a pane with settings of its own.
+    Pane(Arc<Scene>, Settings),
+    /// Of the sweep, by its number.
+    Cell(usize),
+}
+
 /// A finished sample.
 #[derive(Clone)]
 pub(super) struct Case {
@@ -286,7 +295,9 @@ pub(super) struct Lab {
     pub bug: Option<Arc<Scene>>,
     /// Inputs of results, and the results of panes with settings of their own.
     pub variants: Variants,
-    aside: Option<(Arc<Scene>, Settings)>,
+    /// The last sweep and the next.
+    pub sweep: sweep::Sweeping,
+    aside: Option<Aside>,
     turn: Turn,
     world: Option<World>,
     verdict: Option<(Arc<Scene>, Arc<Verdict>)>,
@@ -346,6 +357,7 @@ impl Lab {
             tray: Tray::default(),
             bug: None,
             variants: Variants::default(),
+            sweep: sweep::Sweeping::default(),
             aside: None,
             turn: Turn::default(),
             world: None,
@@ -378,6 +390,7 @@ impl Lab {
         }
         self.forget_run();
         self.variants.clear();
+        self.sweep.reset();
         self.turn = Turn::default();
         self.candidates.clear();
         self.sought = None;
@@ -555,8 +568,9 @@ impl Lab {
         self.variants.want(&input, &settings)
     }
 
-    /// Starts what waits for the engine to be free: the present result with changed settings, then runs of panes.
-    pub(super) fn tick(&mut self, editor: &Editor) {
+    /// Starts what waits for the engine to be free: the present result with changed settings, then runs of panes, then those
+    /// of a sweep.
+    pub(super) fn tick(&mut self, editor: &mut Editor) {
         let free = self.running.is_none()
             && self.queue.is_empty()
             && self.world.is_none()
@@ -581,7 +595,9 @@ impl Lab {
                 settings: settings.clone(),
                 preview: false,
             });
-            self.aside = Some((scene, settings));
+            self.aside = Some(Aside::Pane(scene, settings));
+        } else {
+            self.next_of_sweep(editor);
         }
     }
 
@@ -826,19 +842,10 @@ impl Lab {
                 }
                 Event::Begun { .. } | Event::Step { .. } if self.aside.is_some() => {}
                 Event::Done { scene, .. } if self.aside.is_some() => {
-                    if let Some((input, settings)) = self.aside.take() {
-                        self.variants.keep(input, settings, Ok(scene));
-                    }
+                    self.done_aside(Ok(scene), editor);
                 }
-                Event::Failed(message) if self.aside.is_some() => {
-                    if let Some((input, settings)) = self.aside.take() {
-                        self.variants.keep(input, settings, Err(sentence(&message)));
-                    }
-                }
-                Event::Broken { message, .. } if self.aside.is_some() => {
-                    if let Some((input, settings)) = self.aside.take() {
-                        self.variants.keep(input, settings, Err(sentence(&message)));
-                    }
+                Event::Failed(message) | Event::Broken { message, .. } if self.aside.is_some() => {
+                    self.done_aside(Err(sentence(&message)), editor);
                 }
                 Event::Begun { log } => {
                     self.base = self.running.as_ref().map(|running| running.input.clone());
@@ -886,6 +893,15 @@ impl Lab {
                 Event::Failed(message) => self.failed(editor, message),
                 Event::Broken { message, case } => self.broken(editor, &message, case),
             }
+        }
+    }
+
+    /// Takes in what came of a run that concerns nothing on screen.
+    fn done_aside(&mut self, result: Result<Arc<Scene>, String>, editor: &mut Editor) {
+        match self.aside.take() {
+            Some(Aside::Pane(input, settings)) => self.variants.keep(input, settings, result),
+            Some(Aside::Cell(number)) => self.swept(number, result, editor),
+            None => {}
         }
     }
 
@@ -1152,6 +1168,7 @@ impl Lab {
             }
             Command::FindAttacks => self.find_attacks(editor),
             Command::MakeAttacks => self.make_attacks(editor),
+            Command::Sweep => self.open_sweep(editor),
             Command::RunWorld if self.ready() => self.toggle_world(editor),
             Command::PreviousStep => self.walk(-1),
             Command::NextStep => self.walk(1),
@@ -1251,6 +1268,7 @@ fn changes_future(edit: &Edit) -> bool {
             | Edit::SetAttack { .. }
             | Edit::SetPin { .. }
             | Edit::Sketch { .. }
+            | Edit::Pace { .. }
             | Edit::SetSignal { .. }
     )
 }
@@ -1266,11 +1284,19 @@ fn next_seed(seed: u64) -> u64 {
 
 /// Gates that a made scene fails.
 fn failures(scene: &Scene) -> usize {
-    scene
-        .generated
-        .iter()
-        .flat_map(|made| made.failed())
-        .count()
+    failed_gates(scene).len()
+}
+
+/// Their names.
+pub(super) fn failed_gates(scene: &Scene) -> Vec<&str> {
+    let gates = scene.generated.iter().flat_map(|made| made.failed());
+    gates.map(|gate| gate.gate.as_str()).collect()
+}
+
+/// Whether a scene was made, is as it was made, and passes every gate.
+pub(super) fn is_valid(scene: &Scene) -> bool {
+    let made = scene.generated.as_ref();
+    made.is_some_and(|made| made.valid()) && !scene.is_edited_since_made()
 }
 
 /// First letter large, full stop at the end.
@@ -1286,24 +1312,28 @@ fn sentence(text: &str) -> String {
 
 /// The command line that makes the same results of the scene at `path`, which holds goals and attacks.
 pub(super) fn command_line(path: &std::path::Path, scene: &Scene, lab: &Lab) -> String {
-    let settings = &lab.settings;
-    let task = match lab.task_of(scene) {
+    let count = if lab.until_valid {
+        "--tries"
+    } else {
+        "--samples"
+    };
+    let count = format!("{count} {}", lab.samples);
+    line_of(path, &lab.settings_on(scene), &count)
+}
+
+/// The same for certain settings; `count` says how many results.
+fn line_of(path: &std::path::Path, settings: &Settings, count: &str) -> String {
+    let task = match settings.task {
         Task::Free => "free",
         Task::Goal => "goal",
         Task::Attack => "attack",
     };
     let schedule = schedule_word(settings.schedule);
     let mut line = format!(
-        "nearmiss generate {} --out cases --task {task} --schedule {schedule} --steps {} --seed {} {} {}",
+        "nearmiss generate {} --out cases --task {task} --schedule {schedule} --steps {} --seed {} {count}",
         quoted_path(path),
         settings.steps,
         settings.seed,
-        if lab.until_valid {
-            "--tries"
-        } else {
-            "--samples"
-        },
-        lab.samples
     );
     if settings.agents != Settings::default().agents {
         line.push_str(&format!(" --agents {}", settings.agents));

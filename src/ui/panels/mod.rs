@@ -16,6 +16,7 @@ pub(super) mod palette;
 pub(super) mod planner;
 pub(super) mod results;
 pub(super) mod status;
+pub(super) mod sweep;
 pub(super) mod top;
 pub(super) mod tray;
 pub(super) mod trial;

@@ -1,5 +1,6 @@
 //! The sheet of the trial: cases by planners, and what came of each drive.
 
+use egui::Color32;
 use egui::Ui;
 use egui::vec2;
 
@@ -10,11 +11,14 @@ use crate::planner::DriveOutcome;
 use crate::planner::Report;
 use crate::planner::Variant;
 use crate::ui::action::Action;
+use crate::ui::action::Command;
 use crate::ui::editor::Editor;
 use crate::ui::lab::Lab;
+use crate::ui::lab::sweep::SweepAction;
 use crate::ui::pilot::Planning;
 use crate::ui::theme;
 use crate::ui::theme::tokens;
+use crate::ui::trial::Cases;
 use crate::ui::trial::Cell;
 use crate::ui::trial::Sheet;
 use crate::ui::trial::Trial;
@@ -54,7 +58,9 @@ pub(crate) fn trial_ui(
             let tall = room.y - 330.0;
             sheet_ui(ui, sheet, tall, actions);
             ui.add_space(6.0);
-            footer_ui(ui, sheet);
+            let swept = lab.sweep.sheet.as_ref();
+            let swept = swept.is_some_and(|swept| swept.is_tried(sheet));
+            footer_ui(ui, sheet, swept, actions);
         }
     });
     if modal.should_close() {
@@ -68,20 +74,24 @@ fn settings_ui(
     (planning, trial): (&Planning, &Trial),
     actions: &mut Vec<Action>,
 ) {
-    let kept = lab.tray.cases().len();
-    let alone = trial.scene_alone || kept == 0;
+    let (kept, swept) = (lab.tray.cases().len(), lab.sweep.valid().len());
+    let cases = trial.cases_of(kept, swept);
     ui.horizontal(|ui| {
         word(ui, 64.0, "Cases", false);
-        let tray = format!("Tray ({kept})");
-        let choices = [
-            (false, &*tray, "Every case of the tray"),
-            (true, "This scene", "The scene on screen"),
+        let (tray, sweep) = (format!("Tray ({kept})"), format!("Sweep ({swept})"));
+        let mut choices = vec![
+            (Cases::Tray, &*tray, "Every case of the tray"),
+            (Cases::Scene, "This scene", "The scene on screen"),
         ];
-        let mut wanted = alone;
-        if widgets::segments(ui, &choices, &mut wanted) && (wanted || kept > 0) {
-            push(actions, TrialAction::SceneAlone(wanted));
+        if swept > 0 {
+            let tip = "What the last sweep made that passes every gate";
+            choices.push((Cases::Sweep, &*sweep, tip));
         }
-        if kept == 0 {
+        let mut wanted = cases;
+        if widgets::segments(ui, &choices, &mut wanted) {
+            push(actions, TrialAction::Cases(wanted));
+        }
+        if kept == 0 && cases == Cases::Scene {
             let text = theme::small("K keeps cases in the tray").color(tokens(ui).faint);
             ui.label(text);
         }
@@ -122,7 +132,11 @@ fn settings_ui(
             .planners
             .iter()
             .filter(|decoder| planning.lacks(**decoder).is_none());
-        let count = if alone { 1 } else { kept } * able.count();
+        let count = match cases {
+            Cases::Tray => kept,
+            Cases::Sweep => swept,
+            Cases::Scene => 1,
+        } * able.count();
         if trial.runs() {
             if ui.button("Stop").clicked() {
                 push(actions, TrialAction::Stop);
@@ -231,7 +245,7 @@ fn counted(sheet: &Sheet, planner: usize, hit: fn(&Report) -> bool) -> Option<St
 }
 
 /// A word in a column: in its middle, or at its left.
-fn word(ui: &mut Ui, width: f32, text: &str, middle: bool) {
+pub(super) fn word(ui: &mut Ui, width: f32, text: &str, middle: bool) {
     let text = theme::small(text).color(tokens(ui).dim);
     let layout = match middle {
         true => egui::Layout::centered_and_justified(egui::Direction::LeftToRight),
@@ -249,14 +263,22 @@ fn cell_ui(
     (case, planner, width): (usize, usize, f32),
     actions: &mut Vec<Action>,
 ) {
-    let tokens = tokens(ui);
     let name = format!(
         "{}, {}",
         sheet.cases[case].0,
         sheet.planners[planner].label()
     );
-    let size = vec2(width, 22.0);
-    let (text, color, tip) = match sheet.cell(case, planner) {
+    if drive_ui(ui, sheet.cell(case, planner), &name, width).clicked()
+        && matches!(sheet.cell(case, planner), Cell::Driven(..))
+    {
+        push(actions, TrialAction::Show(case, planner));
+    }
+}
+
+/// A drive as a button in the colour of what came of it.
+pub(super) fn drive_ui(ui: &mut Ui, cell: &Cell, name: &str, width: f32) -> egui::Response {
+    let tokens = tokens(ui);
+    let (text, color, tip) = match cell {
         Cell::Waiting => ("·".to_owned(), tokens.faint, "Not driven".to_owned()),
         Cell::Driving(done_s, total_s) => {
             let text = format!("{done_s:.1} of {total_s:.0} s");
@@ -278,16 +300,20 @@ fn cell_ui(
             (format!("{word}{when}{score}"), color, told(report))
         }
     };
-    let fill = color.gamma_multiply(0.14);
-    let label = egui::RichText::new(text.clone()).size(11.5).color(color);
+    let shown = result_ui(ui, &text, color, width);
+    shown
+        .on_hover_text(tip)
+        .accessible_name(format!("{name}: {text}"))
+}
+
+/// A result as a button in its colour.
+pub(super) fn result_ui(ui: &mut Ui, text: &str, color: Color32, width: f32) -> egui::Response {
+    let label = egui::RichText::new(text).size(11.5).color(color);
     let button = egui::Button::new(label)
-        .fill(fill)
-        .stroke(egui::Stroke::NONE);
-    let response = ui.add_sized(size, button).on_hover_text(tip);
-    let response = response.accessible_name(format!("{name}: {text}"));
-    if response.clicked() && matches!(sheet.cell(case, planner), Cell::Driven(..)) {
-        push(actions, TrialAction::Show(case, planner));
-    }
+        .fill(color.gamma_multiply(0.14))
+        .stroke(egui::Stroke::NONE)
+        .truncate();
+    ui.add_sized(vec2(width, 22.0), button)
 }
 
 /// What came of a drive, in some lines.
@@ -326,13 +352,24 @@ fn told(report: &Report) -> String {
     lines.join("\n")
 }
 
-fn footer_ui(ui: &mut Ui, sheet: &Sheet) {
+fn footer_ui(ui: &mut Ui, sheet: &Sheet, swept: bool, actions: &mut Vec<Action>) {
     ui.horizontal(|ui| {
         let some = sheet.progress().0 > 0;
         let button = egui::Button::new("Copy as table");
         let tip = "A line a drive, for a spreadsheet";
         if ui.add_enabled(some, button).on_hover_text(tip).clicked() {
             ui.ctx().copy_text(sheet.table());
+        }
+        let tip = "What each planner's drives came to, by the values of the sweep";
+        if swept
+            && ui
+                .button("In the sweep\u{2026}")
+                .on_hover_text(tip)
+                .clicked()
+        {
+            actions.push(Action::Run(Command::Sweep));
+            let first = sheet.planners.first().copied();
+            actions.push(Action::Sweep(SweepAction::By(first)));
         }
         let world = WORLDS.iter().find(|(world, ..)| *world == sheet.world);
         let others = world.map_or("", |(_, name, _)| name);

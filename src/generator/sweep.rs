@@ -1,0 +1,695 @@
+//! Parameter sweeps: one scene again and again, with one or several of its numbers set to each of some values.
+
+use std::fmt;
+
+use super::attack::{AttackQuery, aim_of, attack_candidates};
+use super::settings::Scope;
+use crate::geometry::{DVec2, dvec2};
+use crate::scene::{AgentId, Attack, Edit, EditError, Goal, Scene};
+
+/// At most so many scenes come of one sweep.
+pub const MOST_POINTS: usize = 400;
+
+/// An agent slower than this has no speed to be swept, m/s.
+const SLOWEST: f64 = 0.5;
+
+/// What the ego is called, whatever its id.
+const EGO: &str = "ego";
+
+/// A kind of number that can be swept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Quantity {
+    /// Scene time of an attacker's contact, s.
+    Contact,
+    /// Scene time at which an agent is to be at its goal, s.
+    Arrival,
+    /// How far an agent's goal is moved on along its heading, m.
+    GoalAhead,
+    /// How far an agent's goal is moved to the left of its heading, m.
+    GoalLeft,
+    /// An agent's speed at the present, m/s; it goes its way faster or slower, before and after.
+    Speed,
+    /// How far an agent with its whole way is moved on along its present heading, m.
+    Ahead,
+    /// How far an agent with its whole way is moved to the left, m.
+    Left,
+}
+
+impl Quantity {
+    /// All of them.
+    pub const ALL: [Self; 7] = [
+        Self::Contact,
+        Self::Arrival,
+        Self::GoalAhead,
+        Self::GoalLeft,
+        Self::Speed,
+        Self::Ahead,
+        Self::Left,
+    ];
+
+    /// Its word on the command line.
+    pub fn key(self) -> &'static str {
+        match self {
+            Self::Contact => "contact",
+            Self::Arrival => "arrival",
+            Self::GoalAhead => "goal-ahead",
+            Self::GoalLeft => "goal-left",
+            Self::Speed => "speed",
+            Self::Ahead => "ahead",
+            Self::Left => "left",
+        }
+    }
+
+    /// Its unit.
+    pub fn unit(self) -> &'static str {
+        match self {
+            Self::Contact | Self::Arrival => "s",
+            Self::Speed => "m/s",
+            Self::GoalAhead | Self::GoalLeft | Self::Ahead | Self::Left => "m",
+        }
+    }
+}
+
+/// A number of a scene.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Parameter {
+    /// What kind of number.
+    pub quantity: Quantity,
+    /// Whose; if absent that of the first attack or goal, else the ego's, which can also be called `ego`.
+    pub agent: Option<AgentId>,
+}
+
+impl fmt::Display for Parameter {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let whose = |before: &str| match &self.agent {
+            Some(agent) => format!("{before}{}", agent.short()),
+            None => String::new(),
+        };
+        match self.quantity {
+            Quantity::Contact => write!(formatter, "contact{}", whose(" of ")),
+            Quantity::Arrival => write!(formatter, "arrival{}", whose(" of ")),
+            Quantity::GoalAhead => write!(formatter, "goal{} ahead", whose(" of ")),
+            Quantity::GoalLeft => write!(formatter, "goal{} left", whose(" of ")),
+            Quantity::Speed => write!(formatter, "speed{}", whose(" of ")),
+            Quantity::Ahead => write!(formatter, "{} ahead", whose("")),
+            Quantity::Left => write!(formatter, "{} left", whose("")),
+        }
+    }
+}
+
+/// Why a scene has no such variation.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+pub enum SweepError {
+    /// There is no attack to vary.
+    #[error("the scene has no attack{} to sweep the contact of: set one first", of(.0))]
+    NoAttack(Option<AgentId>),
+    /// There is no goal to vary.
+    #[error("the scene has no goal{} to sweep: set one first", of(.0))]
+    NoGoal(Option<AgentId>),
+    /// Nobody is named, and there is no ego.
+    #[error("nobody is named to be swept, and the scene has no ego")]
+    Nobody,
+    /// It is not there at the present.
+    #[error("agent \"{0}\" is not in the scene at its present")]
+    NotPresent(AgentId),
+    /// It stands.
+    #[error(
+        "agent \"{agent}\" goes {speed:.1} m/s at the present: one that stands has no speed to be swept"
+    )]
+    Stands {
+        /// Who.
+        agent: AgentId,
+        /// Its speed, m/s.
+        speed: f64,
+    },
+    /// A value that cannot be.
+    #[error("{parameter} of {value} {unit} is not possible: it lies in {least} to {most}")]
+    Range {
+        /// Which number.
+        parameter: String,
+        /// The value.
+        value: f64,
+        /// Its unit.
+        unit: &'static str,
+        /// The least that can be.
+        least: f64,
+        /// The most that can be.
+        most: f64,
+    },
+    /// As of the edit that sets it.
+    #[error(transparent)]
+    Edit(#[from] EditError),
+}
+
+fn of(agent: &Option<AgentId>) -> String {
+    agent
+        .as_ref()
+        .map_or(String::new(), |agent| format!(" of \"{agent}\""))
+}
+
+impl Parameter {
+    /// The numbers of a scene that can be swept: of its attacks and goals, of the ego, and of `agents`.
+    pub fn all(scene: &Scene, agents: &[AgentId]) -> Vec<Self> {
+        let with = |quantity: Quantity, agent: &AgentId| Self {
+            quantity,
+            agent: Some(agent.clone()),
+        };
+        let mut all = Vec::new();
+        for attack in &scene.attacks {
+            all.push(with(Quantity::Contact, &attack.attacker));
+        }
+        for goal in &scene.goals {
+            for quantity in [Quantity::Arrival, Quantity::GoalAhead, Quantity::GoalLeft] {
+                all.push(with(quantity, &goal.agent));
+            }
+        }
+        let attackers = scene.attacks.iter().map(|attack| attack.attacker.clone());
+        let ego = scene.ego().map(|ego| ego.id.clone());
+        let mut moved: Vec<AgentId> = Vec::new();
+        let wanted = ego.iter().cloned().chain(attackers);
+        for agent in wanted.chain(agents.iter().cloned()) {
+            if !moved.contains(&agent) {
+                moved.push(agent);
+            }
+        }
+        let called_so = AgentId::new(EGO);
+        let is_taken = scene.agent(&called_so).is_some();
+        for agent in &moved {
+            let agent = match ego.as_ref() == Some(agent) && !is_taken {
+                true => &called_so,
+                false => agent,
+            };
+            for quantity in [Quantity::Speed, Quantity::Ahead, Quantity::Left] {
+                all.push(with(quantity, agent));
+            }
+        }
+        all.retain(|parameter| parameter.value(scene).is_ok());
+        all
+    }
+
+    /// Its value in a scene: moves are counted from where things are.
+    ///
+    /// # Errors
+    /// If the scene has no such number.
+    pub fn value(&self, scene: &Scene) -> Result<f64, SweepError> {
+        match self.quantity {
+            Quantity::Contact => Ok(self.attack(scene)?.time_s),
+            Quantity::Arrival => Ok(self.goal(scene)?.time_s),
+            Quantity::GoalAhead | Quantity::GoalLeft => self.goal(scene).map(|_| 0.0),
+            Quantity::Ahead | Quantity::Left => self.mover(scene).map(|_| 0.0),
+            Quantity::Speed => {
+                let (agent, state) = self.mover(scene)?;
+                let speed = state.speed();
+                match speed < SLOWEST {
+                    true => Err(SweepError::Stands { agent, speed }),
+                    false => Ok(speed),
+                }
+            }
+        }
+    }
+
+    /// The least and the largest value it can have in a scene.
+    ///
+    /// # Errors
+    /// As [`Parameter::value`].
+    pub fn limits(&self, scene: &Scene) -> Result<[f64; 2], SweepError> {
+        let value = self.value(scene)?;
+        Ok(match self.quantity {
+            Quantity::Contact | Quantity::Arrival => [scene.now_s() + 0.5, scene.now_s() + 8.0],
+            Quantity::Speed => [(0.05 * value).max(SLOWEST), 60.0_f64.min(20.0 * value)],
+            Quantity::GoalAhead | Quantity::GoalLeft | Quantity::Ahead | Quantity::Left => {
+                [-100.0, 100.0]
+            }
+        })
+    }
+
+    /// Values to begin with, from and to.
+    ///
+    /// # Errors
+    /// As [`Parameter::value`].
+    pub fn usual(&self, scene: &Scene) -> Result<[f64; 2], SweepError> {
+        let (value, [least, most]) = (self.value(scene)?, self.limits(scene)?);
+        let reach = match self.quantity {
+            Quantity::Contact | Quantity::Arrival => 1.5,
+            Quantity::Speed => 4.0,
+            Quantity::GoalAhead | Quantity::Ahead => 10.0,
+            Quantity::GoalLeft | Quantity::Left => 2.0,
+        };
+        let tenths = |value: f64| (value * 10.0).round() / 10.0;
+        Ok([value - reach, value + reach].map(|end| tenths(end.clamp(least, most))))
+    }
+
+    /// The edit of a scene that gives it a value.
+    fn edit(&self, scene: &Scene, value: f64) -> Result<Edit, SweepError> {
+        let [least, most] = self.limits(scene)?;
+        if !(least - 1e-6..=most + 1e-6).contains(&value) {
+            return Err(SweepError::Range {
+                parameter: self.to_string(),
+                value,
+                unit: self.quantity.unit(),
+                least,
+                most,
+            });
+        }
+        let aside = |heading: f64| match self.quantity {
+            Quantity::GoalLeft | Quantity::Left => DVec2::from_angle(heading).perp() * value,
+            _ => DVec2::from_angle(heading) * value,
+        };
+        Ok(match self.quantity {
+            Quantity::Contact => Edit::SetAttack {
+                attack: Attack {
+                    time_s: value,
+                    ..self.attack(scene)?.clone()
+                },
+            },
+            Quantity::Arrival => Edit::SetGoal {
+                goal: Goal {
+                    time_s: value,
+                    ..self.goal(scene)?.clone()
+                },
+            },
+            Quantity::GoalAhead | Quantity::GoalLeft => {
+                let goal = self.goal(scene)?;
+                let point = dvec2(goal.point[0], goal.point[1]);
+                let heading = goal.heading.unwrap_or_else(|| way_to(scene, goal));
+                Edit::SetGoal {
+                    goal: Goal {
+                        point: (point + aside(heading)).to_array(),
+                        ..goal.clone()
+                    },
+                }
+            }
+            Quantity::Speed => Edit::Pace {
+                agent: self.mover(scene)?.0,
+                factor: value / self.value(scene)?,
+            },
+            Quantity::Ahead | Quantity::Left => {
+                let (agent, state) = self.mover(scene)?;
+                Edit::Move {
+                    agent,
+                    point: (state.position + aside(state.heading)).to_array(),
+                    heading: state.heading,
+                    speed: None,
+                }
+            }
+        })
+    }
+
+    fn attack<'a>(&self, scene: &'a Scene) -> Result<&'a Attack, SweepError> {
+        let found = match &self.agent {
+            Some(agent) => scene.attack_by(agent),
+            None => scene.attacks.first(),
+        };
+        found.ok_or_else(|| SweepError::NoAttack(self.agent.clone()))
+    }
+
+    fn goal<'a>(&self, scene: &'a Scene) -> Result<&'a Goal, SweepError> {
+        let found = match &self.agent {
+            Some(agent) => scene.goal_of(agent),
+            None => scene.goals.first(),
+        };
+        found.ok_or_else(|| SweepError::NoGoal(self.agent.clone()))
+    }
+
+    /// Who is moved, with its present state.
+    fn mover(&self, scene: &Scene) -> Result<(AgentId, crate::scene::State), SweepError> {
+        let named = self.agent.as_ref().and_then(|id| scene.agent(id));
+        let agent = match &self.agent {
+            Some(id) if id.as_str() != EGO => {
+                named.ok_or_else(|| EditError::UnknownAgent(id.clone()))?
+            }
+            _ => named.or(scene.ego()).ok_or(SweepError::Nobody)?,
+        };
+        let state = agent.track.get(scene.now);
+        let state = state.ok_or_else(|| SweepError::NotPresent(agent.id.clone()))?;
+        Ok((agent.id.clone(), *state))
+    }
+
+    /// Who must be made anew when it changes.
+    fn maker(&self, scene: &Scene) -> Option<AgentId> {
+        match self.quantity {
+            Quantity::Contact => Some(self.attack(scene).ok()?.attacker.clone()),
+            Quantity::Arrival | Quantity::GoalAhead | Quantity::GoalLeft => {
+                Some(self.goal(scene).ok()?.agent.clone())
+            }
+            Quantity::Speed | Quantity::Ahead | Quantity::Left => Some(self.mover(scene).ok()?.0),
+        }
+    }
+}
+
+/// The direction from where a goal's agent is at the present.
+fn way_to(scene: &Scene, goal: &Goal) -> f64 {
+    let point = dvec2(goal.point[0], goal.point[1]);
+    let from = scene
+        .agent(&goal.agent)
+        .and_then(|agent| agent.track.get(scene.now));
+    from.map_or(0.0, |state| (point - state.position).to_angle())
+}
+
+/// A number with the values it is given.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Axis {
+    /// Which number.
+    pub parameter: Parameter,
+    /// Its values.
+    pub values: Vec<f64>,
+}
+
+impl Axis {
+    /// `count` values from one to another, both included, on a grid of a thousandth; one alone is the first.
+    pub fn spread(parameter: Parameter, [from, to]: [f64; 2], count: usize) -> Self {
+        let gaps = count.saturating_sub(1).max(1) as f64;
+        let value = |at: usize| from + (to - from) * at as f64 / gaps;
+        let values = (0..count).map(|at| (value(at) * 1e3).round() / 1e3);
+        Self {
+            parameter,
+            values: values.collect(),
+        }
+    }
+
+    /// A value with its unit.
+    pub fn value_text(&self, at: usize) -> String {
+        let value = self.values.get(at).copied().unwrap_or_default();
+        format!("{} {}", short(value), self.parameter.quantity.unit())
+    }
+
+    /// As [`Axis::from_text`] reads it, value by value.
+    pub fn to_text(&self) -> String {
+        let agent = self.parameter.agent.as_ref();
+        let agent = agent.map_or(String::new(), |agent| format!(":{agent}"));
+        let values: Vec<String> = self.values.iter().map(|value| short(*value)).collect();
+        let key = self.parameter.quantity.key();
+        format!("{key}{agent}={}", values.join(","))
+    }
+
+    /// From `WHAT[:AGENT]=FROM:TO:COUNT` or `WHAT[:AGENT]=VALUE,VALUE,…`.
+    ///
+    /// # Errors
+    /// A sentence that says how it is written.
+    pub fn from_text(text: &str) -> Result<Self, String> {
+        let keys = Quantity::ALL.map(Quantity::key).join(", ");
+        let (what, values) = text.rsplit_once('=').ok_or_else(|| {
+            format!("{text:?}: write WHAT:AGENT=FROM:TO:COUNT, such as speed:ego=5:15:6; there are {keys}")
+        })?;
+        let (key, agent) = match what.split_once(':') {
+            Some((key, agent)) => (key, Some(AgentId::new(agent))),
+            None => (what, None),
+        };
+        let quantity = Quantity::ALL
+            .into_iter()
+            .find(|quantity| quantity.key() == key);
+        let quantity =
+            quantity.ok_or_else(|| format!("{key:?} cannot be swept; there are {keys}"))?;
+        let parameter = Parameter { quantity, agent };
+        let number = |text: &str| {
+            let number = text.trim().parse::<f64>().ok().filter(|n| n.is_finite());
+            number.ok_or_else(|| format!("{text:?} is not a number"))
+        };
+        let parts: Vec<&str> = values.split(':').collect();
+        match parts.as_slice() {
+            [from, to, count] => {
+                let ends = [number(from)?, number(to)?];
+                let count = count
+                    .trim()
+                    .parse()
+                    .ok()
+                    .filter(|n| (1..=MOST_POINTS).contains(n));
+                let count = count.ok_or_else(|| {
+                    format!("{values:?}: the third is how many values, 1 to {MOST_POINTS}")
+                })?;
+                Ok(Self::spread(parameter, ends, count))
+            }
+            [list] => {
+                let values = list
+                    .split(',')
+                    .map(number)
+                    .collect::<Result<Vec<f64>, String>>()?;
+                Ok(Self { parameter, values })
+            }
+            _ => Err(format!(
+                "{values:?}: write FROM:TO:COUNT, or values with commas between them"
+            )),
+        }
+    }
+}
+
+/// A value with no more decimals than it needs.
+fn short(value: f64) -> String {
+    let text = format!("{value:.3}");
+    text.trim_end_matches('0').trim_end_matches('.').to_owned()
+}
+
+/// Every combination of the values of some numbers.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Sweep {
+    /// The numbers; the last one changes first.
+    pub axes: Vec<Axis>,
+}
+
+impl Sweep {
+    /// How many scenes come of it; 1 without axes.
+    pub fn count(&self) -> usize {
+        let counts = self.axes.iter().map(|axis| axis.values.len());
+        counts.fold(1, usize::saturating_mul)
+    }
+
+    /// The positions on the axes of scene `number`.
+    pub fn position(&self, number: usize) -> Vec<usize> {
+        let mut rest = number;
+        let mut position: Vec<usize> = self
+            .axes
+            .iter()
+            .rev()
+            .map(|axis| {
+                let count = axis.values.len().max(1);
+                let at = rest % count;
+                rest /= count;
+                at
+            })
+            .collect();
+        position.reverse();
+        position
+    }
+
+    /// What scene `number` has otherwise, in words: "speed of 7 5 m/s, contact of 3 4.5 s".
+    pub fn name(&self, number: usize) -> String {
+        let words = self.axes.iter().zip(self.position(number));
+        let words = words.map(|(axis, at)| format!("{} {}", axis.parameter, axis.value_text(at)));
+        words.collect::<Vec<String>>().join(", ")
+    }
+
+    /// The same for the name of a file: "speed-7-5_contact-3-4.5".
+    pub fn file_words(&self, number: usize) -> String {
+        let words = self
+            .axes
+            .iter()
+            .zip(self.position(number))
+            .map(|(axis, at)| {
+                let agent = axis.parameter.agent.as_ref();
+                let agent = agent.map_or(String::new(), |agent| format!("-{}", agent.short()));
+                format!(
+                    "{}{agent}-{}",
+                    axis.parameter.quantity.key(),
+                    short(axis.values[at])
+                )
+            });
+        words.collect::<Vec<String>>().join("_")
+    }
+
+    /// `base` with the values of scene `number`. An attack that is out of reach of its point of the target then meets it
+    /// where it can; one that cannot meet it at all is left for the run to refuse.
+    ///
+    /// # Errors
+    /// If the scene has no such number, or it cannot have that value.
+    pub fn scene(&self, base: &Scene, number: usize) -> Result<Scene, SweepError> {
+        let mut scene = base.clone();
+        for (axis, at) in self.axes.iter().zip(self.position(number)) {
+            let edit = axis.parameter.edit(&scene, axis.values[at])?;
+            scene = scene.edited(&edit)?;
+        }
+        for attack in scene.attacks.clone() {
+            if aim_of(&scene, &attack).is_ok() {
+                continue;
+            }
+            let anywhere = AttackQuery {
+                target: Some(attack.target.clone()),
+                attacker: Some(attack.attacker.clone()),
+                time_s: Some(attack.time_s),
+                ..AttackQuery::default()
+            };
+            if let Ok(found) = attack_candidates(&scene, &anywhere)
+                && let Some(best) = found.into_iter().next()
+            {
+                let attack = best.attack;
+                scene = scene.edited(&Edit::SetAttack { attack })?;
+            }
+        }
+        if !self.axes.is_empty() {
+            let name = self.name(number);
+            scene.name = match base.name.is_empty() {
+                true => name,
+                false => format!("{} · {name}", base.name),
+            };
+        }
+        Ok(scene)
+    }
+
+    /// Whose future is made: of those it changes, and of attackers; whoever they meet gives way, everyone else stays as in
+    /// the scene, so that the scenes differ in what is swept alone.
+    pub fn scope(&self, base: &Scene) -> Scope {
+        let swept = self
+            .axes
+            .iter()
+            .filter_map(|axis| axis.parameter.maker(base));
+        let attackers = base.attacks.iter().map(|attack| attack.attacker.clone());
+        Scope::Touched(swept.chain(attackers).collect())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::geometry::Pose;
+    use crate::scene::{Agent, AgentKind, Role, State, Track};
+    use std::collections::BTreeSet;
+    use std::sync::Arc;
+
+    /// An ego that goes east at 10 m/s through x = 20 at the present (2 s), and a car beside it.
+    fn scene() -> Scene {
+        let drives = |id: &str, y: f64, speed: f64| {
+            let states = (0..101).map(|frame| {
+                let pose = Pose::at(speed * 0.1 * f64::from(frame), y, 0.0);
+                Some(State::along(pose, speed))
+            });
+            Agent::new(id, AgentKind::Vehicle, Track::new(states.collect()))
+        };
+        let mut ego = drives("ego", 0.0, 10.0);
+        ego.role = Role::Ego;
+        let agents = [ego, drives("car", 3.5, 12.0), drives("parked", 9.0, 0.0)];
+        Scene {
+            name: "Two lanes".to_owned(),
+            dt_s: 0.1,
+            frames: 101,
+            now: 20,
+            agents: agents.into_iter().map(Arc::new).collect(),
+            ..Scene::default()
+        }
+    }
+
+    fn attacked() -> Scene {
+        let attack = Attack {
+            attacker: AgentId::new("car"),
+            target: AgentId::new("ego"),
+            time_s: 6.0,
+            offset: [0.0, 0.0],
+            extra: crate::map::Extra::new(),
+        };
+        scene().edited(&Edit::SetAttack { attack }).unwrap()
+    }
+
+    fn axis(text: &str) -> Axis {
+        Axis::from_text(text).unwrap()
+    }
+
+    #[test]
+    fn every_combination_comes_once_and_says_what_it_is() {
+        let sweep = Sweep {
+            axes: vec![axis("speed:ego=8:12:3"), axis("left:car=-1,0.5")],
+        };
+        assert_eq!(sweep.count(), 6);
+        let positions: Vec<Vec<usize>> = (0..6).map(|number| sweep.position(number)).collect();
+        assert_eq!(positions[1], [0, 1]); // the last one changes first
+        assert_eq!(positions.iter().collect::<BTreeSet<_>>().len(), 6);
+        assert_eq!(sweep.name(3), "speed of ego 10 m/s, car left 0.5 m");
+        assert_eq!(sweep.file_words(3), "speed-ego-10_left-car-0.5");
+        let third = sweep.scene(&scene(), 5).unwrap();
+        assert_eq!(
+            third.name,
+            "Two lanes · speed of ego 12 m/s, car left 0.5 m"
+        );
+        let at = |id: &str, frame: usize| {
+            let track = &third.agent(&AgentId::new(id)).unwrap().track;
+            track.get(frame).unwrap().position
+        };
+        assert_eq!(at("ego", 20), dvec2(20.0, 0.0));
+        assert_eq!(at("ego", 30), dvec2(32.0, 0.0)); // a second at 12 m/s
+        assert_eq!(at("car", 20), dvec2(24.0, 4.0));
+        assert_eq!(third.edits.len(), 2);
+    }
+
+    #[test]
+    fn goals_move_along_and_across_their_heading() {
+        let goal = Goal {
+            agent: AgentId::new("car"),
+            point: [100.0, 3.5],
+            time_s: 10.0,
+            heading: Some(std::f64::consts::FRAC_PI_2),
+            speed: None,
+            tolerance_m: 1.0,
+            hard: true,
+            extra: crate::map::Extra::new(),
+        };
+        let base = scene().edited(&Edit::SetGoal { goal }).unwrap();
+        let swept = |text: &str| {
+            let sweep = Sweep {
+                axes: vec![axis(text)],
+            };
+            let scene = sweep.scene(&base, 0).unwrap();
+            (scene.goals[0].point.map(f64::round), scene.goals[0].time_s)
+        };
+        assert_eq!(swept("goal-ahead=7"), ([100.0, 11.0], 10.0)); // its heading is north: 3.5 + 7, rounded
+        assert_eq!(swept("goal-left:car=5"), ([95.0, 4.0], 10.0));
+        assert_eq!(swept("arrival=8.5"), ([100.0, 4.0], 8.5));
+    }
+
+    #[test]
+    fn a_contact_moves_in_time_and_its_attacker_is_made() {
+        let base = attacked();
+        let sweep = Sweep {
+            axes: vec![axis("contact=5:7:3"), axis("speed:ego=9:11:2")],
+        };
+        let scene = sweep.scene(&base, 4).unwrap();
+        assert_eq!(scene.attacks.len(), 1);
+        assert_eq!(scene.attacks[0].time_s, 7.0);
+        let wanted = ["car", "ego"].map(AgentId::new).into_iter().collect();
+        assert_eq!(sweep.scope(&base), Scope::Touched(wanted));
+        let parameters = Parameter::all(&base, &[AgentId::new("parked")]);
+        let names: Vec<String> = parameters.iter().map(Parameter::to_string).collect();
+        assert_eq!(names[0], "contact of car");
+        assert!(names.contains(&"parked left".to_owned()));
+        assert!(!names.contains(&"speed of parked".to_owned())); // it stands
+        assert_eq!(parameters[0].usual(&base).unwrap(), [4.5, 7.5]);
+    }
+
+    #[test]
+    fn what_is_not_there_or_cannot_be_is_said() {
+        let failing = |base: &Scene, text: &str| {
+            let sweep = Sweep {
+                axes: vec![axis(text)],
+            };
+            sweep.scene(base, 0).unwrap_err().to_string()
+        };
+        assert!(failing(&scene(), "contact=5").contains("no attack"));
+        assert!(failing(&scene(), "arrival:car=5").contains("no goal of \"car\""));
+        assert!(failing(&scene(), "speed:parked=5").contains("stands"));
+        assert!(failing(&scene(), "ahead:nobody=5").contains("nobody"));
+        let mut renamed = scene();
+        Arc::make_mut(&mut renamed.agents[0]).id = AgentId::new("17");
+        let sweep = Sweep {
+            axes: vec![axis("ahead:ego=5")],
+        };
+        let moved = sweep.scene(&renamed, 0).unwrap();
+        assert_eq!(moved.ego().unwrap().track.get(20).unwrap().position.x, 25.0);
+        assert!(failing(&attacked(), "contact=1").contains("2.5 to 10"));
+        for text in [
+            "speed",
+            "speed:ego=a",
+            "pace=1:2:3",
+            "speed=1:2",
+            "speed=1:2:0",
+            "speed=1:2:1000",
+        ] {
+            assert!(Axis::from_text(text).is_err(), "{text}");
+        }
+    }
+}

@@ -1,0 +1,419 @@
+//! A sweep as the window sees it: what is swept, and the scene that was made for each value. Its runs come whenever the
+//! engine has nothing else to do.
+
+use std::fmt::Write as _;
+use std::path::Path;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use super::Aside;
+use super::Case;
+use super::Lab;
+use super::failed_gates;
+use super::is_valid;
+use super::show;
+use crate::engine::Job;
+use crate::generator::Axis;
+use crate::generator::MOST_POINTS;
+use crate::generator::Parameter;
+use crate::generator::Settings;
+use crate::generator::Sweep;
+use crate::planner::Decoder;
+use crate::scene::Scene;
+use crate::ui::action::Command;
+use crate::ui::action::Notice;
+use crate::ui::action::Weight;
+use crate::ui::editor::Editor;
+use crate::ui::export::command_file;
+use crate::ui::export::quoted;
+use crate::ui::thumbnail::Thumbnail;
+use crate::ui::trial;
+
+/// Values of an axis unless asked otherwise.
+const VALUES: usize = 5;
+
+/// What the user asks of the sweep.
+#[derive(Debug, Clone, PartialEq)]
+pub enum SweepAction {
+    /// What is swept along the rows (0) or columns (1); nothing if absent.
+    Choose(usize, Option<Parameter>),
+    /// First and last value of rows or columns, and how many there are.
+    Range(usize, [f64; 2], usize),
+    /// Makes the scenes.
+    Start,
+    /// Goes on with those that a stop left.
+    GoOn,
+    /// Stops; what is finished stays.
+    Stop,
+    /// Shows what was made for one combination of values.
+    Show(usize),
+    /// Colours the sheet by what a planner's drives came to; by the gates if absent.
+    By(Option<Decoder>),
+    /// Puts what passes every gate into the tray.
+    Keep,
+    /// Copies the command line that makes the same.
+    Copy,
+    /// Closes the sheet; the runs go on.
+    Close,
+}
+
+/// What is swept along one side of the sheet.
+#[derive(Debug, Clone, PartialEq)]
+pub(in crate::ui) struct Side {
+    /// Which number.
+    pub parameter: Parameter,
+    /// First and last value.
+    pub ends: [f64; 2],
+    /// How many values.
+    pub count: usize,
+}
+
+/// What came of one combination of values.
+#[derive(Debug, Clone)]
+pub(in crate::ui) enum Cell {
+    /// It has not been made.
+    Waiting,
+    /// It was made.
+    Made(Arc<Scene>),
+    /// It cannot be made, with a sentence.
+    Failed(String),
+}
+
+/// The scenes of one sweep.
+#[derive(Debug)]
+pub(in crate::ui) struct Sheet {
+    /// What was swept.
+    pub sweep: Sweep,
+    /// Combination by combination.
+    pub cells: Vec<Cell>,
+    base: Arc<Scene>,
+    settings: Settings,
+}
+
+impl Sheet {
+    /// The scene it is of, and the command line that makes the same of it from `path`.
+    pub(in crate::ui) fn command_line(&self, path: &Path) -> (Arc<Scene>, String) {
+        let mut line = super::line_of(path, &self.settings, "--samples 1");
+        for axis in &self.sweep.axes {
+            let _infallible = write!(line, " --sweep {}", quoted(&axis.to_text()));
+        }
+        (self.base.clone(), line)
+    }
+
+    /// Where what the command line reads is written.
+    pub(in crate::ui) fn command_file(&self, folder: &Path) -> PathBuf {
+        command_file(folder, &self.base)
+    }
+
+    /// Combinations that have been made or cannot be, of all.
+    pub(in crate::ui) fn progress(&self) -> (usize, usize) {
+        let ended = |cell: &&Cell| !matches!(cell, Cell::Waiting);
+        (self.cells.iter().filter(ended).count(), self.cells.len())
+    }
+
+    /// What was made, with the values as its name.
+    pub(in crate::ui) fn made(&self) -> impl Iterator<Item = (String, &Arc<Scene>)> {
+        let made = self.cells.iter().enumerate();
+        made.filter_map(|(number, cell)| match cell {
+            Cell::Made(scene) => Some((self.sweep.name(number), scene)),
+            Cell::Waiting | Cell::Failed(_) => None,
+        })
+    }
+
+    /// What was made and passes every gate.
+    pub(in crate::ui) fn valid(&self) -> impl Iterator<Item = (String, &Arc<Scene>)> {
+        self.made().filter(|(_, scene)| is_valid(scene))
+    }
+
+    /// Whether planners drive, or drove, in some of its scenes.
+    pub(in crate::ui) fn is_tried(&self, trial: &trial::Sheet) -> bool {
+        self.made().any(|(_, scene)| trial.case_of(scene).is_some())
+    }
+
+    /// As a table to be pasted: a line a combination, tabs between its columns.
+    pub(in crate::ui) fn table(&self) -> String {
+        let mut text = String::new();
+        for axis in &self.sweep.axes {
+            let unit = axis.parameter.quantity.unit();
+            let _infallible = write!(text, "{} [{unit}]\t", axis.parameter);
+        }
+        text.push_str("valid\tfails\tfault\tavoidability\n");
+        for (number, cell) in self.cells.iter().enumerate() {
+            let values = self.sweep.axes.iter().zip(self.sweep.position(number));
+            for (axis, at) in values {
+                let _infallible = write!(text, "{}\t", axis.values[at]);
+            }
+            let word = |value: Option<String>| value.unwrap_or_default();
+            let line = match cell {
+                Cell::Waiting => "\t\t\t".to_owned(),
+                Cell::Failed(why) => format!("false\t{}\t\t", why.replace(['\t', '\n'], " ")),
+                Cell::Made(scene) => {
+                    let made = scene.generated.as_ref();
+                    let fault = made.and_then(|made| made.fault.as_ref());
+                    let escape = made.and_then(|made| made.avoidability.as_ref());
+                    format!(
+                        "{}\t{}\t{}\t{}",
+                        is_valid(scene),
+                        failed_gates(scene).join(", "),
+                        word(fault.map(written)),
+                        word(escape.map(written))
+                    )
+                }
+            };
+            text.push_str(&line);
+            text.push('\n');
+        }
+        text
+    }
+}
+
+/// A word as scene files have it.
+fn written(word: &impl serde::Serialize) -> String {
+    let value = serde_json::to_value(word).unwrap_or_default();
+    value.as_str().map_or(value.to_string(), str::to_owned)
+}
+
+/// What is swept, and what came of it.
+#[derive(Debug, Default)]
+pub(in crate::ui) struct Sweeping {
+    /// Its sheet is on screen.
+    pub open: bool,
+    /// Rows and columns of the next sweep.
+    pub sides: [Option<Side>; 2],
+    /// The last sweep.
+    pub sheet: Option<Sheet>,
+    /// The planner by whose drives the sheet is coloured; by the gates if absent.
+    pub by: Option<Decoder>,
+    /// The next combination is made when the engine is free.
+    runs: bool,
+    /// What the sides hold was chosen by the user, not proposed.
+    chosen: bool,
+}
+
+impl Sweeping {
+    /// Whether scenes are being made.
+    pub(in crate::ui) fn runs(&self) -> bool {
+        self.runs
+    }
+
+    /// Stops; false if nothing was made.
+    pub(in crate::ui) fn stop(&mut self) -> bool {
+        std::mem::take(&mut self.runs)
+    }
+
+    /// Whether a stop left combinations that have not been made.
+    pub(in crate::ui) fn is_left(&self) -> bool {
+        let left = |sheet: &Sheet| sheet.progress().0 < sheet.progress().1;
+        !self.runs && self.sheet.as_ref().is_some_and(left)
+    }
+
+    /// How far it is, in words; `None` if nothing runs.
+    pub(in crate::ui) fn text(&self) -> Option<String> {
+        let (done, all) = self.sheet.as_ref().filter(|_| self.runs)?.progress();
+        Some(format!("Sweeping, {done} of {all}. Esc stops"))
+    }
+
+    /// What the last sweep made that passes every gate.
+    pub(in crate::ui) fn valid(&self) -> Vec<(String, Arc<Scene>)> {
+        let sheet = self.sheet.iter();
+        let valid = sheet.flat_map(|sheet| sheet.valid());
+        valid.map(|(name, scene)| (name, scene.clone())).collect()
+    }
+
+    /// How many scenes the sides ask for.
+    pub(in crate::ui) fn count(&self) -> usize {
+        let counts = self.sides.iter().flatten().map(|side| side.count);
+        match self.sides.iter().all(Option::is_none) {
+            true => 0,
+            false => counts.product(),
+        }
+    }
+
+    /// Forgets what belongs to another scene.
+    pub(super) fn reset(&mut self) {
+        *self = Self::default();
+    }
+
+    /// Chooses what is swept on a side; its values are the usual ones.
+    fn choose(&mut self, side: usize, parameter: Option<Parameter>, scene: &Scene) {
+        let with_values = |parameter: Parameter| {
+            let ends = parameter.usual(scene).ok()?;
+            let count = VALUES;
+            Some(Side {
+                parameter,
+                ends,
+                count,
+            })
+        };
+        if let Some(slot) = self.sides.get_mut(side) {
+            *slot = parameter.and_then(with_values);
+        }
+    }
+
+    fn ended(&mut self, number: usize, cell: Cell, editor: &mut Editor) {
+        let Some(sheet) = &mut self.sheet else {
+            return;
+        };
+        if let Some(slot) = sheet.cells.get_mut(number) {
+            *slot = cell;
+        }
+        let (done, all) = sheet.progress();
+        if done < all || !self.runs {
+            return;
+        }
+        self.runs = false;
+        let (valid, made) = (sheet.valid().count(), sheet.made().count());
+        let text =
+            format!("The sweep is done: {made} of {all} could be made, {valid} pass every gate.");
+        if !self.open {
+            let weight = if valid > 0 {
+                Weight::Good
+            } else {
+                Weight::Warning
+            };
+            let notice = Notice::new(weight, text);
+            editor.notices.push(notice.offering(Command::Sweep));
+        }
+    }
+}
+
+impl Lab {
+    /// Opens the sheet; what the scene offers first is proposed.
+    pub(super) fn open_sweep(&mut self, editor: &Editor) {
+        self.sweep.open = true;
+        let Some(scene) = editor.committed() else {
+            return;
+        };
+        for side in &mut self.sweep.sides {
+            side.take_if(|side| side.parameter.value(scene).is_err());
+        }
+        if !self.sweep.chosen || self.sweep.sides.iter().all(Option::is_none) {
+            let first = Parameter::all(scene, &editor.selection).into_iter().next();
+            self.sweep.choose(0, first, scene);
+        }
+    }
+
+    /// Carries out a wish that concerns the sweep.
+    pub(in crate::ui) fn sweep(&mut self, wish: SweepAction, editor: &mut Editor) {
+        let scene = editor.committed().cloned();
+        match (wish, scene) {
+            (SweepAction::Choose(side, parameter), Some(scene)) => {
+                self.sweep.choose(side, parameter, &scene);
+                self.sweep.chosen = true;
+            }
+            (SweepAction::Range(side, ends, count), Some(_)) => {
+                if let Some(Some(side)) = self.sweep.sides.get_mut(side) {
+                    (side.ends, side.count) = (ends, count.clamp(1, MOST_POINTS));
+                    self.sweep.chosen = true;
+                }
+            }
+            (SweepAction::Start, Some(scene)) => self.start_sweep(scene),
+            (SweepAction::GoOn, _) => self.sweep.runs = self.sweep.is_left(),
+            (SweepAction::Stop, _) => {
+                self.stop_sweep();
+            }
+            (SweepAction::Show(number), _) => {
+                let sheet = self.sweep.sheet.as_ref();
+                let made = sheet.and_then(|sheet| Some((sheet, sheet.cells.get(number)?)));
+                if let Some((sheet, Cell::Made(scene))) = made {
+                    show(editor, &case(sheet.sweep.name(number), scene));
+                    self.sweep.open = false;
+                }
+            }
+            (SweepAction::By(planner), _) => self.sweep.by = planner,
+            (SweepAction::Keep, _) => {
+                let valid = self.sweep.valid().into_iter();
+                let cases = valid.map(|(_, scene)| case(scene.name.clone(), &scene));
+                self.keep_all(cases.collect(), editor);
+            }
+            // the window writes what the line reads
+            (SweepAction::Copy, _) => {}
+            (SweepAction::Close, _) => self.sweep.open = false,
+            (SweepAction::Choose(..) | SweepAction::Range(..) | SweepAction::Start, None) => {}
+        }
+    }
+
+    fn start_sweep(&mut self, present: Arc<Scene>) {
+        self.stop_sweep();
+        let axis = |side: &Side| Axis::spread(side.parameter.clone(), side.ends, side.count);
+        let sweep = Sweep {
+            axes: self.sweep.sides.iter().flatten().map(axis).collect(),
+        };
+        let count = sweep.count();
+        if sweep.axes.is_empty() || count > MOST_POINTS {
+            return;
+        }
+        self.sweep.by = None;
+        self.sweep.sheet = Some(Sheet {
+            cells: vec![Cell::Waiting; count],
+            settings: Settings {
+                scope: sweep.scope(&present),
+                sample: 0,
+                ..self.settings_on(&present)
+            },
+            sweep,
+            base: present,
+        });
+        self.sweep.runs = true;
+    }
+
+    /// Stops the sweep and the run it is in; false if there was none.
+    pub(in crate::ui) fn stop_sweep(&mut self) -> bool {
+        if let (Some(Aside::Cell(_)), Some(engine)) = (&self.aside, &mut self.engine) {
+            engine.cancel();
+            self.aside = None;
+        }
+        self.sweep.stop()
+    }
+
+    /// Hands the next combination to the engine, which is free.
+    pub(super) fn next_of_sweep(&mut self, editor: &mut Editor) {
+        while self.sweep.runs {
+            let waits = |cell: &Cell| matches!(cell, Cell::Waiting);
+            let sheet = self.sweep.sheet.as_ref();
+            let next = sheet.and_then(|sheet| Some((sheet, sheet.cells.iter().position(waits)?)));
+            let (Some((sheet, number)), Some(engine)) = (next, &mut self.engine) else {
+                return;
+            };
+            let settings = sheet.settings.clone();
+            match sheet.sweep.scene(&sheet.base, number) {
+                Ok(scene) => {
+                    engine.submit(Job::Generate {
+                        scene: Arc::new(scene),
+                        settings,
+                        preview: false,
+                    });
+                    self.aside = Some(Aside::Cell(number));
+                    return;
+                }
+                Err(error) => {
+                    let why = super::sentence(&error.to_string());
+                    self.sweep.ended(number, Cell::Failed(why), editor);
+                }
+            }
+        }
+    }
+
+    /// Takes in what came of a combination.
+    pub(super) fn swept(
+        &mut self,
+        number: usize,
+        result: Result<Arc<Scene>, String>,
+        editor: &mut Editor,
+    ) {
+        let cell = match result {
+            Ok(scene) => Cell::Made(scene),
+            Err(why) => Cell::Failed(why),
+        };
+        self.sweep.ended(number, cell, editor);
+    }
+}
+
+fn case(name: String, scene: &Arc<Scene>) -> Case {
+    Case {
+        name,
+        picture: Thumbnail::of(scene),
+        scene: scene.clone(),
+        past: None,
+    }
+}

@@ -1,0 +1,346 @@
+//! The sheet of the sweep: what is swept along rows and columns, and what came of each combination of values.
+
+use egui::Ui;
+use egui::vec2;
+
+use super::trial::drive_ui;
+use super::trial::result_ui;
+use super::trial::word;
+use crate::generator::MOST_POINTS;
+use crate::generator::Parameter;
+use crate::scene::Scene;
+use crate::ui::action::Action;
+use crate::ui::editor::Editor;
+use crate::ui::lab::Lab;
+use crate::ui::lab::failed_gates;
+use crate::ui::lab::is_valid;
+use crate::ui::lab::sweep::Cell;
+use crate::ui::lab::sweep::Sheet;
+use crate::ui::lab::sweep::Side;
+use crate::ui::lab::sweep::SweepAction;
+use crate::ui::theme;
+use crate::ui::theme::tokens;
+use crate::ui::trial;
+use crate::ui::trial::Cases;
+use crate::ui::trial::Trial;
+use crate::ui::trial::TrialAction;
+use crate::ui::widgets;
+
+/// Width of the column of values, points.
+const VALUES: f32 = 104.0;
+/// Least and greatest width of the other columns, points.
+const COLUMNS: [f32; 2] = [84.0, 176.0];
+/// Width of the words before the fields, points.
+const WORDS: f32 = 64.0;
+
+/// Shows the sheet.
+pub(crate) fn sweep_ui(
+    context: &egui::Context,
+    (editor, lab): (&Editor, &Lab),
+    trial: &Trial,
+    actions: &mut Vec<Action>,
+) {
+    let room = context.content_rect().size();
+    let modal = widgets::modal(context, "sweep").show(context, |ui| {
+        ui.set_width((room.x - 120.0).min(980.0));
+        ui.horizontal(|ui| {
+            ui.label(theme::strong("Sweep", 17.0));
+            ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
+                if ui.button("Close").clicked() {
+                    push(actions, SweepAction::Close);
+                }
+            });
+        });
+        let text = "The scene is made once for each value, with the same noise; who is not swept and meets nobody who is stays as it is. \
+                    A click on a result shows it.";
+        ui.add(egui::Label::new(theme::small(text).color(tokens(ui).dim)).wrap());
+        ui.add_space(6.0);
+        let Some(scene) = editor.committed() else {
+            ui.label(theme::small("Open a scene first").color(tokens(ui).faint));
+            return;
+        };
+        let choices = Parameter::all(scene, &editor.selection);
+        for side in 0..2 {
+            side_ui(ui, (side, lab.sweep.sides[side].as_ref()), (scene, &choices), actions);
+        }
+        go_ui(ui, lab, actions);
+        ui.add_space(8.0);
+        if let Some(sheet) = &lab.sweep.sheet {
+            by_ui(ui, (lab, sheet), trial, actions);
+            sheet_ui(ui, (lab, sheet), trial, (room.y - 330.0).max(120.0), actions);
+            ui.add_space(6.0);
+            footer_ui(ui, sheet, actions);
+        }
+    });
+    if modal.should_close() {
+        push(actions, SweepAction::Close);
+    }
+}
+
+fn side_ui(
+    ui: &mut Ui,
+    (side, chosen): (usize, Option<&Side>),
+    (scene, choices): (&Scene, &[Parameter]),
+    actions: &mut Vec<Action>,
+) {
+    let name = if side == 0 { "Rows" } else { "Columns" };
+    ui.horizontal(|ui| {
+        word(ui, WORDS, name, false);
+        let text = chosen.map_or("nothing".to_owned(), |side| side.parameter.to_string());
+        let combo = egui::ComboBox::from_id_salt(("sweep", side)).width(210.0);
+        let shown = combo.selected_text(text).show_ui(ui, |ui| {
+            if ui.selectable_label(chosen.is_none(), "nothing").clicked() {
+                push(actions, SweepAction::Choose(side, None));
+            }
+            for parameter in choices {
+                let is_it = chosen.is_some_and(|side| side.parameter == *parameter);
+                if ui.selectable_label(is_it, parameter.to_string()).clicked() {
+                    push(actions, SweepAction::Choose(side, Some(parameter.clone())));
+                }
+            }
+        });
+        let _unused = shown
+            .response
+            .accessible_name(format!("{name} of the sweep"));
+        let Some(Side {
+            parameter,
+            ends,
+            count,
+        }) = chosen
+        else {
+            if side == 0 && choices.is_empty() {
+                let text =
+                    "Aim an attack, set a goal, or select an agent that is there at the present";
+                ui.label(theme::small(text).color(tokens(ui).faint));
+            }
+            return;
+        };
+        let [least, most] = parameter.limits(scene).unwrap_or(*ends);
+        let (mut ends, mut count, unit) = (*ends, *count, parameter.quantity.unit());
+        let mut changed = false;
+        for (end, word) in ends.iter_mut().zip(["from", "to"]) {
+            ui.label(theme::small(word).color(tokens(ui).dim));
+            let field = egui::DragValue::new(end)
+                .range(least..=most)
+                .speed(0.05)
+                .max_decimals(3)
+                .suffix(format!(" {unit}"));
+            let field = ui.add(field);
+            changed |= field.accessible_name(format!("{name} {word}")).changed();
+        }
+        ui.label(theme::small("in").color(tokens(ui).dim));
+        let field = egui::DragValue::new(&mut count).range(1..=60).speed(0.05);
+        let field = ui.add(field);
+        changed |= field.accessible_name(format!("Values of {name}")).changed();
+        ui.label(theme::small("values").color(tokens(ui).dim));
+        if changed {
+            push(actions, SweepAction::Range(side, ends, count));
+        }
+    });
+}
+
+fn go_ui(ui: &mut Ui, lab: &Lab, actions: &mut Vec<Action>) {
+    let sweep = &lab.sweep;
+    ui.horizontal(|ui| {
+        word(ui, WORDS, "", false);
+        if sweep.runs() {
+            if ui.button("Stop").clicked() {
+                push(actions, SweepAction::Stop);
+            }
+            if let Some((done, all)) = sweep.sheet.as_ref().map(Sheet::progress) {
+                let bar = egui::ProgressBar::new(done as f32 / all.max(1) as f32)
+                    .desired_width(140.0)
+                    .desired_height(6.0);
+                ui.add(bar);
+                let text = theme::small(format!("{done} of {all}")).color(tokens(ui).dim);
+                ui.label(text);
+            }
+            return;
+        }
+        let count = sweep.count();
+        let ready = lab.ready() && (1..=MOST_POINTS).contains(&count);
+        let text = match count {
+            1 => "Make it once".to_owned(),
+            _ => format!("Make it {count} times"),
+        };
+        let go = ui.add_enabled_ui(ready, |ui| widgets::primary(ui, &text));
+        if go.inner.clicked() {
+            push(actions, SweepAction::Start);
+        }
+        let tip = "Make what the stop left, as it was asked for";
+        if sweep.is_left() && ui.button("Go on").on_hover_text(tip).clicked() {
+            push(actions, SweepAction::GoOn);
+        }
+        let why = match (lab.ready(), count) {
+            (false, _) => lab.unready(),
+            (true, 0) => "Choose what is swept".to_owned(),
+            (true, MOST_POINTS..) if count > MOST_POINTS => format!("At most {MOST_POINTS}"),
+            _ => String::new(),
+        };
+        ui.label(theme::small(why).color(tokens(ui).faint));
+    });
+}
+
+/// By what the sheet is coloured: the gates, or a planner that has driven some of it.
+fn by_ui(ui: &mut Ui, (lab, sheet): (&Lab, &Sheet), trial: &Trial, actions: &mut Vec<Action>) {
+    let Some(tried) = tried_of(sheet, trial) else {
+        return;
+    };
+    let mut choices = vec![(None, "Gates", "What fails")];
+    for decoder in &tried.planners {
+        choices.push((Some(*decoder), decoder.label(), "What its drives came to"));
+    }
+    let mut by = lab.sweep.by.filter(|by| tried.planners.contains(by));
+    if widgets::segments(ui, &choices, &mut by) {
+        push(actions, SweepAction::By(by));
+    }
+    ui.add_space(4.0);
+}
+
+/// The trial, if it is of the sweep's scenes.
+fn tried_of<'a>(sheet: &Sheet, trial: &'a Trial) -> Option<&'a trial::Sheet> {
+    trial.sheet.as_ref().filter(|tried| sheet.is_tried(tried))
+}
+
+fn sheet_ui(
+    ui: &mut Ui,
+    (lab, sheet): (&Lab, &Sheet),
+    trial: &Trial,
+    tall: f32,
+    actions: &mut Vec<Action>,
+) {
+    let axes = &sheet.sweep.axes;
+    let (Some(rows), columns) = (axes.first(), axes.get(1)) else {
+        return;
+    };
+    let by = tried_of(sheet, trial).and_then(|tried| {
+        let wanted = lab.sweep.by?;
+        let planner = tried.planners.iter().position(|it| *it == wanted)?;
+        Some((tried, planner))
+    });
+    let across = columns.map_or(1, |columns| columns.values.len());
+    let gap = 4.0;
+    let width = (ui.available_width() - VALUES) / across.max(1) as f32 - gap;
+    let width = width.clamp(COLUMNS[0], COLUMNS[1]);
+    let scroll = egui::ScrollArea::both().max_height(tall);
+    scroll.auto_shrink([false, true]).show(ui, |ui| {
+        ui.spacing_mut().item_spacing = vec2(gap, 3.0);
+        let corner = match columns {
+            Some(columns) => format!(
+                "{} \u{2193}  {} \u{2192}",
+                rows.parameter, columns.parameter
+            ),
+            None => rows.parameter.to_string(),
+        };
+        ui.label(theme::small(corner).color(tokens(ui).dim));
+        if let Some(columns) = columns {
+            ui.horizontal(|ui| {
+                word(ui, VALUES, "", false);
+                for at in 0..across {
+                    word(ui, width, &columns.value_text(at), true);
+                }
+            });
+        }
+        for row in 0..rows.values.len() {
+            ui.horizontal(|ui| {
+                word(ui, VALUES, &rows.value_text(row), false);
+                for column in 0..across {
+                    let number = row * across + column;
+                    cell_ui(ui, sheet, (number, width), by, actions);
+                }
+            });
+        }
+    });
+}
+
+fn cell_ui(
+    ui: &mut Ui,
+    sheet: &Sheet,
+    (number, width): (usize, f32),
+    by: Option<(&trial::Sheet, usize)>,
+    actions: &mut Vec<Action>,
+) {
+    let name = sheet.sweep.name(number);
+    let scene = match &sheet.cells[number] {
+        Cell::Made(scene) => scene,
+        Cell::Waiting => {
+            let shown = result_ui(ui, "\u{b7}", tokens(ui).faint, width);
+            shown.on_hover_text("Not made");
+            return;
+        }
+        Cell::Failed(why) => {
+            let shown = result_ui(ui, "no way", tokens(ui).faint, width);
+            let shown = shown.on_hover_text(why);
+            shown.accessible_name(format!("{name}: no way"));
+            return;
+        }
+    };
+    if let Some((tried, planner)) = by
+        && let Some(case) = tried.case_of(scene)
+    {
+        let cell = tried.cell(case, planner);
+        let shown = drive_ui(ui, cell, &name, width);
+        if shown.clicked() && matches!(cell, trial::Cell::Driven(..)) {
+            actions.push(Action::Trial(TrialAction::Show(case, planner)));
+        }
+        return;
+    }
+    let failed = failed_gates(scene);
+    let (text, color) = match (is_valid(scene), failed.as_slice()) {
+        (true, _) => ("valid".to_owned(), tokens(ui).good),
+        (false, [first]) => (first.replace('_', " "), tokens(ui).bad),
+        (false, [first, rest @ ..]) => {
+            let text = format!("{} +{}", first.replace('_', " "), rest.len());
+            (text, tokens(ui).bad)
+        }
+        (false, []) => ("changed".to_owned(), tokens(ui).warn),
+    };
+    let tip = match scene.generated.as_ref() {
+        Some(made) => {
+            let reasons = made.failed().map(|gate| gate.reason.clone());
+            let reasons: Vec<String> = reasons.collect();
+            match reasons.is_empty() {
+                true => name.clone(),
+                false => format!("{name}\n{}", reasons.join("\n")),
+            }
+        }
+        None => name.clone(),
+    };
+    let shown = result_ui(ui, &text, color, width).on_hover_text(tip);
+    if shown.accessible_name(format!("{name}: {text}")).clicked() {
+        push(actions, SweepAction::Show(number));
+    }
+}
+
+fn footer_ui(ui: &mut Ui, sheet: &Sheet, actions: &mut Vec<Action>) {
+    let (made, valid) = (sheet.made().count(), sheet.valid().count());
+    ui.horizontal(|ui| {
+        ui.add_enabled_ui(valid > 0, |ui| {
+            let text = format!("Keep the {valid} valid");
+            let tip = "Put all that pass every gate into the tray";
+            if ui.button(text).on_hover_text(tip).clicked() {
+                push(actions, SweepAction::Keep);
+            }
+            let tip = "Let planners drive all that pass every gate; the sheet is then coloured by what came of it, if you like";
+            if ui.button("Try planners\u{2026}").on_hover_text(tip).clicked() {
+                actions.push(Action::Trial(TrialAction::Open(Some(Cases::Sweep))));
+            }
+        });
+        let button = egui::Button::new("Copy as table");
+        let tip = "A line a combination, for a spreadsheet";
+        if ui.add_enabled(made > 0, button).on_hover_text(tip).clicked() {
+            ui.ctx().copy_text(sheet.table());
+        }
+        let tip = "The command line that makes the same, one file a case";
+        if ui.button("Copy command line").on_hover_text(tip).clicked() {
+            push(actions, SweepAction::Copy);
+        }
+        let all = sheet.cells.len();
+        let text = format!("{made} of {all} made, {valid} pass every gate");
+        ui.label(theme::small(text).color(tokens(ui).faint));
+    });
+}
+
+fn push(actions: &mut Vec<Action>, wish: SweepAction) {
+    actions.push(Action::Sweep(wish));
+}

@@ -1,0 +1,212 @@
+//! Parameter sweeps from the command line and in the window.
+
+use std::fs;
+use std::path::Path;
+
+use egui::Key;
+use egui::Modifiers;
+use egui_kittest::kittest::NodeT as _;
+use egui_kittest::kittest::Queryable as _;
+
+use nearmiss::scene::{Edit, read_scene};
+use nearmiss::ui::App;
+
+use crate::commands::nearmiss;
+use crate::stage::{Bench, entries, may_draw, opened, until};
+
+fn scene(name: &str) -> String {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("scenes");
+    root.join(name).display().to_string()
+}
+
+#[test]
+fn a_sweep_writes_a_case_for_each_combination_and_says_what_cannot_be() {
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("cases").display().to_string();
+    let left_turn = scene("left-turn.json");
+    let quick = ["--steps", "4", "--redraws", "0", "--json", "--out", &out];
+    let swept = [
+        "--attacker",
+        "truck-5",
+        "--sweep",
+        "contact=4.5,5.5,1",
+        "--sweep",
+        "speed:ego=6:9:2",
+    ];
+    let output = nearmiss(&[&["generate", &*left_turn], &swept[..], &quick[..]].concat());
+    let said = String::from_utf8(output.stdout).unwrap();
+    let errors = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(output.status.success(), "{errors}");
+    let objects: Vec<serde_json::Value> = said
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    assert_eq!(objects.len(), 6);
+    let made: Vec<&serde_json::Value> =
+        objects.iter().filter(|it| it["file"].is_string()).collect();
+    assert_eq!(made.len(), 4, "{said}");
+    assert_eq!(made[1]["swept"][1]["value"], 9.0); // the last one changes first
+    assert_eq!(made[2]["swept"][0]["what"], "contact");
+    // 1 s lies before the present
+    assert!(
+        errors.contains("contact of 1 s is not possible"),
+        "{errors}"
+    );
+    let case = read_scene(Path::new(made[3]["file"].as_str().unwrap())).unwrap();
+    assert!(
+        case.name.ends_with("contact 5.5 s, speed of ego 9 m/s"),
+        "{}",
+        case.name
+    );
+    assert_eq!(case.attacks[0].time_s, 5.5);
+    let present = case.ego().unwrap().track.get(case.now).unwrap().speed();
+    assert!((present - 9.0).abs() < 0.01, "{present}");
+    // made again it is the same
+    let file = made[3]["file"].as_str().unwrap();
+    assert!(nearmiss(&["check", file]).status.success());
+}
+
+#[test]
+fn a_sweep_that_cannot_be_is_wrong_usage() {
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().display().to_string();
+    let cut_in = scene("cut-in.json");
+    let refused = |more: &[&str]| {
+        let output = nearmiss(&[&["generate", &*cut_in, "--out", &*out], more].concat());
+        assert_eq!(output.status.code(), Some(2), "{more:?}");
+        String::from_utf8_lossy(&output.stderr).into_owned()
+    };
+    assert!(refused(&["--sweep", "pace=1:2:3"]).contains("there are contact, arrival"));
+    assert!(refused(&["--sweep", "speed=1:2"]).contains("FROM:TO:COUNT"));
+    assert!(refused(&["--task", "free", "--sweep", "contact=4"]).contains("--task attack"));
+    assert!(refused(&["--again", "--sweep", "speed=4"]).contains("--again"));
+    let many = ["--sweep", "speed=4:9:30", "--sweep", "left=-1:1:30"];
+    assert!(refused(&many).contains("900"));
+}
+
+#[test]
+fn edits_of_a_file_are_made_first_and_a_wrong_one_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("edits.json");
+    let generate = |text: &str, out: &str| {
+        fs::write(&file, text).unwrap();
+        let (out, edits) = (folder.path().join(out), file.display().to_string());
+        let out = out.display().to_string();
+        let quick = [
+            "--steps",
+            "4",
+            "--redraws",
+            "0",
+            "--out",
+            &out,
+            "--edits",
+            &edits,
+        ];
+        nearmiss(&[&["generate", &*scene("cut-in.json")], &quick[..]].concat())
+    };
+    let base = read_scene(Path::new(&scene("cut-in.json"))).unwrap();
+    let gone = &base.agents.last().unwrap().id;
+    let list = format!(r#"[{{"edit": "remove", "agent": "{gone}"}}]"#);
+    assert!(generate(&list, "list").status.success());
+    let written = fs::read_dir(folder.path().join("list")).unwrap().next();
+    let case = read_scene(&written.unwrap().unwrap().path()).unwrap();
+    assert!(case.agent(gone).is_none());
+    assert!(
+        case.edits
+            .iter()
+            .any(|edit| matches!(edit, Edit::Remove { .. }))
+    );
+    let held = generate(&format!(r#"{{"edits": {list}}}"#), "held");
+    assert!(held.status.success());
+    let told = |text: &str| {
+        let output = generate(text, "none");
+        assert_eq!(output.status.code(), Some(1));
+        String::from_utf8_lossy(&output.stderr).into_owned()
+    };
+    assert!(told(r#"[{"edit": "fly"}]"#).contains("edit 0"));
+    assert!(told("7").contains("no list of edits"));
+    assert!(told(r#"[{"edit": "remove", "agent": "nobody"}]"#).contains("nobody"));
+}
+
+fn button(bench: &mut Bench, label: &str) {
+    bench.get_by_label(label).click();
+    bench.run_steps(3);
+}
+
+/// The labels that contain `text`.
+fn labels(bench: &Bench, text: &str) -> Vec<String> {
+    let found = bench.query_all_by_label_contains(text);
+    found
+        .map(|node| node.accesskit_node().label().unwrap_or_default())
+        .collect()
+}
+
+#[test]
+fn a_sweep_is_made_beside_the_work_shown_cell_by_cell_and_driven_by_planners() {
+    if !may_draw() {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let mut bench = opened(folder.path(), true);
+    until(&mut bench, "model", App::model_ready);
+    let before = entries(&bench);
+    let both = Modifiers::COMMAND | Modifiers::SHIFT;
+    bench.key_press_modifiers(both, Key::V);
+    bench.run_steps(3);
+    // what the ego offers is proposed
+    button(&mut bench, "Make it 5 times");
+    let made = |bench: &Bench| {
+        let cells = labels(bench, "speed of ego ");
+        let made = cells.iter().filter(|cell| cell.contains("m/s: "));
+        made.count()
+    };
+    for _ in 0..2000 {
+        bench.run_steps(1);
+        if made(&bench) == 5 {
+            break;
+        }
+        std::thread::sleep(std::time::Duration::from_millis(5));
+    }
+    assert_eq!(made(&bench), 5);
+    assert_eq!(entries(&bench), before);
+    let first = labels(&bench, "m/s: ").remove(0);
+    bench.get_by_label(&first).click_accesskit();
+    bench.run_steps(3);
+    assert_eq!(entries(&bench), before + 1);
+    let name = bench.state().editor().committed().unwrap().name.clone();
+    assert!(
+        first.starts_with(name.rsplit(" · ").next().unwrap()),
+        "{first} of {name}"
+    );
+    // the sheet is there again, and says what planners made of it
+    bench.key_press_modifiers(both, Key::V);
+    bench.run_steps(3);
+    bench.get_by_label_contains("Keep the ");
+    bench.get_by_label("Copy as table").click();
+    let valid = labels(&bench, ": valid").len();
+    assert!(valid > 0);
+    button(&mut bench, "Try planners…");
+    bench.get_by_label(&format!("Sweep ({valid})"));
+    let drive = match valid {
+        1 => "Drive once".to_owned(),
+        _ => format!("Drive {valid} times"),
+    };
+    button(&mut bench, &drive);
+    for _ in 0..2000 {
+        bench.run_steps(1);
+        let cells = labels(&bench, ", IDM: ");
+        let came = |cell: &&String| {
+            let (_, came) = cell.rsplit_once(": ").unwrap();
+            !came.contains(" of ") && came != "·"
+        };
+        if cells.iter().filter(came).count() == valid {
+            break;
+        }
+        std::thread::sleep(std::time::Duration::from_millis(5));
+    }
+    button(&mut bench, "In the sweep…");
+    assert_eq!(labels(&bench, ": valid").len(), 0);
+    assert_eq!(made(&bench), 5);
+    button(&mut bench, "Gates");
+    assert_eq!(labels(&bench, ": valid").len(), valid);
+}
