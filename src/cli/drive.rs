@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 use super::batch::{Existing, Shard, Shown, make_folder, scenes, stop_on_ctrl_c};
 use super::plan::prepare;
 use super::planning::{PlannerArguments, decoders};
+use super::render::write_drives;
 use super::usage::ensure_usage;
 use super::weights;
 use crate::data;
@@ -22,6 +23,7 @@ use crate::model::Network;
 use crate::planner::{
     Decoder, DriveSettings, Driven, PlanSettings, Planners, Report, STEP_S, drive, scores_json,
 };
+use crate::render::Studio;
 use crate::scene::{Metric, write_scene};
 use table::{Line, Table};
 
@@ -55,6 +57,9 @@ pub(super) struct Arguments {
     /// Folder for the driven scenes, one file each; made if missing.
     #[arg(long)]
     out: Option<PathBuf>,
+    /// Folder for clips, one of each scene: its planners beside each other, with the plans they follow; made if missing.
+    #[arg(long, value_name = "FOLDER")]
+    clips: Option<PathBuf>,
     #[command(flatten)]
     existing: Existing,
     /// Do every N-th scene from the I-th (from 0); also read from a Slurm array or an indexed Kubernetes job.
@@ -100,6 +105,20 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
         arguments.existing.allows(files)?;
         make_folder(folder)?;
     }
+    let mut camera = match &arguments.clips {
+        Some(folder) => {
+            let files = mine.iter().map(|(number, entry)| {
+                let stem = data::file_name(&entry.name);
+                folder.join(format!("{number:03}-{stem}-{}.gif", arguments.world.key()))
+            });
+            let files: Vec<PathBuf> = files.collect();
+            arguments.existing.allows(files.clone())?;
+            let studio = Studio::new()?;
+            make_folder(folder)?;
+            Some((studio, files.into_iter()))
+        }
+        None => None,
+    };
     let stop = stop_on_ctrl_c();
     let shown = Shown::new((mine.len() * all.len()) as u64);
     let name = |settings: &DriveSettings| {
@@ -114,6 +133,7 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
         lines: Vec::new(),
     };
     let mut first_error = None;
+    let mut filmed: Vec<(String, Driven)> = Vec::new();
     let drives = mine.iter().flat_map(|&(number, entry)| {
         let planners = all.iter().enumerate();
         planners.map(move |(planner, settings)| (number, entry, planner, settings))
@@ -135,7 +155,7 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
             stop: &stop,
         };
         match job.drive(entry, number) {
-            Ok(Some((report, line))) => {
+            Ok(Some((driven, line))) => {
                 if arguments.json {
                     println!("{line}");
                 }
@@ -143,12 +163,25 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
                     scene: number,
                     name: entry.name.clone(),
                     planner,
-                    report,
+                    report: driven.report.clone(),
                 });
+                if camera.is_some() {
+                    let name = settings.plan.decoder.label();
+                    filmed.push((name.to_owned(), driven));
+                }
             }
             Ok(None) => {}
             Err(error) => {
                 shown.note(&format!("left out: {doing}: {error:#}"));
+                first_error.get_or_insert(error);
+            }
+        }
+        if let Some((studio, files)) = camera.as_mut().filter(|_| planner + 1 == all.len())
+            && let Some(file) = files.next()
+        {
+            shown.doing(&format!("{}, clip", entry.name));
+            if let Err(error) = write_drives(studio, std::mem::take(&mut filmed), &file, &stop) {
+                shown.note(&format!("{}: {error:#}", file.display()));
                 first_error.get_or_insert(error);
             }
         }
@@ -229,7 +262,7 @@ struct Job<'a> {
 
 impl Job<'_> {
     /// What came of it, and that as JSON; `None` if it was stopped before its end.
-    fn drive(&self, entry: &data::Entry, number: usize) -> anyhow::Result<Option<(Report, Value)>> {
+    fn drive(&self, entry: &data::Entry, number: usize) -> anyhow::Result<Option<(Driven, Value)>> {
         let mut scene = data::open(&entry.file, entry.pick.as_deref())?.scene;
         prepare(&mut scene, None, None)?;
         let generator = self.generator.map(|network| network as &dyn Prepare);
@@ -261,7 +294,7 @@ impl Job<'_> {
             None => None,
         };
         let json = self.json(entry, &driven, took_s, written.as_deref());
-        Ok(Some((driven.report, json)))
+        Ok(Some((driven, json)))
     }
 
     fn write(

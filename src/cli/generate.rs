@@ -81,7 +81,7 @@ pub(super) struct Arguments {
     #[arg(long, value_name = "SECONDS")]
     at: Option<f64>,
     /// A number of each scene set to each of some values, a case for each: `speed:ego=5:15:6` is six values from 5 to 15,
-    /// `contact=3,4.5` those two. There are contact (s), arrival, goal-ahead, goal-left, speed (m/s), ahead and left (m);
+    /// `contact=3,4.5` those two. There are contact (s), arrival, goal-ahead, goal-left, speed (m/s), ahead and left (m), seed;
     /// of the agent named, else of the first attack or goal, else of the ego. Several make every combination. Only those
     /// who are swept, and attackers, are made anew, and give way whom they meet, unless --everyone is said.
     #[arg(long, value_name = "WHAT[:AGENT]=FROM:TO:COUNT")]
@@ -436,7 +436,7 @@ impl Job<'_> {
             steps: arguments
                 .steps
                 .unwrap_or_else(|| Schedule::paper_steps(schedule)),
-            seed: arguments.seed,
+            seed: sweep.seed(point).unwrap_or(arguments.seed),
             sample,
             temperature: arguments.temperature,
             history_level: arguments.history_level,

@@ -21,13 +21,13 @@ use crate::data;
 use crate::diffusion::Prepare;
 use crate::engine::{StepLog, Steps};
 use crate::geometry::dvec2;
-use crate::planner::{Decoder, PlanSettings, ProposeStep, Start, plan};
+use crate::planner::{Decoder, Driven, PlanSettings, ProposeStep, Start, plan};
 use crate::render::{
     Cell, FRAME_RATES, Film, Framing, Look, Moment, Names, SCALES, Studio, Style, Trails,
     ViewOptions, evenly,
 };
 use crate::scene::{AgentId, Scene};
-use crate::ui::{beside, joined_title, plan_paths, step_moments};
+use crate::ui::{beside, joined_title, plan_paths, step_moments, with_plans};
 
 /// Pictures in a strip of denoising steps, if not said otherwise.
 const STEPS_SHOWN: usize = 6;
@@ -251,24 +251,67 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
 
 /// Writes several moments of a scene side by side as PNG; says what drew them.
 pub(super) fn write_strip(scene: &Scene, times_s: &[f64], path: &Path) -> anyhow::Result<String> {
-    #[derive(clap::Parser)]
-    struct Usual {
-        #[command(flatten)]
-        arguments: Arguments,
-    }
-    let mut arguments = vec!["render".to_owned(), "-".to_owned()];
-    arguments.extend(["--out=.png", "--ghosts", "--at"].map(str::to_owned));
-    arguments.extend(times_s.iter().map(f64::to_string));
-    let usual: Usual = clap::Parser::try_parse_from(arguments)?;
+    let mut usual = usual(&["--out=.png", "--ghosts"])?;
+    times_s.clone_into(&mut usual.at);
     let scene = Arc::new(scene.clone());
-    let moments = moments_of_picture(&usual.arguments, &scene)?;
+    let moments = moments_of_picture(&usual, &scene)?;
     let scenes = std::slice::from_ref(&scene);
-    let film = film(&usual.arguments, scenes, Medium::Picture, vec![moments])?;
+    let film = film(&usual, scenes, Medium::Picture, vec![moments])?;
     let mut studio = Studio::new()?;
     let mut bytes = Vec::new();
     let said = write_picture(&mut studio, &film, &mut bytes)?;
     fs::write(path, bytes)?;
     Ok(format!("{said}, drawn by {}", studio.adapter()))
+}
+
+/// Writes what planners drove of one scene as a clip, beside each other, with the plans they follow. Nothing if there is
+/// none, or it is stopped.
+pub(super) fn write_drives(
+    studio: &mut Studio,
+    drives: Vec<(String, Driven)>,
+    path: &Path,
+    stop: &AtomicBool,
+) -> anyhow::Result<()> {
+    let usual = usual(&["--out=.gif", "--follow", "--trails=none"])?;
+    let mut reels = Vec::new();
+    let mut scenes = Vec::new();
+    for (name, driven) in drives {
+        let scene = Arc::new(driven.scene);
+        let film = Moment::film(&scene, scene.now_s(), scene.duration_s(), usual.fps);
+        let mut moments = with_plans(&scene, &driven.plans, film);
+        for moment in &mut moments {
+            moment.caption = format!("{name}  {}", moment.caption);
+        }
+        reels.push(moments);
+        scenes.push(scene);
+    }
+    if scenes.is_empty() {
+        return Ok(());
+    }
+    let film = film(&usual, &scenes, Medium::Gif, reels)?;
+    let folder = path.parent().unwrap_or(Path::new("."));
+    let file = temporary().tempfile_in(folder);
+    let file = file.with_context(|| format!("could not write into {folder:?}"))?;
+    let mut goes_on = |_: usize| !stop.load(Ordering::Relaxed);
+    let writer = BufWriter::new(file.as_file());
+    let done = studio.write_gif(&film, usual.fps, writer, &mut goes_on)?;
+    if done == film.frames() {
+        let kept = file.persist(path);
+        kept.with_context(|| format!("could not write {path:?}"))?;
+    }
+    Ok(())
+}
+
+/// The usual arguments with some set otherwise.
+fn usual(more: &[&str]) -> anyhow::Result<Arguments> {
+    #[derive(clap::Parser)]
+    struct Usual {
+        #[command(flatten)]
+        arguments: Arguments,
+    }
+    let words = ["render", "-"].iter().chain(more);
+    let usual: Usual = clap::Parser::try_parse_from(words)?;
+    Ok(usual.arguments)
 }
 
 fn medium_of(out: &Path) -> anyhow::Result<Medium> {

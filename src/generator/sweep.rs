@@ -1,5 +1,6 @@
 //! Parameter sweeps: one scene again and again, with one or several of its numbers set to each of some values.
 
+use std::collections::BTreeSet;
 use std::fmt;
 
 use super::attack::{AttackQuery, aim_of, attack_candidates};
@@ -12,6 +13,9 @@ pub const MOST_POINTS: usize = 400;
 
 /// An agent slower than this has no speed to be swept, m/s.
 const SLOWEST: f64 = 0.5;
+
+/// The greatest seed of a sweep.
+const MOST_SEED: f64 = 1e9;
 
 /// What the ego is called, whatever its id.
 const EGO: &str = "ego";
@@ -33,11 +37,13 @@ pub enum Quantity {
     Ahead,
     /// How far an agent with its whole way is moved to the left, m.
     Left,
+    /// Seed of the noise.
+    Seed,
 }
 
 impl Quantity {
     /// All of them.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Contact,
         Self::Arrival,
         Self::GoalAhead,
@@ -45,6 +51,7 @@ impl Quantity {
         Self::Speed,
         Self::Ahead,
         Self::Left,
+        Self::Seed,
     ];
 
     /// Its word on the command line.
@@ -57,15 +64,17 @@ impl Quantity {
             Self::Speed => "speed",
             Self::Ahead => "ahead",
             Self::Left => "left",
+            Self::Seed => "seed",
         }
     }
 
-    /// Its unit.
+    /// Its unit; none of a seed.
     pub fn unit(self) -> &'static str {
         match self {
             Self::Contact | Self::Arrival => "s",
             Self::Speed => "m/s",
             Self::GoalAhead | Self::GoalLeft | Self::Ahead | Self::Left => "m",
+            Self::Seed => "",
         }
     }
 }
@@ -81,18 +90,21 @@ pub struct Parameter {
 
 impl fmt::Display for Parameter {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let whose = |before: &str| match &self.agent {
-            Some(agent) => format!("{before}{}", agent.short()),
+        let agent = self.agent.as_ref().map(AgentId::short);
+        let whose = match &agent {
+            Some(agent) => format!(" of {agent}"),
             None => String::new(),
         };
+        let who = agent.as_deref().unwrap_or(EGO);
         match self.quantity {
-            Quantity::Contact => write!(formatter, "contact{}", whose(" of ")),
-            Quantity::Arrival => write!(formatter, "arrival{}", whose(" of ")),
-            Quantity::GoalAhead => write!(formatter, "goal{} ahead", whose(" of ")),
-            Quantity::GoalLeft => write!(formatter, "goal{} left", whose(" of ")),
-            Quantity::Speed => write!(formatter, "speed{}", whose(" of ")),
-            Quantity::Ahead => write!(formatter, "{} ahead", whose("")),
-            Quantity::Left => write!(formatter, "{} left", whose("")),
+            Quantity::Contact => write!(formatter, "contact{whose}"),
+            Quantity::Arrival => write!(formatter, "arrival{whose}"),
+            Quantity::GoalAhead => write!(formatter, "goal{whose} ahead"),
+            Quantity::GoalLeft => write!(formatter, "goal{whose} left"),
+            Quantity::Speed => write!(formatter, "speed of {who}"),
+            Quantity::Ahead => write!(formatter, "{who} ahead"),
+            Quantity::Left => write!(formatter, "{who} left"),
+            Quantity::Seed => write!(formatter, "seed"),
         }
     }
 }
@@ -123,7 +135,7 @@ pub enum SweepError {
         speed: f64,
     },
     /// A value that cannot be.
-    #[error("{parameter} of {value} {unit} is not possible: it lies in {least} to {most}")]
+    #[error("{parameter} of {} is not possible: it lies in {least} to {most}", with_unit(*.value, .unit))]
     Range {
         /// Which number.
         parameter: String,
@@ -148,7 +160,7 @@ fn of(agent: &Option<AgentId>) -> String {
 }
 
 impl Parameter {
-    /// The numbers of a scene that can be swept: of its attacks and goals, of the ego, and of `agents`.
+    /// The numbers of a scene that can be swept: of its attacks and goals, of the ego, and of `agents`; last the seed.
     pub fn all(scene: &Scene, agents: &[AgentId]) -> Vec<Self> {
         let with = |quantity: Quantity, agent: &AgentId| Self {
             quantity,
@@ -183,6 +195,10 @@ impl Parameter {
                 all.push(with(quantity, agent));
             }
         }
+        all.push(Self {
+            quantity: Quantity::Seed,
+            agent: None,
+        });
         all.retain(|parameter| parameter.value(scene).is_ok());
         all
     }
@@ -197,6 +213,7 @@ impl Parameter {
             Quantity::Arrival => Ok(self.goal(scene)?.time_s),
             Quantity::GoalAhead | Quantity::GoalLeft => self.goal(scene).map(|_| 0.0),
             Quantity::Ahead | Quantity::Left => self.mover(scene).map(|_| 0.0),
+            Quantity::Seed => Ok(1.0),
             Quantity::Speed => {
                 let (agent, state) = self.mover(scene)?;
                 let speed = state.speed();
@@ -220,6 +237,7 @@ impl Parameter {
             Quantity::GoalAhead | Quantity::GoalLeft | Quantity::Ahead | Quantity::Left => {
                 [-100.0, 100.0]
             }
+            Quantity::Seed => [0.0, MOST_SEED],
         })
     }
 
@@ -234,13 +252,14 @@ impl Parameter {
             Quantity::Speed => 4.0,
             Quantity::GoalAhead | Quantity::Ahead => 10.0,
             Quantity::GoalLeft | Quantity::Left => 2.0,
+            Quantity::Seed => return Ok([1.0, 5.0]),
         };
         let tenths = |value: f64| (value * 10.0).round() / 10.0;
         Ok([value - reach, value + reach].map(|end| tenths(end.clamp(least, most))))
     }
 
-    /// The edit of a scene that gives it a value.
-    fn edit(&self, scene: &Scene, value: f64) -> Result<Edit, SweepError> {
+    /// The edit of a scene that gives it a value; none for a seed, which is no part of a scene.
+    fn edit(&self, scene: &Scene, value: f64) -> Result<Option<Edit>, SweepError> {
         let [least, most] = self.limits(scene)?;
         if !(least - 1e-6..=most + 1e-6).contains(&value) {
             return Err(SweepError::Range {
@@ -255,7 +274,8 @@ impl Parameter {
             Quantity::GoalLeft | Quantity::Left => DVec2::from_angle(heading).perp() * value,
             _ => DVec2::from_angle(heading) * value,
         };
-        Ok(match self.quantity {
+        Ok(Some(match self.quantity {
+            Quantity::Seed => return Ok(None),
             Quantity::Contact => Edit::SetAttack {
                 attack: Attack {
                     time_s: value,
@@ -292,7 +312,7 @@ impl Parameter {
                     speed: None,
                 }
             }
-        })
+        }))
     }
 
     fn attack<'a>(&self, scene: &'a Scene) -> Result<&'a Attack, SweepError> {
@@ -333,6 +353,7 @@ impl Parameter {
                 Some(self.goal(scene).ok()?.agent.clone())
             }
             Quantity::Speed | Quantity::Ahead | Quantity::Left => Some(self.mover(scene).ok()?.0),
+            Quantity::Seed => None,
         }
     }
 }
@@ -356,11 +377,15 @@ pub struct Axis {
 }
 
 impl Axis {
-    /// `count` values from one to another, both included, on a grid of a thousandth; one alone is the first.
+    /// `count` values from one to another, both included, on a grid of a thousandth, of 1 for seeds; one alone is the first.
     pub fn spread(parameter: Parameter, [from, to]: [f64; 2], count: usize) -> Self {
         let gaps = count.saturating_sub(1).max(1) as f64;
+        let grid = match parameter.quantity {
+            Quantity::Seed => 1.0,
+            _ => 1e3,
+        };
         let value = |at: usize| from + (to - from) * at as f64 / gaps;
-        let values = (0..count).map(|at| (value(at) * 1e3).round() / 1e3);
+        let values = (0..count).map(|at| (value(at) * grid).round() / grid);
         Self {
             parameter,
             values: values.collect(),
@@ -370,7 +395,7 @@ impl Axis {
     /// A value with its unit.
     pub fn value_text(&self, at: usize) -> String {
         let value = self.values.get(at).copied().unwrap_or_default();
-        format!("{} {}", short(value), self.parameter.quantity.unit())
+        with_unit(value, self.parameter.quantity.unit())
     }
 
     /// As [`Axis::from_text`] reads it, value by value.
@@ -433,6 +458,12 @@ impl Axis {
     }
 }
 
+/// A value with its unit, if it has one.
+fn with_unit(value: f64, unit: &str) -> String {
+    let text = format!("{} {unit}", short(value));
+    text.trim_end().to_owned()
+}
+
 /// A value with no more decimals than it needs.
 fn short(value: f64) -> String {
     let text = format!("{value:.3}");
@@ -486,7 +517,9 @@ impl Sweep {
             .zip(self.position(number))
             .map(|(axis, at)| {
                 let agent = axis.parameter.agent.as_ref();
-                let agent = agent.map_or(String::new(), |agent| format!("-{}", agent.short()));
+                let agent = agent.map_or(String::new(), |agent| {
+                    format!("-{}", agent.short().trim_end_matches('…'))
+                });
                 format!(
                     "{}{agent}-{}",
                     axis.parameter.quantity.key(),
@@ -494,6 +527,13 @@ impl Sweep {
                 )
             });
         words.collect::<Vec<String>>().join("_")
+    }
+
+    /// The seed of scene `number`, if seeds are swept.
+    pub fn seed(&self, number: usize) -> Option<u64> {
+        let mut swept = self.axes.iter().zip(self.position(number));
+        let (axis, at) = swept.find(|(axis, _)| axis.parameter.quantity == Quantity::Seed)?;
+        Some(axis.values[at] as u64)
     }
 
     /// `base` with the values of scene `number`. An attack that is out of reach of its point of the target then meets it
@@ -504,8 +544,9 @@ impl Sweep {
     pub fn scene(&self, base: &Scene, number: usize) -> Result<Scene, SweepError> {
         let mut scene = base.clone();
         for (axis, at) in self.axes.iter().zip(self.position(number)) {
-            let edit = axis.parameter.edit(&scene, axis.values[at])?;
-            scene = scene.edited(&edit)?;
+            if let Some(edit) = axis.parameter.edit(&scene, axis.values[at])? {
+                scene = scene.edited(&edit)?;
+            }
         }
         for attack in scene.attacks.clone() {
             if aim_of(&scene, &attack).is_ok() {
@@ -535,14 +576,18 @@ impl Sweep {
     }
 
     /// Whose future is made: of those it changes, and of attackers; whoever they meet gives way, everyone else stays as in
-    /// the scene, so that the scenes differ in what is swept alone.
+    /// the scene, so that the scenes differ in what is swept alone. As usual if it is nobody.
     pub fn scope(&self, base: &Scene) -> Scope {
         let swept = self
             .axes
             .iter()
             .filter_map(|axis| axis.parameter.maker(base));
         let attackers = base.attacks.iter().map(|attack| attack.attacker.clone());
-        Scope::Touched(swept.chain(attackers).collect())
+        let made: BTreeSet<AgentId> = swept.chain(attackers).collect();
+        match made.is_empty() {
+            true => Scope::Auto,
+            false => Scope::Touched(made),
+        }
     }
 }
 
@@ -551,7 +596,6 @@ mod tests {
     use super::*;
     use crate::geometry::Pose;
     use crate::scene::{Agent, AgentKind, Role, State, Track};
-    use std::collections::BTreeSet;
     use std::sync::Arc;
 
     /// An ego that goes east at 10 m/s through x = 20 at the present (2 s), and a car beside it.
@@ -675,6 +719,19 @@ mod tests {
         assert!(failing(&scene(), "ahead:nobody=5").contains("nobody"));
         let mut renamed = scene();
         Arc::make_mut(&mut renamed.agents[0]).id = AgentId::new("17");
+        let seeds = Sweep {
+            axes: vec![axis("seed=3:8:3"), axis("left=1")],
+        };
+        assert_eq!(seeds.name(1), "seed 6, ego left 1 m"); // 5.5, rounded
+        assert_eq!(
+            Sweep {
+                axes: seeds.axes[..1].to_vec()
+            }
+            .scope(&scene()),
+            Scope::Auto
+        );
+        assert_eq!((seeds.seed(2), Sweep::default().seed(0)), (Some(8), None));
+        assert!(failing(&scene(), "seed=-1").contains("0 to"));
         let sweep = Sweep {
             axes: vec![axis("ahead:ego=5")],
         };

@@ -18,11 +18,13 @@ use super::exporter::Show;
 use super::lab::Lab;
 use super::panes::Panes;
 use super::pilot::Planning;
+use super::pilot::with_plans;
 use super::sources;
 use super::sources::View;
 use crate::data::Target;
 use crate::engine::Steps;
 use crate::geometry::dvec2;
+use crate::planner;
 use crate::planner::Decoder;
 use crate::planner::plan_json;
 use crate::render::Camera;
@@ -514,6 +516,16 @@ impl Choices {
         drawn.then(|| own.unwrap_or(source.planning.settings.decoder).label())
     }
 
+    /// The plans that were followed in a drive, if they are to be drawn.
+    fn plans_of<'a>(
+        &self,
+        source: &'a Source<'_>,
+        shown: &Arc<Scene>,
+    ) -> Option<&'a [(usize, planner::Plan)]> {
+        let driven = source.planning.driven(shown).filter(|_| self.plan)?;
+        (!driven.plans.is_empty()).then_some(&*driven.plans)
+    }
+
     fn clip(&self, source: &Source<'_>, scene: &Arc<Scene>) -> Result<Plan, String> {
         let path = self.target();
         let [from_s, to_s] = self.span_s;
@@ -523,7 +535,13 @@ impl Choices {
             Along::Denoise | Along::Both => Some(steps(source, scene, scene)?),
         };
         let reel = |shown: &Arc<Scene>| {
-            let film = || Moment::film(shown, from_s, to_s, self.fps);
+            let film = || {
+                let film = Moment::film(shown, from_s, to_s, self.fps);
+                match self.plans_of(source, shown) {
+                    Some(plans) => with_plans(shown, plans, film),
+                    None => film,
+                }
+            };
             // whoever has no steps waits at the present
             let still = |steps: &Steps| vec![Moment::of(shown, now_s); steps.count()];
             match (&steps, self.along, Arc::ptr_eq(shown, scene)) {
@@ -556,6 +574,7 @@ impl Choices {
         } else {
             Show::of(self.look(source, works, 1.0, points), reel(scene))
         };
+        line.inexact |= self.plans_of(source, scene).is_some();
         if self.frames {
             line.out_folder();
         }
@@ -662,6 +681,13 @@ const COLUMNS: usize = 2;
 const STRIP: [u32; 2] = [420, 420];
 
 impl Source<'_> {
+    /// Whether the scene is what the planner drove, with its plans.
+    pub(super) fn driven(&self) -> bool {
+        let scene = self.editor.committed();
+        let driven = scene.and_then(|scene| self.planning.driven(scene));
+        driven.is_some_and(|driven| !driven.plans.is_empty())
+    }
+
     /// The pane whose place on screen a source has: two that are compared in one share the first.
     fn place(&self, pane: usize) -> usize {
         if self.panes.joined_in_one() { 0 } else { pane }

@@ -257,6 +257,7 @@ impl Exporting {
                 .committed()
                 .map_or(0.0, |scene| scene.duration_s()),
             panes: source.panes.sources_shown(),
+            driven: source.driven(),
             counts: [source.lab.cases.len(), source.lab.tray.cases().len()],
             estimate: self.estimate,
             running: self.exporter.running,

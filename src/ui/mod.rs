@@ -51,7 +51,7 @@ pub use editor::Document;
 pub use editor::Editor;
 pub use exporter::step_moments;
 pub use measure::{Figure, measure};
-pub use pilot::plan_paths;
+pub use pilot::{plan_paths, with_plans};
 
 use std::cell::RefCell;
 use std::panic;

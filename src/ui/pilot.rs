@@ -30,6 +30,7 @@ use crate::planner::PlannedMode;
 use crate::planner::STEP_S;
 use crate::planner::Scores;
 use crate::planner::Stage;
+use crate::render::Moment;
 use crate::render::Path as Trace;
 use crate::render::PathKind;
 use crate::scene::Metric;
@@ -738,6 +739,22 @@ pub fn plan_paths(plan: &Plan, taken: usize, pointed: Option<usize>) -> Vec<Trac
         traces.push(trace(timed(tracked, plan.now_s), PathKind::Sketch, 0.9));
     }
     traces
+}
+
+/// Moments of a drive with the plan that is followed at each: the last one that was made by then.
+pub fn with_plans(scene: &Scene, plans: &[(usize, Plan)], mut moments: Vec<Moment>) -> Vec<Moment> {
+    let drawn = |(frame, plan): &(usize, Plan)| {
+        let paths = Arc::new(plan_paths(plan, plan.chosen, None));
+        (scene.time_of(*frame), paths)
+    };
+    let drawn: Vec<(f64, Arc<Vec<Trace>>)> = plans.iter().map(drawn).collect();
+    for moment in &mut moments {
+        let made = drawn.partition_point(|(time_s, _)| *time_s <= moment.time_s + 1e-6);
+        if let Some((_, paths)) = made.checked_sub(1).and_then(|last| drawn.get(last)) {
+            moment.paths = Arc::clone(paths);
+        }
+    }
+    moments
 }
 
 /// The frame to plan at: where the cursor is, in half seconds from the present on, never before it nor after the last

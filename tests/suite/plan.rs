@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use serde_json::Value;
 
 use crate::commands::nearmiss;
+use crate::stage::may_draw;
 
 fn bundled(stem: &str) -> String {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("scenes/{stem}.json"));
@@ -184,6 +185,37 @@ fn a_drive_leaves_a_table_and_scenes_that_open() {
     let written = lines[0]["written"].as_str().unwrap();
     let info = nearmiss(&["info", written, "--json"]);
     assert!(info.status.success(), "{}", text(&info.stderr));
+    fs::remove_dir_all(&out).ok();
+}
+
+#[test]
+fn what_planners_drive_is_filmed_beside_each_other() {
+    if !may_draw() {
+        return;
+    }
+    let out = folder("clips");
+    let film = || {
+        let shown = out.display().to_string();
+        let planners = ["--planner", "idm", "--against", "constant-velocity"];
+        let scene = bundled("cut-in");
+        let clips = ["--seconds", "1", "--clips", &*shown];
+        nearmiss(&[&["drive", &*scene], &planners[..], &clips[..]].concat())
+    };
+    let output = film();
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    let clip = fs::read(out.join("000-cut-in-log.gif")).unwrap();
+    // 560 + 4 + 560 by 420, little end first
+    assert_eq!(clip[6..10], [100, 4, 164, 1]);
+    let mut reader = gif::DecodeOptions::new().read_info(&*clip).unwrap();
+    let mut frames = 0;
+    while reader.read_next_frame().unwrap().is_some() {
+        frames += 1;
+    }
+    assert_eq!(frames, 11); // a second at ten frames, both ends
+    // nothing is replaced unasked
+    let again = film();
+    assert_eq!(again.status.code(), Some(1));
+    assert!(text(&again.stderr).contains("--replace"));
     fs::remove_dir_all(&out).ok();
 }
 

@@ -375,7 +375,10 @@ impl Lab {
             let (Some((sheet, number)), Some(engine)) = (next, &mut self.engine) else {
                 return;
             };
-            let settings = sheet.settings.clone();
+            let settings = Settings {
+                seed: sheet.sweep.seed(number).unwrap_or(sheet.settings.seed),
+                ..sheet.settings.clone()
+            };
             match sheet.sweep.scene(&sheet.base, number) {
                 Ok(scene) => {
                     engine.submit(Job::Generate {

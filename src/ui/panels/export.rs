@@ -41,6 +41,8 @@ pub(crate) struct Facts<'a> {
     pub duration_s: f64,
     /// Sources on screen.
     pub panes: usize,
+    /// The scene is what the planner drove, with its plans.
+    pub driven: bool,
     /// Samples and kept cases.
     pub counts: [usize; 2],
     /// Bytes and frames of the clip, or bytes and number of the cases, once they are known.
@@ -223,7 +225,7 @@ fn picture_ui(ui: &mut Ui, choices: &mut Choices, facts: &Facts<'_>) {
         ];
         widgets::segments(ui, &scales, &mut choices.scale);
         ui.end_row();
-        look_ui(ui, choices);
+        look_ui(ui, choices, facts);
     });
 }
 
@@ -280,7 +282,7 @@ fn clip_ui(ui: &mut Ui, choices: &mut Choices, facts: &Facts<'_>) {
             .suffix(" px");
         ui.add(field).accessible_name("Width of the clip");
         ui.end_row();
-        look_ui(ui, choices);
+        look_ui(ui, choices, facts);
     });
 }
 
@@ -342,7 +344,7 @@ fn moment(value: &mut f64, duration_s: f64) -> egui::DragValue<'_> {
         .suffix(" s")
 }
 
-fn look_ui(ui: &mut Ui, choices: &mut Choices) {
+fn look_ui(ui: &mut Ui, choices: &mut Choices, facts: &Facts<'_>) {
     label(ui, "Colours");
     let styles = [
         ("dark", "Dark", "For screens"),
@@ -359,8 +361,16 @@ fn look_ui(ui: &mut Ui, choices: &mut Choices) {
     ui.horizontal(|ui| {
         ui.checkbox(&mut choices.legend, "Legend");
         ui.checkbox(&mut choices.caption, "Time or step");
-        if choices.kind == Kind::Picture && matches!(choices.shown, Shown::Pane | Shown::Panes) {
-            let tip = "As on screen, while the planner plans along";
+        let tip = match choices.kind {
+            Kind::Picture if matches!(choices.shown, Shown::Pane | Shown::Panes) => {
+                Some("As on screen, while the planner plans along")
+            }
+            Kind::Clip if facts.driven && choices.along != Along::Denoise => {
+                Some("Those of the plan that is followed at each moment of the drive")
+            }
+            _ => None,
+        };
+        if let Some(tip) = tip {
             ui.checkbox(&mut choices.plan, "Planner's modes")
                 .on_hover_text(tip);
         }

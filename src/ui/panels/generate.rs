@@ -117,11 +117,19 @@ fn go_ui(ui: &mut Ui, lab: &Lab, actions: &mut Vec<Action>) {
     } else {
         "Run the world on"
     };
-    let size = vec2(ui.available_width(), 28.0);
-    let shown = ui.add_enabled(lab.ready(), egui::Button::new(text).min_size(size));
-    if shown.on_hover_text(run.hint()).clicked() {
-        actions.push(Action::Run(run));
-    }
+    ui.horizontal(|ui| {
+        let size = vec2(ui.available_width() - 84.0, 28.0);
+        let shown = ui.add_enabled(lab.ready(), egui::Button::new(text).min_size(size));
+        if shown.on_hover_text(run.hint()).clicked() {
+            actions.push(Action::Run(run));
+        }
+        let sweep = Command::Sweep;
+        let button = egui::Button::new(sweep.row().text).min_size(vec2(78.0, 28.0));
+        let shown = ui.add_enabled(lab.ready(), button);
+        if shown.on_hover_text(sweep.hint()).clicked() {
+            actions.push(Action::Run(sweep));
+        }
+    });
     if let Some(running) = &lab.running {
         ui.horizontal(|ui| {
             let share = running.taken as f32 / running.total.max(1) as f32;

@@ -123,7 +123,7 @@ fn side_ui(
             let field = egui::DragValue::new(end)
                 .range(least..=most)
                 .speed(0.05)
-                .max_decimals(3)
+                .max_decimals(if unit.is_empty() { 0 } else { 3 })
                 .suffix(format!(" {unit}"));
             let field = ui.add(field);
             changed |= field.accessible_name(format!("{name} {word}")).changed();
