@@ -6,7 +6,7 @@ use std::fmt;
 use super::attack::{AttackQuery, aim_of, attack_candidates};
 use super::settings::Scope;
 use crate::geometry::{DVec2, dvec2};
-use crate::scene::{AgentId, Attack, Edit, EditError, Goal, Scene};
+use crate::scene::{AgentId, Attack, Edit, EditError, Goal, Scene, State};
 
 /// At most so many scenes come of one sweep.
 pub const MOST_POINTS: usize = 400;
@@ -162,35 +162,36 @@ fn of(agent: &Option<AgentId>) -> String {
 impl Parameter {
     /// The numbers of a scene that can be swept: of its attacks and goals, of the ego, and of `agents`; last the seed.
     pub fn all(scene: &Scene, agents: &[AgentId]) -> Vec<Self> {
-        let with = |quantity: Quantity, agent: &AgentId| Self {
-            quantity,
-            agent: Some(agent.clone()),
+        let ego = scene.ego().map(|ego| &ego.id);
+        let called_so = AgentId::new(EGO);
+        let is_taken = scene.agent(&called_so).is_some();
+        let with = |quantity: Quantity, agent: &AgentId| {
+            let agent = match ego == Some(agent) && !is_taken {
+                true => &called_so,
+                false => agent,
+            };
+            Self {
+                quantity,
+                agent: Some(agent.clone()),
+            }
         };
+        let attackers = scene.attacks.iter().map(|attack| &attack.attacker);
         let mut all = Vec::new();
-        for attack in &scene.attacks {
-            all.push(with(Quantity::Contact, &attack.attacker));
+        for attacker in attackers.clone() {
+            all.push(with(Quantity::Contact, attacker));
         }
         for goal in &scene.goals {
             for quantity in [Quantity::Arrival, Quantity::GoalAhead, Quantity::GoalLeft] {
                 all.push(with(quantity, &goal.agent));
             }
         }
-        let attackers = scene.attacks.iter().map(|attack| attack.attacker.clone());
-        let ego = scene.ego().map(|ego| ego.id.clone());
-        let mut moved: Vec<AgentId> = Vec::new();
-        let wanted = ego.iter().cloned().chain(attackers);
-        for agent in wanted.chain(agents.iter().cloned()) {
+        let mut moved: Vec<&AgentId> = Vec::new();
+        for agent in ego.into_iter().chain(attackers).chain(agents) {
             if !moved.contains(&agent) {
                 moved.push(agent);
             }
         }
-        let called_so = AgentId::new(EGO);
-        let is_taken = scene.agent(&called_so).is_some();
-        for agent in &moved {
-            let agent = match ego.as_ref() == Some(agent) && !is_taken {
-                true => &called_so,
-                false => agent,
-            };
+        for agent in moved {
             for quantity in [Quantity::Speed, Quantity::Ahead, Quantity::Left] {
                 all.push(with(quantity, agent));
             }
@@ -316,7 +317,7 @@ impl Parameter {
     }
 
     fn attack<'a>(&self, scene: &'a Scene) -> Result<&'a Attack, SweepError> {
-        let found = match &self.agent {
+        let found = match self.named(scene) {
             Some(agent) => scene.attack_by(agent),
             None => scene.attacks.first(),
         };
@@ -324,7 +325,7 @@ impl Parameter {
     }
 
     fn goal<'a>(&self, scene: &'a Scene) -> Result<&'a Goal, SweepError> {
-        let found = match &self.agent {
+        let found = match self.named(scene) {
             Some(agent) => scene.goal_of(agent),
             None => scene.goals.first(),
         };
@@ -332,17 +333,24 @@ impl Parameter {
     }
 
     /// Who is moved, with its present state.
-    fn mover(&self, scene: &Scene) -> Result<(AgentId, crate::scene::State), SweepError> {
-        let named = self.agent.as_ref().and_then(|id| scene.agent(id));
-        let agent = match &self.agent {
-            Some(id) if id.as_str() != EGO => {
-                named.ok_or_else(|| EditError::UnknownAgent(id.clone()))?
-            }
-            _ => named.or(scene.ego()).ok_or(SweepError::Nobody)?,
-        };
+    fn mover(&self, scene: &Scene) -> Result<(AgentId, State), SweepError> {
+        let ego = || scene.ego().map(|ego| &ego.id);
+        let id = self.named(scene).or_else(ego).ok_or(SweepError::Nobody)?;
+        let agent = scene.agent(id);
+        let agent = agent.ok_or_else(|| EditError::UnknownAgent(id.clone()))?;
         let state = agent.track.get(scene.now);
-        let state = state.ok_or_else(|| SweepError::NotPresent(agent.id.clone()))?;
-        Ok((agent.id.clone(), *state))
+        let state = state.ok_or_else(|| SweepError::NotPresent(id.clone()))?;
+        Ok((id.clone(), *state))
+    }
+
+    /// Who is named: the ego as such, too, unless somebody has that for an id.
+    fn named<'a>(&'a self, scene: &'a Scene) -> Option<&'a AgentId> {
+        let id = self.agent.as_ref()?;
+        let is_ego = id.as_str() == EGO && scene.agent(id).is_none();
+        match scene.ego().filter(|_| is_ego) {
+            Some(ego) => Some(&ego.id),
+            None => Some(id),
+        }
     }
 
     /// Who must be made anew when it changes.

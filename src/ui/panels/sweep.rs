@@ -8,6 +8,8 @@ use super::trial::result_ui;
 use super::trial::word;
 use crate::generator::MOST_POINTS;
 use crate::generator::Parameter;
+use crate::planner::DriveOutcome;
+use crate::planner::Report;
 use crate::scene::Scene;
 use crate::ui::action::Action;
 use crate::ui::editor::Editor;
@@ -69,7 +71,8 @@ pub(crate) fn sweep_ui(
             by_ui(ui, (lab, sheet), trial, actions);
             sheet_ui(ui, (lab, sheet), trial, (room.y - 330.0).max(120.0), actions);
             ui.add_space(6.0);
-            footer_ui(ui, sheet, actions);
+            let by = by_of((lab, sheet), trial);
+            footer_ui(ui, sheet, by, actions);
         }
     });
     if modal.should_close() {
@@ -202,6 +205,14 @@ fn tried_of<'a>(sheet: &Sheet, trial: &'a Trial) -> Option<&'a trial::Sheet> {
     trial.sheet.as_ref().filter(|tried| sheet.is_tried(tried))
 }
 
+/// The trial and the planner, by position, by whose drives the sheet is coloured.
+fn by_of<'a>((lab, sheet): (&Lab, &Sheet), trial: &'a Trial) -> Option<(&'a trial::Sheet, usize)> {
+    let tried = tried_of(sheet, trial)?;
+    let wanted = lab.sweep.by?;
+    let planner = tried.planners.iter().position(|it| *it == wanted)?;
+    Some((tried, planner))
+}
+
 fn sheet_ui(
     ui: &mut Ui,
     (lab, sheet): (&Lab, &Sheet),
@@ -213,11 +224,7 @@ fn sheet_ui(
     let (Some(rows), columns) = (axes.first(), axes.get(1)) else {
         return;
     };
-    let by = tried_of(sheet, trial).and_then(|tried| {
-        let wanted = lab.sweep.by?;
-        let planner = tried.planners.iter().position(|it| *it == wanted)?;
-        Some((tried, planner))
-    });
+    let by = by_of((lab, sheet), trial);
     let across = columns.map_or(1, |columns| columns.values.len());
     let gap = 4.0;
     let width = (ui.available_width() - VALUES) / across.max(1) as f32 - gap;
@@ -312,7 +319,12 @@ fn cell_ui(
     }
 }
 
-fn footer_ui(ui: &mut Ui, sheet: &Sheet, actions: &mut Vec<Action>) {
+fn footer_ui(
+    ui: &mut Ui,
+    sheet: &Sheet,
+    by: Option<(&trial::Sheet, usize)>,
+    actions: &mut Vec<Action>,
+) {
     let (made, valid) = (sheet.made().count(), sheet.valid().count());
     ui.horizontal(|ui| {
         ui.add_enabled_ui(valid > 0, |ui| {
@@ -336,9 +348,26 @@ fn footer_ui(ui: &mut Ui, sheet: &Sheet, actions: &mut Vec<Action>) {
             push(actions, SweepAction::Copy);
         }
         let all = sheet.cells.len();
-        let text = format!("{made} of {all} made, {valid} pass every gate");
+        let text = match by {
+            Some((tried, planner)) => summed(tried, planner),
+            None => format!("{made} of {all} made, {valid} pass every gate"),
+        };
         ui.label(theme::small(text).color(tokens(ui).faint));
     });
+}
+
+/// What a planner's drives came to, in all.
+fn summed(tried: &trial::Sheet, planner: usize) -> String {
+    let reports: Vec<&Report> = tried.reports(planner).collect();
+    let count = |is: fn(&Report) -> bool| reports.iter().filter(|report| is(report)).count();
+    format!(
+        "{} driven: {} clear, {} touched, {} of them at fault, {} off the road",
+        reports.len(),
+        count(|report| matches!(report.outcome(), DriveOutcome::Clear)),
+        count(Report::collided),
+        count(Report::at_fault),
+        count(|report| report.off_road_s.is_some())
+    )
 }
 
 fn push(actions: &mut Vec<Action>, wish: SweepAction) {

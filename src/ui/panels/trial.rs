@@ -26,8 +26,8 @@ use crate::ui::trial::TrialAction;
 use crate::ui::trial::outcome_words;
 use crate::ui::widgets;
 
-/// Width of the column of names, points.
-const NAMES: f32 = 230.0;
+/// Least and greatest width of the column of names, points.
+const NAMES: [f32; 2] = [230.0, 420.0];
 /// Least and greatest width of a planner's column, points.
 const COLUMNS: [f32; 2] = [112.0, 176.0];
 
@@ -177,8 +177,11 @@ fn settings_ui(
 }
 
 fn sheet_ui(ui: &mut Ui, sheet: &Sheet, tall: f32, actions: &mut Vec<Action>) {
-    let (names, gap) = (NAMES, 4.0);
-    let each = (ui.available_width() - names) / sheet.planners.len().max(1) as f32 - gap;
+    let gap = 4.0;
+    let planners = sheet.planners.len().max(1) as f32;
+    let names = ui.available_width() - planners * (COLUMNS[1] + gap);
+    let names = names.clamp(NAMES[0], NAMES[1]);
+    let each = (ui.available_width() - names) / planners - gap;
     let width = each.clamp(COLUMNS[0], COLUMNS[1]);
     let scroll = egui::ScrollArea::both().max_height(tall.max(120.0));
     scroll.auto_shrink([false, true]).show(ui, |ui| {
