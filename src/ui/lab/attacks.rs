@@ -9,9 +9,12 @@ use super::Reason;
 use super::failures;
 use super::is_valid;
 use super::land;
+use crate::engine::Job;
 use crate::generator::AttackCandidate;
+use crate::generator::AttackQuery;
 use crate::generator::Settings;
 use crate::scene::Edit;
+use crate::scene::Role;
 use crate::scene::Scene;
 use crate::scene::Task;
 use crate::ui::action::Notice;
@@ -30,6 +33,33 @@ impl Lab {
     pub(in crate::ui) fn found_here(&self, editor: &Editor) -> bool {
         let scenes = self.sought.iter().chain(&self.taken);
         scenes.into_iter().any(|scene| editor.is_present(scene))
+    }
+
+    /// Looks for reachable attacks by the selected agent, else by anyone.
+    pub(in crate::ui) fn find_attacks(&mut self, editor: &Editor) {
+        let Some(scene) = editor.committed().cloned() else {
+            return;
+        };
+        self.stop();
+        let Some(engine) = &mut self.engine else {
+            return;
+        };
+        let attacker = editor.primary().filter(|id| {
+            let agent = scene.agent(id);
+            agent.is_some_and(|agent| agent.role != Role::Ego)
+        });
+        let query = AttackQuery {
+            attacker: attacker.cloned(),
+            planned: std::mem::take(&mut self.planned),
+            ..AttackQuery::default()
+        };
+        self.against_planner = !query.planned.is_empty();
+        self.candidates.clear();
+        self.aside = None;
+        self.searching = true;
+        self.sought = Some(scene.clone());
+        self.taken = None;
+        engine.submit(Job::Attacks { scene, query });
     }
 
     /// Whether the attacks that were found can be made.

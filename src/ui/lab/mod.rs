@@ -1,11 +1,15 @@
 //! The window's side of generation: what is asked of the engine, what it answered, and which of it is shown.
 
+mod answers;
 mod attacks;
+mod command;
 mod steps;
 pub(super) mod sweep;
 mod world;
 
 pub(super) use attacks::attack_name;
+pub(super) use command::command_line;
+pub(super) use command::unsaid;
 pub(super) use steps::noise_view;
 
 use std::sync::Arc;
@@ -18,14 +22,10 @@ use crate::engine::Job;
 use crate::engine::StepLog;
 use crate::engine::StepRecord;
 use crate::generator::AttackCandidate;
-use crate::generator::AttackQuery;
 use crate::generator::Settings;
 use crate::generator::Verdict;
 use crate::render::Path;
 use crate::scene::Edit;
-use crate::scene::Guidance;
-use crate::scene::Guide;
-use crate::scene::Role;
 use crate::scene::Scene;
 use crate::scene::State;
 use crate::scene::Task;
@@ -34,20 +34,12 @@ use crate::ui::action::Command;
 use crate::ui::action::Notice;
 use crate::ui::action::Weight;
 use crate::ui::editor::Editor;
-use crate::ui::export::quoted_path;
-use crate::ui::sources::schedule_word;
 use crate::ui::thumbnail::Thumbnail;
 use crate::ui::tray::Refusal;
 use crate::ui::tray::Tray;
 use crate::ui::variants::Variant;
 use crate::ui::variants::Variants;
 use crate::ui::variants::Wanted;
-
-/// Denoising steps of a preview while something is dragged.
-const PREVIEW_STEPS: usize = 4;
-
-/// The network's time in a preview: on slow machines it has fewer steps, s.
-const PREVIEW_S: f64 = 0.1;
 
 /// Samples drawn at most until one is valid, unless more or fewer were asked for.
 const DRAWS: usize = 8;
@@ -640,90 +632,6 @@ impl Lab {
         self.turn.changed = true;
     }
 
-    /// Answers a committed edit in full, if it is of a kind that changes the future.
-    pub(super) fn answer(&mut self, editor: &Editor, edits: &[Edit]) {
-        self.previewed.clear();
-        let Some(scene) = editor.committed().cloned() else {
-            return;
-        };
-        if std::mem::take(&mut self.taking) {
-            self.taken = Some(scene.clone());
-        }
-        if self.world.is_some() {
-            self.run_world(scene);
-            return;
-        }
-        let Some(edit) = edits.iter().rev().find(|edit| changes_future(edit)) else {
-            self.live_scene = None;
-            return;
-        };
-        if !self.live || !self.ready() {
-            self.live_scene = None;
-            return;
-        }
-        self.queue.clear();
-        let settings = self.settings.answering(edit, &scene);
-        self.start_alone(scene.clone(), scene, settings, Reason::Edit);
-    }
-
-    /// Answers a drag in progress with few steps of the same noise.
-    pub(super) fn preview(&mut self, editor: &Editor, edits: &[Edit]) {
-        let answers = self.live && self.ready() && self.world.is_none();
-        let (Some(scene), true) = (editor.scene().cloned(), answers) else {
-            return;
-        };
-        // holding still asks for nothing new
-        if self.previewed == edits {
-            return;
-        }
-        edits.clone_into(&mut self.previewed);
-        let Some(edit) = edits.iter().rev().find(|edit| changes_future(edit)) else {
-            return;
-        };
-        let settings = Settings {
-            steps: preview_steps(self.step_s()),
-            redraws: 0,
-            ..self.settings.answering(edit, &scene)
-        };
-        self.step = None;
-        self.queue.clear();
-        self.break_off();
-        self.aside = None;
-        self.searching = false;
-        if let Some(engine) = &mut self.engine {
-            engine.submit_preview(Job::Generate {
-                scene,
-                settings,
-                preview: true,
-            });
-        }
-    }
-
-    /// How long a step of the last run took, s.
-    fn step_s(&self) -> Option<f64> {
-        let (steps, took) = self.took?;
-        Some(took.as_secs_f64() / steps.max(1) as f64)
-    }
-
-    /// The answer to the drag in progress, as far as there is one.
-    pub(super) fn answer_shown(&self) -> Option<Arc<Scene>> {
-        self.live_scene.clone()
-    }
-
-    /// Drops what a drag showed.
-    pub(super) fn drop_preview(&mut self) {
-        self.previewed.clear();
-        self.live_scene = None;
-        if self.running.is_none()
-            && self.world.is_none()
-            && self.aside.is_none()
-            && !self.searching
-            && let Some(engine) = &mut self.engine
-        {
-            engine.cancel();
-        }
-    }
-
     /// Stops the run in progress; false if there was none.
     pub(super) fn stop(&mut self) -> bool {
         self.queue.clear();
@@ -804,33 +712,6 @@ impl Lab {
             Some(_) => records,
             None => records.saturating_sub(1),
         }
-    }
-
-    /// Looks for reachable attacks by the selected agent, else by anyone.
-    pub(super) fn find_attacks(&mut self, editor: &Editor) {
-        let Some(scene) = editor.committed().cloned() else {
-            return;
-        };
-        self.stop();
-        let Some(engine) = &mut self.engine else {
-            return;
-        };
-        let attacker = editor.primary().filter(|id| {
-            let agent = scene.agent(id);
-            agent.is_some_and(|agent| agent.role != Role::Ego)
-        });
-        let query = AttackQuery {
-            attacker: attacker.cloned(),
-            planned: std::mem::take(&mut self.planned),
-            ..AttackQuery::default()
-        };
-        self.against_planner = !query.planned.is_empty();
-        self.candidates.clear();
-        self.aside = None;
-        self.searching = true;
-        self.sought = Some(scene.clone());
-        self.taken = None;
-        engine.submit(Job::Attacks { scene, query });
     }
 
     /// Takes in what the engine reports.
@@ -1227,13 +1108,6 @@ impl Lab {
     }
 }
 
-/// As many denoising steps as a preview has time for, by what a step took last.
-fn preview_steps(step_s: Option<f64>) -> usize {
-    step_s.map_or(PREVIEW_STEPS, |step_s| {
-        ((PREVIEW_S / step_s.max(1e-6)) as usize).clamp(1, PREVIEW_STEPS)
-    })
-}
-
 /// Puts what was made of `from` on the history, if that still is the scene; else says that it is kept among the samples.
 /// Whether it was put there.
 fn land(editor: &mut Editor, from: &Arc<Scene>, what: &str, case: &Case) -> bool {
@@ -1255,22 +1129,6 @@ fn show(editor: &mut Editor, case: &Case) {
     if !editor.is_present(&case.scene) {
         editor.put(format!("Show {}", case.name), case.scene.clone());
     }
-}
-
-/// Whether an edit asks for another future.
-fn changes_future(edit: &Edit) -> bool {
-    matches!(
-        edit,
-        Edit::Move { .. }
-            | Edit::Add { .. }
-            | Edit::Resize { .. }
-            | Edit::SetGoal { .. }
-            | Edit::SetAttack { .. }
-            | Edit::SetPin { .. }
-            | Edit::Sketch { .. }
-            | Edit::Pace { .. }
-            | Edit::SetSignal { .. }
-    )
 }
 
 /// Another seed, from the last one: a run of draws can be repeated by beginning with the same seed.
@@ -1310,126 +1168,11 @@ fn sentence(text: &str) -> String {
     text
 }
 
-/// The command line that makes the same results of the scene at `path`, which holds goals and attacks.
-pub(super) fn command_line(path: &std::path::Path, scene: &Scene, lab: &Lab) -> String {
-    let count = if lab.until_valid {
-        "--tries"
-    } else {
-        "--samples"
-    };
-    let count = format!("{count} {}", lab.samples);
-    line_of(path, &lab.settings_on(scene), &count)
-}
-
-/// The same for certain settings; `count` says how many results.
-fn line_of(path: &std::path::Path, settings: &Settings, count: &str) -> String {
-    let task = match settings.task {
-        Task::Free => "free",
-        Task::Goal => "goal",
-        Task::Attack => "attack",
-    };
-    let schedule = schedule_word(settings.schedule);
-    let mut line = format!(
-        "nearmiss generate {} --out cases --task {task} --schedule {schedule} --steps {} --seed {} {count}",
-        quoted_path(path),
-        settings.steps,
-        settings.seed,
-    );
-    if settings.agents != Settings::default().agents {
-        line.push_str(&format!(" --agents {}", settings.agents));
-    }
-    if let Some(temperature) = settings.temperature {
-        line.push_str(&format!(" --temperature {temperature}"));
-    }
-    if settings.history_level > 0.0 {
-        line.push_str(&format!(" --history-level {}", settings.history_level));
-    }
-    if let Some(on) = settings.prior_smoothing {
-        let word = if on { "on" } else { "off" };
-        line.push_str(&format!(" --prior-smoothing {word}"));
-    }
-    if settings.redraws != Settings::default().redraws {
-        line.push_str(&format!(" --redraws {}", settings.redraws));
-    }
-    let active: Vec<String> = terms(&settings.guidance)
-        .filter(|(_, guide)| guide.weight > 0.0)
-        .map(|(name, guide)| format!("{name}={}", guide.weight))
-        .collect();
-    if active.is_empty() {
-        line.push_str(" --guidance collision=0");
-    } else if settings.guidance != Settings::default().guidance {
-        line.push_str(&format!(" --guidance {}", active.join(",")));
-    }
-    line
-}
-
-/// The terms of a guidance with their names on the command line.
-fn terms(guidance: &Guidance) -> impl Iterator<Item = (&'static str, Guide)> {
-    let Guidance {
-        collision,
-        comfort,
-        road,
-    } = *guidance;
-    [
-        ("collision", collision),
-        ("comfort", comfort),
-        ("road", road),
-    ]
-    .into_iter()
-}
-
-/// What a command line has no words for, in a sentence; `None` if it says everything.
-pub(super) fn unsaid(lab: &Lab) -> Option<String> {
-    let whole = Guide::default().levels;
-    let limited: Vec<String> = terms(&lab.settings.guidance)
-        .filter(|(_, guide)| guide.weight > 0.0 && guide.levels != whole)
-        .map(|(name, guide)| {
-            let [low, high] = guide.levels;
-            format!("{name} {low} to {high}")
-        })
-        .collect();
-    (!limited.is_empty()).then(|| {
-        let limited = limited.join(", ");
-        format!("The command line has no words for noise ranges of guidance ({limited}): there it acts at every level.")
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::scene::AgentId;
-    use crate::scene::Goal;
+    use crate::generator::AttackQuery;
     use crate::ui::editor::Document;
-
-    #[test]
-    fn the_command_line_quotes_what_a_shell_would_split() {
-        let lab = Lab::new(None);
-        let line = command_line(
-            std::path::Path::new("my scene.json"),
-            &Scene::default(),
-            &lab,
-        );
-        assert!(line.starts_with("nearmiss generate 'my scene.json' --out cases --task free"));
-    }
-
-    #[test]
-    fn the_command_line_says_what_is_not_as_usual() {
-        let mut lab = Lab::new(None);
-        let line = |lab: &Lab| command_line(std::path::Path::new("a.json"), &Scene::default(), lab);
-        let usual = line(&lab);
-        assert!(
-            usual.ends_with("--steps 32 --seed 1 --samples 1"),
-            "{usual}"
-        );
-        lab.settings.agents = 64;
-        lab.settings.temperature = Some(0.9);
-        lab.settings.history_level = 0.2;
-        lab.settings.prior_smoothing = Some(false);
-        lab.settings.guidance.road.weight = 0.1;
-        let changed = "--agents 64 --temperature 0.9 --history-level 0.2 --prior-smoothing off \
-                       --guidance collision=1,road=0.1";
-        assert_eq!(line(&lab), format!("{usual} {changed}"));
-    }
 
     /// A window on a scene of two frames.
     fn editor() -> Editor {
@@ -1512,42 +1255,6 @@ mod tests {
         let edits = vec![Edit::SetNow { frame: 1 }];
         editor.apply(&Action::Commit { label: None, edits });
         assert!(lab.scene(&editor).is_none());
-    }
-
-    #[test]
-    fn the_command_line_leaves_goals_and_attacks_to_the_file_and_says_the_task() {
-        let goal = Goal {
-            agent: AgentId::new("car"),
-            point: [1.0, 2.0],
-            time_s: 5.0,
-            heading: Some(0.5),
-            speed: None,
-            tolerance_m: 3.0,
-            hard: false,
-            extra: crate::map::Extra::default(),
-        };
-        let scene = Scene {
-            goals: vec![goal],
-            ..Scene::default()
-        };
-        let line = command_line(std::path::Path::new("a.json"), &scene, &Lab::new(None));
-        assert!(
-            line.contains(" --task goal ") && !line.contains("--goal"),
-            "{line}"
-        );
-    }
-
-    #[test]
-    fn noise_ranges_of_guidance_are_said_to_be_missing_from_the_command_line() {
-        let mut lab = Lab::new(None);
-        assert_eq!(unsaid(&lab), None);
-        lab.settings.guidance.road = Guide {
-            weight: 0.0,
-            levels: [0.2, 0.8],
-        };
-        assert_eq!(unsaid(&lab), None);
-        lab.settings.guidance.road.weight = 0.1;
-        assert!(unsaid(&lab).is_some_and(|said| said.contains("(road 0.2 to 0.8)")));
     }
 
     #[test]
@@ -1634,13 +1341,6 @@ mod tests {
         assert!(!lab.searching && busy(&lab));
         lab.drop_preview();
         assert!(!busy(&lab));
-    }
-
-    #[test]
-    fn a_preview_has_the_steps_it_has_time_for() {
-        // 0.1 s: 10 of 10 ms are cut to 4, 2 of 40 ms, and one of 300 ms all the same
-        let steps = [None, Some(0.010), Some(0.040), Some(0.3), Some(0.0)].map(preview_steps);
-        assert_eq!(steps, [4, 4, 2, 1, 4]);
     }
 
     #[test]

@@ -93,7 +93,7 @@ pub(in crate::ui) struct Sheet {
 impl Sheet {
     /// The scene it is of, and the command line that makes the same of it from `path`.
     pub(in crate::ui) fn command_line(&self, path: &Path) -> (Arc<Scene>, String) {
-        let mut line = super::line_of(path, &self.settings, "--samples 1");
+        let mut line = super::command::line_of(path, &self.settings, "--samples 1");
         for axis in &self.sweep.axes {
             let _infallible = write!(line, " --sweep {}", quoted(&axis.to_text()));
         }
