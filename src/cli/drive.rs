@@ -166,13 +166,25 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
                     report: driven.report.clone(),
                 });
                 if camera.is_some() {
-                    let name = settings.plan.decoder.label();
-                    filmed.push((name.to_owned(), driven));
+                    let decoder = settings.plan.decoder;
+                    let name = match decoder {
+                        Decoder::Own => arguments.planner.name_of(decoder),
+                        _ => decoder.label().to_owned(),
+                    };
+                    filmed.push((name, driven));
                 }
             }
             Ok(None) => {}
             Err(error) => {
                 shown.note(&format!("left out: {doing}: {error:#}"));
+                if arguments.json {
+                    let planner = settings.plan.decoder.key();
+                    let error = format!("{error:#}");
+                    println!(
+                        "{}",
+                        json!({"scene": entry.name, "planner": planner, "error": error})
+                    );
+                }
                 first_error.get_or_insert(error);
             }
         }

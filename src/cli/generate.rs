@@ -31,8 +31,8 @@ pub(super) struct Arguments {
     /// Folder for the cases; made if missing.
     #[arg(long)]
     out: PathBuf,
-    /// What is given to the model; a mix draws free, goal and attack 4 : 4 : 2. If absent: goal with --goal, attack
-    /// with --attacker, --target or --at, else free.
+    /// What is given to the model; a mix draws free, goal and attack 4 : 4 : 2. If absent: attack with --attacker,
+    /// --target, --at or a sweep of contacts, goal with --goal or a sweep of goals, else free.
     #[arg(long, value_enum)]
     task: Option<TaskChoice>,
     /// The scheduling matrix.
@@ -81,7 +81,7 @@ pub(super) struct Arguments {
     #[arg(long, value_name = "SECONDS")]
     at: Option<f64>,
     /// A number of each scene set to each of some values, a case for each: `speed:ego=5:15:6` is six values from 5 to 15,
-    /// `contact=3,4.5` those two. There are contact (s), arrival, goal-ahead, goal-left, speed (m/s), ahead and left (m), seed;
+    /// `contact=3,4.5` those two. There are contact (s; at half seconds from the present), arrival, goal-ahead, goal-left, speed (m/s), ahead and left (m), seed;
     /// of the agent named, else of the first attack or goal, else of the ego. Several make every combination. Only those
     /// who are swept, and attackers, are made anew, and give way whom they meet, unless --everyone is said.
     #[arg(long, value_name = "WHAT[:AGENT]=FROM:TO:COUNT")]
@@ -96,7 +96,7 @@ pub(super) struct Arguments {
     /// everyone else's future, at most so many times.
     #[arg(long, value_name = "N", default_value_t = Settings::default().redraws, value_parser = redraws)]
     redraws: usize,
-    /// In an attack, make everyone's future anew instead of the attacker's and those it meets.
+    /// In an attack or a sweep, make everyone's future anew instead of those whom it concerns and whom they meet.
     #[arg(long)]
     everyone: bool,
     /// Run each case's own recipe again; everything said here about how to make it is ignored.
@@ -159,17 +159,18 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
         arguments.temperature.unwrap_or_default()
     );
     let sweep = arguments.sweep()?;
-    arguments.fit(&sweep)?;
     let edits = match &arguments.edits {
         Some(path) => edits_of(path)?,
         None => Vec::new(),
     };
+    let plan = (&*edits, &sweep);
+    arguments.fit(plan)?;
     let entries = scenes(&arguments.scenes)?;
     let of_scene = arguments.samples.max(1) * sweep.count() as u64;
     let all = entries.len() as u64 * of_scene;
     let mut cases: Vec<Case<'_>> = (0..all)
         .filter(|&number| shard.holds(number))
-        .map(|number| arguments.case(number, &entries[(number / of_scene) as usize], &sweep))
+        .map(|number| arguments.case(number, &entries[(number / of_scene) as usize], plan))
         .collect();
     if cases.is_empty() {
         eprintln!("nothing to do: shard {shard} holds none of {all} cases");
@@ -200,24 +201,32 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
             guidance,
             network: &network,
             case,
-            plan: (&edits, &sweep),
+            plan,
             stop: &stop,
             shown: &shown,
         };
         match job.run() {
             Ok(Some(scene)) => {
                 written += 1;
-                valid += usize::from(failed_gates(&scene).is_empty());
+                valid += usize::from(scene.failed_gates().is_empty());
                 let swept = swept_json(&sweep, case.point);
                 report(arguments.json, &case.file, (&scene, &swept), &shown);
             }
             Ok(None) => break,
             Err(error) => {
                 refused += 1;
-                let name = &case.entry.name;
+                let values = sweep.name(case.point);
+                let name = match values.is_empty() {
+                    true => case.entry.name.clone(),
+                    false => format!("{}, {values}", case.entry.name),
+                };
                 shown.note(&format!("{name}: {error:#}"));
                 if arguments.json {
-                    println!("{}", json!({"scene": name, "error": format!("{error:#}")}));
+                    let mut line = json!({"scene": case.entry.name, "error": format!("{error:#}")});
+                    if !values.is_empty() {
+                        line["swept"] = Value::from(swept_json(&sweep, case.point));
+                    }
+                    println!("{line}");
                 }
                 shown.done("refused");
             }
@@ -252,26 +261,33 @@ impl Arguments {
     ///
     /// # Errors
     /// Names the options that do not.
-    fn fit(&self, sweep: &Sweep) -> anyhow::Result<()> {
-        let choice = self.task();
+    fn fit(&self, plan: (&[Edit], &Sweep)) -> anyhow::Result<()> {
+        let (choice, sweep) = (self.task(plan), plan.1);
         let attacks = matches!(choice, TaskChoice::Attack | TaskChoice::Mix);
         let count = sweep.count();
         ensure_usage!(
             count <= MOST_POINTS,
             "--sweep: {count} values together, at most {MOST_POINTS} cases are made of a scene"
         );
+        if let Some(parameter) = sweep.doubled() {
+            bail_usage!("--sweep: {parameter} is swept twice");
+        }
+        ensure_usage!(
+            choice != TaskChoice::Mix || sweep.axes.is_empty(),
+            "--sweep goes with one task: a mix would give each combination another"
+        );
         ensure_usage!(
             !self.again || (sweep.axes.is_empty() && self.edits.is_none()),
             "--again makes cases as they are, without --sweep and --edits"
         );
         ensure_usage!(
-            attacks || !self.sweeps(&[Quantity::Contact]),
-            "--sweep contact belongs to --task attack (or mix)"
+            attacks || !sweeps(sweep, &[Quantity::Contact]),
+            "--sweep contact belongs to --task attack"
         );
         ensure_usage!(
-            choice != TaskChoice::Free || !self.sweeps(&GOALS),
-            "--sweep {} belong to --task goal (or attack, or mix)",
-            GOALS.map(Quantity::key).join(", ")
+            choice != TaskChoice::Free || !sweeps(sweep, &Quantity::GOALS),
+            "--sweep {} belong to --task goal (or attack)",
+            Quantity::GOALS.map(Quantity::key).join(", ")
         );
         ensure_usage!(
             attacks || self.again || !asks_for_attack(self),
@@ -292,9 +308,14 @@ impl Arguments {
         Ok(())
     }
 
-    fn task(&self) -> TaskChoice {
-        let attacked = asks_for_attack(self) || self.sweeps(&[Quantity::Contact]);
-        let aimed = !self.goals.is_empty() || self.sweeps(&GOALS);
+    fn task(&self, (edits, sweep): (&[Edit], &Sweep)) -> TaskChoice {
+        let edited = |is: fn(&Edit) -> bool| edits.iter().any(is);
+        let attacked = asks_for_attack(self)
+            || sweeps(sweep, &[Quantity::Contact])
+            || edited(|edit| matches!(edit, Edit::SetAttack { .. }));
+        let aimed = !self.goals.is_empty()
+            || sweeps(sweep, &Quantity::GOALS)
+            || edited(|edit| matches!(edit, Edit::SetGoal { .. }));
         let implied = match (attacked, aimed) {
             (true, _) => TaskChoice::Attack,
             (false, true) => TaskChoice::Goal,
@@ -317,21 +338,10 @@ impl Arguments {
         })
     }
 
-    /// Whether one of these is swept.
-    fn sweeps(&self, quantities: &[Quantity]) -> bool {
-        let mut keys = quantities.iter().map(|quantity| quantity.key());
-        keys.any(|key| {
-            let is_it = |text: &String| {
-                let what = text.split(['=', ':']).next();
-                what == Some(key)
-            };
-            self.sweep.iter().any(is_it)
-        })
-    }
-
     /// What case `number` is, and where it goes.
-    fn case<'a>(&self, number: u64, entry: &'a data::Entry, sweep: &Sweep) -> Case<'a> {
-        let task = match self.task() {
+    fn case<'a>(&self, number: u64, entry: &'a data::Entry, plan: (&[Edit], &Sweep)) -> Case<'a> {
+        let sweep = plan.1;
+        let task = match self.task(plan) {
             TaskChoice::Free => Task::Free,
             TaskChoice::Goal => Task::Goal,
             TaskChoice::Attack => Task::Attack,
@@ -342,7 +352,11 @@ impl Arguments {
         let (scene_number, point) = (number / points, (number % points) as usize);
         let swept = match sweep.axes.is_empty() {
             true => String::new(),
-            false => format!("-{point:03}-{}", data::file_name(&sweep.file_words(point))),
+            false => {
+                let words = data::file_name(&sweep.file_words(point));
+                let words: String = words.chars().take(LONGEST_WORDS).collect();
+                format!("-{point:03}-{words}")
+            }
         };
         let name = if self.again {
             let stem = entry.file.file_stem().unwrap_or_default().to_string_lossy();
@@ -369,6 +383,9 @@ impl Arguments {
         }
     }
 }
+
+/// At most so many letters of a file's name say what is swept.
+const LONGEST_WORDS: usize = 90;
 
 /// One case to be made.
 struct Case<'a> {
@@ -417,6 +434,7 @@ impl Job<'_> {
             let goal = goal_of(text, &scene)?;
             scene = scene.edited(&Edit::SetGoal { goal })?;
         }
+        self.say_what_is_not_used(task, &scene);
         if task == Task::Goal && scene.goals.is_empty() {
             scene.goals = goals_from_log(&scene, &[]);
         }
@@ -449,7 +467,7 @@ impl Job<'_> {
         let Some(made) = self.best(&scene, &settings, file, &entry.name)? else {
             return Ok(None);
         };
-        let failed = failed_gates(&made);
+        let failed = made.failed_gates();
         if arguments.valid && !failed.is_empty() {
             let tries = arguments.tries;
             let failed = failed.join(", ");
@@ -457,6 +475,22 @@ impl Job<'_> {
         }
         write_scene(&made, file)?;
         Ok(Some(made))
+    }
+
+    /// Tells of goals and attacks that the scene holds and the task does not read, once a scene.
+    fn say_what_is_not_used(&self, task: Task, scene: &Scene) {
+        let first = self.case.sample == 0 && self.case.point == 0;
+        let unused = match (task, scene.attacks.is_empty(), scene.goals.is_empty()) {
+            (Task::Free | Task::Goal, false, _) => "attack",
+            (Task::Free, true, false) => "goal",
+            _ => return,
+        };
+        if first && self.arguments.task.is_none() {
+            let name = &self.case.entry.name;
+            self.shown.note(&format!(
+                "{name}: the {unused} it holds is not used: say --task {unused} if it shall be"
+            ));
+        }
     }
 
     /// The first draw that passes every gate, or the one that fails fewest; `None` if stopped.
@@ -490,7 +524,7 @@ impl Job<'_> {
             let Some(made) = self.make(scene, recipe, steps, &name)? else {
                 return Ok(None);
             };
-            let fails = |scene: &Scene| failed_gates(scene).len();
+            let fails = |scene: &Scene| scene.failed_gates().len();
             if best.as_ref().is_none_or(|best| fails(&made) < fails(best)) {
                 best = Some(made);
             }
@@ -608,25 +642,30 @@ fn asks_for_attack(arguments: &Arguments) -> bool {
     arguments.attacker != "auto" || arguments.target.is_some() || arguments.at.is_some()
 }
 
-/// What a sweep changes of goals.
-const GOALS: [Quantity; 3] = [Quantity::Arrival, Quantity::GoalAhead, Quantity::GoalLeft];
+/// Whether one of these is swept.
+fn sweeps(sweep: &Sweep, quantities: &[Quantity]) -> bool {
+    let mut axes = sweep.axes.iter();
+    axes.any(|axis| quantities.contains(&axis.parameter.quantity))
+}
 
 /// The edits of a file.
 ///
 /// # Errors
 /// If it cannot be read, or holds something else; names the place.
 fn edits_of(path: &Path) -> anyhow::Result<Vec<Edit>> {
-    #[derive(serde::Deserialize)]
-    #[serde(untagged)]
-    enum Held {
-        List(Vec<Value>),
-        Scene { edits: Vec<Value> },
-    }
     let text = std::fs::read(path).with_context(|| format!("could not read {path:?}"))?;
-    let held: Held = serde_json::from_slice(&text).with_context(|| {
-        format!("{path:?} holds no list of edits: write [{{\"edit\": \"move\", ...}}, ...]")
-    })?;
-    let (Held::List(edits) | Held::Scene { edits }) = held;
+    let held: Value =
+        serde_json::from_slice(&text).with_context(|| format!("{path:?} is no JSON"))?;
+    let edits = match held {
+        Value::Array(edits) => edits,
+        Value::Object(mut scene) => match scene.remove("edits") {
+            Some(Value::Array(edits)) => edits,
+            _ => anyhow::bail!("{path:?} has no list `edits`"),
+        },
+        _ => anyhow::bail!(
+            "{path:?} holds no list of edits: write [{{\"edit\": \"move\", ...}}, ...]"
+        ),
+    };
     let edits = edits.into_iter().enumerate().map(|(at, edit)| {
         let read = serde_json::from_value(edit);
         read.with_context(|| format!("{path:?}, edit {at}"))
@@ -738,24 +777,19 @@ fn swept_json(sweep: &Sweep, point: usize) -> Vec<Value> {
     values.map(object).collect()
 }
 
-/// Names of the gates that a made scene fails.
-fn failed_gates(scene: &Scene) -> Vec<&str> {
-    let gates = scene.generated.iter().flat_map(|made| made.failed());
-    gates.map(|gate| gate.gate.as_str()).collect()
-}
-
 fn report(as_json: bool, file: &Path, (scene, swept): (&Scene, &[Value]), shown: &Shown) {
     let Some(generated) = &scene.generated else {
         return;
     };
     if as_json {
         let mut case = case_json(file, generated);
+        case["scene"] = Value::from(scene.name.as_str());
         if !swept.is_empty() {
             case["swept"] = Value::from(swept);
         }
         println!("{case}");
     }
-    let failed = failed_gates(scene);
+    let failed = scene.failed_gates();
     let verdict = if failed.is_empty() {
         "all gates passed".to_owned()
     } else {

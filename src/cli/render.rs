@@ -27,10 +27,15 @@ use crate::render::{
     ViewOptions, evenly,
 };
 use crate::scene::{AgentId, Scene};
-use crate::ui::{beside, joined_title, plan_paths, step_moments, with_plans};
+use crate::ui::{
+    beside, frame_file, joined_title, plan_paths, remove_later_frames, step_moments, with_plans,
+};
 
 /// Pictures in a strip of denoising steps, if not said otherwise.
 const STEPS_SHOWN: usize = 6;
+
+/// Planners in a row of a clip of their drives.
+const ACROSS: usize = 3;
 
 /// Arguments of `nearmiss render`.
 #[derive(clap::Args)]
@@ -201,16 +206,33 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
             Ok(Arc::new(opened.scene))
         })
         .collect::<anyhow::Result<Vec<Arc<Scene>>>>()?;
+    for scene in &scenes {
+        within(scene, arguments)?;
+    }
+    // a scene that is drawn as ghosts alone needs no moments of its own
+    let drawn = match arguments.compare {
+        Compare::Overlay | Compare::Difference => &scenes[1..],
+        Compare::Side | Compare::Wipe => &scenes[..],
+    };
     let reels = match medium {
         Medium::Picture => {
-            let reels = scenes
-                .iter()
-                .map(|scene| moments_of_picture(arguments, scene));
+            let reels = drawn.iter();
+            let reels = reels.map(|scene| moments_of_picture(arguments, scene, drawn));
             reels.collect::<anyhow::Result<Vec<Vec<Moment>>>>()?
         }
-        _ => reels_of_clip(arguments, &scenes)?,
+        _ => reels_of_clip(arguments, drawn)?,
     };
     let film = film(arguments, &scenes, medium, reels)?;
+    if let Some(Cell { look, .. }) = film.cells.first().filter(|cell| !cell.look.follow) {
+        for (path, scene) in arguments.scenes.iter().zip(&scenes).skip(1) {
+            if !is_in_view(scene, look) {
+                eprintln!(
+                    "{}: nothing of it is in view, which is framed like the first scene; --centre and --span place it",
+                    path.display()
+                );
+            }
+        }
+    }
     let mut studio = Studio::new()?;
     let stop = stop_on_ctrl_c();
     let said = if medium == Medium::Frames {
@@ -249,13 +271,24 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// Whether something of a scene may lie in the view.
+fn is_in_view(scene: &Scene, look: &Look) -> bool {
+    let points = dvec2(f64::from(look.size[0]), f64::from(look.size[1])) / look.scale;
+    let reach = points.length() / 2.0 / look.camera.points_per_m;
+    let bounds = scene.agent_bounds().or_else(|| scene.map.bounds());
+    bounds.is_none_or(|(low, high)| {
+        let nearest = look.camera.centre.clamp(low, high);
+        nearest.distance(look.camera.centre) <= reach
+    })
+}
+
 /// Writes several moments of a scene side by side as PNG; says what drew them.
 pub(super) fn write_strip(scene: &Scene, times_s: &[f64], path: &Path) -> anyhow::Result<String> {
     let mut usual = usual(&["--out=.png", "--ghosts"])?;
     times_s.clone_into(&mut usual.at);
     let scene = Arc::new(scene.clone());
-    let moments = moments_of_picture(&usual, &scene)?;
     let scenes = std::slice::from_ref(&scene);
+    let moments = moments_of_picture(&usual, &scene, scenes)?;
     let film = film(&usual, scenes, Medium::Picture, vec![moments])?;
     let mut studio = Studio::new()?;
     let mut bytes = Vec::new();
@@ -272,17 +305,19 @@ pub(super) fn write_drives(
     path: &Path,
     stop: &AtomicBool,
 ) -> anyhow::Result<()> {
-    let usual = usual(&["--out=.gif", "--follow", "--trails=none"])?;
-    let mut reels = Vec::new();
-    let mut scenes = Vec::new();
-    for (name, driven) in drives {
+    let mut usual = usual(&["--out=.gif", "--follow", "--trails=none"])?;
+    usual.columns = Some(drives.len().min(ACROSS));
+    let mut reels: Vec<Vec<Moment>> = Vec::new();
+    let mut scenes: Vec<Arc<Scene>> = Vec::new();
+    for (name, mut driven) in drives {
+        // one map, drawn once: each planner was given the file anew
+        if let Some(first) = scenes.first() {
+            driven.scene.map = Arc::clone(&first.map);
+        }
         let scene = Arc::new(driven.scene);
         let film = Moment::film(&scene, scene.now_s(), scene.duration_s(), usual.fps);
-        let mut moments = with_plans(&scene, &driven.plans, film);
-        for moment in &mut moments {
-            moment.caption = format!("{name}  {}", moment.caption);
-        }
-        reels.push(moments);
+        let moments = with_plans(&scene, &driven.plans, film).into_iter();
+        reels.push(moments.map(|moment| moment.titled(&name)).collect());
         scenes.push(scene);
     }
     if scenes.is_empty() {
@@ -342,12 +377,16 @@ fn within(scene: &Scene, arguments: &Arguments) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn moments_of_picture(arguments: &Arguments, scene: &Arc<Scene>) -> anyhow::Result<Vec<Moment>> {
+/// What a scene shows in a picture of `all`.
+fn moments_of_picture(
+    arguments: &Arguments,
+    scene: &Arc<Scene>,
+    all: &[Arc<Scene>],
+) -> anyhow::Result<Vec<Moment>> {
     let time_s = arguments.time.unwrap_or(scene.now_s());
-    within(scene, arguments)?;
     if !arguments.plan.is_empty() {
         plans(scene, time_s, arguments)
-    } else if arguments.along != Along::Scene {
+    } else if arguments.along != Along::Scene && !stands(scene, all) {
         let steps = denoising(scene, time_s)?;
         let shown = evenly(steps.len(), arguments.count);
         Ok(shown.into_iter().map(|at| steps[at].clone()).collect())
@@ -369,9 +408,12 @@ fn reels_of_clip(arguments: &Arguments, scenes: &[Arc<Scene>]) -> anyhow::Result
         Along::Scene => vec![Vec::new(); scenes.len()],
         Along::Denoise | Along::Both => denoisings(scenes)?,
     };
+    // unless a time is named, presents coincide
+    let least_s = scenes.iter().map(|scene| scene.now_s()).reduce(f64::min);
     for (scene, reel) in scenes.iter().zip(&mut reels) {
-        within(scene, arguments)?;
-        let start_s = arguments.time.unwrap_or(0.0);
+        let start_s = arguments
+            .time
+            .unwrap_or(scene.now_s() - least_s.unwrap_or(0.0));
         let end_s = match arguments.seconds {
             Some(seconds) => start_s + seconds,
             None => scene.duration_s(),
@@ -386,14 +428,17 @@ fn reels_of_clip(arguments: &Arguments, scenes: &[Arc<Scene>]) -> anyhow::Result
     Ok(reels)
 }
 
+/// Whether a scene has no denoising to be shown beside another that has.
+fn stands(scene: &Scene, all: &[Arc<Scene>]) -> bool {
+    scene.generated.is_none() && all.iter().any(|other| other.generated.is_some())
+}
+
 /// The denoising of each scene, seen from the present, as paths are drawn from there on. One that ends sooner waits for
 /// the others, and so does a scene that was not generated, if another one was.
 fn denoisings(scenes: &[Arc<Scene>]) -> anyhow::Result<Vec<Vec<Moment>>> {
-    let generated = scenes.iter().any(|scene| scene.generated.is_some());
     let mut reels = Vec::new();
     for scene in scenes {
-        let still = generated && scene.generated.is_none();
-        reels.push(match still {
+        reels.push(match stands(scene, scenes) {
             true => vec![Moment::of(scene, scene.now_s())],
             false => denoising(scene, scene.now_s())?,
         });
@@ -419,17 +464,18 @@ fn film(
     let joined = matches!(arguments.compare, Compare::Overlay | Compare::Difference);
     if let ([other, _], true) = (scenes, joined) {
         let apart = arguments.compare == Compare::Difference;
-        reels = vec![beside(other, apart, reels.swap_remove(1))];
+        let drawn = reels.into_iter();
+        reels = drawn.map(|reel| beside(other, apart, reel)).collect();
         titles = match arguments.titles.as_slice() {
             [ghosts, scene] => vec![joined_title(ghosts, scene, apart)],
             _ => vec![String::new()],
         };
     }
-    for (reel, title) in reels.iter_mut().zip(&titles) {
-        for moment in reel.iter_mut().filter(|_| !title.is_empty()) {
-            moment.caption = format!("{title}  {}", moment.caption);
-        }
-    }
+    let titled = |(reel, title): (Vec<Moment>, &String)| -> Vec<Moment> {
+        let moments = reel.into_iter();
+        moments.map(|moment| moment.titled(title)).collect()
+    };
+    let reels: Vec<Vec<Moment>> = reels.into_iter().zip(&titles).map(titled).collect();
     let wipe = (arguments.compare == Compare::Wipe).then_some(arguments.wipe);
     let beside_each_other = match (medium, wipe) {
         (_, Some(_)) => 1,
@@ -619,10 +665,13 @@ fn write_frames(
     while done < count && tell(&progress, done, count, stop) {
         let picture = studio.frame(film, done)?;
         done += 1;
-        let path = folder.join(format!("frame-{done:04}.png"));
+        let path = frame_file(folder, done);
         fs::write(&path, picture.to_png()?).with_context(|| format!("could not write {path:?}"))?;
     }
     progress.finish_and_clear();
+    if done == count {
+        remove_later_frames(folder, count);
+    }
     Ok(said_of_clip(done, film))
 }
 

@@ -34,6 +34,17 @@ use crate::generator::{
 };
 use crate::scene::{Scene, Task};
 
+/// What a run is made for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Purpose {
+    /// To be looked at step by step. It may take in what the next such run asks for.
+    Shown,
+    /// For the eye, while something is dragged: no steps are kept, and it is not judged.
+    Preview,
+    /// For its result alone, beside what is on screen: it tells of no step, and has nothing to do with other runs.
+    Aside,
+}
+
 /// What the thread can be asked to do.
 #[derive(Debug, Clone)]
 pub enum Job {
@@ -43,8 +54,8 @@ pub enum Job {
         scene: Arc<Scene>,
         /// Everything else.
         settings: Settings,
-        /// A preview keeps no steps and is not judged; it is for the eye, while something is dragged.
-        preview: bool,
+        /// What for.
+        purpose: Purpose,
     },
     /// Rank reachable attacks.
     Attacks {
@@ -94,15 +105,17 @@ pub enum Event {
         scene: Arc<Scene>,
         /// Gates with the escape and the contact; `None` for previews.
         verdict: Option<Arc<Verdict>>,
-        /// All steps; empty for previews.
+        /// All steps, if it was to be looked at.
         log: Arc<StepLog>,
-        /// Whether it was a preview.
-        preview: bool,
+        /// What it was made for.
+        purpose: Purpose,
         /// Time from the job's start to its end.
         took: Duration,
     },
     /// A run was stopped between two steps.
     Stopped {
+        /// Which.
+        job: JobId,
         /// What the last step predicts, marked incomplete.
         scene: Arc<Scene>,
         /// Steps taken.
@@ -146,6 +159,8 @@ pub struct Engine {
     worker: Worker<Option<Job>, Event>,
     running: Option<(JobId, bool)>,
     waiting: Option<Job>,
+    /// The job that loads the network.
+    load: JobId,
 }
 
 impl Engine {
@@ -185,18 +200,25 @@ impl Engine {
                 "the engine met a defect of its own ({message}); the scene is unchanged"
             ))
         })?;
-        worker.submit(None);
+        let load = worker.submit(None);
         Ok(Self {
             worker,
             running: None,
             waiting: None,
+            load,
         })
     }
 
     /// Hands in a job that supersedes everything else.
     pub fn submit(&mut self, job: Job) -> JobId {
         self.waiting = None;
-        let preview = matches!(job, Job::Generate { preview: true, .. });
+        let preview = matches!(
+            job,
+            Job::Generate {
+                purpose: Purpose::Preview,
+                ..
+            }
+        );
         let id = self.worker.submit(Some(job));
         self.running = Some((id, preview));
         id
@@ -245,18 +267,19 @@ impl Engine {
             }
             match event {
                 event if current => return Some(event),
-                Event::Model { .. } | Event::Stopped { .. } | Event::Failed(_) => {
-                    return Some(event);
-                }
+                Event::Model { .. } | Event::Stopped { .. } => return Some(event),
+                // what failed of a job that nobody waits for any more is of no interest
+                Event::Failed(_) if job == self.load => return Some(event),
                 // it had come to its end before it saw that it was to stop
                 Event::Done {
                     scene,
                     log,
-                    preview: false,
+                    purpose: Purpose::Shown,
                     ..
                 } => {
                     let steps = log.records.len().saturating_sub(1);
                     return Some(Event::Stopped {
+                        job,
                         scene,
                         taken: steps,
                         total: steps,
@@ -274,9 +297,9 @@ fn carry_out(job: Job, network: &dyn Prepare, desk: &EventDesk<'_>) {
         Job::Generate {
             scene,
             settings,
-            preview,
+            purpose,
         } => {
-            if let Err(error) = generate(&scene, &settings, preview, network, desk) {
+            if let Err(error) = generate(&scene, &settings, purpose, network, desk) {
                 let message = error.to_string();
                 let case = matches!(error, GenerateError::Denoise(_))
                     .then(|| draft(&scene, &settings, network.identity()).ok())
@@ -306,7 +329,7 @@ fn carry_out(job: Job, network: &dyn Prepare, desk: &EventDesk<'_>) {
 fn generate(
     scene: &Arc<Scene>,
     settings: &Settings,
-    preview: bool,
+    purpose: Purpose,
     network: &dyn Prepare,
     desk: &EventDesk<'_>,
 ) -> Result<(), GenerateError> {
@@ -315,13 +338,14 @@ fn generate(
     let recipe = draft(scene, settings, network.identity())?;
     let mut run = Run::new(scene, recipe, network)?;
     let mut log = StepLog::begin(&run, scene);
-    if !preview {
+    let shown = purpose == Purpose::Shown;
+    if shown {
         let log = Arc::new(log.clone());
         desk.report(Event::Begun { log });
     }
     while !run.finished() {
         if stop(desk).is_break() {
-            if !preview && desk.take_in(|job| takes_in(&mut run, settings, job)) {
+            if shown && desk.take_in(|job| takes_in(&mut run, settings, job)) {
                 log.go_on(&run);
                 let log = Arc::new(log.clone());
                 desk.report(Event::Begun { log });
@@ -329,10 +353,11 @@ fn generate(
             }
             let event = run.event();
             let (taken, total) = (event.taken, event.total);
-            if !preview {
+            if shown {
                 let scene = Arc::new(run.finish());
                 let log = Arc::new(log);
                 desk.report(Event::Stopped {
+                    job: desk.job(),
                     scene,
                     taken,
                     total,
@@ -347,7 +372,7 @@ fn generate(
             desk.report(Event::Broken { message, case });
             return Ok(());
         }
-        if preview {
+        if !shown {
             continue;
         }
         let record = log.push(&run);
@@ -363,16 +388,15 @@ fn generate(
             preview: due.then(|| Arc::new(run.preview())),
         });
     }
-    let (result, verdict) = if preview {
-        (run.preview(), None)
-    } else {
-        run.finish_judged()
+    let (result, verdict) = match purpose {
+        Purpose::Preview => (run.preview(), None),
+        Purpose::Shown | Purpose::Aside => run.finish_judged(),
     };
     desk.report(Event::Done {
         scene: Arc::new(result),
         verdict: verdict.map(Arc::new),
-        log: Arc::new(if preview { StepLog::default() } else { log }),
-        preview,
+        log: Arc::new(if shown { log } else { StepLog::default() }),
+        purpose,
         took: began.elapsed(),
     });
     Ok(())
@@ -383,7 +407,7 @@ fn takes_in(run: &mut Run, settings: &Settings, job: Option<Job>) -> Option<Opti
     let Some(Job::Generate {
         scene,
         settings: wished,
-        preview: false,
+        purpose: Purpose::Shown,
     }) = &job
     else {
         return Some(job);

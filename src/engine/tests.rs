@@ -30,7 +30,7 @@ fn scene() -> Arc<Scene> {
     Arc::new(scene_from_json(json.as_bytes(), "bundled").unwrap())
 }
 
-fn job(preview: bool) -> Job {
+fn job(purpose: Purpose) -> Job {
     let settings = Settings {
         task: Task::Free,
         steps: 8,
@@ -40,7 +40,7 @@ fn job(preview: bool) -> Job {
     Job::Generate {
         scene: scene(),
         settings,
-        preview,
+        purpose,
     }
 }
 
@@ -71,7 +71,7 @@ fn a_run_that_had_ended_when_it_was_to_stop_is_not_lost() {
     let mut engine = Engine::start(wake, load).unwrap();
     while !matches!(next(&mut engine), Event::Model { .. }) {}
     let before = events.load(Ordering::SeqCst);
-    engine.submit(job(false));
+    engine.submit(job(Purpose::Shown));
     // it ends without being heard of: its beginning, sixteen steps, its end
     while events.load(Ordering::SeqCst) < before + 18 {
         thread::sleep(Duration::from_millis(5));
@@ -83,6 +83,7 @@ fn a_run_that_had_ended_when_it_was_to_stop_is_not_lost() {
         taken,
         total,
         log,
+        ..
     } = event
     else {
         panic!("{event:?}");
@@ -95,7 +96,7 @@ fn a_run_that_had_ended_when_it_was_to_stop_is_not_lost() {
 fn a_run_reports_its_start_every_step_and_a_judged_result() {
     // the stand-in knows nobody: some touch, and are drawn again in eight more steps
     let mut engine = engine(0);
-    engine.submit(job(false));
+    engine.submit(job(Purpose::Shown));
     let mut steps = 0;
     loop {
         match next(&mut engine) {
@@ -135,7 +136,7 @@ fn a_run_reports_its_start_every_step_and_a_judged_result() {
 #[test]
 fn cancelling_stops_within_a_step_and_labels_what_there_is() {
     let mut engine = engine(20);
-    engine.submit(job(false));
+    engine.submit(job(Purpose::Shown));
     loop {
         if matches!(next(&mut engine), Event::Step { taken: 2, .. }) {
             break;
@@ -157,14 +158,14 @@ fn a_run_takes_in_new_and_moved_agents_and_goes_on_but_starts_again_without_one(
     let mut engine = engine(50);
     let Job::Generate {
         scene, settings, ..
-    } = job(false)
+    } = job(Purpose::Shown)
     else {
         panic!("not a run");
     };
     let after = |edit: &Edit, scene: &Scene| Job::Generate {
         scene: Arc::new(scene.edited(edit).unwrap()),
         settings: settings.answering(edit, &scene.edited(edit).unwrap()),
-        preview: false,
+        purpose: Purpose::Shown,
     };
     let add = Edit::Add {
         agent: AgentId::new("newcomer"),
@@ -177,7 +178,7 @@ fn a_run_takes_in_new_and_moved_agents_and_goes_on_but_starts_again_without_one(
     let first = || Job::Generate {
         scene: scene.clone(),
         settings: settings.clone(),
-        preview: false,
+        purpose: Purpose::Shown,
     };
     engine.submit(first());
     let mut rows = 0;
@@ -250,15 +251,74 @@ fn a_run_takes_in_new_and_moved_agents_and_goes_on_but_starts_again_without_one(
 }
 
 #[test]
+fn a_run_beside_the_screen_tells_its_result_alone_and_is_no_part_of_the_next() {
+    let mut engine = engine(20);
+    engine.submit(job(Purpose::Aside));
+    let Event::Done { log, verdict, .. } = result(&mut engine) else {
+        panic!("not done");
+    };
+    assert!(log.records.is_empty() && verdict.is_some());
+    let Job::Generate {
+        scene, settings, ..
+    } = job(Purpose::Shown)
+    else {
+        panic!("not a run");
+    };
+    engine.submit(job(Purpose::Aside));
+    thread::sleep(Duration::from_millis(50));
+    let ego = scene.ego().unwrap();
+    let place = ego.track.get(scene.now).unwrap();
+    let moved = Edit::Move {
+        agent: ego.id.clone(),
+        point: [place.position.x + 1.0, place.position.y],
+        heading: place.heading,
+        speed: None,
+    };
+    let edited = scene.edited(&moved).unwrap();
+    engine.submit(Job::Generate {
+        settings: settings.answering(&moved, &edited),
+        scene: Arc::new(edited),
+        purpose: Purpose::Shown,
+    });
+    // a run made to be looked at would have taken in the move
+    let Event::Begun { log } = next(&mut engine) else {
+        panic!("something of the run before");
+    };
+    assert_eq!(log.records.len(), 1);
+    let Event::Done { scene, .. } = result(&mut engine) else {
+        panic!("not done");
+    };
+    assert!(
+        scene
+            .generated
+            .as_ref()
+            .unwrap()
+            .recipe
+            .reactions
+            .is_empty()
+    );
+}
+
+/// The event that ends a run, steps passed over.
+fn result(engine: &mut Engine) -> Event {
+    loop {
+        match next(engine) {
+            Event::Begun { .. } | Event::Step { .. } | Event::Model { .. } => {}
+            event => return event,
+        }
+    }
+}
+
+#[test]
 fn previews_finish_while_newer_ones_wait_and_only_the_newest_follows() {
     let mut engine = engine(5);
     for _ in 0..20 {
-        engine.submit_preview(job(true));
+        engine.submit_preview(job(Purpose::Preview));
     }
     let mut done = 0;
     while engine.busy() {
-        if let Event::Done { preview, .. } = next(&mut engine) {
-            assert!(preview);
+        if let Event::Done { purpose, .. } = next(&mut engine) {
+            assert_eq!(purpose, Purpose::Preview);
             done += 1;
         }
     }
@@ -270,7 +330,7 @@ fn the_world_moves_on_by_half_a_second_and_keeps_two_seconds_of_history() {
     let mut engine = engine(0);
     let Job::Generate {
         scene, settings, ..
-    } = job(false)
+    } = job(Purpose::Shown)
     else {
         panic!("not a run");
     };
@@ -366,7 +426,7 @@ fn a_network_that_cannot_be_loaded_fails_every_job_with_its_reason() {
         panic!("not a failure");
     };
     assert!(message.contains("no weights"));
-    engine.submit(job(true));
+    engine.submit(job(Purpose::Preview));
     assert!(matches!(next(&mut engine), Event::Failed(_)));
 }
 
@@ -405,7 +465,7 @@ fn a_network_that_returns_nan_hands_out_a_case_on_which_it_fails_again() {
         warning: None,
     };
     let mut engine = Engine::start(Box::new(|| {}), move || Ok(loaded)).unwrap();
-    engine.submit(job(false));
+    engine.submit(job(Purpose::Shown));
     let (message, case) = loop {
         if let Event::Broken { message, case } = next(&mut engine) {
             break (message, case);

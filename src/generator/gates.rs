@@ -9,7 +9,9 @@ use crate::metrics::{
     Contact, FaultFinding, Grid, Motion, Part, Row, Samples, beyond_the_map, contacts, fault_of,
     first_contact, lane_distance, motion_of, on_drivable_area,
 };
-use crate::scene::{Agent, AgentId, AgentKind, Avoidability, Fault, GateResult, Scene, State};
+use crate::scene::{
+    Agent, AgentId, AgentKind, Avoidability, Edit, Fault, GateResult, Scene, State,
+};
 
 /// All findings on one case.
 #[derive(Debug, Clone)]
@@ -97,7 +99,9 @@ pub(super) fn culprits(
         .into_iter()
         .filter(|finding| !finding.gate.passed);
     let alone = failed.filter_map(|finding| finding.gate.agent).collect();
-    (alone, case.unintended().0)
+    // nobody is drawn anew out of where an edit put it
+    let touching = case.unintended().0.into_iter();
+    (alone, touching.filter(|contact| !contact.before).collect())
 }
 
 /// How near the made agents come to a gate's limit over time.
@@ -480,21 +484,45 @@ impl<'a> Case<'a> {
         })
     }
 
-    /// New contacts of made agents up to the counted end, the attack's own left out, and those in which somebody
-    /// appears.
+    /// Contacts of made agents up to the counted end that are new or that edits made, the attack's own left out, and
+    /// those in which somebody appears.
     fn unintended(&self) -> (Vec<Contact>, Vec<Contact>) {
         let end = *self.counted().end();
+        let meant = |contact: &Contact| {
+            let attacks = &self.scene.attacks;
+            attacks.iter().any(|attack| {
+                contact.concerns(&attack.attacker) && contact.concerns(&attack.target)
+            })
+        };
         contacts(&self.samples)
             .into_iter()
-            .filter(|contact| !contact.before && contact.at <= end)
-            .filter(|contact| !self.both_walk(contact))
-            .filter(|contact| {
-                let attacks = &self.scene.attacks;
-                !attacks.iter().any(|attack| {
-                    contact.concerns(&attack.attacker) && contact.concerns(&attack.target)
-                })
+            .filter(|contact| contact.at <= end && !self.both_walk(contact))
+            .filter(|contact| match contact.before {
+                true => !self.recorded_so(contact),
+                false => !meant(contact),
             })
             .partition(|contact| !contact.appears)
+    }
+
+    /// Whether two that overlap from the start did so in the recording, too: boxes of recordings touch, but nobody is put
+    /// into another by an edit.
+    fn recorded_so(&self, contact: &Contact) -> bool {
+        let added = |id: &AgentId| {
+            let mut edits = self.scene.edits.iter();
+            edits.any(|edit| matches!(edit, Edit::Add { agent, .. } if agent == id))
+        };
+        let ids = [&contact.first, &contact.second];
+        if ids.iter().any(|id| added(id)) {
+            return false;
+        }
+        let logged = ids.map(|id| Some((self.scene.agent(id)?, self.scene.logged_track(id)?)));
+        let [Some((one, of_one)), Some((other, of_other))] = logged else {
+            return true;
+        };
+        (0..=self.scene.now).any(|frame| {
+            let states = of_one.get(frame).zip(of_other.get(frame));
+            states.is_some_and(|(a, b)| one.footprint(a).overlaps(&other.footprint(b)))
+        })
     }
 
     /// People who walk together touch: that is no accident.

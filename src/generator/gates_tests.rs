@@ -239,3 +239,43 @@ fn whoever_is_first_recorded_inside_a_made_agent_is_no_collision_and_is_named() 
     let verdict = judge_a(&scene(vec![driver, stands, comes]));
     assert!(!gate(&verdict, "collision").passed);
 }
+
+#[test]
+fn who_was_recorded_inside_another_is_excused_and_who_was_put_there_is_not() {
+    let apart = scene(vec![
+        straight("ego", -90.0, 0.0, 5.0),
+        straight("a", 0.0, 0.0, 8.0),
+        straight("b", 30.0, 0.0, 8.0),
+    ]);
+    assert!(gate(&judge_a(&apart), "collision").passed);
+    let together = scene(vec![
+        straight("ego", -90.0, 0.0, 5.0),
+        straight("a", 0.0, 0.0, 8.0),
+        straight("b", 1.0, 0.0, 8.0),
+    ]);
+    assert!(gate(&judge_a(&together), "collision").passed);
+    let place = |agent: &str, x: f64| Edit::Move {
+        agent: AgentId::new(agent),
+        point: [x, 0.0],
+        heading: 0.0,
+        speed: None,
+    };
+    // the present is 2 s, where b is at 46 m
+    let put = apart.edited(&place("a", 45.0)).unwrap();
+    let verdict = judge_a(&put);
+    assert!(!gate(&verdict, "collision").passed, "{verdict:?}");
+    assert!(
+        culprits(&put, &BTreeSet::from([AgentId::new("a")]))
+            .1
+            .is_empty()
+    );
+    let added = apart.edited(&Edit::Add {
+        agent: AgentId::new("c"),
+        kind: AgentKind::Vehicle,
+        point: [16.0, 0.0],
+        heading: 0.0,
+        speed: 8.0,
+        size: None,
+    });
+    assert!(!gate(&judge_a(&added.unwrap()), "collision").passed);
+}

@@ -4,9 +4,11 @@ use std::collections::BTreeSet;
 use std::fmt;
 
 use super::attack::{AttackQuery, aim_of, attack_candidates};
+use super::limits::limits_of;
 use super::settings::Scope;
+use crate::codec::DT_S;
 use crate::geometry::{DVec2, dvec2};
-use crate::scene::{AgentId, Attack, Edit, EditError, Goal, Scene, State};
+use crate::scene::{AgentId, Attack, Edit, EditError, Goal, Scene, State, Task, Track};
 
 /// At most so many scenes come of one sweep.
 pub const MOST_POINTS: usize = 400;
@@ -53,6 +55,9 @@ impl Quantity {
         Self::Left,
         Self::Seed,
     ];
+
+    /// Those of a goal.
+    pub const GOALS: [Self; 3] = [Self::Arrival, Self::GoalAhead, Self::GoalLeft];
 
     /// Its word on the command line.
     pub fn key(self) -> &'static str {
@@ -148,6 +153,37 @@ pub enum SweepError {
         /// The most that can be.
         most: f64,
     },
+    /// Two axes are of one and the same number.
+    #[error("{0} is swept twice")]
+    Twice(String),
+    /// Its recorded way cannot be gone that fast.
+    #[error("{parameter} of {} is not possible: on its recorded way that takes {what} of {found:.1} {unit} at {time_s:.1} s; its kind can do {most:.1}", with_unit(*.value, "m/s"))]
+    TooFast {
+        /// Which number.
+        parameter: String,
+        /// The value, m/s.
+        value: f64,
+        /// What it would take.
+        what: &'static str,
+        /// How much of it.
+        found: f64,
+        /// Its unit.
+        unit: &'static str,
+        /// Scene time, s.
+        time_s: f64,
+        /// What its kind can do.
+        most: f64,
+    },
+    /// A contact between two of the model's frames.
+    #[error("{parameter} of {} is not possible: contacts lie at half seconds from the present, such as {near}", with_unit(*.value, "s"))]
+    OffGrid {
+        /// Which number.
+        parameter: String,
+        /// The value, s.
+        value: f64,
+        /// The nearest that can be, s.
+        near: f64,
+    },
     /// As of the edit that sets it.
     #[error(transparent)]
     Edit(#[from] EditError),
@@ -181,7 +217,7 @@ impl Parameter {
             all.push(with(Quantity::Contact, attacker));
         }
         for goal in &scene.goals {
-            for quantity in [Quantity::Arrival, Quantity::GoalAhead, Quantity::GoalLeft] {
+            for quantity in Quantity::GOALS {
                 all.push(with(quantity, &goal.agent));
             }
         }
@@ -242,21 +278,41 @@ impl Parameter {
         })
     }
 
-    /// Values to begin with, from and to.
+    /// The nearest value that it can have in a scene: contacts lie at half seconds from the present, seeds are whole.
+    pub fn nearest(&self, scene: &Scene, value: f64) -> f64 {
+        let [least, most] = self.limits(scene).unwrap_or([value; 2]);
+        let (from, grid) = match self.quantity {
+            Quantity::Contact => (scene.now_s(), DT_S),
+            Quantity::Seed => (0.0, 1.0),
+            _ => (0.0, 1e-3),
+        };
+        let on_grid = from + ((value.clamp(least, most) - from) / grid).round() * grid;
+        (on_grid * 1e4).round() / 1e4
+    }
+
+    /// Values to begin with: from, to, and how many.
     ///
     /// # Errors
     /// As [`Parameter::value`].
-    pub fn usual(&self, scene: &Scene) -> Result<[f64; 2], SweepError> {
+    pub fn usual(&self, scene: &Scene) -> Result<([f64; 2], usize), SweepError> {
         let (value, [least, most]) = (self.value(scene)?, self.limits(scene)?);
         let reach = match self.quantity {
             Quantity::Contact | Quantity::Arrival => 1.5,
             Quantity::Speed => 4.0,
             Quantity::GoalAhead | Quantity::Ahead => 10.0,
             Quantity::GoalLeft | Quantity::Left => 2.0,
-            Quantity::Seed => return Ok([1.0, 5.0]),
+            Quantity::Seed => return Ok(([1.0, 5.0], 5)),
         };
         let tenths = |value: f64| (value * 10.0).round() / 10.0;
-        Ok([value - reach, value + reach].map(|end| tenths(end.clamp(least, most))))
+        let ends = [value - reach, value + reach].map(|end| tenths(end.clamp(least, most)));
+        Ok(match self.quantity {
+            Quantity::Contact => {
+                let ends = ends.map(|end| self.nearest(scene, end));
+                let steps = ((ends[1] - ends[0]) / DT_S).round() as usize;
+                (ends, 1 + steps)
+            }
+            _ => (ends, 5),
+        })
     }
 
     /// The edit of a scene that gives it a value; none for a seed, which is no part of a scene.
@@ -269,6 +325,14 @@ impl Parameter {
                 unit: self.quantity.unit(),
                 least,
                 most,
+            });
+        }
+        let near = self.nearest(scene, value);
+        if self.quantity == Quantity::Contact && (near - value).abs() > 1e-3 {
+            return Err(SweepError::OffGrid {
+                parameter: self.to_string(),
+                value,
+                near,
             });
         }
         let aside = |heading: f64| match self.quantity {
@@ -366,6 +430,66 @@ impl Parameter {
     }
 }
 
+/// Whether an agent whose pace was changed can go so: up to the present, and as the target of an attack, which is not made
+/// anew, to the end. Accelerations are taken over half a second, as recordings jitter.
+fn possible(
+    scene: &Scene,
+    agent: &AgentId,
+    (parameter, value): (&Parameter, f64),
+) -> Result<(), SweepError> {
+    let Some(agent) = scene.agent(agent) else {
+        return Ok(());
+    };
+    let limits = limits_of(agent);
+    let kept = scene.attacks.iter().any(|attack| attack.target == agent.id);
+    let end = if kept { scene.frames } else { scene.now + 1 };
+    let refused = |what, found, unit, frame, most| SweepError::TooFast {
+        parameter: parameter.to_string(),
+        value,
+        what,
+        found,
+        unit,
+        time_s: scene.time_of(frame),
+        most,
+    };
+    if value > limits.speed {
+        return Err(refused("a speed", value, "m/s", scene.now, limits.speed));
+    }
+    let window = (DT_S / scene.dt_s).round().max(1.0) as usize;
+    // of a track: by how much the limit is passed where it is passed farthest, the acceleration there, and the frame
+    let worst = |track: &Track| {
+        let along = |frame: usize| {
+            let state = track.get(frame)?;
+            Some(state.velocity.dot(DVec2::from_angle(state.heading)))
+        };
+        let mut worst = (0.0, 0.0, 0.0, scene.now);
+        for frame in window..end {
+            let (Some(before), Some(after)) = (along(frame - window), along(frame)) else {
+                continue;
+            };
+            let change = (after - before) / (window as f64 * scene.dt_s);
+            let most = if change > 0.0 {
+                limits.accelerate
+            } else {
+                limits.brake
+            };
+            if change.abs() / most > worst.0 {
+                worst = (change.abs() / most, change, most, frame);
+            }
+        }
+        worst
+    };
+    let (share, change, most, frame) = worst(&agent.track);
+    // a recording that jumps says nothing about what is possible
+    let recorded = scene
+        .logged_track(&agent.id)
+        .map_or(0.0, |track| worst(track).0);
+    match share > 1.0 && recorded <= 1.0 {
+        true => Err(refused("an acceleration", change, "m/s²", frame, most)),
+        false => Ok(()),
+    }
+}
+
 /// The direction from where a goal's agent is at the present.
 fn way_to(scene: &Scene, goal: &Goal) -> f64 {
     let point = dvec2(goal.point[0], goal.point[1]);
@@ -386,6 +510,7 @@ pub struct Axis {
 
 impl Axis {
     /// `count` values from one to another, both included, on a grid of a thousandth, of 1 for seeds; one alone is the first.
+    /// None comes twice.
     pub fn spread(parameter: Parameter, [from, to]: [f64; 2], count: usize) -> Self {
         let gaps = count.saturating_sub(1).max(1) as f64;
         let grid = match parameter.quantity {
@@ -396,8 +521,17 @@ impl Axis {
         let values = (0..count).map(|at| (value(at) * grid).round() / grid);
         Self {
             parameter,
-            values: values.collect(),
+            values: once_each(values),
         }
+    }
+
+    /// The same with each value at the nearest that can be in a scene, none twice.
+    #[must_use]
+    pub fn in_scene(self, scene: &Scene) -> Self {
+        let Self { parameter, values } = self;
+        let near = values.iter().map(|value| parameter.nearest(scene, *value));
+        let values = once_each(near);
+        Self { parameter, values }
     }
 
     /// A value with its unit.
@@ -457,6 +591,10 @@ impl Axis {
                     .split(',')
                     .map(number)
                     .collect::<Result<Vec<f64>, String>>()?;
+                if quantity == Quantity::Seed && values.iter().any(|value| value.fract() != 0.0) {
+                    return Err(format!("{list:?}: seeds are whole numbers"));
+                }
+                let values = once_each(values);
                 Ok(Self { parameter, values })
             }
             _ => Err(format!(
@@ -464,6 +602,17 @@ impl Axis {
             )),
         }
     }
+}
+
+/// Values in their order, each at its first place.
+fn once_each(values: impl IntoIterator<Item = f64>) -> Vec<f64> {
+    let mut seen: Vec<f64> = Vec::new();
+    for value in values {
+        if !seen.contains(&value) {
+            seen.push(value);
+        }
+    }
+    seen
 }
 
 /// A value with its unit, if it has one.
@@ -475,7 +624,10 @@ fn with_unit(value: f64, unit: &str) -> String {
 /// A value with no more decimals than it needs.
 fn short(value: f64) -> String {
     let text = format!("{value:.3}");
-    text.trim_end_matches('0').trim_end_matches('.').to_owned()
+    match text.trim_end_matches('0').trim_end_matches('.') {
+        "-0" => "0".to_owned(),
+        text => text.to_owned(),
+    }
 }
 
 /// Every combination of the values of some numbers.
@@ -537,6 +689,29 @@ impl Sweep {
         words.collect::<Vec<String>>().join("_")
     }
 
+    /// A number that is swept along two axes, if there is one: only the later of them would count.
+    pub fn doubled(&self) -> Option<&Parameter> {
+        let parameters = self.axes.iter().map(|axis| &axis.parameter);
+        let mut later = parameters.clone().enumerate();
+        let twice = later
+            .find(|(at, parameter)| parameters.clone().skip(at + 1).any(|it| it == *parameter));
+        twice.map(|(_, parameter)| parameter)
+    }
+
+    /// What the model must be given for the sweep to show: an attack whose contact, or a goal whose place or time is swept;
+    /// else `otherwise`.
+    pub fn task(&self, otherwise: Task) -> Task {
+        let sweeps = |wanted: &[Quantity]| {
+            let mut axes = self.axes.iter();
+            axes.any(|axis| wanted.contains(&axis.parameter.quantity))
+        };
+        match otherwise {
+            _ if sweeps(&[Quantity::Contact]) => Task::Attack,
+            Task::Free if sweeps(&Quantity::GOALS) => Task::Goal,
+            _ => otherwise,
+        }
+    }
+
     /// The seed of scene `number`, if seeds are swept.
     pub fn seed(&self, number: usize) -> Option<u64> {
         let mut swept = self.axes.iter().zip(self.position(number));
@@ -551,9 +726,20 @@ impl Sweep {
     /// If the scene has no such number, or it cannot have that value.
     pub fn scene(&self, base: &Scene, number: usize) -> Result<Scene, SweepError> {
         let mut scene = base.clone();
+        let mut swept: Vec<(Quantity, Option<AgentId>)> = Vec::new();
         for (axis, at) in self.axes.iter().zip(self.position(number)) {
-            if let Some(edit) = axis.parameter.edit(&scene, axis.values[at])? {
+            let (parameter, value) = (&axis.parameter, axis.values[at]);
+            let number = (parameter.quantity, parameter.maker(base));
+            if swept.contains(&number) {
+                return Err(SweepError::Twice(parameter.to_string()));
+            }
+            swept.push(number);
+            if let Some(edit) = parameter.edit(&scene, value)? {
                 scene = scene.edited(&edit)?;
+            }
+            if let (Quantity::Speed, Ok((agent, _))) = (parameter.quantity, parameter.mover(&scene))
+            {
+                possible(&scene, &agent, (parameter, value))?;
             }
         }
         for attack in scene.attacks.clone() {
@@ -710,7 +896,9 @@ mod tests {
         assert_eq!(names[0], "contact of car");
         assert!(names.contains(&"parked left".to_owned()));
         assert!(!names.contains(&"speed of parked".to_owned())); // it stands
-        assert_eq!(parameters[0].usual(&base).unwrap(), [4.5, 7.5]);
+        assert_eq!(parameters[0].usual(&base).unwrap(), ([4.5, 7.5], 7));
+        let contact = axis("contact=4.4,5.3,5.4").in_scene(&base);
+        assert_eq!(contact.values, [4.5, 5.5]); // half seconds from the present, 2 s, none twice
     }
 
     #[test]
@@ -746,6 +934,32 @@ mod tests {
         let moved = sweep.scene(&renamed, 0).unwrap();
         assert_eq!(moved.ego().unwrap().track.get(20).unwrap().position.x, 25.0);
         assert!(failing(&attacked(), "contact=1").contains("2.5 to 10"));
+        assert!(failing(&attacked(), "contact=5.2").contains("such as 5"));
+        let twice = Sweep {
+            axes: vec![axis("left=1"), axis("left:ego=2")],
+        };
+        let refused = twice.scene(&scene(), 0).unwrap_err();
+        assert_eq!(refused, SweepError::Twice("ego left".to_owned()));
+        let mut walking = scene();
+        Arc::make_mut(&mut walking.agents[1]).kind = AgentKind::Pedestrian;
+        assert!(failing(&walking, "speed:car=11").contains("its kind can do 8.0"));
+        // from 10 to 12 m/s within half a second: 4 m/s²; at twice the pace from 20 to 24, 8 m/s². It is the target
+        let mut jerky = attacked();
+        let ego = Arc::make_mut(&mut jerky.agents[0]);
+        for state in ego.track.states_mut().iter_mut().skip(40).flatten() {
+            state.velocity.x = 12.0;
+        }
+        let why = failing(&jerky, "speed:ego=20");
+        assert!(
+            why.contains("an acceleration of 8.0 m/s² at 3.0 s"),
+            "{why}"
+        );
+        let doubled = |texts: &[&str]| {
+            let axes = texts.iter().map(|text| axis(text)).collect();
+            Sweep { axes }.doubled().is_some()
+        };
+        assert!(doubled(&["speed:ego=5", "left=1", "speed:ego=6"]));
+        assert!(!doubled(&["speed:ego=5", "speed:car=5"]));
         for text in [
             "speed",
             "speed:ego=a",
@@ -753,6 +967,7 @@ mod tests {
             "speed=1:2",
             "speed=1:2:0",
             "speed=1:2:1000",
+            "seed=1.5",
         ] {
             assert!(Axis::from_text(text).is_err(), "{text}");
         }

@@ -11,20 +11,21 @@ const ROW: f64 = 19.0;
 /// Distance from the corner of the viewport, points.
 const MARGIN: f64 = 16.0;
 
-/// Rows in the lower left corner of a viewport of `size` points; coordinates as in [`super::furniture`].
+/// Rows in the lower left corner of a viewport of `size` points, `left` points from its edge; coordinates as in [`super::furniture`].
 /// `options` say what is drawn beyond the agents.
 pub fn legend(
     scene: &Scene,
     options: &ViewOptions,
-    size: DVec2,
+    (size, left): (DVec2, f64),
     style: &Style,
 ) -> (Layer, Vec<Label>) {
+    let margin = MARGIN + left;
     let mut layer = Layer::default();
     let mut labels = Vec::new();
     let rows = rows(scene, options, style);
     for (index, (text, symbol)) in rows.iter().enumerate() {
         let y = -size.y / 2.0 + MARGIN + ROW * ((rows.len() - 1 - index) as f64 + 0.5);
-        let at = [(-size.x / 2.0 + MARGIN + 12.0) as f32, y as f32];
+        let at = [(-size.x / 2.0 + margin + 12.0) as f32, y as f32];
         match *symbol {
             Symbol::Body(shape, color) => layer.bodies.push(body(shape, color, at, style)),
             Symbol::Mark(shape, color) => layer.marks.push(mark(shape, color, at, style)),
@@ -38,7 +39,7 @@ pub fn legend(
         }
         labels.push(Label {
             text: text.clone(),
-            anchor: Anchor::Screen([(MARGIN + 31.0) as f32, (size.y / 2.0 - y) as f32]),
+            anchor: Anchor::Screen([(margin + 31.0) as f32, (size.y / 2.0 - y) as f32]),
             shift: [0.0; 2],
             clear: None,
             align: [0.0, 0.5],
@@ -187,7 +188,12 @@ mod tests {
             ..Scene::default()
         };
         let options = ViewOptions::default();
-        let (layer, labels) = legend(&scene, &options, dvec2(800.0, 600.0), &Style::print());
+        let (layer, labels) = legend(
+            &scene,
+            &options,
+            (dvec2(800.0, 600.0), 0.0),
+            &Style::print(),
+        );
         let texts: Vec<&str> = labels.iter().map(|label| label.text.as_str()).collect();
         assert_eq!(texts, ["ego", "as recorded", "pedestrian"]);
         assert_eq!((layer.bodies.len(), layer.lines.len()), (3, 0));
@@ -203,7 +209,12 @@ mod tests {
             apart: true,
             ..options
         };
-        let (layer, labels) = legend(&scene, &options, dvec2(800.0, 600.0), &Style::print());
+        let (layer, labels) = legend(
+            &scene,
+            &options,
+            (dvec2(800.0, 600.0), 0.0),
+            &Style::print(),
+        );
         assert_eq!(labels[3].text, "planner's mode");
         assert_eq!(labels[6].text, "5 m apart or more");
         assert_eq!((layer.bodies.len(), layer.lines.len()), (4, 3));

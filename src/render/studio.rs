@@ -24,7 +24,7 @@ pub const GAP: f64 = 4.0;
 /// Where a caption begins, points from the left.
 const CAPTION_X: f64 = 16.0;
 
-/// Maps of which the drawing is kept.
+/// So many maps at least are kept as they were drawn.
 const MAPS: usize = 4;
 
 /// Scales a picture may have, pixels per point.
@@ -55,7 +55,7 @@ pub enum StudioError {
     },
 }
 
-/// How pictures look, all of one sheet or clip alike.
+/// How a picture, or a part of one, looks.
 #[derive(Debug, Clone)]
 pub struct Look {
     /// Colours.
@@ -152,6 +152,15 @@ impl Moment {
         }
     }
 
+    /// The same with `title` before its caption.
+    #[must_use]
+    pub fn titled(mut self, title: &str) -> Self {
+        if !title.is_empty() {
+            self.caption = format!("{title}  {}", self.caption);
+        }
+        self
+    }
+
     /// `count` times from `from_s` to `to_s`, both included, to a tenth of a millisecond; one alone is at `from_s`.
     pub fn spread(scene: &Arc<Scene>, from_s: f64, to_s: f64, count: usize) -> Vec<Self> {
         let gaps = count.saturating_sub(1).max(1) as f64;
@@ -192,15 +201,6 @@ pub struct Film {
 }
 
 impl Film {
-    /// Moments one after the other.
-    pub fn clip(look: Look, reel: Vec<Moment>) -> Self {
-        Self {
-            cells: vec![Cell { look, reel }],
-            columns: 1,
-            wipe: None,
-        }
-    }
-
     /// Moments beside each other in one frame; a legend stands in the first alone.
     pub fn strip(look: &Look, moments: Vec<Moment>, columns: usize) -> Self {
         let cell = |(at, moment)| Cell {
@@ -282,6 +282,8 @@ pub struct Studio {
     offscreen: Offscreen,
     /// What was drawn last of each map; the newest last.
     composers: Vec<(Arc<Map>, Composer)>,
+    /// So many of them are kept.
+    maps: usize,
 }
 
 impl Studio {
@@ -294,6 +296,7 @@ impl Studio {
         Ok(Self {
             offscreen: Offscreen::new()?,
             composers: Vec::new(),
+            maps: MAPS,
         })
     }
 
@@ -326,12 +329,14 @@ impl Studio {
         let Some((look, moment)) = shown else {
             return Ok(Image::plain(0, 0, Color::CLEAR));
         };
-        // the caption of what is seen right of a line stands there
+        // each cell may have a map of its own
+        self.maps = film.cells.len().max(MAPS);
+        // what is written on what is seen right of a line stands there
         let share = film.wipe.filter(|_| place == 1).unwrap_or(0.0);
         self.picture(look, moment, share)
     }
 
-    /// The picture of one moment, its caption `share` of the width from the left.
+    /// The picture of one moment, caption and legend `share` of the width from the left.
     fn picture(&mut self, look: &Look, moment: &Moment, share: f64) -> Result<Image, RenderError> {
         let scene = &*moment.scene;
         let mut options = look.options.clone();
@@ -363,7 +368,8 @@ impl Studio {
             shot.captions.push(caption(&moment.caption, x, &look.style));
         }
         if look.legend {
-            let (symbols, words) = legend(scene, &options, points, &look.style);
+            let room = (points, share * points.x);
+            let (symbols, words) = legend(scene, &options, room, &look.style);
             shot.symbols = symbols;
             shot.captions.extend(words);
         }
@@ -380,7 +386,7 @@ impl Studio {
             Some(at) => self.composers.remove(at),
             None => (Arc::clone(map), Composer::default()),
         };
-        if self.composers.len() >= MAPS {
+        if self.composers.len() >= self.maps {
             self.composers.remove(0);
         }
         self.composers.push(kept);

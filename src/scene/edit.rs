@@ -29,8 +29,9 @@ pub enum Edit {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         speed: Option<f64>,
     },
-    /// Lets an agent go its way faster or slower: before and after the present, where it stays. Beyond the ends of its
-    /// way it goes straight on.
+    /// Lets an agent go its way faster or slower: before and after the present, where it stays. It is seen in the same
+    /// frames as before: where it was not seen then it is taken to have gone straight, and beyond the ends of its way it goes
+    /// straight on.
     Pace {
         /// Who.
         agent: AgentId,
@@ -498,7 +499,7 @@ impl Scene {
         let at = |frame: usize| {
             let wanted = now as f64 + (frame as f64 - now as f64) * factor;
             let end = wanted.clamp(first as f64, last as f64);
-            let mut state = old.sample(end)?;
+            let mut state = old.sample(end).or_else(|| bridged(&old, end))?;
             state.position += state.velocity * ((wanted - end) * dt_s);
             state.velocity *= factor;
             Some(state.quantised())
@@ -538,6 +539,15 @@ impl Scene {
         self.agents.push(Arc::new(agent));
         Ok(())
     }
+}
+
+/// The state of a track at a frame in a gap: between the last one seen before it and the next one after it.
+fn bridged(track: &Track, frame: f64) -> Option<State> {
+    let before = track.valid().rfind(|(at, _)| *at as f64 <= frame)?;
+    let after = track.valid().find(|(at, _)| *at as f64 >= frame)?;
+    let width = (after.0 - before.0).max(1) as f64;
+    let share = (frame - before.0 as f64) / width;
+    Some(before.1.lerp(after.1, share))
 }
 
 fn pose_of(point: [f64; 2], heading: f64) -> Result<Pose, EditError> {
@@ -606,6 +616,15 @@ mod tests {
         assert_eq!(xs(&pace(0.5).unwrap()), [5.0, 10.0, 15.0, 20.0]);
         assert_eq!(faster.log[&AgentId::new("car")], scene().agents[0].track);
         assert!(pace(0.0).is_err() && pace(f64::NAN).is_err());
+        // a frame that was not seen stays so, the others lose nothing by it
+        let mut gapped = scene();
+        Arc::make_mut(&mut gapped.agents[0]).track.set(2, None);
+        let edit = Edit::Pace {
+            agent: AgentId::new("car"),
+            factor: 0.5,
+        };
+        let slower = gapped.edited(&edit).unwrap();
+        assert_eq!(xs(&slower), [5.0, 10.0, 20.0]);
     }
 
     #[test]

@@ -4,6 +4,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::Scene;
 use super::agent::AgentId;
 use super::intent::Pin;
 use super::signal::SignalState;
@@ -341,5 +342,13 @@ impl Generated {
     /// The gates that failed.
     pub fn failed(&self) -> impl Iterator<Item = &GateResult> {
         self.gates.iter().filter(|gate| !gate.passed)
+    }
+}
+
+impl Scene {
+    /// Names of the gates that it fails as a result; none if it was not generated.
+    pub fn failed_gates(&self) -> Vec<&str> {
+        let gates = self.generated.iter().flat_map(|made| made.failed());
+        gates.map(|gate| gate.gate.as_str()).collect()
     }
 }

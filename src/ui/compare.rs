@@ -306,11 +306,21 @@ pub fn joined_title(ghosts: &str, scene: &str, apart: bool) -> String {
 
 /// Moments with `other` as ghosts, the futures there of who moves otherwise dashed; joined by lines if `apart`.
 pub fn beside(other: &Arc<Scene>, apart: bool, mut moments: Vec<Moment>) -> Vec<Moment> {
-    let mut changes = Changes::default();
+    let mut drawn: Option<(Arc<Scene>, Arc<Vec<Path>>)> = None;
     for moment in &mut moments {
-        let ghosts = ghost_paths(other, &changes.of(other, &moment.scene));
-        Arc::make_mut(&mut moment.paths).extend(ghosts);
+        let known = drawn
+            .take()
+            .filter(|(of, _)| Arc::ptr_eq(of, &moment.scene));
+        let (of, ghosts) = known.unwrap_or_else(|| {
+            let changes = differences(other, &moment.scene);
+            (moment.scene.clone(), Arc::new(ghost_paths(other, &changes)))
+        });
+        match moment.paths.is_empty() {
+            true => moment.paths = ghosts.clone(),
+            false => Arc::make_mut(&mut moment.paths).extend_from_slice(&ghosts),
+        }
         moment.beside = Some((other.clone(), apart));
+        drawn = Some((of, ghosts));
     }
     moments
 }

@@ -62,6 +62,8 @@ pub(super) enum Which {
     Samples,
     /// The tray.
     Tray,
+    /// What the last sweep made that passes every gate.
+    Sweep,
 }
 
 /// What a picture shows.
@@ -274,6 +276,7 @@ impl Choices {
                     .collect()
             }
             Which::Tray => source.lab.tray.scenes(),
+            Which::Sweep => source.lab.sweep.valid(),
         }
     }
 
@@ -309,7 +312,7 @@ impl Choices {
                 let (from, to) = (quoted_path(&input), quoted_path(&target));
                 (Some(format!("nearmiss convert {from} {to}")), needs)
             }
-            Which::Samples | Which::Tray => (None, Vec::new()),
+            Which::Samples | Which::Tray | Which::Sweep => (None, Vec::new()),
         };
         Ok(Plan {
             needs,
@@ -372,6 +375,7 @@ impl Choices {
             Which::Present => "Open a scene first.",
             Which::Samples => "There are no samples: generate several first.",
             Which::Tray => "The tray is empty: keep a case first, key K.",
+            Which::Sweep => "There is nothing of a sweep: make one first, Ctrl+Shift+V.",
         }
         .to_owned()
     }
@@ -391,7 +395,7 @@ impl Choices {
                     true => {
                         let planned = |pane| !self.modes(source, pane).is_empty();
                         line.inexact = (0..source.panes.sources_shown()).any(planned);
-                        self.on_screen(source, &mut line, (self.scale, None), moment)
+                        self.on_screen(source, &mut line, (self.scale, None), moment)?
                     }
                     false => {
                         let works = source.panes.working_pane();
@@ -455,8 +459,15 @@ impl Choices {
         line: &mut Line,
         (scale, points): (f64, Option<[u32; 2]>),
         reel: impl Fn(usize, &Arc<Scene>) -> Reel,
-    ) -> Show {
+    ) -> Result<Show, String> {
         let panes = source.panes;
+        if let Some(empty) = (0..panes.sources_shown()).find(|pane| source.is_empty(*pane)) {
+            let (_, title) = source.shown(empty);
+            return Err(format!(
+                "Pane {}, {title}, is empty: there is nothing to draw in it.",
+                empty + 1
+            ));
+        }
         let mode = panes.compare;
         // rounded as the command line says it
         let share = (f64::from(panes.wipe) * 1e4).round() / 1e4;
@@ -502,11 +513,11 @@ impl Choices {
                 part.title = joined_title(&ghosts, &part.title, apart);
             }
         }
-        Show {
+        Ok(Show {
             parts,
             columns: COLUMNS,
             wipe,
-        }
+        })
     }
 
     /// The planner whose modes are drawn in a pane.
@@ -570,11 +581,16 @@ impl Choices {
         let height = (f64::from(width) * shape).round().clamp(64.0, 4096.0) as u32;
         let points = Some([width, height]);
         let show = if several {
-            self.on_screen(source, &mut line, (1.0, points), |_, shown| reel(shown))
+            self.on_screen(source, &mut line, (1.0, points), |_, shown| reel(shown))?
         } else {
             Show::of(self.look(source, works, 1.0, points), reel(scene))
         };
         line.inexact |= self.plans_of(source, scene).is_some();
+        // the command line knows the steps of every scene that was generated, the window those of the last run
+        let others = (0..source.panes.sources_shown()).map(|pane| source.shown(pane).0);
+        let mut others = others.filter(|shown| several && !Arc::ptr_eq(shown, scene));
+        let stands = others.any(|shown| shown.generated.is_some());
+        line.inexact |= self.along != Along::Scene && stands;
         if self.frames {
             line.out_folder();
         }
@@ -681,6 +697,13 @@ const COLUMNS: usize = 2;
 const STRIP: [u32; 2] = [420, 420];
 
 impl Source<'_> {
+    /// Whether a pane has nothing to show.
+    fn is_empty(&self, pane: usize) -> bool {
+        let view = self.views.get(pane);
+        self.panes.sources[pane.min(3)] != sources::Source::Scene
+            && view.is_none_or(|view| view.scene.is_none())
+    }
+
     /// Whether the scene is what the planner drove, with its plans.
     pub(super) fn driven(&self) -> bool {
         let scene = self.editor.committed();

@@ -93,12 +93,8 @@ impl Part {
         if let Some((other, apart)) = &self.beside {
             moments = beside(other, *apart, moments);
         }
-        if !self.title.is_empty() {
-            for moment in &mut moments {
-                moment.caption = format!("{}  {}", self.title, moment.caption);
-            }
-        }
-        moments
+        let titled = moments.into_iter();
+        titled.map(|moment| moment.titled(&self.title)).collect()
     }
 }
 
@@ -582,13 +578,28 @@ fn write_frames(
             .map_err(words)?
             .to_png()
             .map_err(words)?;
-        let path = folder.join(format!("frame-{:04}.png", done + 1));
+        let path = frame_file(folder, done + 1);
         fs::write(&path, bytes).map_err(|error| at(&path, &error))?;
     }
+    remove_later_frames(folder, count);
     let shown = folder.display();
     Ok(Told::Done(format!(
         "Written: {count} frames for {fps} per second in {shown}"
     )))
+}
+
+/// The file of a clip's numbered picture, from 1.
+pub fn frame_file(folder: &Path, number: usize) -> PathBuf {
+    folder.join(format!("frame-{number:04}.png"))
+}
+
+/// Removes the pictures that follow the last of a clip in its folder: of a longer one before, which this one replaces.
+pub fn remove_later_frames(folder: &Path, last: usize) {
+    let mut later = (last + 1..).map(|number| frame_file(folder, number));
+    while later
+        .next()
+        .is_some_and(|file| fs::remove_file(file).is_ok())
+    {}
 }
 
 fn write_table(text: &str, path: &Path) -> Result<Told, String> {

@@ -60,8 +60,8 @@ struct Inputs {
     choices: Choices,
     /// Revision of the scene.
     scene: u64,
-    /// Number of samples, and of the tray's changes.
-    cases: (usize, u64),
+    /// Number of samples, of the tray's changes, and of what a sweep made.
+    cases: (usize, u64, usize),
     /// Panes, and how the first two are compared.
     panes: (usize, Mode),
     steps: bool,
@@ -73,7 +73,11 @@ impl Inputs {
         Self {
             choices: choices.clone(),
             scene: source.editor.revision(),
-            cases: (source.lab.cases.len(), source.lab.tray.changes()),
+            cases: (
+                source.lab.cases.len(),
+                source.lab.tray.changes(),
+                source.lab.sweep.valid().len(),
+            ),
             panes: (source.panes.count, source.panes.compare),
             steps: source.lab.log.is_some(),
             modes: source.planning.planned.is_some(),
@@ -164,7 +168,7 @@ impl Exporting {
         choices.span_s = choices.span_s.map(|time_s| time_s.min(scene.duration_s()));
         if tray {
             (choices.kind, choices.which) = (Kind::Case, Which::Tray);
-        } else if choices.which == Which::Tray {
+        } else if matches!(choices.which, Which::Tray | Which::Sweep) {
             choices.which = Which::Present;
         }
         self.scene = Some(scene.clone());
@@ -258,7 +262,11 @@ impl Exporting {
                 .map_or(0.0, |scene| scene.duration_s()),
             panes: source.panes.sources_shown(),
             driven: source.driven(),
-            counts: [source.lab.cases.len(), source.lab.tray.cases().len()],
+            counts: [
+                source.lab.cases.len(),
+                source.lab.tray.cases().len(),
+                source.lab.sweep.valid().len(),
+            ],
             estimate: self.estimate,
             running: self.exporter.running,
             said: self

@@ -49,7 +49,7 @@ pub use compare::{beside, joined_title};
 pub use display::display_available;
 pub use editor::Document;
 pub use editor::Editor;
-pub use exporter::step_moments;
+pub use exporter::{frame_file, remove_later_frames, step_moments};
 pub use measure::{Figure, measure};
 pub use pilot::{plan_paths, with_plans};
 

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::lab::Case;
+use super::thumbnail::Thumbnail;
 use crate::generator::Alike;
 use crate::generator::Gist;
 use crate::scene::Scene;
@@ -98,6 +99,35 @@ impl Tray {
         let last = self.kept.len() - 1;
         let own = self.groups.iter().find(|group| group.contains(&last));
         Ok(own.map_or(1, Vec::len))
+    }
+
+    /// Takes in scenes with their names, as many as there is room for and that are not there; returns how many, and whether
+    /// some found no room.
+    pub(super) fn keep_all(
+        &mut self,
+        scenes: impl Iterator<Item = (String, Arc<Scene>)>,
+    ) -> (usize, bool) {
+        let mut count = 0;
+        for (name, scene) in scenes {
+            let same = |kept: &Kept| Arc::ptr_eq(&kept.case.scene, &scene);
+            if self.kept.iter().any(same) {
+                continue;
+            }
+            if self.kept.len() >= MOST {
+                self.group();
+                return (count, true);
+            }
+            let case = Case {
+                name,
+                picture: Thumbnail::of(&scene),
+                scene,
+                past: None,
+            };
+            self.push(case, String::new());
+            count += 1;
+        }
+        self.group();
+        (count, false)
     }
 
     /// Takes a case out.

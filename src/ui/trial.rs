@@ -1,4 +1,5 @@
-//! The trial: several planners drive every case of the tray, or the scene on screen, on a thread of their own.
+//! The trial: several planners drive every case of the tray, the scene on screen, or what a sweep made, on a thread of their
+//! own.
 
 use std::fmt::Write as _;
 use std::sync::Arc;

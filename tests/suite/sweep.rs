@@ -8,7 +8,7 @@ use egui::Modifiers;
 use egui_kittest::kittest::NodeT as _;
 use egui_kittest::kittest::Queryable as _;
 
-use nearmiss::scene::{Edit, read_scene};
+use nearmiss::scene::{Edit, Task, read_scene};
 use nearmiss::ui::App;
 
 use crate::commands::nearmiss;
@@ -47,6 +47,11 @@ fn a_sweep_writes_a_case_for_each_combination_and_says_what_cannot_be() {
     assert_eq!(made.len(), 4, "{said}");
     assert_eq!(made[1]["swept"][1]["value"], 9.0); // the last one changes first
     assert_eq!(made[2]["swept"][0]["what"], "contact");
+    let refused = objects.iter().find(|it| it["error"].is_string()).unwrap();
+    assert_eq!(
+        (&refused["swept"][0]["value"], &refused["scene"]),
+        (&1.0.into(), &"left-turn".into())
+    );
     // 1 s lies before the present
     assert!(
         errors.contains("contact of 1 s is not possible"),
@@ -82,6 +87,8 @@ fn a_sweep_that_cannot_be_is_wrong_usage() {
     assert!(refused(&["--again", "--sweep", "speed=4"]).contains("--again"));
     let many = ["--sweep", "speed=4:9:30", "--sweep", "left=-1:1:30"];
     assert!(refused(&many).contains("900"));
+    assert!(refused(&["--task", "mix", "--sweep", "speed=4"]).contains("mix"));
+    assert!(refused(&["--sweep", "left=1", "--sweep", "left=2"]).contains("twice"));
 }
 
 #[test]
@@ -118,6 +125,17 @@ fn edits_of_a_file_are_made_first_and_a_wrong_one_is_named() {
     );
     let held = generate(&format!(r#"{{"edits": {list}}}"#), "held");
     assert!(held.status.success());
+    // what an edit sets is what the task is about
+    let goal = r#"[{"edit": "set_goal", "goal": {"agent": "car-1", "point": [60, 5], "time_s": 9, "tolerance_m": 1, "hard": true}}]"#;
+    let aimed = generate(goal, "goal");
+    assert!(
+        aimed.status.success(),
+        "{}",
+        String::from_utf8_lossy(&aimed.stderr)
+    );
+    let written = fs::read_dir(folder.path().join("goal")).unwrap().next();
+    let case = read_scene(&written.unwrap().unwrap().path()).unwrap();
+    assert_eq!(case.generated.unwrap().recipe.task, Task::Goal);
     let told = |text: &str| {
         let output = generate(text, "none");
         assert_eq!(output.status.code(), Some(1));

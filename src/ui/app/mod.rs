@@ -669,26 +669,33 @@ impl App {
         };
         let path = export::command_file(&self.folder.join(COMMANDS), &scene);
         let line = lab::command_line(&path, &scene, &self.lab);
-        self.copy_line(context, line, (scene, path));
+        let unsaid = lab::unsaid(&self.lab.settings);
+        self.copy_line(context, (line, unsaid), (scene, path));
     }
 
     fn copy_sweep(&mut self, context: &Context) {
         if let Some(sheet) = &self.lab.sweep.sheet {
             let path = sheet.command_file(&self.folder.join(COMMANDS));
             let (scene, line) = sheet.command_line(&path);
-            self.copy_line(context, line, (scene, path));
+            let unsaid = lab::unsaid(sheet.settings());
+            self.copy_line(context, (line, unsaid), (scene, path));
         }
     }
 
-    /// Copies a line that generates, once the scene it reads is written.
-    fn copy_line(&mut self, context: &Context, line: String, reads: (Arc<Scene>, PathBuf)) {
+    /// Copies a line that generates, once the scene it reads is written, and tells what it leaves unsaid.
+    fn copy_line(
+        &mut self,
+        context: &Context,
+        (line, unsaid): (String, Option<String>),
+        reads: (Arc<Scene>, PathBuf),
+    ) {
         if self.exporting.runs() {
             let text =
                 "An export runs. Copy the command line once it has ended, or cancel it: Esc.";
             self.say(Weight::Info, text);
             return;
         }
-        if let Some(unsaid) = lab::unsaid(&self.lab) {
+        if let Some(unsaid) = unsaid {
             self.say(Weight::Warning, unsaid);
         }
         self.exporting.copy(context, line, vec![reads]);
@@ -923,7 +930,17 @@ impl eframe::App for App {
         self.hear();
         self.lab.hear(&mut self.editor);
         self.planning.hear(&mut self.editor, &mut self.lab);
-        let watched = self.trial.open || self.lab.sweep.open;
+        let swept = self
+            .lab
+            .sweep
+            .sheet
+            .as_ref()
+            .filter(|_| self.lab.sweep.open);
+        let tried = self.trial.sheet.as_ref();
+        let in_sweep = swept
+            .zip(tried)
+            .is_some_and(|(swept, tried)| swept.is_tried(tried));
+        let watched = self.trial.open || in_sweep;
         self.trial.hear(&mut self.editor, watched);
         let told = self.exporting.hear(context);
         self.editor.notices.extend(told);

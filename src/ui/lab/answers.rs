@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::Lab;
 use super::Reason;
 use crate::engine::Job;
+use crate::engine::Purpose;
 use crate::generator::Settings;
 use crate::scene::Edit;
 use crate::scene::Scene;
@@ -71,7 +72,7 @@ impl Lab {
             engine.submit_preview(Job::Generate {
                 scene,
                 settings,
-                preview: true,
+                purpose: Purpose::Preview,
             });
         }
     }

@@ -20,7 +20,6 @@ use crate::scene::Task;
 use crate::ui::action::Notice;
 use crate::ui::action::Weight;
 use crate::ui::editor::Editor;
-use crate::ui::tray::Refusal;
 
 /// Who attacks, and when.
 pub(in crate::ui) fn attack_name(candidate: &AttackCandidate) -> String {
@@ -138,35 +137,24 @@ impl Lab {
 
     /// Puts every sample that passes all gates into the tray.
     pub(super) fn keep_valid(&mut self, editor: &mut Editor) {
-        let named = |case: &Case| Case {
-            name: format!("{} · {}", case.name, case.scene.name),
-            past: None,
-            ..case.clone()
-        };
-        let cases: Vec<Case> = self.valid().map(named).collect();
-        self.keep_all(cases, editor);
+        let name = |case: &Case| format!("{} · {}", case.name, case.scene.name);
+        let valid = self.cases.iter().filter(|case| is_valid(&case.scene));
+        let scenes = valid.map(|case| (name(case), case.scene.clone()));
+        let kept = self.tray.keep_all(scenes);
+        tell_kept(kept, editor);
     }
+}
 
-    /// Puts cases into the tray and says how many are new there.
-    pub(super) fn keep_all(&mut self, cases: Vec<Case>, editor: &mut Editor) {
-        let (mut kept, mut full) = (0, false);
-        for case in cases {
-            match self.tray.keep(case) {
-                Ok(_) => kept += 1,
-                Err(Refusal::Already) => {}
-                Err(Refusal::Full) => full = true,
-            }
+/// Says how many are new in the tray, and whether some found no room.
+pub(super) fn tell_kept((kept, full): (usize, bool), editor: &mut Editor) {
+    let notice = match (kept, full) {
+        (_, true) => {
+            let text = format!("{kept} kept; the tray is full: export its cases or remove some.");
+            Notice::new(Weight::Warning, text)
         }
-        let notice = match (kept, full) {
-            (_, true) => {
-                let text =
-                    format!("{kept} kept; the tray is full: export its cases or remove some.");
-                Notice::new(Weight::Warning, text)
-            }
-            (0, false) => Notice::new(Weight::Info, "They are in the tray already."),
-            (1, false) => Notice::new(Weight::Good, "Kept in the tray."),
-            _ => Notice::new(Weight::Good, format!("{kept} kept in the tray.")),
-        };
-        editor.notices.push(notice);
-    }
+        (0, false) => Notice::new(Weight::Info, "They are in the tray already."),
+        (1, false) => Notice::new(Weight::Good, "Kept in the tray."),
+        _ => Notice::new(Weight::Good, format!("{kept} kept in the tray.")),
+    };
+    editor.notices.push(notice);
 }

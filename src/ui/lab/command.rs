@@ -79,9 +79,9 @@ fn terms(guidance: &Guidance) -> impl Iterator<Item = (&'static str, Guide)> {
 }
 
 /// What a command line has no words for, in a sentence; `None` if it says everything.
-pub(in crate::ui) fn unsaid(lab: &Lab) -> Option<String> {
+pub(in crate::ui) fn unsaid(settings: &Settings) -> Option<String> {
     let whole = Guide::default().levels;
-    let limited: Vec<String> = terms(&lab.settings.guidance)
+    let limited: Vec<String> = terms(&settings.guidance)
         .filter(|(_, guide)| guide.weight > 0.0 && guide.levels != whole)
         .map(|(name, guide)| {
             let [low, high] = guide.levels;
@@ -156,13 +156,13 @@ mod tests {
     #[test]
     fn noise_ranges_of_guidance_are_said_to_be_missing_from_the_command_line() {
         let mut lab = Lab::new(None);
-        assert_eq!(unsaid(&lab), None);
+        assert_eq!(unsaid(&lab.settings), None);
         lab.settings.guidance.road = Guide {
             weight: 0.0,
             levels: [0.2, 0.8],
         };
-        assert_eq!(unsaid(&lab), None);
+        assert_eq!(unsaid(&lab.settings), None);
         lab.settings.guidance.road.weight = 0.1;
-        assert!(unsaid(&lab).is_some_and(|said| said.contains("(road 0.2 to 0.8)")));
+        assert!(unsaid(&lab.settings).is_some_and(|said| said.contains("(road 0.2 to 0.8)")));
     }
 }

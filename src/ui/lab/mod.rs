@@ -19,6 +19,8 @@ use std::time::Instant;
 use crate::engine::Engine;
 use crate::engine::Event;
 use crate::engine::Job;
+use crate::engine::JobId;
+use crate::engine::Purpose;
 use crate::engine::StepLog;
 use crate::engine::StepRecord;
 use crate::generator::AttackCandidate;
@@ -136,6 +138,8 @@ pub(super) struct Running {
     pub sample: (usize, usize),
     /// When it was handed in.
     since: Instant,
+    /// Its number; none in tests.
+    job: Option<JobId>,
     reason: Reason,
     input: Arc<Scene>,
     settings: Settings,
@@ -502,12 +506,13 @@ impl Lab {
         self.world = None;
         self.step = None;
         self.playing = false;
-        engine.submit(Job::Generate {
+        let job = engine.submit(Job::Generate {
             scene: input.clone(),
             settings: settings.clone(),
-            preview: false,
+            purpose: Purpose::Shown,
         });
         self.running = Some(Running {
+            job: Some(job),
             taken: 0,
             total: 0,
             sample,
@@ -585,7 +590,7 @@ impl Lab {
             engine.submit(Job::Generate {
                 scene: scene.clone(),
                 settings: settings.clone(),
-                preview: false,
+                purpose: Purpose::Aside,
             });
             self.aside = Some(Aside::Pane(scene, settings));
         } else {
@@ -653,13 +658,12 @@ impl Lab {
     fn cut_short(
         &mut self,
         editor: &mut Editor,
+        running: Running,
         scene: Arc<Scene>,
         (taken, total): (usize, usize),
         log: Arc<StepLog>,
     ) {
-        let Some(running) = self.cut.take().filter(|_| taken > 0) else {
-            return;
-        };
+        self.live_scene = None;
         let seed = running.settings.seed;
         let (name, text) = if taken < total {
             let name = format!("Seed {seed}, partial, {taken} of {total}");
@@ -721,7 +725,6 @@ impl Lab {
                 Event::Model { identity, warning } => {
                     self.model = Model::Ready { identity, warning };
                 }
-                Event::Begun { .. } | Event::Step { .. } if self.aside.is_some() => {}
                 Event::Done { scene, .. } if self.aside.is_some() => {
                     self.done_aside(Ok(scene), editor);
                 }
@@ -743,7 +746,7 @@ impl Lab {
                 } => self.stepped(taken, total, record, preview),
                 Event::Done {
                     scene,
-                    preview: true,
+                    purpose: Purpose::Preview,
                     ..
                 } => {
                     if editor.previewing() {
@@ -758,13 +761,16 @@ impl Lab {
                     ..
                 } => self.done(editor, scene, verdict, &log, took),
                 Event::Stopped {
+                    job,
                     scene,
                     taken,
                     total,
                     log,
                 } => {
-                    self.live_scene = None;
-                    self.cut_short(editor, scene, (taken, total), log);
+                    let cut = self.cut.take_if(|cut| cut.job == Some(job));
+                    if let Some(cut) = cut.filter(|_| taken > 0) {
+                        self.cut_short(editor, cut, scene, (taken, total), log);
+                    }
                 }
                 Event::Attacks(candidates) => {
                     self.searching = false;
@@ -1019,14 +1025,15 @@ impl Lab {
             }
             LabAction::Sample(index) => {
                 let case = self.cases.get(index)?;
-                show(editor, case);
+                show(editor, &case.name, &case.scene);
                 if self.running.is_none() {
                     self.recall(index);
                 }
             }
             LabAction::KeepValid => self.keep_valid(editor),
             LabAction::OpenKept(index) => {
-                show(editor, &self.tray.cases().get(index)?.case);
+                let case = &self.tray.cases().get(index)?.case;
+                show(editor, &case.name, &case.scene);
             }
             LabAction::DropKept(index) => self.tray.remove(index),
             LabAction::RenameKept(index, name) => self.tray.rename(index, &name),
@@ -1125,9 +1132,9 @@ fn land(editor: &mut Editor, from: &Arc<Scene>, what: &str, case: &Case) -> bool
 }
 
 /// Shows a case as a step of the history, unless it is on screen.
-fn show(editor: &mut Editor, case: &Case) {
-    if !editor.is_present(&case.scene) {
-        editor.put(format!("Show {}", case.name), case.scene.clone());
+fn show(editor: &mut Editor, name: &str, scene: &Arc<Scene>) {
+    if !editor.is_present(scene) {
+        editor.put(format!("Show {name}"), scene.clone());
     }
 }
 
@@ -1142,13 +1149,7 @@ fn next_seed(seed: u64) -> u64 {
 
 /// Gates that a made scene fails.
 fn failures(scene: &Scene) -> usize {
-    failed_gates(scene).len()
-}
-
-/// Their names.
-pub(super) fn failed_gates(scene: &Scene) -> Vec<&str> {
-    let gates = scene.generated.iter().flat_map(|made| made.failed());
-    gates.map(|gate| gate.gate.as_str()).collect()
+    scene.failed_gates().len()
 }
 
 /// Whether a scene was made, is as it was made, and passes every gate.
@@ -1190,6 +1191,7 @@ mod tests {
     fn running(editor: &Editor, samples: usize) -> Running {
         let present = editor.committed().unwrap();
         Running {
+            job: None,
             taken: 0,
             total: 0,
             sample: (0, samples),

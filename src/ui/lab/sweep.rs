@@ -7,12 +7,12 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::Aside;
-use super::Case;
 use super::Lab;
-use super::failed_gates;
+use super::attacks::tell_kept;
 use super::is_valid;
 use super::show;
 use crate::engine::Job;
+use crate::engine::Purpose;
 use crate::generator::Axis;
 use crate::generator::MOST_POINTS;
 use crate::generator::Parameter;
@@ -26,11 +26,7 @@ use crate::ui::action::Weight;
 use crate::ui::editor::Editor;
 use crate::ui::export::command_file;
 use crate::ui::export::quoted;
-use crate::ui::thumbnail::Thumbnail;
 use crate::ui::trial;
-
-/// Values of an axis unless asked otherwise.
-const VALUES: usize = 5;
 
 /// What the user asks of the sweep.
 #[derive(Debug, Clone, PartialEq)]
@@ -91,6 +87,19 @@ pub(in crate::ui) struct Sheet {
 }
 
 impl Sheet {
+    /// The settings of a combination's run.
+    fn settings_of(&self, number: usize) -> Settings {
+        Settings {
+            seed: self.sweep.seed(number).unwrap_or(self.settings.seed),
+            ..self.settings.clone()
+        }
+    }
+
+    /// The settings of all runs, apart from seeds that are swept.
+    pub(in crate::ui) fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
     /// The scene it is of, and the command line that makes the same of it from `path`.
     pub(in crate::ui) fn command_line(&self, path: &Path) -> (Arc<Scene>, String) {
         let mut line = super::command::line_of(path, &self.settings, "--samples 1");
@@ -154,7 +163,7 @@ impl Sheet {
                     format!(
                         "{}\t{}\t{}\t{}",
                         is_valid(scene),
-                        failed_gates(scene).join(", "),
+                        scene.failed_gates().join(", "),
                         word(fault.map(written)),
                         word(escape.map(written))
                     )
@@ -237,8 +246,7 @@ impl Sweeping {
     /// Chooses what is swept on a side; its values are the usual ones.
     fn choose(&mut self, side: usize, parameter: Option<Parameter>, scene: &Scene) {
         let with_values = |parameter: Parameter| {
-            let ends = parameter.usual(scene).ok()?;
-            let count = VALUES;
+            let (ends, count) = parameter.usual(scene).ok()?;
             Some(Side {
                 parameter,
                 ends,
@@ -281,9 +289,10 @@ impl Lab {
     /// Opens the sheet; what the scene offers first is proposed.
     pub(super) fn open_sweep(&mut self, editor: &Editor) {
         self.sweep.open = true;
-        let Some(scene) = editor.committed() else {
+        let Some(scene) = self.swept_scene(editor) else {
             return;
         };
+        let scene = &*scene;
         for side in &mut self.sweep.sides {
             side.take_if(|side| side.parameter.value(scene).is_err());
         }
@@ -295,7 +304,7 @@ impl Lab {
 
     /// Carries out a wish that concerns the sweep.
     pub(in crate::ui) fn sweep(&mut self, wish: SweepAction, editor: &mut Editor) {
-        let scene = editor.committed().cloned();
+        let scene = self.swept_scene(editor);
         match (wish, scene) {
             (SweepAction::Choose(side, parameter), Some(scene)) => {
                 self.sweep.choose(side, parameter, &scene);
@@ -316,15 +325,21 @@ impl Lab {
                 let sheet = self.sweep.sheet.as_ref();
                 let made = sheet.and_then(|sheet| Some((sheet, sheet.cells.get(number)?)));
                 if let Some((sheet, Cell::Made(scene))) = made {
-                    show(editor, &case(sheet.sweep.name(number), scene));
+                    // what it was made of is known, as of any result
+                    if let Ok(input) = sheet.sweep.scene(&sheet.base, number) {
+                        let settings = sheet.settings_of(number);
+                        self.variants.remember(scene, Arc::new(input), settings);
+                    }
+                    show(editor, &sheet.sweep.name(number), scene);
                     self.sweep.open = false;
                 }
             }
             (SweepAction::By(planner), _) => self.sweep.by = planner,
             (SweepAction::Keep, _) => {
                 let valid = self.sweep.valid().into_iter();
-                let cases = valid.map(|(_, scene)| case(scene.name.clone(), &scene));
-                self.keep_all(cases.collect(), editor);
+                let scenes = valid.map(|(_, scene)| (scene.name.clone(), scene));
+                let kept = self.tray.keep_all(scenes);
+                tell_kept(kept, editor);
             }
             // the window writes what the line reads
             (SweepAction::Copy, _) => {}
@@ -333,26 +348,39 @@ impl Lab {
         }
     }
 
-    fn start_sweep(&mut self, present: Arc<Scene>) {
+    /// The scene that the next sweep is of: the present one, or if that is a result of the last sweep, the scene that was
+    /// swept.
+    pub(in crate::ui) fn swept_scene(&self, editor: &Editor) -> Option<Arc<Scene>> {
+        let present = editor.committed()?;
+        let sheet = self.sweep.sheet.as_ref();
+        let of_it = sheet.filter(|sheet| sheet.made().any(|(_, made)| Arc::ptr_eq(made, present)));
+        Some(of_it.map_or(present, |sheet| &sheet.base).clone())
+    }
+
+    fn start_sweep(&mut self, base: Arc<Scene>) {
         self.stop_sweep();
-        let axis = |side: &Side| Axis::spread(side.parameter.clone(), side.ends, side.count);
+        let axis = |side: &Side| {
+            Axis::spread(side.parameter.clone(), side.ends, side.count).in_scene(&base)
+        };
         let sweep = Sweep {
             axes: self.sweep.sides.iter().flatten().map(axis).collect(),
         };
         let count = sweep.count();
-        if sweep.axes.is_empty() || count > MOST_POINTS {
+        if sweep.axes.is_empty() || count > MOST_POINTS || sweep.doubled().is_some() {
             return;
         }
+        self.sweep.chosen = true;
         self.sweep.by = None;
         self.sweep.sheet = Some(Sheet {
             cells: vec![Cell::Waiting; count],
             settings: Settings {
-                scope: sweep.scope(&present),
+                scope: sweep.scope(&base),
+                task: sweep.task(self.task_of(&base)),
                 sample: 0,
-                ..self.settings_on(&present)
+                ..self.settings.clone()
             },
             sweep,
-            base: present,
+            base,
         });
         self.sweep.runs = true;
     }
@@ -375,16 +403,13 @@ impl Lab {
             let (Some((sheet, number)), Some(engine)) = (next, &mut self.engine) else {
                 return;
             };
-            let settings = Settings {
-                seed: sheet.sweep.seed(number).unwrap_or(sheet.settings.seed),
-                ..sheet.settings.clone()
-            };
+            let settings = sheet.settings_of(number);
             match sheet.sweep.scene(&sheet.base, number) {
                 Ok(scene) => {
                     engine.submit(Job::Generate {
                         scene: Arc::new(scene),
                         settings,
-                        preview: false,
+                        purpose: Purpose::Aside,
                     });
                     self.aside = Some(Aside::Cell(number));
                     return;
@@ -409,14 +434,5 @@ impl Lab {
             Err(why) => Cell::Failed(why),
         };
         self.sweep.ended(number, cell, editor);
-    }
-}
-
-fn case(name: String, scene: &Arc<Scene>) -> Case {
-    Case {
-        name,
-        picture: Thumbnail::of(scene),
-        scene: scene.clone(),
-        past: None,
     }
 }

@@ -43,8 +43,8 @@ pub(crate) struct Facts<'a> {
     pub panes: usize,
     /// The scene is what the planner drove, with its plans.
     pub driven: bool,
-    /// Samples and kept cases.
-    pub counts: [usize; 2],
+    /// Samples, kept cases, and what a sweep made that is valid.
+    pub counts: [usize; 3],
     /// Bytes and frames of the clip, or bytes and number of the cases, once they are known.
     pub estimate: Option<(u64, usize)>,
     /// Pictures made and to be made.
@@ -100,10 +100,11 @@ pub(crate) fn export_ui(
 }
 
 fn which_ui(ui: &mut Ui, choices: &mut Choices, facts: &Facts<'_>) {
-    let [samples, kept] = facts.counts;
+    let [samples, kept, swept] = facts.counts;
     let samples = format!("Samples ({samples})");
     let kept = format!("Tray ({kept})");
-    let which = [
+    let sweep = format!("Sweep ({swept})");
+    let mut which = vec![
         (
             Which::Present,
             "Scene on screen",
@@ -120,6 +121,10 @@ fn which_ui(ui: &mut Ui, choices: &mut Choices, facts: &Facts<'_>) {
             "All kept cases, one file each, with names and notes",
         ),
     ];
+    if swept > 0 || choices.which == Which::Sweep {
+        let tip = "All that the last sweep made and that passes every gate, one file each";
+        which.push((Which::Sweep, sweep.as_str(), tip));
+    }
     widgets::section(ui, "What");
     widgets::segments(ui, &which, &mut choices.which);
 }

@@ -14,7 +14,6 @@ use crate::scene::Scene;
 use crate::ui::action::Action;
 use crate::ui::editor::Editor;
 use crate::ui::lab::Lab;
-use crate::ui::lab::failed_gates;
 use crate::ui::lab::is_valid;
 use crate::ui::lab::sweep::Cell;
 use crate::ui::lab::sweep::Sheet;
@@ -53,17 +52,25 @@ pub(crate) fn sweep_ui(
                 }
             });
         });
-        let text = "The scene is made once for each value, with the same noise; who is not swept and meets nobody who is stays as it is. \
-                    A click on a result shows it.";
+        let base = lab.swept_scene(editor);
+        let name = base.as_ref().map_or("The scene", |scene| &*scene.name);
+        let text = format!(
+            "{name} is made once for each value, from the same noise unless seeds are swept. Who is not swept, attacks nobody and meets \
+             nobody who does stays as it is. A click on a result shows it."
+        );
         ui.add(egui::Label::new(theme::small(text).color(tokens(ui).dim)).wrap());
         ui.add_space(6.0);
-        let Some(scene) = editor.committed() else {
+        let Some(scene) = base.as_deref() else {
             ui.label(theme::small("Open a scene first").color(tokens(ui).faint));
             return;
         };
         let choices = Parameter::all(scene, &editor.selection);
         for side in 0..2 {
-            side_ui(ui, (side, lab.sweep.sides[side].as_ref()), (scene, &choices), actions);
+            let other = lab.sweep.sides[1 - side].as_ref();
+            let is_free = |it: &&Parameter| other.is_none_or(|other| other.parameter != **it);
+            let choices: Vec<Parameter> = choices.iter().filter(is_free).cloned().collect();
+            let chosen = lab.sweep.sides[side].as_ref();
+            side_ui(ui, (side, chosen), (scene, &choices), actions);
         }
         go_ui(ui, lab, actions);
         ui.add_space(8.0);
@@ -292,7 +299,7 @@ fn cell_ui(
         }
         return;
     }
-    let failed = failed_gates(scene);
+    let failed = scene.failed_gates();
     let (text, color) = match (is_valid(scene), failed.as_slice()) {
         (true, _) => ("valid".to_owned(), tokens(ui).good),
         (false, [first]) => (first.replace('_', " "), tokens(ui).bad),
