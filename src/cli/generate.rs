@@ -83,7 +83,7 @@ pub(super) struct Arguments {
     /// A number of each scene set to each of some values, a case for each: `speed:ego=5:15:6` is six values from 5 to 15,
     /// `contact=3,4.5` those two. There are contact (s; at half seconds from the present), arrival, goal-ahead, goal-left, speed (m/s), ahead and left (m), seed;
     /// of the agent named, else of the first attack or goal, else of the ego. Several make every combination. Only those
-    /// who are swept, and attackers, are made anew, and give way whom they meet, unless --everyone is said.
+    /// who are swept, and attackers, are made anew, and whom they meet; an attack's target goes its recorded way.
     #[arg(long, value_name = "WHAT[:AGENT]=FROM:TO:COUNT")]
     sweep: Vec<String>,
     /// Edits made first to each scene: a JSON file with a list of them, or with `edits` as a scene file has.

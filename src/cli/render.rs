@@ -58,7 +58,8 @@ pub(super) struct Arguments {
     /// Pictures in a row of several; all in one row if not given.
     #[arg(long, value_name = "N")]
     columns: Option<usize>,
-    /// Names of the scenes, one each, written before the time.
+    /// Names of the scenes, one each, written before the time; of two that are compared in one those of their files, if
+    /// not given.
     #[arg(long, value_name = "NAME", num_args = 1..)]
     titles: Vec<String>,
     /// How two scenes are shown: beside each other, the second with the first as ghosts, the same with lines that join
@@ -459,14 +460,24 @@ fn film(
     medium: Medium,
     mut reels: Vec<Vec<Moment>>,
 ) -> anyhow::Result<Film> {
-    let mut titles = arguments.titles.clone();
+    let stem = |path: &PathBuf| {
+        let stem = path.file_stem().unwrap_or_default();
+        stem.to_string_lossy().into_owned()
+    };
+    let mut titles = match (arguments.titles.is_empty(), arguments.compare) {
+        // two in one are told apart by name
+        (true, Compare::Overlay | Compare::Difference | Compare::Wipe) => {
+            arguments.scenes.iter().map(stem).collect()
+        }
+        _ => arguments.titles.clone(),
+    };
     titles.resize(scenes.len(), String::new());
     let joined = matches!(arguments.compare, Compare::Overlay | Compare::Difference);
     if let ([other, _], true) = (scenes, joined) {
         let apart = arguments.compare == Compare::Difference;
         let drawn = reels.into_iter();
         reels = drawn.map(|reel| beside(other, apart, reel)).collect();
-        titles = match arguments.titles.as_slice() {
+        titles = match titles.as_slice() {
             [ghosts, scene] => vec![joined_title(ghosts, scene, apart)],
             _ => vec![String::new()],
         };
