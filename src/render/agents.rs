@@ -267,6 +267,7 @@ fn name(agent: &Agent, state: &State, options: &ViewOptions, style: &Style) -> O
             left: false,
         }),
         align: [0.5, 1.0],
+        gives_way: false,
         size: if is_named { 12.0 } else { 10.0 },
         color: style.text,
         halo: style.halo,

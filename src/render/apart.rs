@@ -83,6 +83,7 @@ pub(super) fn draw_apart(
             shift: [9.0, -9.0],
             clear: None,
             align: [0.0, 1.0],
+            gives_way: true,
             size: 11.0,
             color,
             halo: style.halo,

@@ -245,6 +245,8 @@ pub struct Label {
     pub clear: Option<Clearance>,
     /// Which part of the text lies at the anchor: 0 left or top, 0.5 middle, 1 right or bottom.
     pub align: [f32; 2],
+    /// It moves up or down where it would stand on other words.
+    pub gives_way: bool,
     /// Font size, points.
     pub size: f32,
     /// Colour of the letters.
@@ -353,6 +355,7 @@ mod tests {
                     left,
                 }),
                 align: [0.5, 1.0],
+                gives_way: false,
                 size: 12.0,
                 color: Color([255; 4]),
                 halo: Color([0; 4]),

@@ -49,6 +49,7 @@ pub fn furniture(camera: &Camera, size: DVec2, style: &Style) -> (Layer, Vec<Lab
         shift: [0.0; 2],
         clear: None,
         align: [0.5, 1.0],
+        gives_way: false,
         size: 11.0,
         color: style.text,
         halo: style.halo,
@@ -77,6 +78,7 @@ pub fn furniture(camera: &Camera, size: DVec2, style: &Style) -> (Layer, Vec<Lab
         let beside = at + north * 17.0;
         labels.push(Label {
             align: [0.5, 0.5],
+            gives_way: false,
             ..label(
                 "N".to_owned(),
                 beside.x + size.x / 2.0,

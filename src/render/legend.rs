@@ -43,6 +43,7 @@ pub fn legend(
             shift: [0.0; 2],
             clear: None,
             align: [0.0, 0.5],
+            gives_way: false,
             size: 12.0,
             color: style.text,
             halo: style.halo,

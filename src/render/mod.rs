@@ -9,6 +9,7 @@ mod bench;
 mod camera;
 mod color;
 mod compose;
+mod crowd;
 mod draw_list;
 mod furniture;
 mod gpu;
@@ -32,6 +33,7 @@ pub use bench::{FrameCost, bench_frames};
 pub use camera::Camera;
 pub use color::Color;
 pub use compose::{Composer, draw_list};
+pub use crowd::clear_shifts;
 pub use draw_list::{
     Anchor, Body, BodyShape, Clearance, DrawList, Label, Layer, Line, Mark, MarkShape, Ribbon,
     Vertex,

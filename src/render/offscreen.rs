@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::draw_list::{DrawList, Label, Layer};
 use super::image::Image;
 use super::text::{draw_text, text_extent};
-use super::{Camera, Gpu, Pane, Style, furniture};
+use super::{Camera, Gpu, Pane, Style, clear_shifts, furniture};
 use crate::geometry::{DVec2, dvec2};
 
 /// Why there is no picture.
@@ -156,8 +156,18 @@ impl Offscreen {
         self.draw(target);
         let mut image = read_back(&self.device, target)?;
         labels.extend_from_slice(&shot.captions);
-        for label in list.labels.iter().chain(&labels) {
-            draw_label(&mut image, label, shot);
+        let words: Vec<(&Label, [f32; 4])> = list
+            .labels
+            .iter()
+            .chain(&labels)
+            .map(|label| (label, text_box(label, shot)))
+            .collect();
+        let boxes: Vec<([f32; 4], bool)> = words
+            .iter()
+            .map(|(label, text)| (*text, label.gives_way))
+            .collect();
+        for ((label, text), down) in words.iter().zip(clear_shifts(&boxes)) {
+            draw_label(&mut image, label, (*text, down), shot);
         }
         Ok(image)
     }
@@ -306,22 +316,23 @@ fn read_back(device: &wgpu::Device, target: &Target) -> Result<Image, RenderErro
     })
 }
 
-fn draw_label(image: &mut Image, label: &Label, shot: &Shot) {
+/// Left, top, width and height of a label's words, points.
+fn text_box(label: &Label, shot: &Shot) -> [f32; 4] {
     let scale = shot.pixels_per_point as f32;
     let (at, align) = label.place(&shot.camera, shot.points());
-    let size = label.size * scale;
-    let [width, height] = text_extent(&label.text, size);
-    let left = at.x as f32 * scale - align[0] * width;
-    let top = at.y as f32 * scale - align[1] * height;
+    let [width, height] = text_extent(&label.text, label.size * scale).map(|side| side / scale);
+    let left = at.x as f32 - align[0] * width;
+    [left, at.y as f32 - align[1] * height, width, height]
+}
+
+fn draw_label(image: &mut Image, label: &Label, (text, down): ([f32; 4], f32), shot: &Shot) {
+    let scale = shot.pixels_per_point as f32;
+    let [left, top, width, height] = text.map(|side| side * scale);
+    let top = top + down * scale;
     let is_near =
         left > -width && top > -height && left < image.width as f32 && top < image.height as f32;
     if is_near {
-        draw_text(
-            image,
-            &label.text,
-            (left, top, size),
-            label.color,
-            label.halo,
-        );
+        let place = (left, top, label.size * scale);
+        draw_text(image, &label.text, place, label.color, label.halo);
     }
 }

@@ -440,6 +440,7 @@ fn caption(text: &str, x: f64, style: &Style) -> Label {
         shift: [0.0; 2],
         clear: None,
         align: [0.0, 0.0],
+        gives_way: false,
         size: 15.0,
         color: style.text,
         halo: style.halo,

@@ -26,6 +26,7 @@ use crate::render::Layer;
 use crate::render::Pane;
 use crate::render::Style;
 use crate::render::ViewOptions;
+use crate::render::clear_shifts;
 use crate::render::furniture;
 use crate::scene::Scene;
 
@@ -94,8 +95,19 @@ impl Canvas {
         };
         let callback = egui_wgpu::Callback::new_paint_callback(rect, frame);
         painter.add(callback);
-        for label in texts.iter().chain(&labels) {
-            paint_label(&painter, label, rect, camera, size);
+        let words = texts.iter().chain(&labels);
+        let words = words.filter_map(|label| laid_out(&painter, label, rect, (camera, size)));
+        let words: Vec<(&Label, Rect, Arc<egui::Galley>)> = words.collect();
+        let boxes: Vec<([f32; 4], bool)> = words
+            .iter()
+            .map(|(label, text, _)| {
+                let (at, extent) = (text.min, text.size());
+                ([at.x, at.y, extent.x, extent.y], label.gives_way)
+            })
+            .collect();
+        for ((label, text, galley), down) in words.into_iter().zip(clear_shifts(&boxes)) {
+            let text = text.translate(vec2(0.0, down));
+            paint_label(&painter, label, text, galley);
         }
     }
 
@@ -135,21 +147,31 @@ pub fn egui_color(color: Color) -> Color32 {
     Color32::from_rgba_unmultiplied(red, green, blue, alpha)
 }
 
-fn paint_label(painter: &Painter, label: &Label, rect: Rect, camera: &Camera, size: DVec2) {
+/// A label's words with where they stand in the window; none if that is far outside of the pane.
+fn laid_out<'a>(
+    painter: &Painter,
+    label: &'a Label,
+    rect: Rect,
+    (camera, size): (&Camera, DVec2),
+) -> Option<(&'a Label, Rect, Arc<egui::Galley>)> {
     let (at, align) = label.place(camera, size);
     let at = rect.min + vec2(at.x as f32, at.y as f32);
     if !rect.expand(40.0).contains(at) {
-        return;
+        return None;
     }
     let font = FontId::proportional(label.size);
     let galley = painter.layout_no_wrap(label.text.clone(), font, egui_color(label.color));
     let extent = galley.size();
     let corner = at - vec2(align[0] * extent.x, align[1] * extent.y);
+    Some((label, Rect::from_min_size(corner, extent), galley))
+}
+
+fn paint_label(painter: &Painter, label: &Label, text: Rect, galley: Arc<egui::Galley>) {
     if label.halo.0[3] > 0 {
-        let halo = Rect::from_min_size(corner, extent).expand2(vec2(3.0, 0.5));
+        let halo = text.expand2(vec2(3.0, 0.5));
         painter.rect_filled(halo, 3.0, egui_color(label.halo.faded(0.62)));
     }
-    painter.galley(corner, galley, egui_color(label.color));
+    painter.galley(text.min, galley, egui_color(label.color));
 }
 
 /// What the graphics device keeps for all canvases.
