@@ -281,11 +281,11 @@ impl Arguments {
             "--again makes cases as they are, without --sweep and --edits"
         );
         ensure_usage!(
-            attacks || !sweeps(sweep, &[Quantity::Contact]),
+            attacks || !sweep.sweeps(&[Quantity::Contact]),
             "--sweep contact belongs to --task attack"
         );
         ensure_usage!(
-            choice != TaskChoice::Free || !sweeps(sweep, &Quantity::GOALS),
+            choice != TaskChoice::Free || !sweep.sweeps(&Quantity::GOALS),
             "--sweep {} belong to --task goal (or attack)",
             Quantity::GOALS.map(Quantity::key).join(", ")
         );
@@ -311,10 +311,10 @@ impl Arguments {
     fn task(&self, (edits, sweep): (&[Edit], &Sweep)) -> TaskChoice {
         let edited = |is: fn(&Edit) -> bool| edits.iter().any(is);
         let attacked = asks_for_attack(self)
-            || sweeps(sweep, &[Quantity::Contact])
+            || sweep.sweeps(&[Quantity::Contact])
             || edited(|edit| matches!(edit, Edit::SetAttack { .. }));
         let aimed = !self.goals.is_empty()
-            || sweeps(sweep, &Quantity::GOALS)
+            || sweep.sweeps(&Quantity::GOALS)
             || edited(|edit| matches!(edit, Edit::SetGoal { .. }));
         let implied = match (attacked, aimed) {
             (true, _) => TaskChoice::Attack,
@@ -640,12 +640,6 @@ impl Job<'_> {
 
 fn asks_for_attack(arguments: &Arguments) -> bool {
     arguments.attacker != "auto" || arguments.target.is_some() || arguments.at.is_some()
-}
-
-/// Whether one of these is swept.
-fn sweeps(sweep: &Sweep, quantities: &[Quantity]) -> bool {
-    let mut axes = sweep.axes.iter();
-    axes.any(|axis| quantities.contains(&axis.parameter.quantity))
 }
 
 /// The edits of a file.

@@ -477,10 +477,7 @@ fn film(
         let apart = arguments.compare == Compare::Difference;
         let drawn = reels.into_iter();
         reels = drawn.map(|reel| beside(other, apart, reel)).collect();
-        titles = match titles.as_slice() {
-            [ghosts, scene] => vec![joined_title(ghosts, scene, apart)],
-            _ => vec![String::new()],
-        };
+        titles = vec![joined_title(&titles[0], &titles[1], apart)];
     }
     let titled = |(reel, title): (Vec<Moment>, &String)| -> Vec<Moment> {
         let moments = reel.into_iter();

@@ -30,16 +30,19 @@ fn scene() -> Arc<Scene> {
     Arc::new(scene_from_json(json.as_bytes(), "bundled").unwrap())
 }
 
-fn job(purpose: Purpose) -> Job {
-    let settings = Settings {
+fn settings() -> Settings {
+    Settings {
         task: Task::Free,
         steps: 8,
         redraws: 1,
         ..Settings::default()
-    };
+    }
+}
+
+fn job(purpose: Purpose) -> Job {
     Job::Generate {
         scene: scene(),
-        settings,
+        settings: settings(),
         purpose,
     }
 }
@@ -156,12 +159,7 @@ fn cancelling_stops_within_a_step_and_labels_what_there_is() {
 #[test]
 fn a_run_takes_in_new_and_moved_agents_and_goes_on_but_starts_again_without_one() {
     let mut engine = engine(50);
-    let Job::Generate {
-        scene, settings, ..
-    } = job(Purpose::Shown)
-    else {
-        panic!("not a run");
-    };
+    let (scene, settings) = (scene(), settings());
     let after = |edit: &Edit, scene: &Scene| Job::Generate {
         scene: Arc::new(scene.edited(edit).unwrap()),
         settings: settings.answering(edit, &scene.edited(edit).unwrap()),
@@ -258,12 +256,7 @@ fn a_run_beside_the_screen_tells_its_result_alone_and_is_no_part_of_the_next() {
         panic!("not done");
     };
     assert!(log.records.is_empty() && verdict.is_some());
-    let Job::Generate {
-        scene, settings, ..
-    } = job(Purpose::Shown)
-    else {
-        panic!("not a run");
-    };
+    let (scene, settings) = (scene(), settings());
     engine.submit(job(Purpose::Aside));
     thread::sleep(Duration::from_millis(50));
     let ego = scene.ego().unwrap();
@@ -328,12 +321,7 @@ fn previews_finish_while_newer_ones_wait_and_only_the_newest_follows() {
 #[test]
 fn the_world_moves_on_by_half_a_second_and_keeps_two_seconds_of_history() {
     let mut engine = engine(0);
-    let Job::Generate {
-        scene, settings, ..
-    } = job(Purpose::Shown)
-    else {
-        panic!("not a run");
-    };
+    let (scene, settings) = (scene(), settings());
     let first = scene
         .ego()
         .and_then(|ego| ego.track.get(scene.now))

@@ -6,7 +6,7 @@ use std::fmt;
 use super::attack::{AttackQuery, aim_of, attack_candidates};
 use super::limits::limits_of;
 use super::settings::Scope;
-use crate::codec::DT_S;
+use crate::codec::{DT_S, NOW, T};
 use crate::geometry::{DVec2, dvec2};
 use crate::scene::{AgentId, Attack, Edit, EditError, Goal, Scene, State, Task, Track};
 
@@ -15,6 +15,9 @@ pub const MOST_POINTS: usize = 400;
 
 /// An agent slower than this has no speed to be swept, m/s.
 const SLOWEST: f64 = 0.5;
+
+/// What the model makes lasts so long, s.
+const HORIZON_S: f64 = (T - NOW - 1) as f64 * DT_S;
 
 /// The greatest seed of a sweep.
 const MOST_SEED: f64 = 1e9;
@@ -269,7 +272,9 @@ impl Parameter {
     pub fn limits(&self, scene: &Scene) -> Result<[f64; 2], SweepError> {
         let value = self.value(scene)?;
         Ok(match self.quantity {
-            Quantity::Contact | Quantity::Arrival => [scene.now_s() + 0.5, scene.now_s() + 8.0],
+            Quantity::Contact | Quantity::Arrival => {
+                [scene.now_s() + DT_S, scene.now_s() + HORIZON_S]
+            }
             Quantity::Speed => [(0.05 * value).max(SLOWEST), 60.0_f64.min(20.0 * value)],
             Quantity::GoalAhead | Quantity::GoalLeft | Quantity::Ahead | Quantity::Left => {
                 [-100.0, 100.0]
@@ -431,7 +436,7 @@ impl Parameter {
 }
 
 /// Whether an agent whose pace was changed can go so: up to the present, and as the target of an attack, which is not made
-/// anew, to the end. Accelerations are taken over half a second, as recordings jitter.
+/// anew, to the end of what the model makes. Accelerations are taken over half a second, as recordings jitter.
 fn possible(
     scene: &Scene,
     agent: &AgentId,
@@ -442,7 +447,9 @@ fn possible(
     };
     let limits = limits_of(agent);
     let kept = scene.attacks.iter().any(|attack| attack.target == agent.id);
-    let end = if kept { scene.frames } else { scene.now + 1 };
+    let ahead_s = if kept { HORIZON_S } else { 0.0 };
+    let end = 1 + scene.now + (ahead_s / scene.dt_s).round() as usize;
+    let end = end.min(scene.frames);
     let refused = |what, found, unit, frame, most| SweepError::TooFast {
         parameter: parameter.to_string(),
         value,
@@ -698,16 +705,18 @@ impl Sweep {
         twice.map(|(_, parameter)| parameter)
     }
 
+    /// Whether a number of one of these kinds is swept.
+    pub fn sweeps(&self, quantities: &[Quantity]) -> bool {
+        let mut axes = self.axes.iter();
+        axes.any(|axis| quantities.contains(&axis.parameter.quantity))
+    }
+
     /// What the model must be given for the sweep to show: an attack whose contact, or a goal whose place or time is swept;
     /// else `otherwise`.
     pub fn task(&self, otherwise: Task) -> Task {
-        let sweeps = |wanted: &[Quantity]| {
-            let mut axes = self.axes.iter();
-            axes.any(|axis| wanted.contains(&axis.parameter.quantity))
-        };
         match otherwise {
-            _ if sweeps(&[Quantity::Contact]) => Task::Attack,
-            Task::Free if sweeps(&Quantity::GOALS) => Task::Goal,
+            _ if self.sweeps(&[Quantity::Contact]) => Task::Attack,
+            Task::Free if self.sweeps(&Quantity::GOALS) => Task::Goal,
             _ => otherwise,
         }
     }

@@ -5,7 +5,7 @@ use super::options::ViewOptions;
 use super::strokes::{Sheet, Stroke};
 use super::{Color, Style};
 use crate::geometry::DVec2;
-use crate::scene::{AgentId, Scene};
+use crate::scene::Scene;
 
 /// Who is nearer to where it was than this is not joined to it, m.
 const LEAST_M: f64 = 0.1;
@@ -40,31 +40,27 @@ pub(super) fn draw_apart(
     sheet: &mut Sheet,
 ) -> Vec<Label> {
     let mut labels = Vec::new();
-    let apart = |agent: &AgentId, at_s: f64| {
-        let at = |scene: &Scene| {
-            let track = &scene.agent(agent)?.track;
-            Some(track.sample(scene.frame_at(at_s))?.position)
+    for agent in &scene.agents {
+        if options.hidden.contains(&agent.id) {
+            continue;
+        }
+        let Some(old) = other.agent(&agent.id) else {
+            continue;
         };
-        let (from, to) = (at(other)?, at(scene)?);
-        let metres = from.distance(to);
-        (metres >= LEAST_M).then_some((from, to, metres))
-    };
-    let shown = scene
-        .agents
-        .iter()
-        .filter(|agent| !options.hidden.contains(&agent.id));
-    for agent in shown.clone() {
+        let apart = |at_s: f64| {
+            let from = old.track.sample(other.frame_at(at_s))?.position;
+            let to = agent.track.sample(scene.frame_at(at_s))?.position;
+            let metres = from.distance(to);
+            (metres >= LEAST_M).then_some((from, to, metres))
+        };
         for half in 1..=HALF_SECONDS {
-            let at_s = scene.now_s() + 0.5 * half as f64;
-            if let Some((from, to, metres)) = apart(&agent.id, at_s) {
+            if let Some((from, to, metres)) = apart(scene.now_s() + 0.5 * half as f64) {
                 let color = shade(metres, style).faded(0.75);
                 sheet.polyline(&[from, to], &Stroke::solid(0.0, 1.2, color));
                 sheet.layer.marks.push(dot(sheet, to, 1.8, color));
             }
         }
-    }
-    for agent in shown {
-        let Some((from, to, metres)) = apart(&agent.id, time_s) else {
+        let Some((from, to, metres)) = apart(time_s) else {
             continue;
         };
         let color = shade(metres, style);
@@ -106,29 +102,11 @@ fn dot(sheet: &Sheet, at: DVec2, radius: f32, color: Color) -> Mark {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::geometry::Pose;
-    use crate::scene::{Agent, AgentKind, State, Track};
-    use std::sync::Arc;
-
-    /// One agent at 2 m/s, `aside` metres to the left after the present.
-    fn scene(aside: f64) -> Scene {
-        let states = (0..21).map(|frame| {
-            let y = if frame > 4 { aside } else { 0.0 };
-            Some(State::along(Pose::at(f64::from(frame), y, 0.0), 2.0))
-        });
-        let agent = Agent::new("a", AgentKind::Vehicle, Track::new(states.collect()));
-        Scene {
-            dt_s: 0.5,
-            frames: 21,
-            now: 4,
-            agents: vec![Arc::new(agent)],
-            ..Scene::default()
-        }
-    }
+    use crate::scene::fixtures::stepping_aside;
 
     fn drawn(aside: f64, time_s: f64) -> (usize, Vec<String>) {
         let mut sheet = Sheet::new(DVec2::ZERO);
-        let pair = (&scene(0.0), &scene(aside));
+        let pair = (&stepping_aside(0.0), &stepping_aside(aside));
         let options = ViewOptions::default();
         let labels = draw_apart(pair, time_s, &options, &Style::dark(), &mut sheet);
         let texts = labels.into_iter().map(|label| label.text).collect();

@@ -7,6 +7,8 @@ mod bundle;
 mod drawn;
 mod edit;
 mod file;
+#[cfg(test)]
+pub(crate) mod fixtures;
 mod history;
 mod intent;
 mod recipe;

@@ -367,28 +367,9 @@ pub(super) fn legend_ui(ui: &Ui, rect: Rect, style: &Style) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::geometry::Pose;
     use crate::map::Extra;
-    use crate::scene::Agent;
-    use crate::scene::AgentKind;
     use crate::scene::Goal;
-    use crate::scene::State;
-    use crate::scene::Track;
-
-    fn scene(aside: f64) -> Scene {
-        let states = (0..21).map(|frame| {
-            let y = if frame > 4 { aside } else { 0.0 };
-            Some(State::along(Pose::at(f64::from(frame), y, 0.0), 2.0))
-        });
-        let agent = Agent::new("a", AgentKind::Vehicle, Track::new(states.collect()));
-        Scene {
-            dt_s: 0.5,
-            frames: 21,
-            now: 4,
-            agents: vec![Arc::new(agent)],
-            ..Scene::default()
-        }
-    }
+    use crate::scene::fixtures::stepping_aside;
 
     fn view(source: Source, scene: Scene) -> View {
         View {
@@ -416,11 +397,14 @@ mod tests {
 
     #[test]
     fn one_edit_is_named_and_two_are_warned_of() {
-        let before = view(Source::Before, scene(0.0));
-        let one = distinction(&before, &view(Source::Scene, with_goal(scene(0.0))));
+        let before = view(Source::Before, stepping_aside(0.0));
+        let one = distinction(
+            &before,
+            &view(Source::Scene, with_goal(stepping_aside(0.0))),
+        );
         assert_eq!(one.items, ["goal of a"]);
         assert!(!one.several());
-        let mut resized = with_goal(scene(0.0));
+        let mut resized = with_goal(stepping_aside(0.0));
         Arc::make_mut(&mut resized.agents[0]).length = 9.0;
         let two = distinction(&before, &view(Source::Scene, resized));
         assert_eq!(two.items, ["size of a", "goal of a"]);
@@ -429,15 +413,15 @@ mod tests {
 
     #[test]
     fn against_the_recording_everything_may_differ() {
-        let log = view(Source::Log, scene(0.0));
-        let mut edited = with_goal(scene(0.0));
+        let log = view(Source::Log, stepping_aside(0.0));
+        let mut edited = with_goal(stepping_aside(0.0));
         edited.agents.clear();
         assert!(!distinction(&log, &view(Source::Scene, edited)).several());
     }
 
     #[test]
     fn only_those_who_moved_leave_a_path() {
-        let (a, b) = (scene(0.0), scene(3.0));
+        let (a, b) = (stepping_aside(0.0), stepping_aside(3.0));
         let moved = differences(&a, &b);
         assert_eq!(moved[0].largest_m, 3.0);
         assert_eq!(ghost_paths(&a, &moved).len(), 1);

@@ -76,7 +76,7 @@ impl Inputs {
             cases: (
                 source.lab.cases.len(),
                 source.lab.tray.changes(),
-                source.lab.sweep.valid().len(),
+                source.lab.sweep.count_valid(),
             ),
             panes: (source.panes.count, source.panes.compare),
             steps: source.lab.log.is_some(),
@@ -265,7 +265,7 @@ impl Exporting {
             counts: [
                 source.lab.cases.len(),
                 source.lab.tray.cases().len(),
-                source.lab.sweep.valid().len(),
+                source.lab.sweep.count_valid(),
             ],
             estimate: self.estimate,
             running: self.exporter.running,

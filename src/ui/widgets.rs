@@ -440,6 +440,38 @@ pub(super) fn modal(context: &egui::Context, name: &str) -> egui::Modal {
     egui::Modal::new(id(name)).frame(frame)
 }
 
+/// A large dialog with its title and *Close* above `content`; true if it is to be closed.
+pub(super) fn sheet(
+    context: &egui::Context,
+    name: &str,
+    title: &str,
+    content: impl FnOnce(&mut Ui),
+) -> bool {
+    let width = (context.content_rect().width() - 120.0).min(980.0);
+    let shown = modal(context, name).show(context, |ui| {
+        ui.set_width(width);
+        let head = ui.horizontal(|ui| {
+            ui.label(theme::strong(title, 17.0));
+            let layout = egui::Layout::right_to_left(egui::Align::Center);
+            ui.with_layout(layout, |ui| ui.button("Close").clicked())
+                .inner
+        });
+        content(ui);
+        head.inner
+    });
+    shown.should_close() || shown.inner
+}
+
+/// A short bar with numbers: so many of so many.
+pub(super) fn progress(ui: &mut Ui, done: usize, all: usize) {
+    let bar = egui::ProgressBar::new(done as f32 / all.max(1) as f32)
+        .desired_width(140.0)
+        .desired_height(6.0);
+    ui.add(bar);
+    let text = theme::small(format!("{done} of {all}")).color(tokens(ui).dim);
+    ui.label(text);
+}
+
 /// A stable id for a control that is looked up from elsewhere.
 pub(super) fn id(name: &str) -> Id {
     Id::unique(("nearmiss", name))

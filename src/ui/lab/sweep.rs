@@ -121,10 +121,18 @@ impl Sheet {
     }
 
     /// What was made, with the values as its name.
-    pub(in crate::ui) fn made(&self) -> impl Iterator<Item = (String, &Arc<Scene>)> {
+    fn made(&self) -> impl Iterator<Item = (String, &Arc<Scene>)> {
         let made = self.cells.iter().enumerate();
         made.filter_map(|(number, cell)| match cell {
             Cell::Made(scene) => Some((self.sweep.name(number), scene)),
+            Cell::Waiting | Cell::Failed(_) => None,
+        })
+    }
+
+    /// The scenes alone.
+    pub(in crate::ui) fn scenes(&self) -> impl Iterator<Item = &Arc<Scene>> {
+        self.cells.iter().filter_map(|cell| match cell {
+            Cell::Made(scene) => Some(scene),
             Cell::Waiting | Cell::Failed(_) => None,
         })
     }
@@ -136,7 +144,7 @@ impl Sheet {
 
     /// Whether planners drive, or drove, in some of its scenes.
     pub(in crate::ui) fn is_tried(&self, trial: &trial::Sheet) -> bool {
-        self.made().any(|(_, scene)| trial.case_of(scene).is_some())
+        self.scenes().any(|scene| trial.case_of(scene).is_some())
     }
 
     /// As a table to be pasted: a line a combination, tabs between its columns.
@@ -229,6 +237,12 @@ impl Sweeping {
         valid.map(|(name, scene)| (name, scene.clone())).collect()
     }
 
+    /// How many that are.
+    pub(in crate::ui) fn count_valid(&self) -> usize {
+        let scenes = self.sheet.iter().flat_map(Sheet::scenes);
+        scenes.filter(|scene| is_valid(scene)).count()
+    }
+
     /// How many scenes the sides ask for.
     pub(in crate::ui) fn count(&self) -> usize {
         let counts = self.sides.iter().flatten().map(|side| side.count);
@@ -270,7 +284,8 @@ impl Sweeping {
             return;
         }
         self.runs = false;
-        let (valid, made) = (sheet.valid().count(), sheet.made().count());
+        let made = sheet.scenes().count();
+        let valid = sheet.scenes().filter(|scene| is_valid(scene)).count();
         let text =
             format!("The sweep is done: {made} of {all} could be made, {valid} pass every gate.");
         if !self.open {
@@ -353,7 +368,7 @@ impl Lab {
     pub(in crate::ui) fn swept_scene(&self, editor: &Editor) -> Option<Arc<Scene>> {
         let present = editor.committed()?;
         let sheet = self.sweep.sheet.as_ref();
-        let of_it = sheet.filter(|sheet| sheet.made().any(|(_, made)| Arc::ptr_eq(made, present)));
+        let of_it = sheet.filter(|sheet| sheet.scenes().any(|made| Arc::ptr_eq(made, present)));
         Some(of_it.map_or(present, |sheet| &sheet.base).clone())
     }
 

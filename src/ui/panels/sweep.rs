@@ -41,22 +41,13 @@ pub(crate) fn sweep_ui(
     trial: &Trial,
     actions: &mut Vec<Action>,
 ) {
-    let room = context.content_rect().size();
-    let modal = widgets::modal(context, "sweep").show(context, |ui| {
-        ui.set_width((room.x - 120.0).min(980.0));
-        ui.horizontal(|ui| {
-            ui.label(theme::strong("Sweep", 17.0));
-            ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
-                if ui.button("Close").clicked() {
-                    push(actions, SweepAction::Close);
-                }
-            });
-        });
+    let tall = context.content_rect().height() - 330.0;
+    let closed = widgets::sheet(context, "sweep", "Sweep", |ui| {
         let base = lab.swept_scene(editor);
         let name = base.as_ref().map_or("The scene", |scene| &*scene.name);
         let text = format!(
-            "{name} is made once for each value, from the same noise unless seeds are swept. Who is not swept, attacks nobody and meets \
-             nobody who does stays as it is. A click on a result shows it."
+            "{name} is made once for each value. Unless seeds are swept it is made from the same noise, and who is not swept, attacks \
+             nobody and meets nobody who does stays as it is. A click on a result shows it."
         );
         ui.add(egui::Label::new(theme::small(text).color(tokens(ui).dim)).wrap());
         ui.add_space(6.0);
@@ -76,13 +67,13 @@ pub(crate) fn sweep_ui(
         ui.add_space(8.0);
         if let Some(sheet) = &lab.sweep.sheet {
             by_ui(ui, (lab, sheet), trial, actions);
-            sheet_ui(ui, (lab, sheet), trial, (room.y - 330.0).max(120.0), actions);
+            sheet_ui(ui, (lab, sheet), trial, tall.max(120.0), actions);
             ui.add_space(6.0);
             let by = by_of((lab, sheet), trial);
             footer_ui(ui, sheet, by, actions);
         }
     });
-    if modal.should_close() {
+    if closed {
         push(actions, SweepAction::Close);
     }
 }
@@ -118,11 +109,6 @@ fn side_ui(
             count,
         }) = chosen
         else {
-            if side == 0 && choices.is_empty() {
-                let text =
-                    "Aim an attack, set a goal, or select an agent that is there at the present";
-                ui.label(theme::small(text).color(tokens(ui).faint));
-            }
             return;
         };
         let [least, most] = parameter.limits(scene).unwrap_or(*ends);
@@ -158,12 +144,7 @@ fn go_ui(ui: &mut Ui, lab: &Lab, actions: &mut Vec<Action>) {
                 push(actions, SweepAction::Stop);
             }
             if let Some((done, all)) = sweep.sheet.as_ref().map(Sheet::progress) {
-                let bar = egui::ProgressBar::new(done as f32 / all.max(1) as f32)
-                    .desired_width(140.0)
-                    .desired_height(6.0);
-                ui.add(bar);
-                let text = theme::small(format!("{done} of {all}")).color(tokens(ui).dim);
-                ui.label(text);
+                widgets::progress(ui, done, all);
             }
             return;
         }
@@ -184,7 +165,7 @@ fn go_ui(ui: &mut Ui, lab: &Lab, actions: &mut Vec<Action>) {
         let why = match (lab.ready(), count) {
             (false, _) => lab.unready(),
             (true, 0) => "Choose what is swept".to_owned(),
-            (true, MOST_POINTS..) if count > MOST_POINTS => format!("At most {MOST_POINTS}"),
+            (true, count) if count > MOST_POINTS => format!("At most {MOST_POINTS}"),
             _ => String::new(),
         };
         ui.label(theme::small(why).color(tokens(ui).faint));
@@ -332,7 +313,8 @@ fn footer_ui(
     by: Option<(&trial::Sheet, usize)>,
     actions: &mut Vec<Action>,
 ) {
-    let (made, valid) = (sheet.made().count(), sheet.valid().count());
+    let made = sheet.scenes().count();
+    let valid = sheet.scenes().filter(|scene| is_valid(scene)).count();
     ui.horizontal(|ui| {
         ui.add_enabled_ui(valid > 0, |ui| {
             let text = format!("Keep the {valid} valid");

@@ -38,24 +38,14 @@ pub(crate) fn trial_ui(
     (planning, trial): (&Planning, &Trial),
     actions: &mut Vec<Action>,
 ) {
-    let room = context.content_rect().size();
-    let modal = widgets::modal(context, "trial").show(context, |ui| {
-        ui.set_width((room.x - 120.0).min(980.0));
-        ui.horizontal(|ui| {
-            ui.label(theme::strong("Try planners", 17.0));
-            ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
-                if ui.button("Close").clicked() {
-                    push(actions, TrialAction::Close);
-                }
-            });
-        });
+    let tall = context.content_rect().height() - 330.0;
+    let closed = widgets::sheet(context, "trial", "Try planners", |ui| {
         let text = "Each planner drives the ego of each case from the present on. A click on what came of it shows the drive.";
         ui.label(theme::small(text).color(tokens(ui).dim));
         ui.add_space(6.0);
         settings_ui(ui, (editor, lab), (planning, trial), actions);
         ui.add_space(8.0);
         if let Some(sheet) = &trial.sheet {
-            let tall = room.y - 330.0;
             sheet_ui(ui, sheet, tall, actions);
             ui.add_space(6.0);
             let swept = lab.sweep.sheet.as_ref();
@@ -63,7 +53,7 @@ pub(crate) fn trial_ui(
             footer_ui(ui, sheet, swept, actions);
         }
     });
-    if modal.should_close() {
+    if closed {
         push(actions, TrialAction::Close);
     }
 }
@@ -74,7 +64,7 @@ fn settings_ui(
     (planning, trial): (&Planning, &Trial),
     actions: &mut Vec<Action>,
 ) {
-    let (kept, swept) = (lab.tray.cases().len(), lab.sweep.valid().len());
+    let (kept, swept) = (lab.tray.cases().len(), lab.sweep.count_valid());
     let cases = trial.cases_of(kept, swept);
     ui.horizontal(|ui| {
         word(ui, 64.0, "Cases", false);
@@ -166,12 +156,7 @@ fn settings_ui(
         if let Some((done, all)) = trial.sheet.as_ref().map(Sheet::progress)
             && trial.runs()
         {
-            let bar = egui::ProgressBar::new(done as f32 / all.max(1) as f32)
-                .desired_width(140.0)
-                .desired_height(6.0);
-            ui.add(bar);
-            let text = theme::small(format!("{done} of {all}")).color(tokens(ui).dim);
-            ui.label(text);
+            widgets::progress(ui, done, all);
         }
     });
 }
