@@ -427,7 +427,7 @@ impl Job<'_> {
         }
         for edit in edits {
             let edited = scene.edited(edit);
-            scene = edited.with_context(|| format!("{} of --edits", edit.label()))?;
+            scene = edited.with_context(|| format!("--edits, \"{}\"", edit.label()))?;
         }
         let goals = arguments.goals.iter().filter(|_| task != Task::Free);
         for text in goals {
