@@ -261,6 +261,23 @@ impl Trial {
         self.next();
     }
 
+    /// Adds cases to those of the trial, as they are asked for there; those it has are driven once.
+    pub(super) fn add(&mut self, cases: Vec<(String, Arc<Scene>)>) {
+        let Some(sheet) = &mut self.sheet else {
+            return;
+        };
+        for (name, scene) in cases {
+            if sheet.case_of(&scene).is_none() {
+                sheet.cases.push((name, scene));
+                let cells = sheet.planners.iter().map(|_| Cell::Waiting);
+                sheet.cells.extend(cells);
+            }
+        }
+        if !self.runs() {
+            self.next();
+        }
+    }
+
     /// Stops the drives; what is finished stays. False if there were none.
     pub(super) fn stop(&mut self) -> bool {
         let running = self.running.take();
@@ -443,6 +460,12 @@ mod tests {
         let width = |line: &str| line.split('\t').count();
         assert!(table.lines().all(|line| width(line) == 14), "{table}");
         assert_eq!(editor.notices.len(), 1); // the sheet is closed: it is said
+        // more cases are driven by the same planners; what was driven is not driven again
+        let more = [cases(1), sheet.cases.clone()].concat();
+        trial.add(more);
+        assert_eq!(trial.sheet.as_ref().unwrap().progress(), (6, 9));
+        until(&mut trial, &mut editor, |trial| !trial.runs());
+        assert_eq!(trial.sheet.as_ref().unwrap().reports(2).count(), 3);
     }
 
     #[test]

@@ -225,6 +225,27 @@ fn a_sweep_is_made_beside_the_work_shown_cell_by_cell_and_driven_by_planners() {
     button(&mut bench, "In the sweep…");
     assert_eq!(labels(&bench, ": valid").len(), 0);
     assert_eq!(made(&bench), 5);
+    // slow it is clear, fast it is hit: between them more is made, and driven, and what was there stays
+    let driven = |bench: &Bench| {
+        let cells = labels(bench, "m/s: ");
+        let came = cells
+            .iter()
+            .filter(|cell| cell.contains("clear") || cell.contains("fault"));
+        came.count()
+    };
+    assert_eq!(driven(&bench), 5);
+    button(&mut bench, "Refine");
+    for _ in 0..2000 {
+        bench.run_steps(1);
+        if driven(&bench) == 6 {
+            break;
+        }
+        std::thread::sleep(std::time::Duration::from_millis(5));
+    }
+    assert_eq!(driven(&bench), 6, "{:?}", labels(&bench, "speed of ego "));
     button(&mut bench, "Gates");
-    assert_eq!(labels(&bench, ": valid").len(), valid);
+    assert_eq!(labels(&bench, ": valid").len(), 6);
+    button(&mut bench, "Refine");
+    assert_eq!(made(&bench), 6); // all are valid: there is no edge
+    bench.get_by_label_contains("there is no edge to look at");
 }

@@ -456,6 +456,9 @@ impl App {
             Action::Pilot(wish) => self.planning.apply(wish, &mut self.editor),
             Action::Trial(wish) => self.try_planners(wish),
             Action::Sweep(SweepAction::Copy) => self.copy_sweep(context),
+            Action::Sweep(SweepAction::Refine) => {
+                self.lab.refine_sweep(&self.trial, &mut self.editor);
+            }
             Action::Sweep(wish) => self.lab.sweep(wish, &mut self.editor),
             Action::Preview(edits) => {
                 self.editor.apply(&Action::Preview(edits.clone()));
@@ -930,16 +933,10 @@ impl eframe::App for App {
         self.hear();
         self.lab.hear(&mut self.editor);
         self.planning.hear(&mut self.editor, &mut self.lab);
-        let swept = self
-            .lab
-            .sweep
-            .sheet
-            .as_ref()
-            .filter(|_| self.lab.sweep.open);
-        let tried = self.trial.sheet.as_ref();
-        let in_sweep = swept
-            .zip(tried)
-            .is_some_and(|(swept, tried)| swept.is_tried(tried));
+        if let Some(swept) = self.lab.sweep.take_to_drive() {
+            self.trial.add(swept);
+        }
+        let in_sweep = self.lab.sweep.open && self.lab.sweep.tried(&self.trial).is_some();
         let watched = self.trial.open || in_sweep;
         self.trial.hear(&mut self.editor, watched);
         let told = self.exporting.hear(context);

@@ -14,11 +14,15 @@ use super::show;
 use crate::engine::Job;
 use crate::engine::Purpose;
 use crate::generator::Axis;
+use crate::generator::Known;
 use crate::generator::MOST_POINTS;
+use crate::generator::Origin;
 use crate::generator::Parameter;
+use crate::generator::RefineError;
 use crate::generator::Settings;
 use crate::generator::Sweep;
 use crate::planner::Decoder;
+use crate::planner::DriveOutcome;
 use crate::scene::Scene;
 use crate::ui::action::Command;
 use crate::ui::action::Notice;
@@ -27,6 +31,7 @@ use crate::ui::editor::Editor;
 use crate::ui::export::command_file;
 use crate::ui::export::quoted;
 use crate::ui::trial;
+use crate::ui::trial::Trial;
 
 /// What the user asks of the sweep.
 #[derive(Debug, Clone, PartialEq)]
@@ -39,6 +44,10 @@ pub enum SweepAction {
     Start,
     /// Goes on with those that a stop left.
     GoOn,
+    /// Puts values between neighbours that differ, and makes what lies there.
+    Refine,
+    /// Makes one combination that a refinement left out.
+    Make(usize),
     /// Stops; what is finished stays.
     Stop,
     /// Shows what was made for one combination of values.
@@ -69,6 +78,8 @@ pub(in crate::ui) struct Side {
 pub(in crate::ui) enum Cell {
     /// It has not been made.
     Waiting,
+    /// A refinement left it out: all around it came to the same.
+    Left,
     /// It was made.
     Made(Arc<Scene>),
     /// It cannot be made, with a sentence.
@@ -100,13 +111,45 @@ impl Sheet {
         &self.settings
     }
 
-    /// The scene it is of, and the command line that makes the same of it from `path`.
+    /// The scene it is of, and the command that makes the same of it from `path`: a line for each set of values that go
+    /// together, more than one where a refinement left some out.
     pub(in crate::ui) fn command_line(&self, path: &Path) -> (Arc<Scene>, String) {
-        let mut line = super::command::line_of(path, &self.settings, "--samples 1");
-        for axis in &self.sweep.axes {
-            let _infallible = write!(line, " --sweep {}", quoted(&axis.to_text()));
+        let start = super::command::line_of(path, &self.settings, "--samples 1");
+        let lines = self.parts().into_iter().map(|axes| {
+            let sweeps = axes.iter().map(|axis| {
+                let text = quoted(&axis.to_text());
+                format!(" --sweep {text}")
+            });
+            start.clone() + &sweeps.collect::<String>()
+        });
+        let lines: Vec<String> = lines.collect();
+        (self.base.clone(), lines.join("\n"))
+    }
+
+    /// Axes whose combinations are, all together, those that are to be made: rows with the same columns are one part.
+    fn parts(&self) -> Vec<Vec<Axis>> {
+        let [rows, columns] = self.sweep.axes.as_slice() else {
+            return vec![self.sweep.axes.clone()]; // one axis alone has nothing left out
+        };
+        let mut parts: Vec<(Vec<f64>, Vec<f64>)> = Vec::new();
+        let across = columns.values.len().max(1);
+        for (row, cells) in rows.values.iter().zip(self.cells.chunks(across)) {
+            let made = columns.values.iter().zip(cells);
+            let made = made.filter(|(_, cell)| !matches!(cell, Cell::Left));
+            let made: Vec<f64> = made.map(|(value, _)| *value).collect();
+            match parts.iter_mut().find(|(_, others)| *others == made) {
+                Some((rows, _)) => rows.push(*row),
+                None => parts.push((vec![*row], made)),
+            }
         }
-        (self.base.clone(), line)
+        let axis = |of: &Axis, values| Axis {
+            parameter: of.parameter.clone(),
+            values,
+        };
+        let parts = parts.into_iter().filter(|(_, made)| !made.is_empty());
+        parts
+            .map(|(of_rows, made)| vec![axis(rows, of_rows), axis(columns, made)])
+            .collect()
     }
 
     /// Where what the command line reads is written.
@@ -114,10 +157,52 @@ impl Sheet {
         command_file(folder, &self.base)
     }
 
-    /// Combinations that have been made or cannot be, of all.
+    /// Combinations that have been made or cannot be, of all that are to be made.
     pub(in crate::ui) fn progress(&self) -> (usize, usize) {
-        let ended = |cell: &&Cell| !matches!(cell, Cell::Waiting);
-        (self.cells.iter().filter(ended).count(), self.cells.len())
+        let count = |is: fn(&Cell) -> bool| self.cells.iter().filter(|cell| is(cell)).count();
+        let waiting = count(|cell| matches!(cell, Cell::Waiting));
+        let all = count(|cell| !matches!(cell, Cell::Left));
+        (all - waiting, all)
+    }
+
+    /// What each combination came to: by the gates, or by the drives of a planner of the trial, by position.
+    pub(in crate::ui) fn known(&self, by: Option<(&trial::Sheet, usize)>) -> Vec<Known> {
+        let known = |cell: &Cell| match (cell, by) {
+            (Cell::Left, _) => Known::Left,
+            (Cell::Waiting, _) => Known::Nothing,
+            (Cell::Failed(_), None) => Known::Result(0),
+            (Cell::Failed(_), Some(_)) => Known::Nothing,
+            (Cell::Made(scene), None) => Known::Result(if is_valid(scene) { 2 } else { 1 }),
+            (Cell::Made(scene), Some((tried, planner))) => {
+                let drive = tried.case_of(scene).map(|case| tried.cell(case, planner));
+                match drive {
+                    Some(trial::Cell::Driven(driven, _)) => {
+                        Known::Result(match driven.report.outcome() {
+                            DriveOutcome::Clear => 0,
+                            DriveOutcome::Touched(_) => 1,
+                            DriveOutcome::AtFault(_) => 2,
+                            DriveOutcome::OffRoad(_) => 3,
+                        })
+                    }
+                    _ => Known::Nothing,
+                }
+            }
+        };
+        self.cells.iter().map(known).collect()
+    }
+
+    /// Puts values between neighbours that differ; what lies there waits to be made.
+    fn refine(&mut self, by: Option<(&trial::Sheet, usize)>) -> Result<(), RefineError> {
+        let refined = self.sweep.refined(&self.base, &self.known(by))?;
+        let origins = refined.origins.iter();
+        let cells = origins.map(|origin| match origin {
+            Origin::Had(number) => self.cells[*number].clone(),
+            Origin::Wanted => Cell::Waiting,
+            Origin::Left => Cell::Left,
+        });
+        self.cells = cells.collect();
+        self.sweep = refined.sweep;
+        Ok(())
     }
 
     /// What was made, with the values as its name.
@@ -125,7 +210,7 @@ impl Sheet {
         let made = self.cells.iter().enumerate();
         made.filter_map(|(number, cell)| match cell {
             Cell::Made(scene) => Some((self.sweep.name(number), scene)),
-            Cell::Waiting | Cell::Failed(_) => None,
+            Cell::Waiting | Cell::Left | Cell::Failed(_) => None,
         })
     }
 
@@ -133,7 +218,7 @@ impl Sheet {
     pub(in crate::ui) fn scenes(&self) -> impl Iterator<Item = &Arc<Scene>> {
         self.cells.iter().filter_map(|cell| match cell {
             Cell::Made(scene) => Some(scene),
-            Cell::Waiting | Cell::Failed(_) => None,
+            Cell::Waiting | Cell::Left | Cell::Failed(_) => None,
         })
     }
 
@@ -155,14 +240,15 @@ impl Sheet {
             let _infallible = write!(text, "{} [{unit}]\t", axis.parameter);
         }
         text.push_str("valid\tfails\tfault\tavoidability\n");
-        for (number, cell) in self.cells.iter().enumerate() {
+        let told = self.cells.iter().enumerate();
+        for (number, cell) in told.filter(|(_, cell)| !matches!(cell, Cell::Left)) {
             let values = self.sweep.axes.iter().zip(self.sweep.position(number));
             for (axis, at) in values {
                 let _infallible = write!(text, "{}\t", axis.values[at]);
             }
             let word = |value: Option<String>| value.unwrap_or_default();
             let line = match cell {
-                Cell::Waiting => "\t\t\t".to_owned(),
+                Cell::Waiting | Cell::Left => "\t\t\t".to_owned(),
                 Cell::Failed(why) => format!("false\t{}\t\t", why.replace(['\t', '\n'], " ")),
                 Cell::Made(scene) => {
                     let made = scene.generated.as_ref();
@@ -205,6 +291,8 @@ pub(in crate::ui) struct Sweeping {
     runs: bool,
     /// What the sides hold was chosen by the user, not proposed.
     chosen: bool,
+    /// What comes of it is driven by the planners of the trial as soon as it is made.
+    drives: bool,
 }
 
 impl Sweeping {
@@ -215,7 +303,28 @@ impl Sweeping {
 
     /// Stops; false if nothing was made.
     pub(in crate::ui) fn stop(&mut self) -> bool {
+        self.drives = false;
         std::mem::take(&mut self.runs)
+    }
+
+    /// The trial, if it is of the sweep's scenes.
+    pub(in crate::ui) fn tried<'a>(&self, trial: &'a Trial) -> Option<&'a trial::Sheet> {
+        let sheet = self.sheet.as_ref()?;
+        trial.sheet.as_ref().filter(|tried| sheet.is_tried(tried))
+    }
+
+    /// The trial and the planner, by position, by whose drives the sheet is coloured.
+    pub(in crate::ui) fn by_of<'a>(&self, trial: &'a Trial) -> Option<(&'a trial::Sheet, usize)> {
+        let tried = self.tried(trial)?;
+        let wanted = self.by?;
+        let planner = tried.planners.iter().position(|it| *it == wanted)?;
+        Some((tried, planner))
+    }
+
+    /// Takes what a refinement made, when all of it is there and the planners are to drive it.
+    pub(in crate::ui) fn take_to_drive(&mut self) -> Option<Vec<(String, Arc<Scene>)>> {
+        let drives = !self.runs && std::mem::take(&mut self.drives);
+        drives.then(|| self.valid())
     }
 
     /// Whether a stop left combinations that have not been made.
@@ -356,8 +465,16 @@ impl Lab {
                 let kept = self.tray.keep_all(scenes);
                 tell_kept(kept, editor);
             }
-            // the window writes what the line reads
-            (SweepAction::Copy, _) => {}
+            (SweepAction::Make(number), _) => {
+                let sheet = self.sweep.sheet.as_mut();
+                if let Some(cell @ Cell::Left) = sheet.and_then(|sheet| sheet.cells.get_mut(number))
+                {
+                    *cell = Cell::Waiting;
+                    self.sweep.runs = true;
+                }
+            }
+            // the window writes what the line reads, and knows what planners came to
+            (SweepAction::Copy | SweepAction::Refine, _) => {}
             (SweepAction::Close, _) => self.sweep.open = false,
             (SweepAction::Choose(..) | SweepAction::Range(..) | SweepAction::Start, None) => {}
         }
@@ -370,6 +487,25 @@ impl Lab {
         let sheet = self.sweep.sheet.as_ref();
         let of_it = sheet.filter(|sheet| sheet.scenes().any(|made| Arc::ptr_eq(made, present)));
         Some(of_it.map_or(present, |sheet| &sheet.base).clone())
+    }
+
+    /// Puts values between neighbours that differ, and makes what lies there; if a planner's drives are compared, what comes
+    /// of it is to be driven, too.
+    pub(in crate::ui) fn refine_sweep(&mut self, trial: &Trial, editor: &mut Editor) {
+        let by = self.sweep.by_of(trial);
+        let Some(sheet) = self.sweep.sheet.as_mut().filter(|_| !self.sweep.runs) else {
+            return;
+        };
+        match sheet.refine(by) {
+            Ok(()) => {
+                self.sweep.runs = true;
+                self.sweep.drives = by.is_some();
+            }
+            Err(error) => {
+                let text = super::sentence(&error.to_string());
+                editor.notices.push(Notice::new(Weight::Info, text));
+            }
+        }
     }
 
     fn start_sweep(&mut self, base: Arc<Scene>) {
@@ -449,5 +585,46 @@ impl Lab {
             Err(why) => Cell::Failed(why),
         };
         self.sweep.ended(number, cell, editor);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_line_makes_what_was_made_and_not_what_was_left_out() {
+        let axis = |text| Axis::from_text(text).unwrap();
+        let made = || Cell::Made(Arc::default());
+        let sheet = Sheet {
+            sweep: Sweep {
+                axes: vec![axis("speed:ego=4,5,6"), axis("left:ego=0,1,2")],
+            },
+            cells: vec![
+                made(),
+                Cell::Left,
+                made(),
+                Cell::Left,
+                Cell::Left,
+                Cell::Failed(String::new()),
+                made(),
+                Cell::Left,
+                Cell::Waiting,
+            ],
+            base: Arc::default(),
+            settings: Settings::default(),
+        };
+        let (_, lines) = sheet.command_line(Path::new("a.json"));
+        let sweeps: Vec<&str> = lines
+            .lines()
+            .map(|line| line.split_once(" --sweep ").unwrap().1)
+            .collect();
+        let wanted = [
+            "speed:ego=4,6 --sweep left:ego=0,2",
+            "speed:ego=5 --sweep left:ego=2",
+        ];
+        assert_eq!(sweeps, wanted);
+        assert_eq!(sheet.progress(), (4, 5));
+        assert_eq!(sheet.table().lines().count(), 1 + 5);
     }
 }

@@ -3,9 +3,11 @@
 use egui::Ui;
 use egui::vec2;
 
+use super::trial::drive_look;
 use super::trial::drive_ui;
 use super::trial::result_ui;
 use super::trial::word;
+use crate::generator::Known;
 use crate::generator::MOST_POINTS;
 use crate::generator::Parameter;
 use crate::planner::DriveOutcome;
@@ -28,9 +30,9 @@ use crate::ui::trial::TrialAction;
 use crate::ui::widgets;
 
 /// Width of the column of values, points.
-const VALUES: f32 = 104.0;
+const VALUES: f32 = 76.0;
 /// Least and greatest width of the other columns, points.
-const COLUMNS: [f32; 2] = [84.0, 176.0];
+const COLUMNS: [f32; 2] = [66.0, 176.0];
 /// Width of the words before the fields, points.
 const WORDS: f32 = 64.0;
 
@@ -63,13 +65,13 @@ pub(crate) fn sweep_ui(
             let chosen = lab.sweep.sides[side].as_ref();
             side_ui(ui, (side, chosen), (scene, &choices), actions);
         }
-        go_ui(ui, lab, actions);
+        go_ui(ui, lab, trial, actions);
         ui.add_space(8.0);
         if let Some(sheet) = &lab.sweep.sheet {
-            by_ui(ui, (lab, sheet), trial, actions);
+            by_ui(ui, lab, trial, actions);
             sheet_ui(ui, (lab, sheet), trial, tall.max(120.0), actions);
             ui.add_space(6.0);
-            let by = by_of((lab, sheet), trial);
+            let by = lab.sweep.by_of(trial);
             footer_ui(ui, sheet, by, actions);
         }
     });
@@ -135,7 +137,7 @@ fn side_ui(
     });
 }
 
-fn go_ui(ui: &mut Ui, lab: &Lab, actions: &mut Vec<Action>) {
+fn go_ui(ui: &mut Ui, lab: &Lab, trial: &Trial, actions: &mut Vec<Action>) {
     let sweep = &lab.sweep;
     ui.horizontal(|ui| {
         word(ui, WORDS, "", false);
@@ -162,6 +164,9 @@ fn go_ui(ui: &mut Ui, lab: &Lab, actions: &mut Vec<Action>) {
         if sweep.is_left() && ui.button("Go on").on_hover_text(tip).clicked() {
             push(actions, SweepAction::GoOn);
         }
+        if sweep.sheet.is_some() && !sweep.is_left() {
+            refine_ui(ui, lab, trial, actions);
+        }
         let why = match (lab.ready(), count) {
             (false, _) => lab.unready(),
             (true, 0) => "Choose what is swept".to_owned(),
@@ -172,9 +177,31 @@ fn go_ui(ui: &mut Ui, lab: &Lab, actions: &mut Vec<Action>) {
     });
 }
 
+/// Offers to look more closely where results turn.
+fn refine_ui(ui: &mut Ui, lab: &Lab, trial: &Trial, actions: &mut Vec<Action>) {
+    let by = lab.sweep.by_of(trial);
+    let free = lab.ready() && !(by.is_some() && trial.runs());
+    let tip = match by {
+        Some((tried, planner)) => format!(
+            "Values halfway between neighbours where the drives of {} came to something else: what lies there is made, \
+             and the planners drive it. Again, and the edge is known twice as well",
+            tried.planners[planner].label()
+        ),
+        None => "Values halfway between neighbours of which one is valid and one is not, or cannot be: what lies there is \
+                 made. Again, and the edge is known twice as well"
+            .to_owned(),
+    };
+    let button = ui.add_enabled(free, egui::Button::new("Refine"));
+    let button = button.on_hover_text(&tip);
+    let busy = "The planners are still driving";
+    if button.on_disabled_hover_text(busy).clicked() {
+        push(actions, SweepAction::Refine);
+    }
+}
+
 /// By what the sheet is coloured: the gates, or a planner that has driven some of it.
-fn by_ui(ui: &mut Ui, (lab, sheet): (&Lab, &Sheet), trial: &Trial, actions: &mut Vec<Action>) {
-    let Some(tried) = tried_of(sheet, trial) else {
+fn by_ui(ui: &mut Ui, lab: &Lab, trial: &Trial, actions: &mut Vec<Action>) {
+    let Some(tried) = lab.sweep.tried(trial) else {
         return;
     };
     let mut choices = vec![(None, "Gates", "What fails")];
@@ -188,19 +215,6 @@ fn by_ui(ui: &mut Ui, (lab, sheet): (&Lab, &Sheet), trial: &Trial, actions: &mut
     ui.add_space(4.0);
 }
 
-/// The trial, if it is of the sweep's scenes.
-fn tried_of<'a>(sheet: &Sheet, trial: &'a Trial) -> Option<&'a trial::Sheet> {
-    trial.sheet.as_ref().filter(|tried| sheet.is_tried(tried))
-}
-
-/// The trial and the planner, by position, by whose drives the sheet is coloured.
-fn by_of<'a>((lab, sheet): (&Lab, &Sheet), trial: &'a Trial) -> Option<(&'a trial::Sheet, usize)> {
-    let tried = tried_of(sheet, trial)?;
-    let wanted = lab.sweep.by?;
-    let planner = tried.planners.iter().position(|it| *it == wanted)?;
-    Some((tried, planner))
-}
-
 fn sheet_ui(
     ui: &mut Ui,
     (lab, sheet): (&Lab, &Sheet),
@@ -212,11 +226,12 @@ fn sheet_ui(
     let (Some(rows), columns) = (axes.first(), axes.get(1)) else {
         return;
     };
-    let by = by_of((lab, sheet), trial);
+    let by = lab.sweep.by_of(trial);
+    let near = nearest(sheet, by);
     let across = columns.map_or(1, |columns| columns.values.len());
     let gap = 4.0;
     let width = (ui.available_width() - VALUES) / across.max(1) as f32 - gap;
-    let width = width.clamp(COLUMNS[0], COLUMNS[1]);
+    let width = width.floor().clamp(COLUMNS[0], COLUMNS[1]);
     let scroll = egui::ScrollArea::both().max_height(tall);
     scroll.auto_shrink([false, true]).show(ui, |ui| {
         ui.spacing_mut().item_spacing = vec2(gap, 3.0);
@@ -241,18 +256,21 @@ fn sheet_ui(
                 word(ui, VALUES, &rows.value_text(row), false);
                 for column in 0..across {
                     let number = row * across + column;
-                    cell_ui(ui, sheet, (number, width), by, actions);
+                    cell_ui(ui, sheet, (number, near[number]), (by, width), actions);
                 }
             });
         }
     });
 }
 
+/// By whose drives the sheet is coloured, and how wide a cell is.
+type Look<'a> = (Option<(&'a trial::Sheet, usize)>, f32);
+
 fn cell_ui(
     ui: &mut Ui,
     sheet: &Sheet,
-    (number, width): (usize, f32),
-    by: Option<(&trial::Sheet, usize)>,
+    (number, near): (usize, Option<usize>),
+    (by, width): Look<'_>,
     actions: &mut Vec<Action>,
 ) {
     let name = sheet.sweep.name(number);
@@ -263,9 +281,20 @@ fn cell_ui(
             shown.on_hover_text("Not made");
             return;
         }
+        Cell::Left => {
+            let near = near.and_then(|near| cell_look(ui, &sheet.cells[near], (by, width)));
+            let color = near.map_or(tokens(ui).faint, |(_, color)| color);
+            let shown = result_ui(ui, "", color.gamma_multiply(0.45), width);
+            let tip = "Left out by the refinement: what is known around it came to the same. A click makes it";
+            let shown = shown.on_hover_text(format!("{name}\n{tip}"));
+            if shown.accessible_name(format!("{name}: left out")).clicked() {
+                push(actions, SweepAction::Make(number));
+            }
+            return;
+        }
         Cell::Failed(why) => {
             let shown = result_ui(ui, "no way", tokens(ui).faint, width);
-            let shown = shown.on_hover_text(why);
+            let shown = shown.on_hover_text(format!("{name}\n{why}"));
             shown.accessible_name(format!("{name}: no way"));
             return;
         }
@@ -280,6 +309,27 @@ fn cell_ui(
         }
         return;
     }
+    let Some((text, color)) = cell_look(ui, &sheet.cells[number], (by, width)) else {
+        return;
+    };
+    let reasons = scene.generated.iter().flat_map(|made| made.failed());
+    let reasons: String = reasons.map(|gate| format!("\n{}", gate.reason)).collect();
+    let shown = result_ui(ui, &text, color, width).on_hover_text(format!("{name}{reasons}"));
+    if shown.accessible_name(format!("{name}: {text}")).clicked() {
+        push(actions, SweepAction::Show(number));
+    }
+}
+
+/// What was made, in a word and a colour: what its drive came to, or what fails. Beside drives what fails is no result of
+/// the planner, and has no colour of its own.
+fn cell_look(ui: &Ui, cell: &Cell, (by, width): Look<'_>) -> Option<(String, egui::Color32)> {
+    let Cell::Made(scene) = cell else {
+        return None;
+    };
+    let driven = by.and_then(|(tried, planner)| Some(tried.cell(tried.case_of(scene)?, planner)));
+    if let Some(driven) = driven {
+        return Some(drive_look(ui, driven, width));
+    }
     let failed = scene.failed_gates();
     let (text, color) = match (is_valid(scene), failed.as_slice()) {
         (true, _) => ("valid".to_owned(), tokens(ui).good),
@@ -290,21 +340,23 @@ fn cell_ui(
         }
         (false, []) => ("changed".to_owned(), tokens(ui).warn),
     };
-    let tip = match scene.generated.as_ref() {
-        Some(made) => {
-            let reasons = made.failed().map(|gate| gate.reason.clone());
-            let reasons: Vec<String> = reasons.collect();
-            match reasons.is_empty() {
-                true => name.clone(),
-                false => format!("{name}\n{}", reasons.join("\n")),
-            }
-        }
-        None => name.clone(),
+    let color = if by.is_some() {
+        tokens(ui).faint
+    } else {
+        color
     };
-    let shown = result_ui(ui, &text, color, width).on_hover_text(tip);
-    if shown.accessible_name(format!("{name}: {text}")).clicked() {
-        push(actions, SweepAction::Show(number));
+    Some((text, color))
+}
+
+/// For each combination the nearest whose result is known, if some were left out.
+fn nearest(sheet: &Sheet, by: Option<(&trial::Sheet, usize)>) -> Vec<Option<usize>> {
+    if !sheet.cells.iter().any(|cell| matches!(cell, Cell::Left)) {
+        return vec![None; sheet.cells.len()];
     }
+    let known = sheet.known(by).into_iter().enumerate();
+    let known = known.filter(|(_, known)| matches!(known, Known::Result(_)));
+    let known: Vec<usize> = known.map(|(number, _)| number).collect();
+    sheet.sweep.nearest(&known)
 }
 
 fn footer_ui(
@@ -336,7 +388,7 @@ fn footer_ui(
         if ui.button("Copy command line").on_hover_text(tip).clicked() {
             push(actions, SweepAction::Copy);
         }
-        let all = sheet.cells.len();
+        let (_, all) = sheet.progress();
         let text = match by {
             Some((tried, planner)) => summed(tried, planner),
             None => format!("{made} of {all} made, {valid} pass every gate"),

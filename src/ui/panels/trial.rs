@@ -30,6 +30,8 @@ use crate::ui::widgets;
 const NAMES: [f32; 2] = [230.0, 420.0];
 /// Least and greatest width of a planner's column, points.
 const COLUMNS: [f32; 2] = [112.0, 176.0];
+/// In less room a drive's score is left out, points.
+const WITH_SCORE: f32 = 108.0;
 
 /// Shows the sheet.
 pub(crate) fn trial_ui(
@@ -265,33 +267,41 @@ fn cell_ui(
 
 /// A drive as a button in the colour of what came of it.
 pub(super) fn drive_ui(ui: &mut Ui, cell: &Cell, name: &str, width: f32) -> egui::Response {
+    let tip = match cell {
+        Cell::Waiting => "Not driven".to_owned(),
+        Cell::Driving(..) => "Driving".to_owned(),
+        Cell::Failed(why) => why.clone(),
+        Cell::Driven(driven, _) => told(&driven.report),
+    };
+    let (text, color) = drive_look(ui, cell, width);
+    let shown = result_ui(ui, &text, color, width);
+    shown
+        .on_hover_text(tip)
+        .accessible_name(format!("{name}: {text}"))
+}
+
+/// What came of a drive in a few words, the score with them where there is room, and their colour.
+pub(super) fn drive_look(ui: &Ui, cell: &Cell, width: f32) -> (String, Color32) {
     let tokens = tokens(ui);
-    let (text, color, tip) = match cell {
-        Cell::Waiting => ("·".to_owned(), tokens.faint, "Not driven".to_owned()),
-        Cell::Driving(done_s, total_s) => {
-            let text = format!("{done_s:.1} of {total_s:.0} s");
-            (text, tokens.dim, "Driving".to_owned())
-        }
-        Cell::Failed(why) => ("failed".to_owned(), tokens.bad, why.clone()),
+    match cell {
+        Cell::Waiting => ("·".to_owned(), tokens.faint),
+        Cell::Driving(done_s, total_s) => (format!("{done_s:.1} of {total_s:.0} s"), tokens.dim),
+        Cell::Failed(_) => ("failed".to_owned(), tokens.bad),
         Cell::Driven(driven, _) => {
             let report = &driven.report;
             let outcome = report.outcome();
             let (word, at_s) = outcome_words(outcome);
             let when = at_s.map_or(String::new(), |at_s| format!(" {at_s:.1} s"));
-            let score = report.score.as_ref();
+            let score = report.score.as_ref().filter(|_| width > WITH_SCORE);
             let score = score.map_or(String::new(), |score| format!("   {:.2}", score.total));
             let color = match outcome {
                 DriveOutcome::Clear => tokens.good,
                 DriveOutcome::Touched(_) => tokens.warn,
                 DriveOutcome::AtFault(_) | DriveOutcome::OffRoad(_) => tokens.bad,
             };
-            (format!("{word}{when}{score}"), color, told(report))
+            (format!("{word}{when}{score}"), color)
         }
-    };
-    let shown = result_ui(ui, &text, color, width);
-    shown
-        .on_hover_text(tip)
-        .accessible_name(format!("{name}: {text}"))
+    }
 }
 
 /// A result as a button in its colour.
