@@ -14,7 +14,9 @@ use super::{Event, EventDesk};
 use crate::codec::{DT_S, NOW, T};
 use crate::diffusion::Prepare;
 use crate::generator::{GenerateError, Run, Scope, Settings, draft};
-use crate::scene::{AgentId, Control, GivenToken, Goal, Scene, ScheduleKind, State, Task};
+use crate::scene::{
+    AgentId, Control, DRIVEN_BY, GivenToken, Goal, Scene, ScheduleKind, State, Task, WORLD,
+};
 
 /// Denoising steps per half second of world.
 const STEPS: usize = 6;
@@ -192,6 +194,7 @@ fn advanced(scene: &Scene) -> Scene {
     let start_s = (present_s - HISTORY_S).max(0.0);
     let mut later = later.window(start_s, f64::INFINITY);
     later.generated = None;
+    later.extra.insert(DRIVEN_BY.to_owned(), WORLD.into());
     later.edits.clear();
     later.log.clear();
     later.goals.retain(|goal| goal.time_s > HISTORY_S);

@@ -69,7 +69,7 @@ impl AttackCandidate {
 }
 
 /// Why there is no candidate.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
 pub enum AttackError {
     /// No ego and no target named.
     #[error("the scene has no ego and no target is named: mark an ego or name a target")]
@@ -89,18 +89,76 @@ pub enum AttackError {
     #[error("\"{0}\" cannot attack itself: name another attacker or target")]
     Itself(AgentId),
     /// All paths break a limit, leave the road, or run into a third party.
-    #[error(
-        "none of {tried} paths of {attackers} agents reaches \"{target}\" within the limits of its kind, on the road, \
-         without touching a third party first"
-    )]
-    Unreachable {
-        /// Whom.
-        target: AgentId,
-        /// Paths tried.
-        tried: usize,
-        /// Agents tried.
-        attackers: usize,
-    },
+    #[error(transparent)]
+    Unreachable(#[from] Unreachable),
+}
+
+/// Nobody who was asked for can meet the target.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+#[error("{}", self.text())]
+pub struct Unreachable {
+    /// Whom.
+    pub target: AgentId,
+    /// Who; `None` if several were tried.
+    pub attacker: Option<AgentId>,
+    /// Agents tried.
+    pub attackers: usize,
+    /// The scene time of the contact that was asked for, s, if one was.
+    pub time_s: Option<f64>,
+    /// What stood in the way most often.
+    pub why: Hindrance,
+    /// The scene time nearest to the one that was asked for at which the attacker can meet the target, somewhere on it, s;
+    /// not looked for unless one attacker and a time were asked for.
+    pub nearest_s: Option<f64>,
+}
+
+/// What stands in the way of a path to a contact.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Hindrance {
+    /// It would have to go faster on average than its kind can.
+    Far,
+    /// It is there already, and would have to wait.
+    Near,
+    /// Speed, acceleration or turning beyond the limits of its kind.
+    Limits,
+    /// A vehicle would leave the road.
+    Road,
+    /// Somebody else is touched first.
+    Other,
+    /// The target is not touched after all.
+    Passes,
+}
+
+impl Unreachable {
+    fn text(&self) -> String {
+        let target = self.target.short();
+        let at = self
+            .time_s
+            .map_or(String::new(), |time_s| format!(" at {time_s:.1} s"));
+        let why = match self.why {
+            Hindrance::Far => "it is too far away for its speed",
+            Hindrance::Near => "it would be there too early",
+            Hindrance::Limits => "that takes more acceleration or turning than its kind can",
+            Hindrance::Road => "its way there leaves the road",
+            Hindrance::Other => "somebody else is in its way",
+            Hindrance::Passes => "it passes without touching",
+        };
+        let nearest = self.nearest_s.map_or(String::new(), |time_s| {
+            format!("; at {time_s:.1} s it can, somewhere on it")
+        });
+        match &self.attacker {
+            Some(attacker) => {
+                let attacker = attacker.short();
+                format!("\"{attacker}\" cannot meet \"{target}\"{at}: {why}{nearest}")
+            }
+            None => {
+                let tried = self.attackers;
+                format!(
+                    "none of {tried} agents near it can meet \"{target}\"{at}; of the ways tried most fail because {why}"
+                )
+            }
+        }
+    }
 }
 
 /// Attackers are sought within this distance of the target, m.
@@ -146,7 +204,7 @@ pub fn attack_candidates_while(
     }
     let attackers = attackers(scene, query, victim)?;
     let futures = Futures::of(scene, victim, &query.planned);
-    let mut tried = 0;
+    let mut missed: BTreeMap<Hindrance, usize> = BTreeMap::new();
     let mut found: Vec<AttackCandidate> = Vec::new();
     for attacker in &attackers {
         let hunt = Hunt::new(scene, attacker, victim, &futures);
@@ -155,21 +213,51 @@ pub fn attack_candidates_while(
                 return Ok(None);
             }
             for offset in contact_points(victim, query) {
-                for proposal in hunt.proposals(time_s, &victim_state, offset) {
-                    tried += 1;
-                    found.extend(hunt.candidate(proposal, time_s, offset));
+                let proposals = match hunt.proposals(time_s, &victim_state, offset) {
+                    Ok(proposals) => proposals,
+                    Err(why) => {
+                        *missed.entry(why).or_default() += 1;
+                        continue;
+                    }
+                };
+                for proposal in proposals {
+                    match hunt.candidate(proposal, time_s, offset) {
+                        Ok(candidate) => found.push(candidate),
+                        Err(why) => *missed.entry(why).or_default() += 1,
+                    }
                 }
             }
         }
     }
     if found.is_empty() {
-        return Err(AttackError::Unreachable {
+        let most = missed.into_iter().max_by_key(|(_, count)| *count);
+        return Err(AttackError::Unreachable(Unreachable {
             target,
-            tried,
+            attacker: query.attacker.clone(),
             attackers: attackers.len(),
-        });
+            time_s: query.time_s,
+            // a target that is gone by then is met by nobody
+            why: most.map_or(Hindrance::Passes, |(why, _)| why),
+            nearest_s: nearest_to(scene, query),
+        }));
     }
     Ok(Some(spread(found)))
+}
+
+/// When the attacker can meet the target, somewhere on it, s: the nearest to the time that was asked for. `None` if never,
+/// or if none was asked for.
+fn nearest_to(scene: &Scene, query: &AttackQuery) -> Option<f64> {
+    let (Some(wanted), Some(_)) = (query.time_s, &query.attacker) else {
+        return None;
+    };
+    let whenever = AttackQuery {
+        time_s: None,
+        offset: None,
+        ..query.clone()
+    };
+    let found = attack_candidates(scene, &whenever).ok()?;
+    let times = found.iter().map(|candidate| candidate.attack.time_s);
+    times.min_by(|a, b| (a - wanted).abs().total_cmp(&(b - wanted).abs()))
 }
 
 fn present<'a>(scene: &'a Scene, id: &AgentId) -> Result<&'a Agent, AttackError> {
@@ -350,8 +438,13 @@ impl<'a> Hunt<'a> {
     }
 
     /// Arrival headings: the straight way, the lane's, and the target's own; speeds around what even acceleration
-    /// would give. Hopeless ones are left out at once.
-    fn proposals(&self, time_s: f64, victim: &State, offset: [f64; 2]) -> Vec<Proposal> {
+    /// would give. Hopeless ones are left out at once; if all are, that is said.
+    fn proposals(
+        &self,
+        time_s: f64,
+        victim: &State,
+        offset: [f64; 2],
+    ) -> Result<Vec<Proposal>, Hindrance> {
         let duration_s = time_s - self.scene.now_s();
         let contact = victim.pose().outer_from_local(offset.into());
         let chord = contact - self.start.position;
@@ -383,7 +476,11 @@ impl<'a> Hunt<'a> {
                 });
             }
         }
-        found
+        match found.is_empty() {
+            true if chord.length() > top * duration_s => Err(Hindrance::Far),
+            true => Err(Hindrance::Near),
+            false => Ok(found),
+        }
     }
 
     /// The candidate a proposal makes, if its path keeps every limit.
@@ -392,20 +489,20 @@ impl<'a> Hunt<'a> {
         proposal: Proposal,
         time_s: f64,
         offset: [f64; 2],
-    ) -> Option<AttackCandidate> {
+    ) -> Result<AttackCandidate, Hindrance> {
         let quintic = Quintic::new(
             (self.start.position, self.start.velocity, self.acceleration),
             (proposal.aim.position, proposal.aim.velocity, DVec2::ZERO),
             proposal.duration_s,
         );
         let drive = self.drive(&quintic, proposal.duration_s)?;
-        let hits = self.hits(&drive.path)?;
+        let hits = self.hits(&drive.path).ok_or(Hindrance::Passes)?;
         let overlap: f64 = hits.iter().map(|(weight, _)| weight).sum();
         let worth: f64 = hits
             .iter()
             .map(|(weight, half_seconds)| weight * 0.99_f64.powf(*half_seconds))
             .sum();
-        Some(AttackCandidate {
+        Ok(AttackCandidate {
             attack: Attack {
                 attacker: self.attacker.id.clone(),
                 target: self.victim.id.clone(),
@@ -425,7 +522,7 @@ impl<'a> Hunt<'a> {
     }
 
     /// Follows the path and holds it against limits, road and third parties.
-    fn drive(&self, quintic: &Quintic, duration_s: f64) -> Option<Drive> {
+    fn drive(&self, quintic: &Quintic, duration_s: f64) -> Result<Drive, Hindrance> {
         let limits = &self.limits;
         let steps = (duration_s / STEP_S).round() as usize;
         let mut path = vec![self.start];
@@ -452,7 +549,7 @@ impl<'a> Hunt<'a> {
                 && bend.abs() <= RESERVE * limits.curvature
                 && turn / STEP_S <= RESERVE * limits.yaw_rate.min(6.0) + 0.1;
             if !possible {
-                return None;
+                return Err(Hindrance::Limits);
             }
             peak = [peak[0].max(along.abs()), peak[1].max(across.abs())];
             curvature = curvature.max(bend.abs());
@@ -463,13 +560,16 @@ impl<'a> Hunt<'a> {
                 velocity,
             });
         }
-        cost += self.lane_cost(&path)?;
-        self.meets_nobody_else(&path).then_some(Drive {
-            likelihood: (-0.5 * cost / steps as f64).exp(),
-            path,
-            peak,
-            curvature,
-        })
+        cost += self.lane_cost(&path).ok_or(Hindrance::Road)?;
+        match self.meets_nobody_else(&path) {
+            true => Ok(Drive {
+                likelihood: (-0.5 * cost / steps as f64).exp(),
+                path,
+                peak,
+                curvature,
+            }),
+            false => Err(Hindrance::Other),
+        }
     }
 
     /// Square distances and turns from the nearest lane, per step; `None` where a vehicle would leave the road.
@@ -713,7 +813,15 @@ mod tests {
             ..AttackQuery::default()
         };
         let error = attack_candidates(&scene, &query).unwrap_err();
-        assert!(matches!(error, AttackError::Unreachable { .. }), "{error}");
+        let AttackError::Unreachable(found) = &error else {
+            panic!("{error}");
+        };
+        assert_eq!((found.why, found.nearest_s), (Hindrance::Far, None)); // nor is it there up to 7 s after
+        let text = error.to_string();
+        assert_eq!(
+            text,
+            "\"far\" cannot meet \"ego\" at 4.0 s: it is too far away for its speed"
+        );
     }
 
     #[test]
@@ -734,7 +842,37 @@ mod tests {
             )
         });
         let blocked = crossing(std::iter::once(attacker).chain(wall).collect());
-        assert!(attack_candidates(&blocked, &query).is_err());
+        let text = attack_candidates(&blocked, &query).unwrap_err().to_string();
+        assert!(
+            text.contains("at 6.0 s: somebody else is in its way"),
+            "{text}"
+        );
+    }
+
+    #[test]
+    fn a_contact_too_soon_is_told_with_the_nearest_time_that_can_be() {
+        // 8 s after the present at 10 m/s the ego is at x = 80, long past the crossing; the other gets there after 4 s
+        let scene = crossing(vec![driver(
+            "crosses",
+            Pose::at(40.0, -38.0, FRAC_PI_2),
+            10.0,
+        )]);
+        let query = AttackQuery {
+            attacker: Some(AgentId::new("crosses")),
+            time_s: Some(3.0), // the ego is at x = 10: 48 m from where the other is, in a second
+            ..AttackQuery::default()
+        };
+        let error = attack_candidates(&scene, &query).unwrap_err();
+        let AttackError::Unreachable(found) = &error else {
+            panic!("{error}");
+        };
+        assert_eq!(found.why, Hindrance::Far);
+        let nearest_s = found.nearest_s.unwrap();
+        assert!((4.5..=6.5).contains(&nearest_s), "{nearest_s}");
+        assert!(
+            error.to_string().ends_with("it can, somewhere on it"),
+            "{error}"
+        );
     }
 
     #[test]

@@ -9,7 +9,7 @@ use super::track::{STEP_S, TrackedState, Tracker, body_at_present, states_of};
 use super::world::World;
 use super::{PlanSettings, Planners, ProposeError, Route};
 use crate::codec::resampled;
-use crate::scene::{Scene, Track};
+use crate::scene::{DRIVEN_BY, Scene, Track};
 
 /// How a planner drives.
 #[derive(Debug, Clone, PartialEq)]
@@ -108,6 +108,8 @@ pub fn drive(
     let every = replan_steps(settings)?;
     let mut driven = resampled(scene, STEP_S);
     driven.generated = None;
+    let by = settings.plan.decoder.key();
+    driven.extra.insert(DRIVEN_BY.to_owned(), by.into());
     let start = driven.now;
     let no_ego = |why| DriveError::Plan {
         time_s: scene.now_s(),

@@ -8,12 +8,16 @@ use super::strokes::{Sheet, Stroke};
 use super::{Color, Style};
 use crate::geometry::{DVec2, OrientedBox, clip_convex, polygon_area};
 use crate::map::LaneKind;
-use crate::scene::{Agent, AgentId, AgentKind, Control, Role, Scene, Signal, SignalState, State};
+use crate::scene::{
+    Agent, AgentId, AgentKind, Control, Role, Scene, Signal, SignalState, State, WORLD,
+};
 
 /// Opacity of ghosts of the log.
 pub(super) const GHOST_OPACITY: f64 = 0.35;
 /// Agents that travel less than this in the whole scene are drawn quieter, m.
 const STANDING_M: f64 = 1.0;
+/// Places nearer to each other than this are one, m.
+const SAME_M: f64 = 0.01;
 /// Overlaps shallower than this are measurement noise of recorded boxes, m.
 const TOUCH_M: f64 = 0.05;
 
@@ -30,16 +34,30 @@ pub(super) fn is_made(scene: &Scene, agent: &Agent) -> bool {
                 let mut rows = made.recipe.rows();
                 rows.any(|id| *id == agent.id) && !made.recipe.kept.contains(&agent.id)
             }
-            None => scene.log.contains_key(&agent.id),
+            None => scene.driven_by() == Some(WORLD) || is_changed(scene, agent),
         }
 }
 
-/// The colour of an agent: its part first, then whether its future was made or is given.
+/// Whether an agent goes another way than was recorded: by a run before the last one, a drive, or the user's hand.
+fn is_changed(scene: &Scene, agent: &Agent) -> bool {
+    let Some(log) = scene.log.get(&agent.id) else {
+        return false;
+    };
+    let frames = log.states().len().min(agent.track.states().len());
+    let mut latest_first = (0..frames).rev();
+    latest_first.any(|frame| match (log.get(frame), agent.track.get(frame)) {
+        (Some(was), Some(is)) => (was.position - is.position).length() > SAME_M,
+        (was, is) => was.is_some() != is.is_some(),
+    })
+}
+
+/// The colour of an agent: its part first, then whether it goes as was recorded.
 pub(super) fn agent_color(scene: &Scene, agent: &Agent, style: &Style) -> Color {
     match agent.role {
         Role::Ego => style.ego,
         Role::Attacker => style.attacker,
         Role::Other if is_made(scene, agent) => style.free,
+        Role::Other if agent.control == Control::Free && is_changed(scene, agent) => style.free,
         Role::Other => style.fixed,
     }
 }

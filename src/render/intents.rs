@@ -20,8 +20,8 @@ pub(super) fn goal_handles(goal: &Goal) -> (DVec2, Option<DVec2>) {
     (centre, tip)
 }
 
-/// The intended contact of an attack in the scene frame, where the target is at that time.
-pub(super) fn attack_point(scene: &Scene, attack: &Attack) -> Option<DVec2> {
+/// The intended contact of an attack in the scene frame, m, where the target is at that time; `None` if it is not there.
+pub fn attack_point(scene: &Scene, attack: &Attack) -> Option<DVec2> {
     let target = scene.agent(&attack.target)?;
     let state = target.track.sample(scene.frame_at(attack.time_s))?;
     Some(state.pose().outer_from_local(DVec2::from(attack.offset)))
@@ -47,7 +47,10 @@ pub(super) fn draw_intents(
         }
     }
     for attack in &scene.attacks {
-        labels.extend(draw_attack(scene, attack, time_s, style, sheet));
+        let label = draw_attack(scene, attack, time_s, style, sheet);
+        // whoever shows handles says at theirs whose contact it is, and when
+        let has_handle = options.dials && options.selected.contains(&attack.attacker);
+        labels.extend(label.filter(|_| !has_handle));
     }
     labels
 }
@@ -117,7 +120,7 @@ fn draw_goal(
         sheet.layer.marks.push(arrow);
     }
     Label {
-        text: format!("{:+.1} s", goal.time_s - scene.now_s()),
+        text: format!("{:.1} s", goal.time_s),
         anchor: Anchor::World(centre),
         shift: [-13.0, -31.0],
         clear: None,
@@ -162,7 +165,7 @@ fn draw_attack(
     };
     sheet.layer.marks.push(mark);
     Some(Label {
-        text: format!("{:+.1} s", attack.time_s - scene.now_s()),
+        text: format!("{:.1} s", attack.time_s),
         anchor: Anchor::World(point),
         shift: [0.0, -17.0],
         clear: heading.map(|heading| Clearance {

@@ -4,7 +4,7 @@ use super::agents::agent_color;
 use super::draw_list::{Anchor, Body, BodyShape, Label, Layer, Line, Mark, MarkShape};
 use super::{Color, FULL_M, PathKind, Style, ViewOptions, shade};
 use crate::geometry::DVec2;
-use crate::scene::{Agent, AgentKind, Role, Scene};
+use crate::scene::{Agent, AgentKind, Role, Scene, WORLD};
 
 /// Height of a row, points.
 const ROW: f64 = 19.0;
@@ -61,6 +61,7 @@ enum Symbol {
 fn rows(scene: &Scene, options: &ViewOptions, style: &Style) -> Vec<(String, Symbol)> {
     let is_fixed = |agent: &Agent| agent_color(scene, agent, style) == style.fixed;
     let has = |wanted: &dyn Fn(&Agent) -> bool| scene.agents.iter().any(|agent| wanted(agent));
+    let has_path = |kind| options.paths.iter().any(|path| path.kind == kind);
     let mut rows = Vec::new();
     let mut row = |text: &str, is_shown: bool, symbol| {
         if is_shown {
@@ -77,8 +78,12 @@ fn rows(scene: &Scene, options: &ViewOptions, style: &Style) -> Vec<(String, Sym
         has(&|agent| agent.role == Role::Attacker),
         Symbol::Body(BodyShape::Vehicle, style.attacker),
     );
+    let changed = match (&scene.generated, scene.driven_by()) {
+        (Some(_), _) | (None, Some(WORLD)) => "generated",
+        (None, _) => "not as recorded",
+    };
     row(
-        "generated",
+        changed,
         has(&|agent| agent.role == Role::Other && !is_fixed(agent)),
         Symbol::Body(BodyShape::Vehicle, style.free),
     );
@@ -109,16 +114,18 @@ fn rows(scene: &Scene, options: &ViewOptions, style: &Style) -> Vec<(String, Sym
     );
     row(
         "planner's route",
-        options
-            .paths
-            .iter()
-            .any(|path| path.kind == PathKind::Route),
+        has_path(PathKind::Route),
         Symbol::Stroke(style.ego.faded(0.3)),
     );
     row(
         "planner's mode",
-        options.paths.iter().any(|path| path.kind == PathKind::Mode),
+        has_path(PathKind::Mode),
         Symbol::Stroke(style.plan),
+    );
+    row(
+        "way out of the contact",
+        has_path(PathKind::Escape),
+        Symbol::Stroke(style.escape),
     );
     row(
         "in the other scene",

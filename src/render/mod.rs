@@ -41,6 +41,7 @@ pub use draw_list::{
 pub use furniture::{bar_length_m, furniture};
 pub use gpu::{Gpu, PRIMITIVES, Pane, Primitive, View};
 pub use image::{Clip, Image, Palette};
+pub use intents::attack_point;
 pub use legend::legend;
 pub use offscreen::{Offscreen, RenderError, Shot};
 pub use opening::{opening_camera, spanning};

@@ -22,7 +22,7 @@ pub struct ViewOptions {
     pub names: Names,
     /// Draw goals and attacks.
     pub intents: bool,
-    /// A dial that says when is put at each goal by whoever shows the picture.
+    /// A dial that says when is put at each goal, and a handle at the contacts of those selected, by whoever shows the picture.
     pub dials: bool,
     /// Draw the recorded future of changed agents as ghosts.
     pub log_ghosts: bool,
@@ -141,6 +141,8 @@ pub enum PathKind {
     Mode,
     /// Dashes: a preview or a sketch.
     Sketch,
+    /// Long dashes in a colour of their own: the way out of a contact.
+    Escape,
     /// A dotted hairline: an anchor.
     Anchor,
     /// A broad band on the road: a lane of a route.

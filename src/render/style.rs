@@ -38,6 +38,8 @@ pub struct Style {
     pub ego: Color,
     /// The futures that a planner has for the ego: sky blue, which is told apart from the way the ego takes.
     pub plan: Color,
+    /// The way by which the ego could have got out of a contact: reddish purple.
+    pub escape: Color,
     /// Attackers.
     pub attacker: Color,
     /// Agents whose future a model makes.
@@ -77,6 +79,7 @@ impl Style {
             crossing: Color::hex(0x6d_76_85),
             ego: Color::hex(0x3f_8c_ff),
             plan: Color::hex(0x5c_c8_ff),
+            escape: Color::hex(0xe8_9c_d0),
             attacker: Color::hex(0xf4_6a_25),
             free: Color::hex(0x1f_bd_a5),
             fixed: Color::hex(0x8d_95_a3),
@@ -107,6 +110,7 @@ impl Style {
             crossing: Color::hex(0xfa_fb_fc),
             ego: Color::hex(0x1a_66_e0),
             plan: Color::hex(0x00_93_cf),
+            escape: Color::hex(0xa8_3f_83),
             attacker: Color::hex(0xd5_4e_00),
             free: Color::hex(0x07_93_7f),
             fixed: Color::hex(0x7c_85_92),
@@ -137,6 +141,7 @@ impl Style {
             crossing: Color::hex(0xc4_c4_c4),
             ego: Color::hex(0x00_72_b2),
             plan: Color::hex(0x3a_a5_dd),
+            escape: Color::hex(0xb3_55_8e),
             attacker: Color::hex(0xd5_5e_00),
             free: Color::hex(0x00_9e_73),
             fixed: Color::hex(0x8a_8a_8a),

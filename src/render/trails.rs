@@ -154,6 +154,11 @@ fn draw_path(scene: &Scene, path: &Path, style: &Style, sheet: &mut Sheet) {
             let stroke = Stroke::solid(0.0, 2.0, color.faded(weight)).dashed_points(7.0, 5.0);
             sheet.polyline(&points, &stroke);
         }
+        PathKind::Escape => {
+            let color = style.escape.faded(weight);
+            let stroke = Stroke::solid(0.0, 3.0, color).dashed_points(11.0, 5.0);
+            sheet.polyline(&points, &stroke);
+        }
         PathKind::Route => {
             let look = Ribbon {
                 width: [2.4, 3.0],
@@ -227,7 +232,10 @@ mod tests {
             now: 20,
             ..Scene::default()
         };
-        scene.log.insert(car.id.clone(), car.track.clone());
+        // it stood when it was recorded
+        let stood = car.track.states().iter().map(|_| car.track.get(0).copied());
+        let stood = Track::new(stood.collect());
+        scene.log.insert(car.id.clone(), stood);
         scene.agents.push(Arc::new(car));
         let drawn = |draft: bool| {
             let options = ViewOptions {

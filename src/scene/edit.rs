@@ -175,30 +175,31 @@ pub enum EditError {
 impl Edit {
     /// A short line for the history list.
     pub fn label(&self) -> String {
+        let of = self.agent().map_or(String::new(), AgentId::short);
         match self {
-            Self::Move { agent, .. } => format!("Move {agent}"),
-            Self::Pace { agent, factor } => format!("{agent} goes {factor:.2} times as fast"),
-            Self::Resize { agent, .. } => format!("Resize {agent}"),
-            Self::Add { agent, kind, .. } => format!("Add {} {agent}", kind.word()),
-            Self::Remove { agent } => format!("Delete {agent}"),
-            Self::SetRole { agent, role } => match role {
-                Role::Ego => format!("Make {agent} the ego"),
-                Role::Attacker => format!("Make {agent} an attacker"),
-                Role::Other => format!("Make {agent} an ordinary agent"),
+            Self::Move { .. } => format!("Move {of}"),
+            Self::Pace { factor, .. } => format!("{of} goes {factor:.2} times as fast"),
+            Self::Resize { .. } => format!("Resize {of}"),
+            Self::Add { kind, .. } => format!("Add {} {of}", kind.word()),
+            Self::Remove { .. } => format!("Delete {of}"),
+            Self::SetRole { role, .. } => match role {
+                Role::Ego => format!("Make {of} the ego"),
+                Role::Attacker => format!("Make {of} an attacker"),
+                Role::Other => format!("Make {of} an ordinary agent"),
             },
-            Self::SetControl { agent, control } => match control {
-                Control::Free => format!("Free {agent}"),
-                Control::Frozen => format!("Freeze {agent}"),
-                Control::Log => format!("Return {agent} to the log"),
+            Self::SetControl { control, .. } => match control {
+                Control::Free => format!("Free {of}"),
+                Control::Frozen => format!("Freeze {of}"),
+                Control::Log => format!("Return {of} to the log"),
             },
-            Self::SetGoal { goal } => format!("Set goal of {}", goal.agent),
-            Self::ClearGoal { agent } => format!("Clear goal of {agent}"),
-            Self::SetAttack { attack } => format!("Aim {} at {}", attack.attacker, attack.target),
-            Self::ClearAttack { agent } => format!("Stop attack of {agent}"),
+            Self::SetGoal { .. } => format!("Set goal of {of}"),
+            Self::ClearGoal { .. } => format!("Clear goal of {of}"),
+            Self::SetAttack { attack } => format!("Aim {of} at {}", attack.target.short()),
+            Self::ClearAttack { .. } => format!("Stop attack of {of}"),
             Self::SetSignal { signal, .. } => format!("Change signal {signal}"),
-            Self::SetPin { pin } => format!("Set noise of {}", pin.agent),
-            Self::ClearPin { agent, .. } => format!("Clear noise of {agent}"),
-            Self::Sketch { agent, .. } => format!("Draw the way of {agent}"),
+            Self::SetPin { .. } => format!("Set noise of {of}"),
+            Self::ClearPin { .. } => format!("Clear noise of {of}"),
+            Self::Sketch { .. } => format!("Draw the way of {of}"),
             Self::SetNow { frame } => format!("Move the present to frame {frame}"),
         }
     }

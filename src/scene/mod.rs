@@ -75,7 +75,22 @@ pub struct Scene {
     pub extra: Extra,
 }
 
+/// The field of a scene's extras that says who drove on in it, where no model made its future in one run: the planner's
+/// name, or [`WORLD`].
+pub const DRIVEN_BY: &str = "driven_by";
+/// The model itself, half a second after half a second.
+pub const WORLD: &str = "world";
+
 impl Scene {
+    /// Who drove on in it, as [`DRIVEN_BY`] says; `None` once a model has made its future.
+    pub fn driven_by(&self) -> Option<&str> {
+        let driven = self
+            .extra
+            .get(DRIVEN_BY)
+            .filter(|_| self.generated.is_none());
+        driven.and_then(|by| by.as_str())
+    }
+
     /// Time of the last frame, s.
     pub fn duration_s(&self) -> f64 {
         self.frames.saturating_sub(1) as f64 * self.dt_s

@@ -379,6 +379,7 @@ commands! {
     Trails, View, "Paths", "Draw nobody's, the main agents', or everyone's path", &[shift(Key::P)];
     Names, View, "Names", "Draw nobody's, the main agents', or everyone's name", &[shift(Key::L)];
     Grid, View, "Grid", "Draw a metre grid", &[shift(Key::G)];
+    Legend, View, "Legend", "Say what the shapes and colours on the map stand for", &[key(Key::I)];
 
     Palette, Window, "Command palette", "Search all commands", &[ctrl(Key::K)];
     FirstSteps, Window, "Show the first steps", "Open the left turn with its result and the three things to try", &[];

@@ -28,6 +28,7 @@ use crate::render::Style;
 use crate::render::ViewOptions;
 use crate::render::clear_shifts;
 use crate::render::furniture;
+use crate::render::legend;
 use crate::scene::Scene;
 
 /// Prepares the window's graphics device for canvases; call once when the window opens.
@@ -61,6 +62,8 @@ pub struct Canvas {
     composer: Composer,
     furniture: Option<Furniture>,
     uploaded: Arc<Mutex<usize>>,
+    /// It is said what shapes and colours stand for.
+    pub legend: bool,
 }
 
 impl Canvas {
@@ -77,7 +80,15 @@ impl Canvas {
         let list = self.composer.draw_list(scene, time_s, options, style);
         let painter = ui.painter_at(rect);
         let size = dvec2(f64::from(rect.width()), f64::from(rect.height()));
-        let (layer, labels) = self.furniture(camera, size, style);
+        let (mut layer, mut labels) = self.furniture(camera, size, style);
+        if self.legend {
+            let (symbols, words) = legend(scene, options, (size, 0.0), style);
+            let whole = Arc::make_mut(&mut layer);
+            whole.bodies.extend(symbols.bodies);
+            whole.marks.extend(symbols.marks);
+            whole.lines.extend(symbols.lines);
+            labels.extend(words);
+        }
         let has_device = ui.data(|data| data.get_temp(installed()).unwrap_or(false));
         if !has_device {
             painter.rect_filled(rect, 0.0, egui_color(style.background));

@@ -86,7 +86,7 @@ pub(super) fn dial_ui(
         Align2::LEFT_CENTER
     };
     let side = if away.x < -0.3 { -12.0 } else { 12.0 };
-    let text = format!("+{:.1} s", goal.time_s - scene.now_s());
+    let text = format!("{:.1} s", goal.time_s);
     overlay::label(
         painter,
         hand + vec2(side, 0.0),

@@ -10,6 +10,7 @@ use super::compare::Distinction;
 use super::compare::Mode;
 use super::icons;
 use super::icons::Icon;
+use super::panels::compare::letter;
 use super::pilot::PaneAnswer;
 use super::pilot::PilotAction;
 use super::pilot::Score;
@@ -59,6 +60,8 @@ pub(super) struct Shown<'a> {
     pub variant: &'a mut Variant,
     /// A planner of its own.
     pub planner: &'a mut Option<Decoder>,
+    /// It is one of several, which are called by letters.
+    pub lettered: bool,
 }
 
 /// The source of a pane as a menu, with what it holds; for runs of the pane's own their seed and schedule.
@@ -75,8 +78,14 @@ pub(super) fn source_ui(
         source,
         variant,
         planner,
+        lettered,
     } = of;
     plate(ui, ("pane header", pane), place, |ui| {
+        if lettered {
+            let letter = theme::strong(letter(pane).to_string(), 12.0);
+            let shown = ui.label(letter.color(tokens(ui).faint));
+            shown.on_hover_text("What this pane is called where panes are compared");
+        }
         let text = theme::strong(source.word(), 12.0);
         let button = egui::Button::new(text).frame(false);
         let (shown, _) = egui::containers::menu::MenuButton::from_button(button).ui(ui, |ui| {

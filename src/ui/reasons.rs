@@ -1,17 +1,25 @@
 //! Whether goals can be met and were met, in words at the flag and in the inspector.
 
+use std::sync::Arc;
+
 use egui::Align2;
+use egui::Context;
 use egui::Ui;
 use egui::vec2;
 
+use super::lab;
 use super::overlay;
 use super::panes::Screen;
 use super::theme;
 use super::theme::tokens;
+use super::widgets;
+use crate::generator::aim_of;
 use crate::generator::doubts;
 use crate::geometry::dvec2;
 use crate::metrics::GoalMiss;
 use crate::metrics::goal_misses;
+use crate::render::attack_point;
+use crate::scene::AgentId;
 use crate::scene::Goal;
 use crate::scene::Scene;
 
@@ -62,13 +70,13 @@ pub(super) fn finding(scene: &Scene, goal: &Goal) -> Finding {
         .failed()
         .find(|gate| !is_stale && gate.agent.as_ref() == Some(&goal.agent));
     match broken {
-        Some(gate) if !found.lines.is_empty() => {
+        Some(gate) => {
             found.grave = true;
-            let text = format!("Met, but only by breaking a limit: {}", gate.reason);
+            let text = format!("Met, but a gate fails: {}", gate.reason);
             found.lines.insert(0, text);
             found.short = Some(format!("met by force: {}", gate.gate.replace('_', " ")));
         }
-        _ => {
+        None => {
             found.met = true;
             if !found.grave {
                 (found.short, found.lines) = (None, Vec::new());
@@ -124,6 +132,59 @@ pub(super) fn flags_ui(ui: &Ui, screen: &Screen, scene: &Scene) {
             below.y = below.y.min(screen.rect.bottom() - 20.0);
         }
         overlay::label(&painter, below, Align2::CENTER_TOP, short, color, tokens);
+    }
+}
+
+/// Why attacks of a scene cannot be, each with its attacker; of those that the scene is a result of nothing. It is worked
+/// out once a scene.
+pub(super) fn impossible(context: &Context, scene: &Arc<Scene>) -> Arc<Vec<(AgentId, String)>> {
+    let is_made = scene.generated.is_some() && !scene.is_edited_since_made();
+    if scene.attacks.is_empty() || is_made {
+        return Arc::default();
+    }
+    let id = widgets::id("impossible attacks");
+    let known = context.data(|data| data.get_temp::<Impossible>(id));
+    if let Some((_, found)) = known.filter(|(of, _)| Arc::ptr_eq(of, scene)) {
+        return found;
+    }
+    let found = scene.attacks.iter().filter_map(|attack| {
+        let error = aim_of(scene, attack).err()?;
+        Some((attack.attacker.clone(), lab::sentence(&error.to_string())))
+    });
+    let found: Arc<Vec<(AgentId, String)>> = Arc::new(found.collect());
+    context.data_mut(|data| data.insert_temp(id, (scene.clone(), found.clone())));
+    found
+}
+
+/// The scene it is of, and why its attacks cannot be.
+type Impossible = (Arc<Scene>, Arc<Vec<(AgentId, String)>>);
+
+/// The word at the contacts of attacks that cannot be.
+pub(super) fn contacts_ui(ui: &Ui, screen: &Screen, scene: &Arc<Scene>) {
+    let tokens = tokens(ui);
+    let painter = ui.painter_at(screen.rect);
+    for (attacker, _) in impossible(ui.ctx(), scene).iter() {
+        let attack = scene.attack_by(attacker);
+        if let Some(point) = attack.and_then(|attack| attack_point(scene, attack)) {
+            let at = screen.place(point) + vec2(0.0, 34.0);
+            overlay::label(
+                &painter,
+                at,
+                Align2::CENTER_TOP,
+                "out of reach",
+                tokens.bad,
+                tokens,
+            );
+        }
+    }
+}
+
+/// Why an agent's attack cannot be, if that is so.
+pub(super) fn impossible_ui(ui: &mut Ui, scene: &Arc<Scene>, attacker: &AgentId) {
+    let found = impossible(ui.ctx(), scene);
+    if let Some((_, why)) = found.iter().find(|(of, _)| of == attacker) {
+        let text = theme::small(why.clone()).color(tokens(ui).bad);
+        ui.add(egui::Label::new(text).wrap());
     }
 }
 

@@ -9,10 +9,12 @@ use super::action::Command;
 use super::editor::Editor;
 use super::lab::Lab;
 use super::variants::Variant;
+use crate::planner::Decoder;
 use crate::scene::Generated;
 use crate::scene::Scene;
 use crate::scene::ScheduleKind;
 use crate::scene::Task;
+use crate::scene::WORLD;
 
 /// What a pane shows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -113,6 +115,22 @@ fn made_words(made: &Generated) -> String {
     )
 }
 
+/// What a scene is whose future no run has made, in a few words.
+pub(super) fn given_words(scene: &Scene) -> String {
+    match scene.driven_by() {
+        Some(WORLD) => "run on by the model".to_owned(),
+        Some(by) => {
+            let decoder = Decoder::from_key(by);
+            format!(
+                "driven by {}",
+                decoder.map_or(by, |decoder| decoder.label())
+            )
+        }
+        None if scene.edits.is_empty() => "as opened".to_owned(),
+        None => "edited".to_owned(),
+    }
+}
+
 /// What `source` stands for. A run that a pane wants and does not have yet is asked of the lab.
 pub(super) fn view(editor: &Editor, lab: &mut Lab, source: Source, variant: &Variant) -> View {
     let mut view = View {
@@ -132,13 +150,16 @@ pub(super) fn view(editor: &Editor, lab: &mut Lab, source: Source, variant: &Var
                     format!("{}, edited since", made_words(made))
                 }
                 Some(made) => made_words(made),
-                None if committed.edits.is_empty() => "as opened".to_owned(),
-                None => "edited".to_owned(),
+                None => given_words(&committed),
             };
             view.scene = editor.scene().cloned();
         }
         Source::Log => {
-            view.title = "as recorded".to_owned();
+            view.title = match committed.driven_by() {
+                // its present has moved on, and its clock with it
+                Some(WORLD) => "as recorded, from the start".to_owned(),
+                _ => "as recorded".to_owned(),
+            };
             view.scene = Some(open.log.clone());
         }
         Source::Edited => {

@@ -10,6 +10,7 @@ use crate::geometry::dvec2;
 use crate::map::Extra;
 use crate::map::LaneId;
 use crate::map::LaneKind;
+use crate::render::attack_point;
 use crate::scene::Agent;
 use crate::scene::AgentId;
 use crate::scene::AgentKind;
@@ -337,7 +338,12 @@ fn handled(scene: &Scene, handle: &Handle, pointer: &Pointer) -> Meaning {
             let Some(attack) = scene.attack_by(id) else {
                 return Meaning::default();
             };
-            let Some((time_s, _)) = along_future(scene, &attack.target, pointer.at) else {
+            // the target's place then, by where the contact on it is drawn
+            let target = scene.agent(&attack.target);
+            let met = target.and_then(|target| target.track.sample(scene.frame_at(attack.time_s)));
+            let drawn = attack_point(scene, attack).zip(met);
+            let beside = drawn.map_or(DVec2::ZERO, |(point, met)| point - met.position);
+            let Some((time_s, _)) = along_future(scene, &attack.target, pointer.at - beside) else {
                 return Meaning::default();
             };
             let attack = Attack {
@@ -581,10 +587,9 @@ pub(super) fn handles(
             found.push((Handle::GoalLock(id.clone()), lock));
         }
         if let Some(attack) = scene.attack_by(id)
-            && let Some(target) = scene.agent(&attack.target)
-            && let Some(state) = target.track.sample(scene.frame_at(attack.time_s))
+            && let Some(point) = attack_point(scene, attack)
         {
-            found.push((Handle::Contact(id.clone()), state.position));
+            found.push((Handle::Contact(id.clone()), point));
         }
     }
     let at_present = (time_s - scene.now_s()).abs() <= scene.dt_s * 0.75;

@@ -341,9 +341,11 @@ pub(super) fn one_line(
     painter.layout_job(job)
 }
 
-/// The content of a panel, which scrolls; it ends beside the scroll bar, not under it.
-pub(super) fn scrolled<R>(ui: &mut Ui, add: impl FnOnce(&mut Ui) -> R) -> R {
+/// The content of the panel `name`, which scrolls, and stays where it was scrolled to when another has been shown in its
+/// place; it ends beside the scroll bar, not under it.
+pub(super) fn scrolled<R>(ui: &mut Ui, name: &str, add: impl FnOnce(&mut Ui) -> R) -> R {
     egui::ScrollArea::vertical()
+        .id_salt(name)
         .auto_shrink([false, false])
         .show(ui, |ui| {
             ui.set_max_width(ui.available_width() - 8.0);

@@ -109,6 +109,7 @@ impl App {
         self.autosaved.0 = self.editor.revision();
         self.panes.reset();
         self.first_start.result_due = false;
+        self.agent_filter.clear();
         self.lab.reset();
         self.planning.reset();
         self.failure = None;
@@ -364,6 +365,7 @@ impl App {
                 if several {
                     self.left_tab = LeftTab::Scenes;
                     self.settings.left = true;
+                    self.collapsed = false;
                     self.scenes.listing = Some((path, entries));
                 }
                 self.files.read(Reading::Open {

@@ -36,6 +36,9 @@ use crate::ui::theme::tokens;
 use crate::ui::timeline;
 use crate::ui::widgets;
 
+/// In a window less wide than this the left panel gives way to the map, points.
+const ROOMY: f32 = 1160.0;
+
 impl App {
     pub(super) fn layout(&mut self, ui: &mut Ui, frame_ms: f32, actions: &mut Vec<Action>) {
         // panels have no ground of their own: the window is cleared to theirs
@@ -56,7 +59,13 @@ impl App {
                 let of = (&self.editor, &self.panes, &self.lab.model);
                 status::status_ui(ui, of, &busy, frame_ms);
             });
-        if self.settings.left {
+        // a narrow window is for the map first; whoever asks for the panel has it
+        let narrow = ui.ctx().content_rect().width() < ROOMY;
+        if narrow != self.narrow {
+            self.narrow = narrow;
+            self.collapsed = narrow;
+        }
+        if self.settings.left && !self.collapsed {
             egui::Panel::left("left")
                 .default_size(268.0)
                 .size_range(210.0..=460.0)

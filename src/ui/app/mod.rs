@@ -144,6 +144,9 @@ pub struct App {
     left_tab: LeftTab,
     right_tab: RightTab,
     agent_filter: String,
+    /// The window is narrow, and the left panel has given way for that.
+    narrow: bool,
+    collapsed: bool,
     naming: history::Naming,
     writing: tray::Writing,
     curves: inspector::Curves,
@@ -231,6 +234,8 @@ impl App {
             left_tab: LeftTab::Scenes,
             right_tab: RightTab::Generate,
             agent_filter: String::new(),
+            narrow: false,
+            collapsed: false,
             naming: history::Naming::default(),
             writing: tray::Writing::default(),
             curves: inspector::Curves::default(),
@@ -539,7 +544,10 @@ impl App {
                 self.right_tab = RightTab::Results;
                 self.comparing = false;
             }
-            Command::LeftPanel => self.settings.left = !self.settings.left,
+            Command::LeftPanel => {
+                self.settings.left = !self.settings.left || self.collapsed;
+                self.collapsed = false;
+            }
             Command::RightPanel => self.settings.right = !self.settings.right,
             Command::ZoomIn | Command::ZoomOut => {
                 let by = if command == Command::ZoomIn {
@@ -575,6 +583,9 @@ impl App {
                     Weight::Info,
                     "The trial was stopped; the drives that are finished stay.",
                 );
+            }
+            Command::Cancel if self.lab.world_runs() => {
+                self.lab.toggle_world(&mut self.editor);
             }
             Command::Cancel if self.lab.stop() => {
                 self.say(Weight::Info, "Stopped. The scene is as it was.");
@@ -778,7 +789,7 @@ impl App {
                 && let Some(ego) = present.ego()
             {
                 let from_s = present.now_s() + present.dt_s;
-                let kind = PathKind::Sketch;
+                let kind = PathKind::Escape;
                 paths.push(trace(&escape.path, from_s, present.dt_s, &ego.id, kind));
             }
         }

@@ -1159,7 +1159,7 @@ pub(super) fn is_valid(scene: &Scene) -> bool {
 }
 
 /// First letter large, full stop at the end.
-fn sentence(text: &str) -> String {
+pub(super) fn sentence(text: &str) -> String {
     let mut letters = text.chars();
     let first = letters.next().map(char::to_uppercase);
     let mut text: String = first.into_iter().flatten().chain(letters).collect();

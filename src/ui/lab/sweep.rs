@@ -165,23 +165,24 @@ impl Sheet {
         (all - waiting, all)
     }
 
-    /// What each combination came to: by the gates, or by the drives of a planner of the trial, by position.
+    /// What each combination came to: by the gates, or by the drives of a planner of the trial, by position; of what it could
+    /// not be given to drive that alone is known.
     pub(in crate::ui) fn known(&self, by: Option<(&trial::Sheet, usize)>) -> Vec<Known> {
         let known = |cell: &Cell| match (cell, by) {
             (Cell::Left, _) => Known::Left,
             (Cell::Waiting, _) => Known::Nothing,
             (Cell::Failed(_), None) => Known::Result(0),
-            (Cell::Failed(_), Some(_)) => Known::Nothing,
             (Cell::Made(scene), None) => Known::Result(if is_valid(scene) { 2 } else { 1 }),
+            (Cell::Failed(_), Some(_)) => Known::Result(0),
+            (Cell::Made(scene), Some(_)) if !is_valid(scene) => Known::Result(0),
             (Cell::Made(scene), Some((tried, planner))) => {
-                let drive = tried.case_of(scene).map(|case| tried.cell(case, planner));
-                match drive {
+                match tried.case_of(scene).map(|case| tried.cell(case, planner)) {
                     Some(trial::Cell::Driven(driven, _)) => {
                         Known::Result(match driven.report.outcome() {
-                            DriveOutcome::Clear => 0,
-                            DriveOutcome::Touched(_) => 1,
-                            DriveOutcome::AtFault(_) => 2,
-                            DriveOutcome::OffRoad(_) => 3,
+                            DriveOutcome::Clear => 1,
+                            DriveOutcome::Touched(_) => 2,
+                            DriveOutcome::AtFault(_) => 3,
+                            DriveOutcome::OffRoad(_) => 4,
                         })
                     }
                     _ => Known::Nothing,

@@ -10,6 +10,8 @@ use crate::engine::Job;
 use crate::generator::Settings;
 use crate::scene::Scene;
 use crate::scene::Task;
+use crate::ui::action::Notice;
+use crate::ui::action::Weight;
 use crate::ui::editor::Editor;
 use crate::ui::sources::schedule_word;
 
@@ -29,9 +31,14 @@ impl Lab {
         Some((now_s - DT_S + world.since_s.min(DT_S)).max(0.0))
     }
 
-    pub(super) fn toggle_world(&mut self, editor: &mut Editor) {
-        if self.world.is_some() {
+    /// Lets the world run on, or stops it where it is.
+    pub(in crate::ui) fn toggle_world(&mut self, editor: &mut Editor) {
+        if let Some(world) = &self.world {
+            let now_s = world.scene.now_s();
+            let text =
+                format!("The world stands at {now_s:.1} s. Undo goes back to where it began.");
             self.stop();
+            editor.notices.push(Notice::new(Weight::Info, text));
             return;
         }
         let Some(scene) = editor.committed().cloned() else {

@@ -97,16 +97,18 @@ fn summary(scene: &Scene) -> String {
         agents.filter(|agent| agent.kind == kind).count()
     };
     let kinds = [
-        (AgentKind::Vehicle, "vehicles"),
-        (AgentKind::Pedestrian, "pedestrians"),
-        (AgentKind::Cyclist, "cyclists"),
-        (AgentKind::Other, "other"),
+        (AgentKind::Vehicle, ["vehicle", "vehicles"]),
+        (AgentKind::Pedestrian, ["pedestrian", "pedestrians"]),
+        (AgentKind::Cyclist, ["cyclist", "cyclists"]),
+        (AgentKind::Other, ["other", "other"]),
     ];
     let parts: Vec<String> = kinds
         .iter()
         .map(|(kind, word)| (count(*kind), word))
         .filter(|(count, _)| *count > 0)
-        .map(|(count, word)| format!("{count} {word}"))
+        .map(|(count, [one, several])| {
+            format!("{count} {}", if count == 1 { one } else { several })
+        })
         .collect();
     parts.join("  ·  ")
 }

@@ -54,7 +54,7 @@ pub(crate) fn compare_ui(
         }
         return;
     }
-    widgets::scrolled(ui, |ui| {
+    widgets::scrolled(ui, "compare", |ui| {
         ui.add_space(6.0);
         panes_ui(ui, &held);
         let moved = changes.of(held[0].1, held[1].1);
@@ -67,8 +67,8 @@ pub(crate) fn compare_ui(
 /// What a pane shows: its view, the scene, and what the ego's planner scores there.
 type Held<'a> = (&'a View, &'a Arc<Scene>, Option<&'a Explained>);
 
-/// A letter per pane, as in the header of the table.
-fn letter(column: usize) -> char {
+/// A letter per pane, as in the header of the table and over the panes.
+pub(crate) fn letter(column: usize) -> char {
     char::from(b'A' + column.min(3) as u8)
 }
 

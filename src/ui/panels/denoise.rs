@@ -17,6 +17,7 @@ use crate::engine::StepLog;
 use crate::scene::AgentId;
 use crate::scene::Edit;
 use crate::scene::Pin;
+use crate::scene::Role as Part;
 use crate::ui::action::Action;
 use crate::ui::action::Command;
 use crate::ui::editor::Editor;
@@ -196,7 +197,12 @@ fn heat(level: f32, tokens: &Tokens) -> Color32 {
 fn map_ui(ui: &mut Ui, editor: &Editor, lab: &Lab, log: &StepLog, actions: &mut Vec<Action>) {
     let tokens = tokens(ui);
     ui.horizontal(|ui| {
-        ui.label(theme::small("Noise map: agents by time").color(tokens.dim));
+        let (made, all) = (made_rows(log).count(), log.agents.len());
+        let text = match made == all {
+            true => "Noise map: agents by time".to_owned(),
+            false => format!("Noise map: the {made} of {all} agents that this run made, by time"),
+        };
+        ui.label(theme::small(text).color(tokens.dim));
         let pinned = editor.committed().map_or(0, |scene| scene.pins.len());
         if pinned > 0 {
             let text = theme::small(format!("clear {pinned} pinned"));
@@ -238,14 +244,24 @@ fn map_ui(ui: &mut Ui, editor: &Editor, lab: &Lab, log: &StepLog, actions: &mut 
             .find(|pin| pin.agent == *id && pin.token == token)
     };
     let painter = ui.painter_at(rect);
+    let mut named_to = f32::NEG_INFINITY;
     for (line, row) in rows.iter().enumerate() {
         let id = &log.agents[*row];
         let chosen = editor.selection.contains(id);
-        if height >= 7.0 {
+        // where rows are low those who have a part keep their names, as far as these have room
+        let middle = cell(line, 0).center().y;
+        let has_part = chosen
+            || scene
+                .and_then(|scene| scene.agent(id))
+                .is_some_and(|agent| agent.role != Part::Other);
+        if height >= 7.0 || (has_part && middle - named_to >= 10.0) {
             let color = if chosen { tokens.text } else { tokens.faint };
-            let at = egui::pos2(rect.left() + names - 6.0, cell(line, 0).center().y);
-            let font = egui::FontId::proportional(height.min(11.0) - 1.0);
-            painter.text(at, egui::Align2::RIGHT_CENTER, id.short(), font, color);
+            let font = egui::FontId::proportional(height.clamp(10.0, 11.0) - 1.0);
+            let name = widgets::one_line(&painter, names - 6.0, &id.short(), font, color);
+            let left = rect.left() + names - 6.0 - name.size().x;
+            let at = egui::pos2(left, middle - name.size().y / 2.0);
+            painter.galley(at, name, color);
+            named_to = middle;
         }
         for token in 0..T {
             let area = cell(line, token);

@@ -30,6 +30,9 @@ use crate::ui::theme;
 use crate::ui::theme::tokens;
 use crate::ui::widgets;
 
+/// Greatest height of the list of samples, points.
+const SAMPLES: f32 = 232.0;
+
 /// Shows the panel.
 pub(crate) fn generate_ui(ui: &mut Ui, editor: &Editor, lab: &Lab, actions: &mut Vec<Action>) {
     let Some(scene) = editor.committed().cloned() else {
@@ -45,16 +48,17 @@ pub(crate) fn generate_ui(ui: &mut Ui, editor: &Editor, lab: &Lab, actions: &mut
         }
         return;
     }
-    widgets::scrolled(ui, |ui| {
+    widgets::scrolled(ui, "generate", |ui| {
         ui.add_space(8.0);
         model_ui(ui, lab);
         go_ui(ui, lab, actions);
         found_ui(ui, &scene, lab, actions);
+        cases_ui(ui, editor, lab, actions);
         task_ui(ui, lab, &scene, actions);
         attacks_ui(ui, editor, lab, actions);
         sampling_ui(ui, lab, &scene, actions);
         guidance_ui(ui, lab, actions);
-        cases_ui(ui, editor, lab, actions);
+        keep_ui(ui, actions);
         ui.add_space(12.0);
     });
 }
@@ -142,7 +146,7 @@ fn go_ui(ui: &mut Ui, lab: &Lab, actions: &mut Vec<Action>) {
             }
         });
         ui.label(theme::small(running.text()).color(tokens(ui).dim));
-    } else if let (Some((steps, took)), false) = (lab.took, lab.world_runs()) {
+    } else if let (Some((steps, took)), true) = (lab.took, lab.log.is_some()) {
         let text = format!("Last run: {steps} steps in {:.2} s", took.as_secs_f64());
         ui.label(theme::small(text).color(tokens(ui).faint));
     }
@@ -567,6 +571,9 @@ fn candidate_ui(ui: &mut Ui, editor: &Editor, candidate: &AttackCandidate) -> eg
     let (rect, response) =
         ui.allocate_exact_size(vec2(ui.available_width(), 38.0), egui::Sense::click());
     let name = attack_name(candidate);
+    let committed = editor.committed();
+    let agent = committed.and_then(|scene| scene.agent(&attack.attacker));
+    let kind = agent.map_or("", |agent| agent.kind.word());
     response.widget_info(|| {
         egui::WidgetInfo::selected(
             egui::Role::ListBoxOption,
@@ -585,7 +592,14 @@ fn candidate_ui(ui: &mut Ui, editor: &Editor, candidate: &AttackCandidate) -> eg
     let font = egui::FontId::proportional(12.0);
     let left = rect.left_center() + vec2(9.0, 0.0);
     let above = left - vec2(0.0, 8.0);
-    painter.text(above, egui::Align2::LEFT_CENTER, name, font, tokens.text);
+    let name = format!("{kind} {name}");
+    painter.text(
+        above,
+        egui::Align2::LEFT_CENTER,
+        name.trim(),
+        font,
+        tokens.text,
+    );
     // what the score is made of
     let factors = format!(
         "likely {:.2} · hits {:.2} · soon {:.2}",
@@ -638,14 +652,23 @@ fn cases_ui(ui: &mut Ui, editor: &Editor, lab: &Lab, actions: &mut Vec<Action>) 
                 push(actions, LabAction::KeepValid);
             }
         }
-        for (index, case) in lab.cases.iter().enumerate() {
-            let shown = editor.is_present(&case.scene);
-            let response = super::tray::case_ui(ui, case, shown, 0.0);
-            if response.clicked() {
-                push(actions, LabAction::Sample(index));
+        // some of them in sight, so that what they were made with stays in reach
+        let scroll = egui::ScrollArea::vertical().id_salt("samples");
+        scroll.max_height(SAMPLES).show(ui, |ui| {
+            ui.set_max_width(ui.available_width() - 8.0);
+            for (index, case) in lab.cases.iter().enumerate() {
+                let shown = editor.is_present(&case.scene);
+                let response = super::tray::case_ui(ui, case, shown, 0.0);
+                if response.clicked() {
+                    push(actions, LabAction::Sample(index));
+                }
             }
-        }
+        });
     }
+}
+
+/// What is done with a result.
+fn keep_ui(ui: &mut Ui, actions: &mut Vec<Action>) {
     ui.add_space(8.0);
     ui.horizontal(|ui| {
         for command in [Command::Keep, Command::CopyCommand] {

@@ -57,6 +57,7 @@ pub(crate) fn help_ui(context: &egui::Context, actions: &mut Vec<Action>) -> boo
         ui.add_space(8.0);
         egui::ScrollArea::vertical()
             .max_height(room.y - 160.0)
+            .min_scrolled_height(room.y - 160.0)
             .show(ui, |ui| {
                 ui.columns(3, |columns| {
                     groups(

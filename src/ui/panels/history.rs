@@ -180,15 +180,15 @@ fn row_ui(ui: &mut Ui, tree: &Tree, (index, entry): (usize, &Entry), present: us
         (false, None) => tokens.faint,
     };
     let painter = ui.painter().with_clip_rect(rect.intersect(ui.clip_rect()));
-    painter.text(
-        pos2(rect.left() + tree.text_left(index), rect.center().y),
-        egui::Align2::LEFT_CENTER,
-        title,
-        egui::FontId::new(12.0, family),
-        text,
-    );
+    let left = rect.left() + tree.text_left(index);
+    let font = egui::FontId::new(12.0, family);
+    let line = widgets::one_line(&painter, rect.right() - 4.0 - left, title, font, text);
+    let cut = line.elided;
+    let at = pos2(left, rect.center().y - line.size().y / 2.0);
+    painter.galley(at, line, text);
     let (named, from) = match (&entry.name, tree.is_fork[index]) {
         (Some(_), _) => (entry.label.as_str(), ""),
+        (None, _) if cut => (title.as_str(), ""),
         (None, true) => ("", "Begins another branch"),
         (None, false) => return response,
     };

@@ -156,11 +156,11 @@ pub(crate) fn inspector_ui(
         scene_ui(ui, editor, &scene, actions);
         return;
     };
-    widgets::scrolled(ui, |ui| {
+    widgets::scrolled(ui, "selection", |ui| {
         title(ui, editor, &agent, actions);
         part(ui, &agent, actions);
         at_cursor(ui, editor, &scene, &agent, actions);
-        intent(ui, &scene, &agent, actions);
+        intent(ui, (editor, &scene), &agent, actions);
         widgets::section(ui, "Over time");
         curves.update(&scene, &agent);
         let color = tokens(ui).agent(&agent);
@@ -187,7 +187,7 @@ pub(crate) fn inspector_ui(
 
 fn scene_ui(ui: &mut Ui, editor: &Editor, scene: &Scene, actions: &mut Vec<Action>) {
     let tokens = tokens(ui);
-    widgets::scrolled(ui, |ui| {
+    widgets::scrolled(ui, "several", |ui| {
         ui.add_space(10.0);
         ui.add(egui::Label::new(theme::strong(scene.name.clone(), 14.0)).wrap());
         ui.label(theme::small("Nothing selected: the scene as a whole").color(tokens.dim));
@@ -489,7 +489,12 @@ fn pose_fields(ui: &mut Ui, agent: &Agent, state: &State, actions: &mut Vec<Acti
     });
 }
 
-fn intent(ui: &mut Ui, scene: &Scene, agent: &Agent, actions: &mut Vec<Action>) {
+fn intent(
+    ui: &mut Ui,
+    (editor, scene): (&Editor, &Arc<Scene>),
+    agent: &Agent,
+    actions: &mut Vec<Action>,
+) {
     match scene.goal_of(&agent.id) {
         Some(goal) => goal_ui(ui, scene, goal, actions),
         None => {
@@ -505,6 +510,9 @@ fn intent(ui: &mut Ui, scene: &Scene, agent: &Agent, actions: &mut Vec<Action>) 
     }
     if let Some(attack) = scene.attack_by(&agent.id) {
         attack_ui(ui, scene, attack, actions);
+        if !editor.previewing() {
+            reasons::impossible_ui(ui, scene, &agent.id);
+        }
     } else if agent.role != Role::Ego
         && let Some(ego) = scene.ego()
     {

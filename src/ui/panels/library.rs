@@ -149,6 +149,7 @@ impl Library {
             .accessible_name("Filter scenes");
         }
         let wanted = self.filter.to_lowercase();
+        let start = shared_start(entries.iter().map(|entry| entry.name.as_str()));
         let mut shown = 0;
         for entry in &entries {
             if !wanted.is_empty() && !entry.name.to_lowercase().contains(&wanted) {
@@ -163,7 +164,11 @@ impl Library {
             let key = (entry.file.clone(), entry.pick.clone());
             let chosen = self.open == Some(Place::File(key.0.clone(), key.1.clone()));
             let detail = entry.format.word();
-            if self.card(ui, &entry.name, detail, &key, chosen) {
+            let name = match start {
+                0 => entry.name.clone(),
+                _ => format!("…{}", &entry.name[start..]),
+            };
+            if self.card(ui, (&name, detail), &key, chosen) {
                 actions.push(Action::Open {
                     path: key.0,
                     pick: key.1,
@@ -187,7 +192,7 @@ impl Library {
         } else {
             &recent.name
         };
-        if self.card(ui, name, &file, &key, chosen) {
+        if self.card(ui, (name, &file), &key, chosen) {
             actions.push(Action::Open {
                 path: key.0,
                 pick: key.1,
@@ -196,7 +201,7 @@ impl Library {
     }
 
     /// A row with a picture on the left. True if it was clicked.
-    fn card(&mut self, ui: &mut Ui, name: &str, detail: &str, key: &Key, chosen: bool) -> bool {
+    fn card(&mut self, ui: &mut Ui, (name, detail): (&str, &str), key: &Key, chosen: bool) -> bool {
         let size = vec2(ui.available_width(), 50.0);
         let (rect, response) = ui.allocate_exact_size(size, Sense::click());
         if !ui.is_rect_visible(rect) {
@@ -219,9 +224,12 @@ impl Library {
         }
         card_text(ui, rect, 78.0, name, detail);
         response.widget_info(|| WidgetInfo::selected(Role::Button, true, chosen, name));
-        response
-            .on_hover_text(key.0.display().to_string())
-            .clicked()
+        let path = key.0.display();
+        let tip = match &key.1 {
+            Some(pick) => format!("{pick}\n{path}"),
+            None => path.to_string(),
+        };
+        response.on_hover_text(tip).clicked()
     }
 
     fn bundled_ui(&self, ui: &mut Ui, actions: &mut Vec<Action>) {
@@ -294,6 +302,25 @@ fn card_text(ui: &Ui, rect: Rect, left: f32, name: &str, detail: &str) {
     let font = egui::FontId::proportional(10.5);
     let detail = widgets::one_line(&painter, width, detail, font, tokens.dim);
     painter.galley(at + vec2(0.0, 17.0), detail, tokens.dim);
+}
+
+/// How many bytes all names begin with that say nothing of one of them: up to the last mark between words, and worth
+/// leaving out.
+fn shared_start<'a>(mut names: impl Iterator<Item = &'a str>) -> usize {
+    let Some(first) = names.next() else {
+        return 0;
+    };
+    let mut shared = first.len();
+    let mut several = false;
+    for name in names {
+        several = true;
+        let pairs = first.char_indices().zip(name.chars());
+        let differ = pairs.into_iter().find(|((_, a), b)| a != b);
+        let same = differ.map_or(first.len().min(name.len()), |((at, _), _)| at);
+        shared = shared.min(same);
+    }
+    let words = first[..shared].rfind(['-', '_', ' ', '.', '/']);
+    words.filter(|at| several && *at > 8).map_or(0, |at| at + 1)
 }
 
 /// The last two parts of a path.

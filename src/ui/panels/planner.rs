@@ -47,7 +47,7 @@ pub(crate) fn planner_ui(
         widgets::empty_state(ui, Icon::Generate, "Nothing to plan", text, None);
         return;
     }
-    widgets::scrolled(ui, |ui| {
+    widgets::scrolled(ui, "planner", |ui| {
         ui.add_space(8.0);
         switch_ui(ui, planning, actions);
         decoder_ui(ui, planning, actions);

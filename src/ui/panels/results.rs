@@ -42,7 +42,7 @@ pub(crate) fn results_ui(
         widgets::empty_state(ui, Icon::Check, "No result yet", text, None);
         return;
     };
-    widgets::scrolled(ui, |ui| {
+    widgets::scrolled(ui, "results", |ui| {
         ui.add_space(8.0);
         if let Some(made) = &scene.generated {
             let is_stale = scene.is_edited_since_made();
@@ -292,7 +292,7 @@ fn recipe_ui(ui: &mut Ui, made: &Generated) {
     widgets::row(
         ui,
         "Seed",
-        format!("{}, sample {}", recipe.seed, recipe.sample),
+        format!("{}, sample {}", recipe.seed, recipe.sample + 1),
     );
     widgets::row(ui, "Temperature", format!("{:.2}", recipe.temperature));
     if recipe.history_level > 0.0 {

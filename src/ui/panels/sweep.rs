@@ -183,8 +183,8 @@ fn refine_ui(ui: &mut Ui, lab: &Lab, trial: &Trial, actions: &mut Vec<Action>) {
     let free = lab.ready() && !(by.is_some() && trial.runs());
     let tip = match by {
         Some((tried, planner)) => format!(
-            "Values halfway between neighbours where the drives of {} came to something else: what lies there is made, \
-             and the planners drive it. Again, and the edge is known twice as well",
+            "Values halfway between neighbours of which {} came to something else, or could not be given one to drive: what \
+             lies there is made, and the planners drive it. Again, and the edge is known twice as well",
             tried.planners[planner].label()
         ),
         None => "Values halfway between neighbours of which one is valid and one is not, or cannot be: what lies there is \

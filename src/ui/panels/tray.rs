@@ -12,6 +12,7 @@ use crate::ui::icons::Icon;
 use crate::ui::lab::Case;
 use crate::ui::lab::Lab;
 use crate::ui::lab::LabAction;
+use crate::ui::sources::given_words;
 use crate::ui::theme;
 use crate::ui::theme::tokens;
 use crate::ui::tray::Kept;
@@ -59,7 +60,7 @@ pub(crate) fn tray_ui(ui: &mut Ui, lab: &Lab, writing: &mut Writing, actions: &m
             }
         });
     });
-    widgets::scrolled(ui, |ui| {
+    widgets::scrolled(ui, "tray", |ui| {
         for group in lab.tray.groups() {
             group_ui(ui, lab, group, writing, actions);
         }
@@ -231,6 +232,7 @@ pub(crate) fn case_ui(ui: &mut Ui, case: &Case, shown: bool, taken: f32) -> egui
     let cut = name.elided;
     painter.galley(at, name, tokens.text);
     let (text, color) = match &case.scene.generated {
+        None if case.scene.driven_by().is_some() => (given_words(&case.scene), tokens.dim),
         None => ("edited by hand".to_owned(), tokens.dim),
         Some(_) if case.scene.is_edited_since_made() => {
             ("edited since it was made".to_owned(), tokens.warn)

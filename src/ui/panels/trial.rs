@@ -88,18 +88,20 @@ fn settings_ui(
             ui.label(text);
         }
     });
-    ui.horizontal_wrapped(|ui| {
+    ui.horizontal_top(|ui| {
         word(ui, 64.0, "Planners", false);
-        for decoder in Decoder::ALL {
-            let lacks = planning.lacks(decoder);
-            let takes_part = lacks.is_none() && trial.planners.contains(&decoder);
-            let button = egui::Button::selectable(takes_part, decoder.label());
-            let response = ui.add_enabled(lacks.is_none(), button);
-            let response = response.on_disabled_hover_text(lacks.unwrap_or_default());
-            if response.clicked() {
-                push(actions, TrialAction::Planner(decoder, !takes_part));
+        ui.horizontal_wrapped(|ui| {
+            for decoder in Decoder::ALL {
+                let lacks = planning.lacks(decoder);
+                let takes_part = lacks.is_none() && trial.planners.contains(&decoder);
+                let button = egui::Button::selectable(takes_part, decoder.label());
+                let response = ui.add_enabled(lacks.is_none(), button);
+                let response = response.on_disabled_hover_text(lacks.unwrap_or_default());
+                if response.clicked() {
+                    push(actions, TrialAction::Planner(decoder, !takes_part));
+                }
             }
-        }
+        });
     });
     ui.horizontal(|ui| {
         word(ui, 64.0, "Others", false);

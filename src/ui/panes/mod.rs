@@ -145,6 +145,8 @@ pub(super) struct Panes {
     pub log_ghosts: bool,
     /// A metre grid is drawn.
     pub grid: bool,
+    /// It is said what shapes and colours stand for.
+    pub legend: bool,
     /// The view keeps the selected agent in its middle.
     pub follow: bool,
     /// The view turns with the ego.
@@ -184,6 +186,7 @@ impl Default for Panes {
             names: Names::Parts,
             log_ghosts: false,
             grid: false,
+            legend: false,
             follow: false,
             heading_up: false,
             hovered: false,
@@ -325,6 +328,7 @@ impl Panes {
                 };
             }
             Command::Grid => self.grid = !self.grid,
+            Command::Legend => self.legend = !self.legend,
             _ => return false,
         }
         true
@@ -461,6 +465,9 @@ impl Panes {
         }
         let scene = scene.unwrap_or_else(|| edited.clone());
         let style = canvas_style(ui);
+        for canvas in &mut self.canvases {
+            canvas.legend = self.legend;
+        }
         let at = (&screen, editor.time_s);
         if self.compare == Mode::Side {
             let shown = (pane, rect, &screen.camera);
@@ -477,6 +484,9 @@ impl Panes {
                 overlay::tokens_ui(ui, &screen, &made.tokens);
             }
             reasons::flags_ui(ui, &screen, &scene);
+            if !editor.previewing() {
+                reasons::contacts_ui(ui, &screen, &scene);
+            }
             overlay::handles_ui(
                 ui,
                 &screen,
@@ -639,7 +649,8 @@ impl Panes {
             (at > 0).then(|| panes.distinctions.of(first, view))
         };
         let joined = self.compare != Mode::Side;
-        let compares = pane == 0 && self.sources_shown() > 1;
+        let lettered = self.sources_shown() > 1;
+        let compares = pane == 0 && lettered;
         let (mut left, right) = (rect.left() + 10.0, rect.right() - 10.0);
         // where scores stand that have no room beside their sources
         let mut below = egui::pos2(left, rect.top() + if compares { 76.0 } else { 43.0 });
@@ -665,6 +676,7 @@ impl Panes {
                 source: &mut self.sources[at],
                 variant: &mut self.variants[at],
                 planner: &mut self.planners[at],
+                lettered,
             };
             let shown = pane_header::source_ui(ui, place, (at, view), of, found, actions);
             left = shown.right() + 6.0;
