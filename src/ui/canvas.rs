@@ -14,6 +14,7 @@ use egui::Rect;
 use egui::Ui;
 use egui::vec2;
 
+use super::words::take;
 use crate::geometry::DVec2;
 use crate::geometry::dvec2;
 use crate::render::Camera;
@@ -118,6 +119,7 @@ impl Canvas {
             .collect();
         for ((label, text, galley), down) in words.into_iter().zip(clear_shifts(&boxes)) {
             let text = text.translate(vec2(0.0, down));
+            take(painter.ctx(), text);
             paint_label(&painter, label, text, galley);
         }
     }

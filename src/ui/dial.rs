@@ -87,7 +87,7 @@ pub(super) fn dial_ui(
     };
     let side = if away.x < -0.3 { -12.0 } else { 12.0 };
     let text = format!("{:.1} s", goal.time_s);
-    overlay::label(
+    overlay::free_label(
         painter,
         hand + vec2(side, 0.0),
         anchor,

@@ -41,6 +41,7 @@ mod trial;
 mod variants;
 mod widgets;
 mod wipe;
+mod words;
 
 pub use action::Action;
 pub use action::Command;

@@ -24,6 +24,7 @@ use super::tools;
 use super::tools::Gesture;
 use super::tools::Handle;
 use super::widgets;
+use super::words;
 use crate::geometry::DVec2;
 use crate::geometry::dvec2;
 use crate::scene::AgentId;
@@ -199,7 +200,7 @@ fn speed_arrow(brush: &Brush<'_>, id: &AgentId, tip: Pos2, hot: bool) {
     ));
     painter.add(Shape::convex_polygon(head(0.0), color, Stroke::NONE));
     let text = format!("{:.1} m/s", state.speed());
-    label(
+    free_label(
         painter,
         tip + along * 10.0,
         anchor_for(along),
@@ -281,7 +282,7 @@ fn contact(brush: &Brush<'_>, id: &AgentId, at: Pos2, hot: bool) {
         );
     }
     painter.circle_filled(at, 2.0, tokens.attacker);
-    label(
+    free_label(
         painter,
         at + vec2(0.0, radius + 8.0),
         Align2::CENTER_TOP,
@@ -416,6 +417,22 @@ pub(super) fn message_ui(ui: &Ui, rect: Rect, text: &str) {
     let galley = painter.layout(text.to_owned(), font, tokens.dim, width);
     let at = rect.center() - galley.size() / 2.0 - vec2(0.0, 4.0);
     painter.galley(at, galley, tokens.dim);
+}
+
+/// The same where nothing else is written: as near to `at` as there is room.
+pub(super) fn free_label(
+    painter: &Painter,
+    at: Pos2,
+    anchor: Align2,
+    text: &str,
+    color: Color32,
+    tokens: &Tokens,
+) {
+    let font = FontId::new(11.0, theme::semibold());
+    let extent = painter.layout_no_wrap(text.to_owned(), font, color).size();
+    let wanted = anchor.anchor_size(at, extent);
+    let shift = words::free_place(painter, wanted).min - wanted.min;
+    label(painter, at + shift, anchor, text, color, tokens);
 }
 
 /// Text with a halo, so that it reads on any ground.

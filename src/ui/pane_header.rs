@@ -23,6 +23,7 @@ use super::variants::Variant;
 use super::widgets;
 use crate::diffusion::Schedule;
 use crate::planner::Decoder;
+use crate::scene::Scene;
 use crate::scene::ScheduleKind;
 
 /// A plate of controls in `place`; the part of it that is used.
@@ -180,22 +181,39 @@ pub(super) struct Chip {
     of_panel: bool,
 }
 
+/// The first contact that a scene aims at, s, if the score ends before.
+fn later(score: &Score, scene: Option<&Scene>) -> Option<f64> {
+    let times = scene?.attacks.iter().map(|attack| attack.time_s);
+    let first = times.min_by(f64::total_cmp)?;
+    (first > score.until_s).then_some(first)
+}
+
 impl Chip {
     /// Of the planner of the pane's own, `decoder`, or of the panel's; `None` while that has no score. Its name is short
-    /// where it would be wider than `width` points.
+    /// where it would be wider than `width` points. If a contact of `scene` lies later than what is scored, that is said.
     pub(super) fn of(
         ui: &Ui,
         pane: usize,
         (decoder, answer): (Option<Decoder>, &PaneAnswer),
+        scene: Option<&Scene>,
         width: f32,
     ) -> Option<Self> {
         let tokens = tokens(ui);
         let (said, color, tip) = match (&answer.problem, &answer.score) {
             (Some(problem), _) => (": no plan".to_owned(), tokens.bad, problem.clone()),
             (None, Some(score)) => (
-                format!(" {:.2}", score.total),
+                match later(score, scene) {
+                    Some(_) => format!(" {:.2} up to {:.1} s", score.total, score.until_s),
+                    None => format!(" {:.2}", score.total),
+                },
                 Score::color(score.total, tokens),
-                score.reason.clone(),
+                match later(score, scene) {
+                    Some(contact_s) => format!(
+                        "{}\nThe contact aimed at lies later, at {contact_s:.1} s: move the cursor nearer to it",
+                        score.reason
+                    ),
+                    None => score.reason.clone(),
+                },
             ),
             (None, None) if decoder.is_none() => return None,
             (None, None) => (" …".to_owned(), tokens.dim, "Planning".to_owned()),

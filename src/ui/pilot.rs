@@ -27,6 +27,7 @@ use crate::planner::Mode;
 use crate::planner::Plan;
 use crate::planner::PlanSettings;
 use crate::planner::PlannedMode;
+use crate::planner::SCORED_S;
 use crate::planner::STEP_S;
 use crate::planner::Scores;
 use crate::planner::Stage;
@@ -116,6 +117,8 @@ pub(super) struct Score {
     pub reason: String,
     /// The scene time that decides it, s.
     pub time_s: Option<f64>,
+    /// The scene time up to which it is scored, s.
+    pub until_s: f64,
 }
 
 impl Score {
@@ -126,6 +129,7 @@ impl Score {
             total: scores.total,
             reason: format!("{}: {}", worst.kind.label(), worst.reason),
             time_s: worst.time_s.map(|time_s| planned.plan.now_s + time_s),
+            until_s: planned.plan.now_s + SCORED_S,
         })
     }
 

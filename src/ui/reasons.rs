@@ -131,7 +131,7 @@ pub(super) fn flags_ui(ui: &Ui, screen: &Screen, scene: &Scene) {
             below.x = below.x.clamp(left, right);
             below.y = below.y.min(screen.rect.bottom() - 20.0);
         }
-        overlay::label(&painter, below, Align2::CENTER_TOP, short, color, tokens);
+        overlay::free_label(&painter, below, Align2::CENTER_TOP, short, color, tokens);
     }
 }
 
@@ -167,7 +167,7 @@ pub(super) fn contacts_ui(ui: &Ui, screen: &Screen, scene: &Arc<Scene>) {
         let attack = scene.attack_by(attacker);
         if let Some(point) = attack.and_then(|attack| attack_point(scene, attack)) {
             let at = screen.place(point) + vec2(0.0, 34.0);
-            overlay::label(
+            overlay::free_label(
                 &painter,
                 at,
                 Align2::CENTER_TOP,

@@ -341,6 +341,40 @@ pub(super) fn one_line(
     painter.layout_job(job)
 }
 
+/// One line of text, laid out; what does not fit into `width` gives way in the middle, as names of one kind differ at their
+/// ends.
+pub(super) fn both_ends(
+    painter: &egui::Painter,
+    width: f32,
+    text: &str,
+    font: FontId,
+    color: Color32,
+) -> std::sync::Arc<egui::Galley> {
+    let letters: Vec<char> = text.chars().collect();
+    let laid_out = |left_out: usize| {
+        let kept = letters.len() - left_out;
+        let (begin, end) = (kept / 3, kept - kept / 3);
+        let line: String = match left_out {
+            0 => text.to_owned(),
+            _ => {
+                let (begin, end) = (&letters[..begin], &letters[letters.len() - end..]);
+                begin.iter().chain(&['…']).chain(end).collect()
+            }
+        };
+        painter.layout_no_wrap(line, font.clone(), color)
+    };
+    // the fewest that must be left out
+    let (mut low, mut high) = (0, letters.len());
+    while low < high {
+        let middle = (low + high) / 2;
+        match laid_out(middle).size().x <= width {
+            true => high = middle,
+            false => low = middle + 1,
+        }
+    }
+    laid_out(low)
+}
+
 /// The content of the panel `name`, which scrolls, and stays where it was scrolled to when another has been shown in its
 /// place; it ends beside the scroll bar, not under it.
 pub(super) fn scrolled<R>(ui: &mut Ui, name: &str, add: impl FnOnce(&mut Ui) -> R) -> R {

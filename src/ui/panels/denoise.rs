@@ -200,9 +200,10 @@ fn map_ui(ui: &mut Ui, editor: &Editor, lab: &Lab, log: &StepLog, actions: &mut 
         let (made, all) = (made_rows(log).count(), log.agents.len());
         let text = match made == all {
             true => "Noise map: agents by time".to_owned(),
-            false => format!("Noise map: the {made} of {all} agents that this run made, by time"),
+            false => format!("Noise map: {made} of {all} agents, by time"),
         };
-        ui.label(theme::small(text).color(tokens.dim));
+        let shown = ui.label(theme::small(text).color(tokens.dim));
+        shown.on_hover_text("Those whose futures this run makes: everyone else goes as before");
         let pinned = editor.committed().map_or(0, |scene| scene.pins.len());
         if pinned > 0 {
             let text = theme::small(format!("clear {pinned} pinned"));

@@ -149,7 +149,6 @@ impl Library {
             .accessible_name("Filter scenes");
         }
         let wanted = self.filter.to_lowercase();
-        let start = shared_start(entries.iter().map(|entry| entry.name.as_str()));
         let mut shown = 0;
         for entry in &entries {
             if !wanted.is_empty() && !entry.name.to_lowercase().contains(&wanted) {
@@ -164,11 +163,7 @@ impl Library {
             let key = (entry.file.clone(), entry.pick.clone());
             let chosen = self.open == Some(Place::File(key.0.clone(), key.1.clone()));
             let detail = entry.format.word();
-            let name = match start {
-                0 => entry.name.clone(),
-                _ => format!("…{}", &entry.name[start..]),
-            };
-            if self.card(ui, (&name, detail), &key, chosen) {
+            if self.card(ui, (&entry.name, detail), &key, chosen) {
                 actions.push(Action::Open {
                     path: key.0,
                     pick: key.1,
@@ -225,11 +220,7 @@ impl Library {
         card_text(ui, rect, 78.0, name, detail);
         response.widget_info(|| WidgetInfo::selected(Role::Button, true, chosen, name));
         let path = key.0.display();
-        let tip = match &key.1 {
-            Some(pick) => format!("{pick}\n{path}"),
-            None => path.to_string(),
-        };
-        response.on_hover_text(tip).clicked()
+        response.on_hover_text(format!("{name}\n{path}")).clicked()
     }
 
     fn bundled_ui(&self, ui: &mut Ui, actions: &mut Vec<Action>) {
@@ -297,30 +288,11 @@ fn card_text(ui: &Ui, rect: Rect, left: f32, name: &str, detail: &str) {
     let at = rect.min + vec2(left, 9.0);
     let font = egui::FontId::new(12.0, theme::semibold());
     let width = rect.right() - 6.0 - at.x;
-    let name = widgets::one_line(&painter, width, name, font, tokens.text);
+    let name = widgets::both_ends(&painter, width, name, font, tokens.text);
     painter.galley(at, name, tokens.text);
     let font = egui::FontId::proportional(10.5);
     let detail = widgets::one_line(&painter, width, detail, font, tokens.dim);
     painter.galley(at + vec2(0.0, 17.0), detail, tokens.dim);
-}
-
-/// How many bytes all names begin with that say nothing of one of them: up to the last mark between words, and worth
-/// leaving out.
-fn shared_start<'a>(mut names: impl Iterator<Item = &'a str>) -> usize {
-    let Some(first) = names.next() else {
-        return 0;
-    };
-    let mut shared = first.len();
-    let mut several = false;
-    for name in names {
-        several = true;
-        let pairs = first.char_indices().zip(name.chars());
-        let differ = pairs.into_iter().find(|((_, a), b)| a != b);
-        let same = differ.map_or(first.len().min(name.len()), |((at, _), _)| at);
-        shared = shared.min(same);
-    }
-    let words = first[..shared].rfind(['-', '_', ' ', '.', '/']);
-    words.filter(|at| several && *at > 8).map_or(0, |at| at + 1)
 }
 
 /// The last two parts of a path.

@@ -121,21 +121,25 @@ fn row_ui(ui: &mut Ui, row: &Row, chosen: bool) -> egui::Response {
     response
 }
 
-/// Commands that contain the typed letters in order; word beginnings and earlier letters count more.
+/// Commands that contain what was typed, or if none does its letters in order; word beginnings and earlier letters count
+/// more.
 fn matches(typed: &str) -> Vec<&'static Row> {
     let wanted: Vec<char> = typed
         .to_lowercase()
         .chars()
         .filter(|c| !c.is_whitespace())
         .collect();
+    let words = |row: &Row| format!("{} {}", row.text, row.tooltip).to_lowercase();
     let mut found: Vec<(usize, &Row)> = ROWS
         .iter()
         .filter(|row| row.command != Command::Palette)
-        .filter_map(|row| {
-            let text = format!("{} {}", row.text, row.tooltip).to_lowercase();
-            cost(&wanted, &text).map(|cost| (cost, row))
-        })
+        .filter_map(|row| cost(&wanted, &words(row)).map(|cost| (cost, row)))
         .collect();
+    // letters scattered over a sentence are looked for only where nobody says the word itself
+    let whole = typed.trim().to_lowercase();
+    if found.iter().any(|(_, row)| words(row).contains(&whole)) {
+        found.retain(|(_, row)| words(row).contains(&whole));
+    }
     found.sort_by_key(|(cost, _)| *cost);
     found.into_iter().map(|(_, row)| row).collect()
 }
@@ -169,6 +173,13 @@ mod tests {
         assert_eq!(first("fit"), Command::FitAll);
         assert_eq!(first("head up"), Command::HeadingUp);
         assert!(matches("zzqx").is_empty());
+        let about = matches("attack");
+        let says = |row: &&Row| {
+            format!("{} {}", row.text, row.tooltip)
+                .to_lowercase()
+                .contains("attack")
+        };
+        assert!(about.len() >= 3 && about.iter().all(says));
     }
 
     #[test]

@@ -664,8 +664,9 @@ impl Panes {
                 Some(answer) => self.planners[at].map(|own| (Some(own), answer)),
                 None => (view.source == Source::Scene).then_some((None, &made.answer)),
             };
-            let chip =
-                answer.and_then(|of| pane_header::Chip::of(ui, at, of, 0.5 * (right - left)));
+            let of_scene = view.scene.as_deref();
+            let chip = answer
+                .and_then(|of| pane_header::Chip::of(ui, at, of, of_scene, 0.5 * (right - left)));
             let room = chip.as_ref().map_or(0.0, |chip| chip.width(ui) + 6.0);
             let (top, bottom) = (rect.top() + 10.0, rect.top() + 38.0);
             let place = Rect::from_min_max(
