@@ -23,10 +23,11 @@
 //! | generator | rng geometry map scene codec metrics diffusion | a scene and a recipe to a new scene; attacks, guidance, gates |
 //! | corpus | rng geometry map scene codec generator | scenes to training windows and their shards |
 //! | planner | rng geometry map scene codec metrics sim | the ego's futures, their scores and the choice; the `Propose` trait |
+//! | page | geometry scene metrics planner | a page of cases for a browser |
 //! | model | rng geometry codec diffusion planner | the networks behind `Denoise` and `Propose`, and their weights |
 //! | engine | rng geometry map scene data codec metrics sim diffusion generator planner model | jobs, the threads that run them, and a planner that is a program of its own |
-//! | ui | rng geometry map scene data codec metrics render diffusion generator planner engine | the window: panels, tools, canvas |
-//! | cli | rng geometry map scene data codec metrics sim render diffusion generator corpus planner model engine ui | one file per subcommand |
+//! | ui | rng geometry map scene data codec metrics render diffusion generator planner page engine | the window: panels, tools, canvas |
+//! | cli | rng geometry map scene data codec metrics sim render diffusion generator corpus planner page model engine ui | one file per subcommand |
 //!
 //! # Homes
 //!
@@ -69,6 +70,7 @@ pub mod geometry;
 pub mod map;
 pub mod metrics;
 pub mod model;
+pub mod page;
 pub mod planner;
 pub mod render;
 pub mod rng;

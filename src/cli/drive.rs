@@ -21,10 +21,11 @@ use crate::engine::DriveWorld;
 use crate::metrics::{Encounter, Moment};
 use crate::model::Network;
 use crate::planner::{
-    Decoder, DriveSettings, Driven, PlanSettings, Planners, Report, STEP_S, drive, scores_json,
+    Decoder, DriveSettings, DriveStep, Driven, PlanSettings, Planners, Report, STEP_S, drive,
+    scores_json,
 };
 use crate::render::Studio;
-use crate::scene::{Metric, write_scene};
+use crate::scene::{Metric, Scene, write_scene};
 use table::{Line, Table};
 
 mod table;
@@ -71,7 +72,7 @@ pub(super) struct Arguments {
 }
 
 /// Reads a world by its key; the help lists them.
-fn worlds() -> impl TypedValueParser<Value = DriveWorld> {
+pub(super) fn worlds() -> impl TypedValueParser<Value = DriveWorld> {
     PossibleValuesParser::new(DriveWorld::ALL.map(DriveWorld::key))
         .try_map(|key| DriveWorld::from_key(&key).ok_or_else(|| format!("there is no world {key}")))
 }
@@ -264,6 +265,26 @@ fn file_of(
     folder.join(format!("{number:03}-{stem}-{decoder}-{world}.json"))
 }
 
+/// Drives the ego of a scene to the end; `None` if it was stopped before.
+pub(super) fn drive_scene(
+    mut scene: Scene,
+    planners: Planners<'_>,
+    settings: &DriveSettings,
+    (world, generator): (DriveWorld, Option<&Network>),
+    stop: &AtomicBool,
+) -> anyhow::Result<Option<Driven>> {
+    prepare(&mut scene, None, None)?;
+    let generator = generator.map(|network| network as &dyn Prepare);
+    let begun = world.begin(generator, settings.plan.seed.0);
+    let mut world = begun.context("the generator's network is missing")?;
+    let mut goes_on = |_: &DriveStep<'_>| match stop.load(Ordering::Relaxed) {
+        true => ControlFlow::Break(()),
+        false => ControlFlow::Continue(()),
+    };
+    let driven = drive(&scene, planners, settings, world.as_mut(), &mut goes_on)?;
+    Ok((!driven.stopped).then_some(driven))
+}
+
 struct Job<'a> {
     arguments: &'a Arguments,
     settings: &'a DriveSettings,
@@ -275,31 +296,13 @@ struct Job<'a> {
 impl Job<'_> {
     /// What came of it, and that as JSON; `None` if it was stopped before its end.
     fn drive(&self, entry: &data::Entry, number: usize) -> anyhow::Result<Option<(Driven, Value)>> {
-        let mut scene = data::open(&entry.file, entry.pick.as_deref())?.scene;
-        prepare(&mut scene, None, None)?;
-        let generator = self.generator.map(|network| network as &dyn Prepare);
-        let begun = self
-            .arguments
-            .world
-            .begin(generator, self.settings.plan.seed.0);
-        let mut world = begun.context("the generator's network is missing")?;
+        let scene = data::open(&entry.file, entry.pick.as_deref())?.scene;
         let begun = Instant::now();
-        let driven = drive(
-            &scene,
-            self.planners,
-            self.settings,
-            world.as_mut(),
-            &mut |_| {
-                if self.stop.load(Ordering::Relaxed) {
-                    ControlFlow::Break(())
-                } else {
-                    ControlFlow::Continue(())
-                }
-            },
-        )?;
-        if driven.stopped {
+        let world = (self.arguments.world, self.generator);
+        let driven = drive_scene(scene, self.planners, self.settings, world, self.stop)?;
+        let Some(driven) = driven else {
             return Ok(None);
-        }
+        };
         let took_s = begun.elapsed().as_secs_f64();
         let written = match &self.arguments.out {
             Some(folder) => Some(self.write(&driven, entry, folder, number)?),

@@ -20,6 +20,7 @@ mod info;
 mod plan;
 mod planning;
 mod render;
+mod report;
 mod schema;
 mod score;
 mod serve;
@@ -69,6 +70,8 @@ enum Command {
     Plan(plan::Arguments),
     /// Draw a scene into a picture or a clip, without a window.
     Render(render::Arguments),
+    /// Tell of cases in a page for a browser, with their clips and what planners make of them.
+    Report(report::Arguments),
     /// Print the JSON Schema of the scene file.
     Schema(schema::Arguments),
     /// Measure scenes and cases into a table of comma-separated values.
@@ -104,6 +107,7 @@ pub fn main() -> ExitCode {
         Some(Command::Info(arguments)) => info::run(&arguments),
         Some(Command::Plan(arguments)) => plan::run(&arguments),
         Some(Command::Render(arguments)) => render::run(&arguments),
+        Some(Command::Report(arguments)) => report::run(&arguments),
         Some(Command::Schema(arguments)) => schema::run(&arguments),
         Some(Command::Score(arguments)) => score::run(&arguments),
         Some(Command::Serve(arguments)) => serve::run(&arguments),

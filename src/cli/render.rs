@@ -23,7 +23,7 @@ use crate::engine::{StepLog, Steps};
 use crate::geometry::dvec2;
 use crate::planner::{Decoder, Driven, PlanSettings, ProposeStep, Start, plan};
 use crate::render::{
-    Cell, FRAME_RATES, Film, Framing, Look, Moment, Names, SCALES, Studio, Style, Trails,
+    CASE_FPS, Cell, FRAME_RATES, Film, Framing, Look, Moment, Names, SCALES, Studio, Style, Trails,
     ViewOptions, evenly,
 };
 use crate::scene::{AgentId, Scene};
@@ -325,12 +325,34 @@ pub(super) fn write_drives(
         return Ok(());
     }
     let film = film(&usual, &scenes, Medium::Gif, reels)?;
+    write_whole_clip(studio, &film, usual.fps, path, stop)
+}
+
+/// Writes a scene as a clip, shapes and colours explained; nothing if it is stopped.
+pub(super) fn write_scene_clip(
+    studio: &mut Studio,
+    scene: &Arc<Scene>,
+    path: &Path,
+    stop: &AtomicBool,
+) -> anyhow::Result<()> {
+    let film = Film::of_case(scene, Style::dark());
+    write_whole_clip(studio, &film, CASE_FPS, path, stop)
+}
+
+/// Writes a clip, or nothing if it is stopped.
+fn write_whole_clip(
+    studio: &mut Studio,
+    film: &Film,
+    fps: f64,
+    path: &Path,
+    stop: &AtomicBool,
+) -> anyhow::Result<()> {
     let folder = path.parent().unwrap_or(Path::new("."));
     let file = temporary().tempfile_in(folder);
     let file = file.with_context(|| format!("could not write into {folder:?}"))?;
     let mut goes_on = |_: usize| !stop.load(Ordering::Relaxed);
     let writer = BufWriter::new(file.as_file());
-    let done = studio.write_gif(&film, usual.fps, writer, &mut goes_on)?;
+    let done = studio.write_gif(film, fps, writer, &mut goes_on)?;
     if done == film.frames() {
         let kept = file.persist(path);
         kept.with_context(|| format!("could not write {path:?}"))?;

@@ -66,6 +66,18 @@ pub enum DriveOutcome {
     Clear,
 }
 
+impl DriveOutcome {
+    /// In a word, and when, s after the start.
+    pub fn words(self) -> (&'static str, Option<f64>) {
+        match self {
+            Self::AtFault(time_s) => ("fault", Some(time_s)),
+            Self::Touched(time_s) => ("hit", Some(time_s)),
+            Self::OffRoad(time_s) => ("off road", Some(time_s)),
+            Self::Clear => ("clear", None),
+        }
+    }
+}
+
 impl Report {
     pub(super) fn new(
         scene: &Scene,

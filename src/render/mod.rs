@@ -48,7 +48,7 @@ pub use opening::{opening_camera, spanning};
 pub use options::{Ghosts, Names, NoiseView, Path, PathKind, Trails, ViewOptions};
 pub use pick::{Hit, pick, pick_inside};
 pub use studio::{
-    Cell, FRAME_RATES, Film, Framing, GAP, Look, Moment, SCALES, Studio, StudioError, evenly,
-    frame_hundredths,
+    CASE_FPS, Cell, FRAME_RATES, Film, Framing, GAP, Look, Moment, SCALES, Studio, StudioError,
+    evenly, frame_hundredths,
 };
 pub use style::Style;

@@ -27,6 +27,9 @@ const CAPTION_X: f64 = 16.0;
 /// So many maps at least are kept as they were drawn.
 const MAPS: usize = 4;
 
+/// Frames per second of a case's clip.
+pub const CASE_FPS: f64 = 10.0;
+
 /// Scales a picture may have, pixels per point.
 pub const SCALES: std::ops::RangeInclusive<f64> = 0.25..=8.0;
 
@@ -201,6 +204,33 @@ pub struct Film {
 }
 
 impl Film {
+    /// A clip of a whole case as it is shown to those who have not asked how: framed around the ego, 800 by 500 pixels,
+    /// shapes and colours explained; up to where a model made its future, if one did.
+    pub fn of_case(scene: &Arc<Scene>, style: Style) -> Self {
+        let size = [800, 500];
+        let points = DVec2::from(size.map(f64::from));
+        let look = Look {
+            style,
+            size,
+            scale: 1.0,
+            camera: Framing::default().camera(scene, points),
+            follow: false,
+            legend: true,
+            caption: true,
+            options: ViewOptions::default(),
+        };
+        let end_s = scene.made_end_s().unwrap_or(scene.duration_s());
+        let cell = Cell {
+            look,
+            reel: Moment::film(scene, 0.0, end_s, CASE_FPS),
+        };
+        Self {
+            cells: vec![cell],
+            columns: 1,
+            wipe: None,
+        }
+    }
+
     /// Moments beside each other in one frame; a legend stands in the first alone.
     pub fn strip(look: &Look, moments: Vec<Moment>, columns: usize) -> Self {
         let cell = |(at, moment)| Cell {

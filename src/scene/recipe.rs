@@ -339,6 +339,22 @@ impl Generated {
         self.complete && self.failed().next().is_none()
     }
 
+    /// What a valid case is worth, in a few words: who is at fault, and whether the ego could have got away.
+    pub fn verdict(&self) -> String {
+        let fault = match self.fault {
+            Some(Fault::Ego) => Some("ego at fault"),
+            Some(Fault::Other) => Some("other at fault"),
+            Some(Fault::None) | None => None,
+        };
+        let escape = match self.avoidability {
+            Some(Avoidability::Avoidable) => Some("avoidable"),
+            Some(Avoidability::Unavoidable) => Some("unavoidable"),
+            Some(Avoidability::NotNeeded) | None => None,
+        };
+        let words: Vec<&str> = ["valid"].into_iter().chain(fault).chain(escape).collect();
+        words.join(" · ")
+    }
+
     /// The gates that failed.
     pub fn failed(&self) -> impl Iterator<Item = &GateResult> {
         self.gates.iter().filter(|gate| !gate.passed)

@@ -11,6 +11,7 @@ use std::sync::Arc;
 use super::compare::Mode;
 use super::compare::joined_title;
 use super::editor::Editor;
+use super::exporter::Case;
 use super::exporter::Order;
 use super::exporter::Part;
 use super::exporter::Reel;
@@ -21,6 +22,7 @@ use super::pilot::Planning;
 use super::pilot::with_plans;
 use super::sources;
 use super::sources::View;
+use super::trial::Trial;
 use crate::data::Target;
 use crate::engine::Steps;
 use crate::geometry::dvec2;
@@ -51,6 +53,8 @@ pub(super) enum Kind {
     Clip,
     /// A CSV.
     Table,
+    /// A folder with a page for a browser.
+    Report,
 }
 
 /// Which scenes.
@@ -183,6 +187,8 @@ pub(super) struct Source<'a> {
     pub panes: &'a Panes,
     /// What the sources on screen hold.
     pub views: &'a [View],
+    /// What planners came to in cases.
+    pub trial: &'a Trial,
     /// The folder for scenes that a command line reads.
     pub commands: PathBuf,
 }
@@ -229,6 +235,7 @@ impl Choices {
             }
             (Kind::Table, _) if self.per_step => folder.join(format!("{stem}-steps.csv")),
             (Kind::Table, _) => folder.join(format!("{stem}.csv")),
+            (Kind::Report, _) => folder.join(format!("{stem}-report")),
         }
     }
 
@@ -241,6 +248,7 @@ impl Choices {
             Kind::Picture => self.picture(source, scene),
             Kind::Clip => self.clip(source, scene),
             Kind::Table => self.table(source, scene),
+            Kind::Report => self.report(source, scene),
         }
     }
 
@@ -635,6 +643,41 @@ impl Choices {
         }
         Ok(line.plan(Order::CaseTable {
             cases: chosen,
+            path,
+        }))
+    }
+
+    /// A page of the chosen cases, with what planners came to in them as far as they have driven.
+    fn report(&self, source: &Source<'_>, scene: &Arc<Scene>) -> Result<Plan, String> {
+        let path = self.target();
+        let chosen = self.chosen(source, scene);
+        if chosen.is_empty() {
+            return Err(self.nothing_chosen());
+        }
+        let mut line = Line::new(source, scene, &path);
+        line.verb = "report";
+        if self.which != Which::Present {
+            let (input, needs) = command_input(&source.commands, &chosen);
+            (line.inputs, line.needs) = (vec![input], needs);
+        }
+        let tried = source.trial.sheet.as_ref();
+        let drives = |scene: &Arc<Scene>| tried.map_or_else(Vec::new, |sheet| sheet.drives(scene));
+        let cases = chosen.iter().map(|(name, scene)| Case {
+            name: name.clone(),
+            scene: scene.clone(),
+            drives: drives(scene),
+        });
+        let cases: Vec<Case> = cases.collect();
+        if let Some(sheet) = tried.filter(|_| cases.iter().any(|case| !case.drives.is_empty())) {
+            match sheet.words() {
+                Some(words) => line.word(&words),
+                None => line.inexact = true,
+            }
+        }
+        Ok(line.plan(Order::Report {
+            title: name_of(scene, self.stem.trim()),
+            style: self.style,
+            cases,
             path,
         }))
     }

@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::compare::beside;
+use super::export::file_stem;
 use super::files;
 use super::lab::noise_view;
 use super::settings::write_atomically;
@@ -19,11 +20,17 @@ use crate::engine::Steps;
 use crate::engine::Worker;
 use crate::metrics::sheet_of_cases;
 use crate::metrics::sheet_of_steps;
+use crate::page::Drive;
+use crate::page::Files;
+use crate::page::INDEX;
+use crate::page::Page;
+use crate::render::CASE_FPS;
 use crate::render::Cell;
 use crate::render::Film;
 use crate::render::Look;
 use crate::render::Moment;
 use crate::render::Studio;
+use crate::render::Style;
 use crate::render::evenly;
 use crate::scene::Scene;
 use crate::scene::cases_from_json;
@@ -194,6 +201,17 @@ pub(super) enum Order {
         /// The CSV.
         path: PathBuf,
     },
+    /// A folder with a page of cases for a browser.
+    Report {
+        /// What the page is called.
+        title: String,
+        /// Colours of the clips.
+        style: &'static str,
+        /// What it tells of.
+        cases: Vec<Case>,
+        /// The folder.
+        path: PathBuf,
+    },
     /// Metrics, one row per denoising step.
     StepTable {
         /// The steps.
@@ -219,6 +237,17 @@ pub(super) enum Order {
         /// What would be written.
         path: PathBuf,
     },
+}
+
+/// A case of a page.
+#[derive(Debug, Clone)]
+pub(super) struct Case {
+    /// Its name.
+    pub name: String,
+    /// The scene.
+    pub scene: Arc<Scene>,
+    /// What planners came to in it.
+    pub drives: Vec<Drive>,
 }
 
 /// What the window is told.
@@ -338,12 +367,24 @@ fn carry_out(
             path,
             frames,
         } => {
-            let write = if frames { write_frames } else { write_gif };
-            write(opened(studio)?, &show.film(), fps, &path, desk)
+            let (studio, film) = (opened(studio)?, show.film());
+            match frames {
+                true => write_frames(studio, &film, fps, &path, desk),
+                false => write_gif(studio, &film, fps, &path, (desk, [0, 1])),
+            }
         }
         Order::CaseTable { cases, path } => {
             let rows = cases.iter().map(|(name, scene)| (name.as_str(), &**scene));
             write_table(&sheet_of_cases(rows), &path)
+        }
+        Order::Report {
+            title,
+            style,
+            cases,
+            path,
+        } => {
+            let style = Style::named(style).unwrap_or_default();
+            write_report(opened(studio)?, (&title, style), &cases, &path, desk)
         }
         Order::StepTable { steps, path } => {
             let rows = (0..steps.count())
@@ -525,19 +566,20 @@ fn write_picture(
     )))
 }
 
+/// Writes a clip: one of `all`, with so many `before` it.
 fn write_gif(
     studio: &mut Studio,
     film: &Film,
     fps: f64,
     path: &Path,
-    desk: &Desk<'_, Order, Told>,
+    (desk, [before, all]): (&Desk<'_, Order, Told>, [usize; 2]),
 ) -> Result<Told, String> {
     let folder = path.parent().unwrap_or(Path::new("."));
     fs::create_dir_all(folder).map_err(|error| at(folder, &error))?;
     let file = tempfile::NamedTempFile::new_in(folder).map_err(|error| at(folder, &error))?;
     let count = film.frames();
     let mut goes_on = |done: usize| {
-        desk.report(Told::Progress(done, count));
+        desk.report(Told::Progress(before * count + done, all * count));
         desk.wanted()
     };
     let writer = BufWriter::new(file.as_file());
@@ -553,6 +595,46 @@ fn write_gif(
     let (shown, size) = (path.display(), kilobytes(size));
     Ok(Told::Done(format!(
         "Written: {shown} ({count} frames, {size})"
+    )))
+}
+
+fn write_report(
+    studio: &mut Studio,
+    (title, style): (&str, Style),
+    cases: &[Case],
+    folder: &Path,
+    desk: &Desk<'_, Order, Told>,
+) -> Result<Told, String> {
+    let mut planners: Vec<String> = Vec::new();
+    for drive in cases.iter().flat_map(|case| &case.drives) {
+        if !planners.contains(&drive.planner) {
+            planners.push(drive.planner.clone());
+        }
+    }
+    let mut page = Page::new(title, &planners);
+    for (done, case) in cases.iter().enumerate() {
+        let files = Files::of(done, &file_stem(&case.name));
+        let film = Film::of_case(&case.scene, style.clone());
+        let clip = folder.join(&files.clip);
+        if let Told::Cancelled(_) =
+            write_gif(studio, &film, CASE_FPS, &clip, (desk, [done, cases.len()]))?
+        {
+            let shown = folder.display();
+            let text = format!("The clips of {done} cases are in {shown}, without a page.");
+            return Ok(Told::Cancelled(text));
+        }
+        files::save(&case.scene, &folder.join(&files.case))?;
+        page.add((&case.name, &case.scene), &files, &case.drives, false);
+    }
+    let index = folder.join(INDEX);
+    write_atomically(&index, page.html().as_bytes()).map_err(|error| at(&index, &error))?;
+    let cases = match cases.len() {
+        1 => "1 case".to_owned(),
+        count => format!("{count} cases"),
+    };
+    Ok(Told::Done(format!(
+        "Written: {} ({cases})",
+        index.display()
     )))
 }
 

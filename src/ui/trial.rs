@@ -21,6 +21,7 @@ use crate::engine::PilotEvent;
 use crate::engine::PilotJob;
 use crate::metrics::Encounter;
 use crate::metrics::Moment;
+use crate::page::Drive;
 use crate::planner::Decoder;
 use crate::planner::DriveOutcome;
 use crate::planner::DriveSettings;
@@ -109,6 +110,43 @@ impl Sheet {
         cases.position(|(_, case)| Arc::ptr_eq(case, scene))
     }
 
+    /// What planners came to in a case, as far as they have driven it.
+    pub(super) fn drives(&self, scene: &Arc<Scene>) -> Vec<Drive> {
+        let Some(case) = self.case_of(scene) else {
+            return Vec::new();
+        };
+        let drive = |(planner, decoder): (usize, &Decoder)| {
+            let came = match self.cell(case, planner) {
+                Cell::Driven(driven, _) => Ok(driven.report.clone()),
+                Cell::Failed(why) => Err(why.clone()),
+                Cell::Waiting | Cell::Driving(..) => return None,
+            };
+            Some(Drive {
+                planner: decoder.label().to_owned(),
+                came,
+            })
+        };
+        self.planners.iter().enumerate().filter_map(drive).collect()
+    }
+
+    /// How the command line asks for the same drives; `None` if it has no words for them.
+    pub(super) fn words(&self) -> Option<String> {
+        let plan = PlanSettings {
+            decoder: PlanSettings::default().decoder,
+            ..self.settings.plan.clone()
+        };
+        let usual = plan == PlanSettings::default() && !self.planners.contains(&Decoder::Own);
+        let planners: Vec<&str> = self.planners.iter().map(|planner| planner.key()).collect();
+        usual.then(|| {
+            format!(
+                "--planners {} --world {} --seconds {}",
+                planners.join(","),
+                self.world.key(),
+                self.settings.seconds
+            )
+        })
+    }
+
     /// What came of a planner's finished drives.
     pub(super) fn reports(&self, planner: usize) -> impl Iterator<Item = &Report> {
         let cells = (0..self.cases.len()).map(move |case| self.cell(case, planner));
@@ -135,7 +173,7 @@ impl Sheet {
                     continue;
                 };
                 let report = &driven.report;
-                let (word, at_s) = outcome_words(report.outcome());
+                let (word, at_s) = report.outcome().words();
                 let touch = match report.outcome() {
                     DriveOutcome::AtFault(_) => report.contacts.iter().find(|touch| touch.at_fault),
                     _ => report.contacts.first(),
@@ -167,16 +205,6 @@ impl Sheet {
 fn least(report: &Report, of: impl Fn(&Encounter) -> Option<Moment>) -> Option<f64> {
     let values = report.encounters.iter().filter_map(of);
     values.map(|moment| moment.value).min_by(f64::total_cmp)
-}
-
-/// An outcome in a word, and when, s after the start.
-pub(super) fn outcome_words(outcome: DriveOutcome) -> (&'static str, Option<f64>) {
-    match outcome {
-        DriveOutcome::AtFault(time_s) => ("fault", Some(time_s)),
-        DriveOutcome::Touched(time_s) => ("hit", Some(time_s)),
-        DriveOutcome::OffRoad(time_s) => ("off road", Some(time_s)),
-        DriveOutcome::Clear => ("clear", None),
-    }
 }
 
 /// Trials as the window sees them.

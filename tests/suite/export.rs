@@ -298,6 +298,66 @@ fn the_table_of_the_scene_is_the_one_the_command_line_makes() {
 }
 
 #[test]
+fn a_report_is_a_page_with_its_clips_and_cases_from_the_window_and_the_command_line() {
+    let Some((folder, mut bench)) = exporting() else {
+        return;
+    };
+    press(&mut bench, "Report");
+    write(&mut bench);
+    let reports = |end: &str| {
+        let files = fs::read_dir(folder.path()).unwrap();
+        let mut files = files.map(|file| file.unwrap().path());
+        let report = files.find(|path| path.to_string_lossy().ends_with("-report"));
+        let report = report.expect("a folder that ends in -report");
+        let files = fs::read_dir(report).unwrap();
+        let files = files.map(|file| file.unwrap().path());
+        let wanted = files.filter(|path| path.to_string_lossy().ends_with(end));
+        wanted.collect::<Vec<_>>()
+    };
+    assert_eq!(
+        [".gif", ".json", "index.html"].map(|end| reports(end).len()),
+        [1; 3]
+    );
+    let page = fs::read_to_string(&reports("index.html")[0]).unwrap();
+    let clip = reports(".gif")[0].file_name().unwrap().to_owned();
+    assert!(
+        page.contains(&format!("src=\"{}\"", clip.to_string_lossy())),
+        "{page}"
+    );
+    let case = read_scene(&reports(".json")[0]).unwrap();
+    assert_eq!(case.hash(), hash(&bench));
+    // the line makes the same, and with planners tells of them
+    let line = copied(&mut bench);
+    assert!(line.starts_with("nearmiss report "), "{line}");
+    let case = reports(".json")[0].display().to_string();
+    let out = folder.path().join("by line").display().to_string();
+    let run = |more: &[&str]| nearmiss(&[&["report", &*case, "--out", &*out], more].concat());
+    let output = run(&["--planners", "idm", "--seconds", "2"]);
+    let errors = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(output.status.success(), "{errors}");
+    let names = fs::read_dir(&out).unwrap();
+    let names = names.map(|file| file.unwrap().file_name().into_string().unwrap());
+    let names: BTreeSet<String> = names.collect();
+    assert_eq!(names.len(), 4, "{names:?}"); // page, case, its clip, that of the drives
+    let page = fs::read_to_string(Path::new(&out).join("index.html")).unwrap();
+    assert!(
+        page.contains("<td>IDM</td>") && page.contains("-drives.gif"),
+        "{page}"
+    );
+    // nothing is replaced unasked, and what does not go together is wrong usage
+    let again = run(&[]);
+    assert!(!again.status.success());
+    assert!(run(&["--replace"]).status.success());
+    for wrong in [
+        &["--planners", "idm,idm"][..],
+        &["--planners", "own"],
+        &["--own", "x"],
+    ] {
+        assert_eq!(run(wrong).status.code(), Some(2), "{wrong:?}");
+    }
+}
+
+#[test]
 fn the_tray_groups_near_duplicates_and_exports_names_and_notes() {
     if !may_draw() {
         return;

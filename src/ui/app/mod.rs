@@ -743,6 +743,7 @@ impl App {
             planning: &self.planning,
             panes: &self.panes,
             views: &self.views,
+            trial: &self.trial,
             commands: self.folder.join(COMMANDS),
         };
         if let Some(Errand::Browse(name, is_folder)) = self.exporting.show(context, &source) {

@@ -73,6 +73,7 @@ pub(crate) fn export_ui(
             (Kind::Picture, "Picture"),
             (Kind::Clip, "Clip"),
             (Kind::Table, "Table"),
+            (Kind::Report, "Report"),
         ];
         widgets::tabs(ui, &kinds, &mut choices.kind);
         ui.add_space(6.0);
@@ -85,6 +86,7 @@ pub(crate) fn export_ui(
                 Kind::Picture => picture_ui(ui, choices, facts),
                 Kind::Clip => clip_ui(ui, choices, facts),
                 Kind::Table => table_ui(ui, choices, facts),
+                Kind::Report => report_ui(ui, choices, facts),
             });
         });
         place_ui(ui, choices, facts, &mut wish);
@@ -325,6 +327,26 @@ fn table_ui(ui: &mut Ui, choices: &mut Choices, facts: &Facts<'_>) {
     ui.add(egui::Label::new(theme::small(text).color(tokens(ui).dim)).wrap());
 }
 
+fn report_ui(ui: &mut Ui, choices: &mut Choices, facts: &Facts<'_>) {
+    which_ui(ui, choices, facts);
+    ui.add_space(4.0);
+    let text = "A folder with a page for a browser: a table of all cases, and of each its clip, what was asked for, gates, fault, \
+                escape and metrics, and what planners came to that have driven it (Try planners, Ctrl+Shift+D). The cases lie \
+                beside it. Whoever is to see it needs no Nearmiss.";
+    ui.add(egui::Label::new(theme::small(text).color(tokens(ui).dim)).wrap());
+    ui.add_space(4.0);
+    grid(ui, "report", |ui| {
+        label(ui, "Clips");
+        let styles = [
+            ("dark", "Dark", "As on screen"),
+            ("light", "Light", "For a bright room"),
+            ("print", "Print", "For paper: white ground"),
+        ];
+        widgets::segments(ui, &styles, &mut choices.style);
+        ui.end_row();
+    });
+}
+
 fn moments_ui(ui: &mut Ui, choices: &mut Choices, facts: &Facts<'_>) {
     label(ui, "From, to");
     ui.horizontal(|ui| {
@@ -414,6 +436,7 @@ fn state_ui(ui: &mut Ui, choices: &Choices, facts: &Facts<'_>) {
             let share = done as f32 / total.max(1) as f32;
             let text = match total {
                 0 => "preparing".to_owned(),
+                _ if choices.kind == Kind::Report => format!("{:.0} %", 100.0 * share),
                 total => format!("{done} of {total}"),
             };
             let bar = egui::ProgressBar::new(share)

@@ -3,9 +3,6 @@
 use egui::Ui;
 use egui::vec2;
 
-use crate::scene::Avoidability;
-use crate::scene::Fault;
-use crate::scene::Generated;
 use crate::ui::action::Action;
 use crate::ui::action::Command;
 use crate::ui::icons::Icon;
@@ -189,22 +186,6 @@ fn push(actions: &mut Vec<Action>, wish: LabAction) {
     actions.push(Action::Lab(wish));
 }
 
-/// What the gates of a valid case found, in words.
-fn verdict(made: &Generated) -> String {
-    let fault = match made.fault {
-        Some(Fault::Ego) => Some("ego at fault"),
-        Some(Fault::Other) => Some("other at fault"),
-        Some(Fault::None) | None => None,
-    };
-    let escape = match made.avoidability {
-        Some(Avoidability::Avoidable) => Some("avoidable"),
-        Some(Avoidability::Unavoidable) => Some("unavoidable"),
-        Some(Avoidability::NotNeeded) | None => None,
-    };
-    let words: Vec<&str> = ["valid"].into_iter().chain(fault).chain(escape).collect();
-    words.join(" · ")
-}
-
 /// A case as a row with its picture and verdict; the last `taken` points beside its name are left free.
 pub(crate) fn case_ui(ui: &mut Ui, case: &Case, shown: bool, taken: f32) -> egui::Response {
     let tokens = tokens(ui);
@@ -237,7 +218,7 @@ pub(crate) fn case_ui(ui: &mut Ui, case: &Case, shown: bool, taken: f32) -> egui
         Some(_) if case.scene.is_edited_since_made() => {
             ("edited since it was made".to_owned(), tokens.warn)
         }
-        Some(made) if made.valid() => (verdict(made), tokens.good),
+        Some(made) if made.valid() => (made.verdict(), tokens.good),
         Some(made) => match made.failed().next() {
             Some(gate) => (
                 format!("fails: {}", gate.gate.replace('_', " ")),

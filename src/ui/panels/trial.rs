@@ -23,7 +23,6 @@ use crate::ui::trial::Cell;
 use crate::ui::trial::Sheet;
 use crate::ui::trial::Trial;
 use crate::ui::trial::TrialAction;
-use crate::ui::trial::outcome_words;
 use crate::ui::widgets;
 
 /// Least and greatest width of the column of names, points.
@@ -292,7 +291,7 @@ pub(super) fn drive_look(ui: &Ui, cell: &Cell, width: f32) -> (String, Color32) 
         Cell::Driven(driven, _) => {
             let report = &driven.report;
             let outcome = report.outcome();
-            let (word, at_s) = outcome_words(outcome);
+            let (word, at_s) = outcome.words();
             let when = at_s.map_or(String::new(), |at_s| format!(" {at_s:.1} s"));
             let score = report.score.as_ref().filter(|_| width > WITH_SCORE);
             let score = score.map_or(String::new(), |score| format!("   {:.2}", score.total));

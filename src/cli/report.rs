@@ -1,0 +1,200 @@
+//! `nearmiss report`: a folder with a page of cases for a browser, their clips, and the cases themselves.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use super::batch::{Existing, Shown, make_folder, scenes, stop_on_ctrl_c};
+use super::drive::{drive_scene, worlds};
+use super::planning::{Crew, decoders};
+use super::render::{write_drives, write_scene_clip};
+use super::usage::ensure_usage;
+use super::weights;
+use crate::data;
+use crate::engine::DriveWorld;
+use crate::model::Network;
+use crate::page::{Drive, Files, INDEX, Page};
+use crate::planner::{Decoder, DriveSettings, Driven, PlanSettings};
+use crate::render::Studio;
+use crate::scene::{Scene, write_scene, write_whole};
+
+/// Arguments of `nearmiss report`.
+#[derive(clap::Args)]
+pub(super) struct Arguments {
+    /// Cases and other scenes, files or folders, in any readable format.
+    #[arg(required = true)]
+    cases: Vec<PathBuf>,
+    /// The folder for the page, index.html, with the clips and cases it shows; made if missing.
+    #[arg(long, value_name = "FOLDER")]
+    out: PathBuf,
+    /// What the page is called; the folder's name if not given.
+    #[arg(long)]
+    title: Option<String>,
+    /// Planners that drive each case, comma separated: what came of it is told and shown.
+    #[arg(long, value_parser = decoders(), value_delimiter = ',', value_name = "DECODER")]
+    planners: Vec<Decoder>,
+    /// A planner of your own for decoder own, a command as of `nearmiss plan`.
+    #[arg(long, value_name = "COMMAND")]
+    own: Option<String>,
+    /// Who moves everyone else while planners drive, as of `nearmiss drive`.
+    #[arg(long, value_parser = worlds(), default_value = DriveWorld::default().key(), value_name = "WORLD")]
+    world: DriveWorld,
+    /// At most so many seconds of each drive.
+    #[arg(long, default_value_t = DriveSettings::default().seconds)]
+    seconds: f64,
+    #[command(flatten)]
+    existing: Existing,
+}
+
+pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
+    let asks_own = arguments.planners.contains(&Decoder::Own);
+    ensure_usage!(
+        arguments.own.is_some() == asks_own,
+        "--own COMMAND and --planners own go together"
+    );
+    let mut named = arguments.planners.iter().enumerate();
+    let twice = named.find(|(at, planner)| arguments.planners[..*at].contains(planner));
+    ensure_usage!(
+        twice.is_none(),
+        "--planners {}: it drives already",
+        twice.map_or("", |(_, planner)| planner.key())
+    );
+    let entries = scenes(&arguments.cases)?;
+    let files: Vec<Files> = entries
+        .iter()
+        .enumerate()
+        .map(|(number, entry)| Files::of(number, &data::file_name(&entry.name)))
+        .collect();
+    let written = files.iter().flat_map(|files| [&files.case, &files.clip]);
+    let written = written.map(|name| arguments.out.join(name));
+    let index = arguments.out.join(INDEX);
+    arguments.existing.allows(written.chain([index.clone()]))?;
+    let crew = match arguments.planners.is_empty() {
+        true => None,
+        false => Some(Crew::new(arguments.own.as_deref())?),
+    };
+    let generator = match (&crew, arguments.world) {
+        (Some(_), DriveWorld::Generator) => Some(weights::network(0)?),
+        _ => None,
+    };
+    let studio = Studio::new()?;
+    make_folder(&arguments.out)?;
+    let folder = std::fs::canonicalize(&arguments.out)?;
+    let folder = folder.file_name().unwrap_or_default().to_string_lossy();
+    let title = arguments.title.as_deref().unwrap_or(&folder);
+    let labels = arguments.planners.iter().map(|planner| planner.label());
+    let labels: Vec<String> = labels.map(str::to_owned).collect();
+    let stop = stop_on_ctrl_c();
+    let shown = Shown::new(entries.len() as u64);
+    let mut job = Job {
+        arguments,
+        crew,
+        generator,
+        studio,
+        page: Page::new(title, &labels),
+        stop: &stop,
+        shown: &shown,
+    };
+    let mut told = 0;
+    for (entry, files) in entries.iter().zip(&files) {
+        if stop.load(Ordering::Relaxed) {
+            break;
+        }
+        match job.tell(entry, files) {
+            Ok(true) => told += 1,
+            Ok(false) => break,
+            Err(error) => shown.note(&format!("left out: {}: {error:#}", entry.name)),
+        }
+        shown.done(&entry.name);
+    }
+    shown.finish();
+    anyhow::ensure!(told > 0, "no case could be told of");
+    write_whole(&index, job.page.html().as_bytes())?;
+    println!("{}: {told} of {} cases", index.display(), entries.len());
+    anyhow::ensure!(
+        !stop.load(Ordering::Relaxed),
+        "stopped by Ctrl-C; the page tells of what was finished"
+    );
+    Ok(())
+}
+
+struct Job<'a> {
+    arguments: &'a Arguments,
+    crew: Option<Crew>,
+    generator: Option<Network>,
+    studio: Studio,
+    page: Page,
+    stop: &'a AtomicBool,
+    shown: &'a Shown,
+}
+
+impl Job<'_> {
+    /// Adds a case to the page, with its files; false if that was stopped.
+    fn tell(&mut self, entry: &data::Entry, files: &Files) -> anyhow::Result<bool> {
+        let scene = Arc::new(data::open(&entry.file, entry.pick.as_deref())?.scene);
+        let (drives, filmed) = self.drives(entry, &scene);
+        let stopped = || self.stop.load(Ordering::Relaxed);
+        if stopped() {
+            return Ok(false);
+        }
+        let folder = &self.arguments.out;
+        self.shown.doing(&format!("{}: clip", entry.name));
+        write_scene_clip(
+            &mut self.studio,
+            &scene,
+            &folder.join(&files.clip),
+            self.stop,
+        )?;
+        let films = !filmed.is_empty();
+        if films {
+            let path = folder.join(&files.drives);
+            write_drives(&mut self.studio, filmed, &path, self.stop)?;
+        }
+        if stopped() {
+            return Ok(false);
+        }
+        write_scene(&scene, &folder.join(&files.case))?;
+        let name = match scene.name.is_empty() {
+            true => &entry.name,
+            false => &scene.name,
+        };
+        self.page.add((name, &scene), files, &drives, films);
+        Ok(true)
+    }
+
+    /// What planners make of a case, and what is filmed of that.
+    fn drives(&self, entry: &data::Entry, scene: &Scene) -> (Vec<Drive>, Vec<(String, Driven)>) {
+        let (mut drives, mut filmed) = (Vec::new(), Vec::new());
+        let Some(crew) = &self.crew else {
+            return (drives, filmed);
+        };
+        for &decoder in &self.arguments.planners {
+            let label = decoder.label();
+            self.shown.doing(&format!("{}: {label} drives", entry.name));
+            let settings = DriveSettings {
+                plan: PlanSettings {
+                    decoder,
+                    ..PlanSettings::default()
+                },
+                seconds: self.arguments.seconds,
+                ..DriveSettings::default()
+            };
+            let world = (self.arguments.world, self.generator.as_ref());
+            let driven = drive_scene(scene.clone(), crew.planners(), &settings, world, self.stop);
+            let came = match driven {
+                Ok(Some(driven)) => {
+                    let report = driven.report.clone();
+                    filmed.push((label.to_owned(), driven));
+                    Ok(report)
+                }
+                Ok(None) => break,
+                Err(error) => Err(format!("{error:#}")),
+            };
+            drives.push(Drive {
+                planner: label.to_owned(),
+                came,
+            });
+        }
+        (drives, filmed)
+    }
+}

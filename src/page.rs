@@ -1,0 +1,437 @@
+//! A page of cases for a browser: what was asked, what came of it, how planners drive it, each with its clip. Whoever
+//! has no Nearmiss can look through it; the cases lie beside the page.
+
+use std::fmt::Write as _;
+
+use crate::metrics::{Encounter, ego_encounters, explain};
+use crate::planner::{DriveOutcome, Report};
+use crate::scene::{Edit, Generated, Scene};
+
+/// The page's file in its folder.
+pub const INDEX: &str = "index.html";
+
+/// Encounters of the ego that are listed.
+const LISTED: usize = 3;
+
+/// Colours, and what is wide enough for them: dark or light as the reader's system is.
+const STYLE: &str = "
+:root{color-scheme:dark light;--bg:#12151a;--fg:#e6eaf0;--dim:#98a1b0;--line:#2b313b;--box:#1a1e25;--good:#3ccb7f;--warn:#f0b429;--bad:#ff5c6c}
+@media(prefers-color-scheme:light){:root{--bg:#fff;--fg:#1b212a;--dim:#5b6472;--line:#dde1e6;--box:#f5f6f8;--good:#0a7d45;--warn:#9a6400;--bad:#c4001d}}
+*{box-sizing:border-box}body{margin:0 auto;max-width:1180px;padding:24px;background:var(--bg);color:var(--fg);font:15px/1.5 system-ui,sans-serif}
+h1{font-size:24px;margin:0 0 4px}h2{font-size:18px;margin:0 0 8px}h3{font-size:14px;margin:16px 0 4px;color:var(--dim)}p{margin:4px 0}
+a{color:inherit}section{border-top:1px solid var(--line);padding:20px 0}.two{display:grid;grid-template-columns:minmax(0,3fr) minmax(0,2fr);gap:20px}
+@media(max-width:820px){.two{grid-template-columns:1fr}}img{width:100%;border-radius:8px;display:block;margin-bottom:10px}
+table{border-collapse:collapse;width:100%;font-size:13px}th,td{text-align:left;padding:3px 10px 3px 0;border-bottom:1px solid var(--line);vertical-align:top}th{color:var(--dim);font-weight:500}
+.all{overflow-x:auto;background:var(--box);border-radius:8px;padding:8px 14px;margin:16px 0}.dim{color:var(--dim)}.good{color:var(--good)}.warn{color:var(--warn)}.bad{color:var(--bad)}";
+
+/// A drive of a case by a planner.
+#[derive(Debug, Clone)]
+pub struct Drive {
+    /// The planner's name.
+    pub planner: String,
+    /// What came of it, or why it could not drive.
+    pub came: Result<Report, String>,
+}
+
+/// Where the files of a case lie, seen from the page.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Files {
+    /// The case, to be opened with Nearmiss.
+    pub case: String,
+    /// The clip of it.
+    pub clip: String,
+    /// The clip of the planners' drives, beside each other.
+    pub drives: String,
+}
+
+impl Files {
+    /// The files of case `number`, counted from 0; `stem` is a name that file systems take.
+    pub fn of(number: usize, stem: &str) -> Self {
+        let stem = format!("{:03}-{stem}", number + 1);
+        Self {
+            case: format!("{stem}.json"),
+            clip: format!("{stem}.gif"),
+            drives: format!("{stem}-drives.gif"),
+        }
+    }
+}
+
+/// A page to which cases are added one at a time.
+#[derive(Debug, Clone)]
+pub struct Page {
+    title: String,
+    planners: Vec<String>,
+    rows: String,
+    sections: String,
+    count: usize,
+    valid: usize,
+    generated: usize,
+}
+
+impl Page {
+    /// An empty page; `planners` are the columns of its table, in the order of each case's drives.
+    pub fn new(title: &str, planners: &[String]) -> Self {
+        Self {
+            title: title.to_owned(),
+            planners: planners.to_vec(),
+            rows: String::new(),
+            sections: String::new(),
+            count: 0,
+            valid: 0,
+            generated: 0,
+        }
+    }
+
+    /// Adds a case. The clip of the drives is shown if `filmed`.
+    pub fn add(
+        &mut self,
+        (name, scene): (&str, &Scene),
+        files: &Files,
+        drives: &[Drive],
+        filmed: bool,
+    ) {
+        self.count += 1;
+        let number = self.count;
+        let made = scene.generated.as_deref();
+        self.generated += usize::from(made.is_some());
+        let is_valid = made.is_some_and(|made| made.valid()) && !scene.is_edited_since_made();
+        self.valid += usize::from(is_valid);
+        let (verdict, color) = verdict(scene);
+        let _infallible = write!(
+            self.rows,
+            "<tr><td>{number}</td><td><a href=\"#case-{number}\">{}</a></td><td class=\"{color}\">{}</td>",
+            escaped(name),
+            escaped(&verdict)
+        );
+        for planner in &self.planners {
+            let drive = drives.iter().find(|drive| drive.planner == *planner);
+            let (text, color) = drive.map_or((String::new(), "dim"), outcome);
+            let _infallible = write!(self.rows, "<td class=\"{color}\">{}</td>", escaped(&text));
+        }
+        self.rows.push_str("</tr>\n");
+        let clip = |file: &str, about: &str| {
+            let file = escaped(file);
+            format!(
+                "<img src=\"{file}\" alt=\"{}\" loading=\"lazy\">\n",
+                escaped(about)
+            )
+        };
+        let mut clips = clip(&files.clip, name);
+        if filmed {
+            let about = format!("{name}, driven by planners");
+            clips.push_str(&clip(&files.drives, &about));
+        }
+        let _infallible = write!(
+            self.sections,
+            "<section id=\"case-{number}\"><h2>{number}. {}</h2>\n<div class=\"two\"><div>{clips}</div><div>\n\
+             <p class=\"{color}\">{}</p>\n{}{}{}{}<p><a href=\"{}\">The case, to be opened with Nearmiss</a></p>\n\
+             </div></div></section>\n",
+            escaped(name),
+            escaped(&verdict),
+            asked(scene),
+            found(scene),
+            drives_table(drives),
+            measured(scene),
+            escaped(&files.case),
+        );
+    }
+
+    /// The page as HTML: complete in itself, but for the clips and cases.
+    pub fn html(&self) -> String {
+        let planners = self.planners.iter();
+        let heads: String = planners
+            .map(|planner| format!("<th>{}</th>", escaped(planner)))
+            .collect();
+        let cases = if self.count == 1 { "case" } else { "cases" };
+        let valid = match self.generated {
+            0 => String::new(),
+            _ => format!(
+                ", {} of {} generated ones pass every gate",
+                self.valid, self.generated
+            ),
+        };
+        format!(
+            "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">\
+             <meta name=\"viewport\" content=\"width=device-width,initial-scale=1\">\
+             <title>{title}</title><style>{STYLE}</style></head><body>\n<h1>{title}</h1>\n\
+             <p class=\"dim\">{} {cases}{valid}. Made with Nearmiss {}.</p>\n\
+             <div class=\"all\"><table><tr><th></th><th>Case</th><th>Verdict</th>{heads}</tr>\n{}</table></div>\n{}</body></html>\n",
+            self.count,
+            env!("CARGO_PKG_VERSION"),
+            self.rows,
+            self.sections,
+            title = escaped(&self.title),
+        )
+    }
+}
+
+/// Text as HTML shows it letter by letter.
+fn escaped(text: &str) -> String {
+    let mut safe = String::with_capacity(text.len());
+    for letter in text.chars() {
+        match letter {
+            '&' => safe.push_str("&amp;"),
+            '<' => safe.push_str("&lt;"),
+            '>' => safe.push_str("&gt;"),
+            '"' => safe.push_str("&quot;"),
+            '\'' => safe.push_str("&#39;"),
+            '\n' => safe.push_str("<br>"),
+            letter => safe.push(letter),
+        }
+    }
+    safe
+}
+
+/// What a case is worth, in a few words, with its colour.
+fn verdict(scene: &Scene) -> (String, &'static str) {
+    match scene.generated.as_deref() {
+        None => ("not generated".to_owned(), "dim"),
+        Some(_) if scene.is_edited_since_made() => ("edited since it was made".to_owned(), "warn"),
+        Some(made) if made.valid() => (made.verdict(), "good"),
+        Some(made) if !made.complete => ("partial: never scored".to_owned(), "warn"),
+        Some(_) => {
+            let failed = scene.failed_gates().join(", ").replace('_', " ");
+            (format!("fails: {failed}"), "bad")
+        }
+    }
+}
+
+/// What was asked of the model and of the scene.
+fn asked(scene: &Scene) -> String {
+    let attacks = scene.attacks.iter().map(|attack| {
+        let (attacker, target) = (attack.attacker.short(), attack.target.short());
+        format!("{attacker} is to meet {target} at {:.1} s", attack.time_s)
+    });
+    let goals = scene.goals.iter().map(|goal| {
+        let [x, y] = goal.point;
+        let who = goal.agent.short();
+        format!(
+            "{who} is to be at ({x:.1}, {y:.1}) m at {:.1} s",
+            goal.time_s
+        )
+    });
+    let edits = scene.edits.iter();
+    let edits = edits.filter(|edit| !matches!(edit, Edit::SetGoal { .. } | Edit::SetAttack { .. }));
+    let mut lines: Vec<String> = attacks.chain(goals).collect();
+    lines.extend(edits.map(Edit::label));
+    let mut source = scene.source.clone();
+    if !scene.licence.is_empty() {
+        source.push_str(&format!(" ({})", scene.licence));
+    }
+    let about = match source.is_empty() {
+        true => String::new(),
+        false => format!("<p class=\"dim\">Scene: {}</p>\n", escaped(&source)),
+    };
+    match lines.is_empty() {
+        true => about,
+        false => format!(
+            "<h3>Asked for</h3>\n<p>{}</p>\n{about}",
+            escaped(&lines.join("\n"))
+        ),
+    }
+}
+
+/// How it was made, and which gates it fails.
+fn found(scene: &Scene) -> String {
+    let Some(made) = scene.generated.as_deref() else {
+        return String::new();
+    };
+    let Generated { recipe, .. } = made;
+    let mut text = String::new();
+    let reasons: Vec<&str> = made.failed().map(|gate| gate.reason.as_str()).collect();
+    if !reasons.is_empty() {
+        let reasons = escaped(&reasons.join("\n"));
+        let _infallible = writeln!(text, "<p class=\"bad\">{reasons}</p>");
+    }
+    let weights: String = recipe.weights_hash.chars().take(8).collect();
+    let schedule = format!("{:?}", recipe.schedule).to_lowercase();
+    let _infallible = writeln!(
+        text,
+        "<p class=\"dim\">Seed {}, {schedule} schedule, {} steps, temperature {:.2}, weights {}</p>",
+        recipe.seed,
+        recipe.steps,
+        recipe.temperature,
+        escaped(&weights)
+    );
+    text
+}
+
+/// What a drive came to in a few words, with its colour.
+fn outcome(drive: &Drive) -> (String, &'static str) {
+    let report = match &drive.came {
+        Ok(report) => report,
+        Err(why) => return (format!("failed: {why}"), "dim"),
+    };
+    let outcome = report.outcome();
+    let (word, at_s) = outcome.words();
+    let when = at_s.map_or(String::new(), |at_s| format!(" after {at_s:.1} s"));
+    let color = match outcome {
+        DriveOutcome::Clear => "good",
+        DriveOutcome::Touched(_) => "warn",
+        DriveOutcome::AtFault(_) | DriveOutcome::OffRoad(_) => "bad",
+    };
+    (format!("{word}{when}"), color)
+}
+
+fn drives_table(drives: &[Drive]) -> String {
+    if drives.is_empty() {
+        return String::new();
+    }
+    let mut text =
+        "<h3>Driven by planners</h3>\n<table><tr><th>Planner</th><th>Came to</th><th>Nearest</th><th>Progress</th><th>nuPlan score</th></tr>\n"
+            .to_owned();
+    for drive in drives {
+        let (word, color) = outcome(drive);
+        let report = drive.came.as_ref().ok();
+        let touch = report.and_then(|report| report.contacts.first());
+        let reason = touch.map_or(String::new(), |touch| {
+            let (reason, closing_mps) = (escaped(&touch.reason), touch.closing_mps);
+            format!("<br><span class=\"dim\">{reason} {closing_mps:.1} m/s to each other</span>")
+        });
+        let near = report.and_then(|report| report.encounters.first());
+        let near = near.map_or(String::new(), |near| {
+            format!("{:.1} m, {}", near.gap.value, near.with.short())
+        });
+        let score = report.and_then(|report| report.score.as_ref());
+        let _infallible = writeln!(
+            text,
+            "<tr><td>{}</td><td class=\"{color}\">{}{reason}</td><td>{}</td><td>{}</td><td>{}</td></tr>",
+            escaped(&drive.planner),
+            escaped(&word),
+            escaped(&near),
+            report.map_or(String::new(), |report| format!(
+                "{:.0} m",
+                report.progress_m
+            )),
+            score.map_or(String::new(), |score| format!("{:.2}", score.total)),
+        );
+    }
+    text + "</table>\n"
+}
+
+/// How near the ego comes to whom, and the metrics with how they are worked out.
+fn measured(scene: &Scene) -> String {
+    let mut text = String::new();
+    let met = ego_encounters(scene);
+    if !met.is_empty() {
+        text.push_str("<h3>The ego, as the scene has it</h3>\n<table><tr><th>Nearest</th><th>Gap</th><th>TTC</th><th>PET</th></tr>\n");
+    }
+    for Encounter {
+        with,
+        gap,
+        ttc,
+        pet,
+    } in met.iter().take(LISTED)
+    {
+        let seconds = |moment: &Option<crate::metrics::Moment>| {
+            moment.map_or("–".to_owned(), |moment| format!("{:.1} s", moment.value))
+        };
+        let _infallible = writeln!(
+            text,
+            "<tr><td>{}</td><td>{:.1} m at {:.1} s</td><td>{}</td><td>{}</td></tr>",
+            escaped(&with.short()),
+            gap.value,
+            gap.time_s,
+            seconds(ttc),
+            seconds(pet)
+        );
+    }
+    if !met.is_empty() {
+        text.push_str("</table>\n");
+    }
+    let rows = explain(scene);
+    if !rows.is_empty() {
+        text.push_str("<h3>Metrics</h3>\n<table>\n");
+        for row in &rows {
+            let _infallible = writeln!(
+                text,
+                "<tr title=\"{}\"><td>{}</td><td>{:.3} {}</td></tr>",
+                escaped(&row.arithmetic),
+                escaped(&row.metric.name.replace('_', " ")),
+                row.metric.value,
+                escaped(&row.metric.unit)
+            );
+        }
+        text.push_str("</table>\n");
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::geometry::Pose;
+    use crate::scene::{Agent, AgentKind, Role, State, Track};
+    use std::sync::Arc;
+
+    /// An ego at 10 m/s that passes a parked car with 1 m between them.
+    fn scene() -> Scene {
+        let drives = |id: &str, x: f64, y: f64, speed: f64| {
+            let states = (0..101).map(|frame| {
+                let pose = Pose::at(x + speed * 0.1 * f64::from(frame), y, 0.0);
+                Some(State::along(pose, speed))
+            });
+            let mut agent = Agent::new(id, AgentKind::Vehicle, Track::new(states.collect()));
+            (agent.length, agent.width) = (4.0, 2.0);
+            agent
+        };
+        let mut ego = drives("ego", 0.0, 0.0, 10.0);
+        ego.role = Role::Ego;
+        let agents = [ego, drives("<parked>", 60.0, 3.0, 0.0)];
+        Scene {
+            name: "A & B".to_owned(),
+            source: "by hand".to_owned(),
+            dt_s: 0.1,
+            frames: 101,
+            now: 20,
+            agents: agents.into_iter().map(Arc::new).collect(),
+            ..Scene::default()
+        }
+    }
+
+    #[test]
+    fn a_page_tells_of_each_case_what_it_is_and_shows_its_clip() {
+        let planners = ["IDM".to_owned()];
+        let mut page = Page::new("Near \"misses\"", &planners);
+        let files = Files::of(0, "a-b");
+        let drive = Drive {
+            planner: "IDM".to_owned(),
+            came: Err("it has no <route>".to_owned()),
+        };
+        let scene = scene();
+        page.add((&scene.name, &scene), &files, &[drive], true);
+        let html = page.html();
+        assert!(html.starts_with("<!doctype html>") && html.ends_with("</body></html>\n"));
+        assert!(html.contains("<title>Near &quot;misses&quot;</title>"));
+        assert!(html.contains("<img src=\"001-a-b.gif\" alt=\"A &amp; B\""));
+        assert!(html.contains("<img src=\"001-a-b-drives.gif\""));
+        assert!(html.contains("href=\"001-a-b.json\"") && html.contains("href=\"#case-1\""));
+        // 3 m between the centres less twice half a width
+        assert!(
+            html.contains("<td>&lt;parked&gt;</td><td>1.0 m at "),
+            "{html}"
+        );
+        assert!(html.contains("failed: it has no &lt;route&gt;"));
+        assert!(html.contains("1 case. Made with"));
+        assert!(!html.contains("<parked>") && !html.contains("<route>"));
+    }
+
+    #[test]
+    fn every_element_that_is_opened_is_closed() {
+        let mut page = Page::new("t", &[]);
+        let scene = scene();
+        for number in 0..3 {
+            page.add(("case", &scene), &Files::of(number, "case"), &[], false);
+        }
+        let html = page.html();
+        for element in [
+            "html", "head", "body", "section", "div", "table", "tr", "td", "p", "h2", "h3",
+        ] {
+            let opened = html.matches(&format!("<{element}>")).count()
+                + html.matches(&format!("<{element} ")).count();
+            let closed = html.matches(&format!("</{element}>")).count();
+            assert_eq!(opened, closed, "{element}");
+        }
+        assert_eq!(html.matches("<section").count(), 3);
+    }
+}
