@@ -416,11 +416,11 @@ fn place_ui(ui: &mut Ui, choices: &mut Choices, facts: &Facts<'_>, wish: &mut Op
     ui.horizontal(|ui| {
         label(ui, "Folder");
         let browse = if facts.can_browse { 78.0 } else { 0.0 };
-        let width = (ui.available_width() - 190.0 - browse).max(120.0);
+        let width = (ui.available_width() - 236.0 - browse).max(120.0);
         let field = egui::TextEdit::singleline(&mut choices.folder).desired_width(width);
         ui.add(field).accessible_name("Folder");
         label(ui, "Name");
-        let field = egui::TextEdit::singleline(&mut choices.stem).desired_width(120.0);
+        let field = egui::TextEdit::singleline(&mut choices.stem).desired_width(166.0);
         ui.add(field).accessible_name("Name without ending");
         if facts.can_browse && ui.button("Browse…").clicked() {
             *wish = Some(Wish::Browse);

@@ -284,7 +284,7 @@ fn cell_ui(
         Cell::Left => {
             let near = near.and_then(|near| cell_look(ui, &sheet.cells[near], (by, width)));
             let color = near.map_or(tokens(ui).faint, |(_, color)| color);
-            let shown = result_ui(ui, "", color.gamma_multiply(0.45), width);
+            let shown = result_ui(ui, "", color.gamma_multiply(0.7), width);
             let tip = "Left out by the refinement: what is known around it came to the same. A click makes it";
             let shown = shown.on_hover_text(format!("{name}\n{tip}"));
             if shown.accessible_name(format!("{name}: left out")).clicked() {
