@@ -94,8 +94,7 @@ impl Page {
         let number = self.count;
         let made = scene.generated.as_deref();
         self.generated += usize::from(made.is_some());
-        let is_valid = made.is_some_and(|made| made.valid()) && !scene.is_edited_since_made();
-        self.valid += usize::from(is_valid);
+        self.valid += usize::from(scene.is_valid());
         let (verdict, color) = verdict(scene);
         let _infallible = write!(
             self.rows,
@@ -244,7 +243,7 @@ fn found(scene: &Scene) -> String {
         let _infallible = writeln!(text, "<p class=\"bad\">{reasons}</p>");
     }
     let weights: String = recipe.weights_hash.chars().take(8).collect();
-    let schedule = format!("{:?}", recipe.schedule).to_lowercase();
+    let schedule = recipe.schedule.word();
     let _infallible = writeln!(
         text,
         "<p class=\"dim\">Seed {}, {schedule} schedule, {} steps, temperature {:.2}, weights {}</p>",
@@ -283,7 +282,7 @@ fn drives_table(drives: &[Drive]) -> String {
     for drive in drives {
         let (word, color) = outcome(drive);
         let report = drive.came.as_ref().ok();
-        let touch = report.and_then(|report| report.contacts.first());
+        let touch = report.and_then(Report::touch);
         let reason = touch.map_or(String::new(), |touch| {
             let (reason, closing_mps) = (escaped(&touch.reason), touch.closing_mps);
             format!("<br><span class=\"dim\">{reason} {closing_mps:.1} m/s to each other</span>")

@@ -14,8 +14,8 @@ use super::weights;
 use crate::data;
 use crate::diffusion::{Prepare, Schedule};
 use crate::generator::{
-    AttackQuery, Axis, GenerateError, MOST_POINTS, Mix, Parameter, Progress, Quantity, Scope,
-    Settings, Sweep, attack_candidates, draft, goals_from_log, run_recipe,
+    AttackQuery, Axis, GenerateError, MOST_POINTS, Mix, Progress, Quantity, Scope, Settings, Sweep,
+    attack_candidates, draft, goals_from_log, run_recipe,
 };
 use crate::model::Network;
 use crate::scene::{
@@ -209,12 +209,16 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
             Ok(Some(scene)) => {
                 written += 1;
                 valid += usize::from(scene.failed_gates().is_empty());
-                let swept = swept_json(&sweep, case.point);
+                let swept = sweep.values(case.point);
                 report(arguments.json, &case.file, (&scene, &swept), &shown);
             }
             Ok(None) => break,
             Err(error) => {
                 refused += 1;
+                if case.file.exists() {
+                    let file = case.file.display();
+                    shown.note(&format!("{file} is of an earlier run, and stays as it was"));
+                }
                 let values = sweep.name(case.point);
                 let name = match values.is_empty() {
                     true => case.entry.name.clone(),
@@ -224,7 +228,7 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
                 if arguments.json {
                     let mut line = json!({"scene": case.entry.name, "error": format!("{error:#}")});
                     if !values.is_empty() {
-                        line["swept"] = Value::from(swept_json(&sweep, case.point));
+                        line["swept"] = Value::from(sweep.values(case.point));
                     }
                     println!("{line}");
                 }
@@ -628,7 +632,8 @@ impl Job<'_> {
             time_s: arguments.at,
             ..AttackQuery::default()
         };
-        let candidates = attack_candidates(scene, &query).map_err(GenerateError::from)?;
+        let candidates = attack_candidates(scene, &query)
+            .map_err(|error| GenerateError::from(error.with_nearest(scene)))?;
         let chosen = &candidates[(self.case.sample % candidates.len() as u64) as usize];
         let mut cleared = scene.clone();
         cleared.attacks.clear();
@@ -754,21 +759,6 @@ pub(super) fn case_json(file: &Path, generated: &Generated) -> Value {
         "gates": generated.gates,
         "metrics": generated.metrics,
     })
-}
-
-/// The values of one case of a sweep.
-fn swept_json(sweep: &Sweep, point: usize) -> Vec<Value> {
-    let values = sweep.axes.iter().zip(sweep.position(point));
-    let object = |(axis, at): (&Axis, usize)| {
-        let Parameter { quantity, agent } = &axis.parameter;
-        json!({
-            "what": quantity.key(),
-            "agent": agent,
-            "value": axis.values[at],
-            "unit": quantity.unit(),
-        })
-    };
-    values.map(object).collect()
 }
 
 fn report(as_json: bool, file: &Path, (scene, swept): (&Scene, &[Value]), shown: &Shown) {

@@ -23,7 +23,7 @@ use crate::engine::{StepLog, Steps};
 use crate::geometry::dvec2;
 use crate::planner::{Decoder, Driven, PlanSettings, ProposeStep, Start, plan};
 use crate::render::{
-    CASE_FPS, Cell, FRAME_RATES, Film, Framing, Look, Moment, Names, SCALES, Studio, Style, Trails,
+    Cell, FRAME_RATES, Film, Framing, Look, Moment, Names, SCALES, Studio, Style, Trails,
     ViewOptions, evenly,
 };
 use crate::scene::{AgentId, Scene};
@@ -328,19 +328,8 @@ pub(super) fn write_drives(
     write_whole_clip(studio, &film, usual.fps, path, stop)
 }
 
-/// Writes a scene as a clip, shapes and colours explained; nothing if it is stopped.
-pub(super) fn write_scene_clip(
-    studio: &mut Studio,
-    scene: &Arc<Scene>,
-    path: &Path,
-    stop: &AtomicBool,
-) -> anyhow::Result<()> {
-    let film = Film::of_case(scene, Style::dark());
-    write_whole_clip(studio, &film, CASE_FPS, path, stop)
-}
-
 /// Writes a clip, or nothing if it is stopped.
-fn write_whole_clip(
+pub(super) fn write_whole_clip(
     studio: &mut Studio,
     film: &Film,
     fps: f64,

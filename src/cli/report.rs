@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use super::batch::{Existing, Shown, make_folder, scenes, stop_on_ctrl_c};
 use super::drive::{drive_scene, worlds};
 use super::planning::{Crew, decoders};
-use super::render::{write_drives, write_scene_clip};
+use super::render::{write_drives, write_whole_clip};
 use super::usage::ensure_usage;
 use super::weights;
 use crate::data;
@@ -15,7 +15,7 @@ use crate::engine::DriveWorld;
 use crate::model::Network;
 use crate::page::{Drive, Files, INDEX, Page};
 use crate::planner::{Decoder, DriveSettings, Driven, PlanSettings};
-use crate::render::Studio;
+use crate::render::{CASE_FPS, Film, Studio, Style};
 use crate::scene::{Scene, write_scene, write_whole};
 
 /// Arguments of `nearmiss report`.
@@ -33,6 +33,12 @@ pub(super) struct Arguments {
     /// Planners that drive each case, comma separated: what came of it is told and shown.
     #[arg(long, value_parser = decoders(), value_delimiter = ',', value_name = "DECODER")]
     planners: Vec<Decoder>,
+    /// Clips of those drives, too: the planners beside each other, with the plans they follow.
+    #[arg(long)]
+    film: bool,
+    /// Colours of the clips.
+    #[arg(long, default_value = "dark", value_parser = ["dark", "light", "print"])]
+    style: String,
     /// A planner of your own for decoder own, a command as of `nearmiss plan`.
     #[arg(long, value_name = "COMMAND")]
     own: Option<String>,
@@ -65,7 +71,10 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
         .enumerate()
         .map(|(number, entry)| Files::of(number, &data::file_name(&entry.name)))
         .collect();
-    let written = files.iter().flat_map(|files| [&files.case, &files.clip]);
+    let written = files.iter().flat_map(|files| {
+        let drives = Some(&files.drives).filter(|_| arguments.film);
+        [&files.case, &files.clip].into_iter().chain(drives)
+    });
     let written = written.map(|name| arguments.out.join(name));
     let index = arguments.out.join(INDEX);
     arguments.existing.allows(written.chain([index.clone()]))?;
@@ -108,6 +117,10 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
         shown.done(&entry.name);
     }
     shown.finish();
+    anyhow::ensure!(
+        told > 0 || !stop.load(Ordering::Relaxed),
+        "stopped by Ctrl-C before a case was finished"
+    );
     anyhow::ensure!(told > 0, "no case could be told of");
     write_whole(&index, job.page.html().as_bytes())?;
     println!("{}: {told} of {} cases", index.display(), entries.len());
@@ -139,13 +152,11 @@ impl Job<'_> {
         }
         let folder = &self.arguments.out;
         self.shown.doing(&format!("{}: clip", entry.name));
-        write_scene_clip(
-            &mut self.studio,
-            &scene,
-            &folder.join(&files.clip),
-            self.stop,
-        )?;
-        let films = !filmed.is_empty();
+        let style = Style::named(&self.arguments.style).unwrap_or_default();
+        let clip = folder.join(&files.clip);
+        let film = Film::of_case(&scene, style);
+        write_whole_clip(&mut self.studio, &film, CASE_FPS, &clip, self.stop)?;
+        let films = self.arguments.film && !filmed.is_empty();
         if films {
             let path = folder.join(&files.drives);
             write_drives(&mut self.studio, filmed, &path, self.stop)?;

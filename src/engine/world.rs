@@ -15,7 +15,7 @@ use crate::codec::{DT_S, NOW, T};
 use crate::diffusion::Prepare;
 use crate::generator::{GenerateError, Run, Scope, Settings, draft};
 use crate::scene::{
-    AgentId, Control, DRIVEN_BY, GivenToken, Goal, Scene, ScheduleKind, State, Task, WORLD,
+    AgentId, BEGAN_S, Control, DRIVEN_BY, GivenToken, Goal, Scene, ScheduleKind, State, Task, WORLD,
 };
 
 /// Denoising steps per half second of world.
@@ -192,8 +192,10 @@ fn advanced(scene: &Scene) -> Scene {
     let mut later = scene.clone();
     later.now = (later.frame_at(present_s).round() as usize).min(later.frames.saturating_sub(1));
     let start_s = (present_s - HISTORY_S).max(0.0);
+    let began_s = scene.began_s() + scene.time_of(scene.frame_at(start_s).round() as usize);
     let mut later = later.window(start_s, f64::INFINITY);
     later.generated = None;
+    later.extra.insert(BEGAN_S.to_owned(), began_s.into());
     later.extra.insert(DRIVEN_BY.to_owned(), WORLD.into());
     later.edits.clear();
     later.log.clear();

@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 
 use super::limits::{Limits, limits_of};
 use super::quintic::Quintic;
-use crate::geometry::{DVec2, OrientedBox, Pose, angle_between, dvec2};
+use crate::geometry::{DVec2, OrientedBox, Pose, angle_between};
 use crate::metrics::lane_distance;
 use crate::scene::{Agent, AgentId, AgentKind, Attack, Control, Scene, State};
 
@@ -238,26 +238,43 @@ pub fn attack_candidates_while(
             time_s: query.time_s,
             // a target that is gone by then is met by nobody
             why: most.map_or(Hindrance::Passes, |(why, _)| why),
-            nearest_s: nearest_to(scene, query),
+            nearest_s: None,
         }));
     }
     Ok(Some(spread(found)))
 }
 
-/// When the attacker can meet the target, somewhere on it, s: the nearest to the time that was asked for. `None` if never,
-/// or if none was asked for.
-fn nearest_to(scene: &Scene, query: &AttackQuery) -> Option<f64> {
-    let (Some(wanted), Some(_)) = (query.time_s, &query.attacker) else {
-        return None;
-    };
-    let whenever = AttackQuery {
-        time_s: None,
-        offset: None,
-        ..query.clone()
-    };
-    let found = attack_candidates(scene, &whenever).ok()?;
-    let times = found.iter().map(|candidate| candidate.attack.time_s);
-    times.min_by(|a, b| (a - wanted).abs().total_cmp(&(b - wanted).abs()))
+impl AttackError {
+    /// The same with the nearest time at which the attacker can meet the target, where one of both was asked for.
+    #[must_use]
+    pub fn with_nearest(mut self, scene: &Scene) -> Self {
+        if let Self::Unreachable(found) = &mut self {
+            found.nearest_s = found.nearest(scene);
+        }
+        self
+    }
+}
+
+impl Unreachable {
+    /// When the attacker can meet the target, somewhere on it, s: the nearest to the time that was asked for, the earlier of
+    /// two. `None` if never within the 8 s after the present, or if no one attacker and time were asked for.
+    fn nearest(&self, scene: &Scene) -> Option<f64> {
+        let (wanted_s, attacker) = (self.time_s?, self.attacker.as_ref()?);
+        let now_s = scene.now_s();
+        let mut times: Vec<f64> = (1..=16_u8)
+            .map(|token| now_s + 0.5 * f64::from(token))
+            .collect();
+        times.sort_by(|a, b| (a - wanted_s).abs().total_cmp(&(b - wanted_s).abs()));
+        times.into_iter().find(|time_s| {
+            let query = AttackQuery {
+                target: Some(self.target.clone()),
+                attacker: Some(attacker.clone()),
+                time_s: Some(*time_s),
+                ..AttackQuery::default()
+            };
+            attack_candidates(scene, &query).is_ok()
+        })
+    }
 }
 
 fn present<'a>(scene: &'a Scene, id: &AgentId) -> Result<&'a Agent, AttackError> {
@@ -697,18 +714,11 @@ pub fn aim_of(scene: &Scene, attack: &Attack) -> Result<AttackCandidate, AttackE
     Ok(found.swap_remove(0))
 }
 
-/// The point of `target` an attack at `time_s` and `offset` is aimed at, scene frame.
-pub fn contact_point(scene: &Scene, attack: &Attack) -> Option<DVec2> {
-    let target = scene.agent(&attack.target)?;
-    let state = target.track.sample(scene.frame_at(attack.time_s))?;
-    let [ahead, left] = attack.offset;
-    Some(state.pose().outer_from_local(dvec2(ahead, left)))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::geometry::Polyline;
+    use crate::geometry::dvec2;
     use crate::map::{Lane, LaneKind, Map, MapParts};
     use crate::scene::{Role, Track};
     use std::f64::consts::FRAC_PI_2;
@@ -812,11 +822,13 @@ mod tests {
             time_s: Some(4.0), // 2 s after the present: 59 m from 1 m/s would need 29 m/s²
             ..AttackQuery::default()
         };
-        let error = attack_candidates(&scene, &query).unwrap_err();
+        let error = attack_candidates(&scene, &query)
+            .unwrap_err()
+            .with_nearest(&scene);
         let AttackError::Unreachable(found) = &error else {
             panic!("{error}");
         };
-        assert_eq!((found.why, found.nearest_s), (Hindrance::Far, None)); // nor is it there up to 7 s after
+        assert_eq!((found.why, found.nearest_s), (Hindrance::Far, None)); // nor is it there up to 8 s after
         let text = error.to_string();
         assert_eq!(
             text,
@@ -862,13 +874,26 @@ mod tests {
             time_s: Some(3.0), // the ego is at x = 10: 48 m from where the other is, in a second
             ..AttackQuery::default()
         };
-        let error = attack_candidates(&scene, &query).unwrap_err();
+        let error = attack_candidates(&scene, &query)
+            .unwrap_err()
+            .with_nearest(&scene);
         let AttackError::Unreachable(found) = &error else {
             panic!("{error}");
         };
         assert_eq!(found.why, Hindrance::Far);
+        let can = |time_s: f64| {
+            let query = AttackQuery {
+                time_s: Some(time_s),
+                ..query.clone()
+            };
+            attack_candidates(&scene, &query).is_ok()
+        };
         let nearest_s = found.nearest_s.unwrap();
-        assert!((4.5..=6.5).contains(&nearest_s), "{nearest_s}");
+        assert!(can(nearest_s));
+        let mut earlier = (5..)
+            .map(|halves| 0.5 * f64::from(halves))
+            .take_while(|time_s| *time_s < nearest_s);
+        assert!(!earlier.any(can));
         assert!(
             error.to_string().ends_with("it can, somewhere on it"),
             "{error}"

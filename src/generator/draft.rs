@@ -169,7 +169,7 @@ fn aims(scene: &Scene, settings: &Settings) -> Result<Vec<AttackCandidate>, Gene
         };
         match aim_of(scene, attack) {
             Ok(aim) => aims.push(aim),
-            Err(error) if asked => return Err(error.into()),
+            Err(error) if asked => return Err(error.with_nearest(scene).into()),
             Err(_) => {}
         }
     }

@@ -28,7 +28,7 @@ mod sweep;
 pub use alike::{Alike, Gist};
 pub use attack::{
     AttackCandidate, AttackError, AttackQuery, Hindrance, Unreachable, aim_of, attack_candidates,
-    attack_candidates_while, contact_point,
+    attack_candidates_while,
 };
 pub use baseline::{constant_velocity, hermite_to_goal};
 pub use batch::{Mix, goals_from_log};

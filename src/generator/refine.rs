@@ -49,10 +49,11 @@ pub enum RefineError {
     )]
     Finest,
     /// More would have to be made than a sweep may.
-    #[error(
-        "{0} scenes would have to be made in all; a sweep has at most {MOST_POINTS}, in a sheet of at most {MOST_CELLS}"
-    )]
+    #[error("{0} scenes would have to be made in all; a sweep has at most {MOST_POINTS}")]
     TooMany(usize),
+    /// Its sheet would be larger than one may be.
+    #[error("its sheet would have {0} cells; one has at most {MOST_CELLS}")]
+    TooLarge(usize),
 }
 
 impl Sweep {
@@ -112,9 +113,10 @@ impl Sweep {
             Origin::Left => false,
         };
         let made = origins.iter().filter(is_made).count();
-        match made > MOST_POINTS || all > MOST_CELLS {
-            true => Err(RefineError::TooMany(made)),
-            false => Ok(Refined { sweep, origins }),
+        match (made > MOST_POINTS, all > MOST_CELLS) {
+            (true, _) => Err(RefineError::TooMany(made)),
+            (_, true) => Err(RefineError::TooLarge(all)),
+            (false, false) => Ok(Refined { sweep, origins }),
         }
     }
 

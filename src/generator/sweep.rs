@@ -3,12 +3,14 @@
 use std::collections::BTreeSet;
 use std::fmt;
 
+use serde_json::{Value, json};
+
 use super::attack::{AttackQuery, aim_of, attack_candidates};
 use super::limits::limits_of;
 use super::settings::Scope;
 use crate::codec::{DT_S, NOW, T};
 use crate::geometry::{DVec2, dvec2};
-use crate::scene::{AgentId, Attack, Edit, EditError, Goal, Scene, State, Task, Track};
+use crate::scene::{AgentId, Attack, Edit, EditError, Goal, SWEPT, Scene, State, Task, Track};
 
 /// At most so many scenes come of one sweep.
 pub const MOST_POINTS: usize = 400;
@@ -696,6 +698,21 @@ impl Sweep {
         words.collect::<Vec<String>>().join("_")
     }
 
+    /// The values of scene `number`, each an object with what it is of, whose, and its unit.
+    pub fn values(&self, number: usize) -> Vec<Value> {
+        let values = self.axes.iter().zip(self.position(number));
+        let object = |(axis, at): (&Axis, usize)| {
+            let Parameter { quantity, agent } = &axis.parameter;
+            json!({
+                "what": quantity.key(),
+                "agent": agent,
+                "value": axis.values[at],
+                "unit": quantity.unit(),
+            })
+        };
+        values.map(object).collect()
+    }
+
     /// A number that is swept along two axes, if there is one: only the later of them would count.
     pub fn doubled(&self) -> Option<&Parameter> {
         let parameters = self.axes.iter().map(|axis| &axis.parameter);
@@ -728,7 +745,7 @@ impl Sweep {
         Some(axis.values[at] as u64)
     }
 
-    /// `base` with the values of scene `number`. An attack that is out of reach of its point of the target then meets it
+    /// `base` with the values of scene `number`, which its extras name ([`SWEPT`]). An attack that is out of reach of its point of the target then meets it
     /// where it can; one that cannot meet it at all is left for the run to refuse.
     ///
     /// # Errors
@@ -774,6 +791,8 @@ impl Sweep {
                 true => name,
                 false => format!("{} · {name}", base.name),
             };
+            let values = self.values(number);
+            scene.extra.insert(SWEPT.to_owned(), values.into());
         }
         Ok(scene)
     }
@@ -862,6 +881,11 @@ mod tests {
         assert_eq!(at("ego", 30), dvec2(32.0, 0.0)); // a second at 12 m/s
         assert_eq!(at("car", 20), dvec2(24.0, 4.0));
         assert_eq!(third.edits.len(), 2);
+        let swept = &third.extra[SWEPT];
+        assert_eq!(
+            (&swept[0]["what"], &swept[1]["value"]),
+            (&"speed".into(), &0.5.into())
+        );
     }
 
     #[test]

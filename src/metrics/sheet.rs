@@ -4,11 +4,11 @@ use std::borrow::Borrow;
 
 use super::encounter::{Encounter, ego_encounters};
 use super::explain::{explain, measured_s};
-use crate::scene::{Avoidability, Fault, Metric, Scene};
+use crate::scene::{Avoidability, Fault, Metric, SWEPT, Scene};
 
 /// One row per case: its recipe, its gates as stored (value and whether it passed; of the scene before where it was edited since), and its metrics measured now over so
 /// many seconds after the present (`measured_s`).
-/// Columns are those of all cases; what a case lacks is empty. Cases are taken one at a time.
+/// What a sweep gave a case stands before them. Columns are those of all cases; what a case lacks is empty. Cases are taken one at a time.
 pub fn sheet_of_cases<N: AsRef<str>, S: Borrow<Scene>>(
     cases: impl IntoIterator<Item = (N, S)>,
 ) -> String {
@@ -17,6 +17,7 @@ pub fn sheet_of_cases<N: AsRef<str>, S: Borrow<Scene>>(
         let scene = scene.borrow();
         sheet.begin();
         sheet.put("case", name.as_ref());
+        sheet.swept(scene);
         if let Some(made) = &scene.generated {
             let recipe = &made.recipe;
             sheet.put("seed", recipe.seed.to_string());
@@ -106,6 +107,20 @@ impl Sheet {
         }
     }
 
+    /// What a sweep gave the scene, a column for each number.
+    fn swept(&mut self, scene: &Scene) {
+        let values = scene.extra.get(SWEPT).and_then(|values| values.as_array());
+        for value in values.into_iter().flatten() {
+            let Some(what) = value["what"].as_str() else {
+                continue;
+            };
+            let agent = value["agent"]
+                .as_str()
+                .map_or(String::new(), |agent| format!("_{agent}"));
+            self.put(&format!("swept_{what}{agent}"), value["value"].to_string());
+        }
+    }
+
     fn metrics(&mut self, scene: &Scene) {
         self.put("measured_s", format!("{:.1}", measured_s(scene)));
         for row in explain(scene) {
@@ -173,6 +188,27 @@ mod tests {
         assert!(lines[0].contains(",measured_s,") && lines[2].starts_with("c,0.1,"));
         let columns = lines[0].split(',').count();
         assert_eq!(lines[2].split(',').count(), columns);
+    }
+
+    #[test]
+    fn what_a_sweep_gave_a_case_has_columns_of_its_own() {
+        let mut scene = Scene {
+            dt_s: 0.1,
+            frames: 2,
+            ..Scene::default()
+        };
+        let plain = scene.clone();
+        let values = serde_json::json!([{"what": "speed", "agent": "ego", "value": 9.5, "unit": "m/s"}, {"what": 3}]);
+        scene.extra.insert(SWEPT.to_owned(), values);
+        let text = sheet_of_cases([("a", &scene), ("b", &plain)]);
+        assert!(
+            text.starts_with("case,swept_speed_ego,measured_s,"),
+            "{text}"
+        );
+        assert!(
+            text.contains("\na,9.5,") && text.contains("\nb,,"),
+            "{text}"
+        );
     }
 
     #[test]

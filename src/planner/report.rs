@@ -178,14 +178,19 @@ impl Report {
         self.contacts.iter().any(|touch| touch.at_fault)
     }
 
+    /// The contact that its outcome is of: the first by the ego's fault, else the first.
+    pub fn touch(&self) -> Option<&Touch> {
+        let blamed = self.contacts.iter().find(|touch| touch.at_fault);
+        blamed.or(self.contacts.first())
+    }
+
     /// The worst that came of it.
     pub fn outcome(&self) -> DriveOutcome {
-        let blamed = self.contacts.iter().find(|touch| touch.at_fault);
-        match (blamed, self.contacts.first(), self.off_road_s) {
-            (Some(touch), ..) => DriveOutcome::AtFault(touch.time_s),
-            (None, Some(touch), _) => DriveOutcome::Touched(touch.time_s),
-            (None, None, Some(time_s)) => DriveOutcome::OffRoad(time_s),
-            (None, None, None) => DriveOutcome::Clear,
+        match (self.touch(), self.off_road_s) {
+            (Some(touch), _) if touch.at_fault => DriveOutcome::AtFault(touch.time_s),
+            (Some(touch), _) => DriveOutcome::Touched(touch.time_s),
+            (None, Some(time_s)) => DriveOutcome::OffRoad(time_s),
+            (None, None) => DriveOutcome::Clear,
         }
     }
 

@@ -1,6 +1,6 @@
 //! The legend of a picture: what the shapes and colours in it stand for, only what occurs.
 
-use super::agents::agent_color;
+use super::agents::{agent_color, is_made};
 use super::draw_list::{Anchor, Body, BodyShape, Label, Layer, Line, Mark, MarkShape};
 use super::{Color, FULL_M, PathKind, Style, ViewOptions, shade};
 use crate::geometry::DVec2;
@@ -78,13 +78,16 @@ fn rows(scene: &Scene, options: &ViewOptions, style: &Style) -> Vec<(String, Sym
         has(&|agent| agent.role == Role::Attacker),
         Symbol::Body(BodyShape::Vehicle, style.attacker),
     );
+    let is_other = |agent: &Agent| agent.role == Role::Other && !is_fixed(agent);
+    let by_hand = has(&|agent| is_other(agent) && !is_made(scene, agent));
     let changed = match (&scene.generated, scene.driven_by()) {
+        (Some(_), _) if by_hand => "generated or changed",
         (Some(_), _) | (None, Some(WORLD)) => "generated",
         (None, _) => "not as recorded",
     };
     row(
         changed,
-        has(&|agent| agent.role == Role::Other && !is_fixed(agent)),
+        has(&is_other),
         Symbol::Body(BodyShape::Vehicle, style.free),
     );
     row(

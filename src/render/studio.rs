@@ -151,7 +151,7 @@ impl Moment {
             noise: None,
             paths: Arc::default(),
             beside: None,
-            caption: format!("{:+.1} s", time_s - scene.now_s()),
+            caption: format!("{time_s:.1} s ({:+.1})", time_s - scene.now_s()),
         }
     }
 
@@ -504,7 +504,7 @@ mod tests {
         assert_eq!(film.len(), 21); // 2 s at 10 per second, and the first
         assert_eq!(
             (film[0].caption.as_str(), film[20].caption.as_str()),
-            ("+0.0 s", "+2.0 s")
+            ("1.0 s (+0.0)", "3.0 s (+2.0)")
         );
         let times: Vec<f64> = Moment::spread(&scene, 0.0, 4.0, 3)
             .iter()

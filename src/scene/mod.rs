@@ -78,8 +78,13 @@ pub struct Scene {
 /// The field of a scene's extras that says who drove on in it, where no model made its future in one run: the planner's
 /// name, or [`WORLD`].
 pub const DRIVEN_BY: &str = "driven_by";
+/// The field of a scene's extras that says how much later than the recording a world that runs on has its time 0, s.
+pub const BEGAN_S: &str = "began_s";
 /// The model itself, half a second after half a second.
 pub const WORLD: &str = "world";
+
+/// The field of a scene's extras that says which numbers a sweep gave it: a list of objects with what, agent, value, unit.
+pub const SWEPT: &str = "swept";
 
 impl Scene {
     /// Who drove on in it, as [`DRIVEN_BY`] says; `None` once a model has made its future.
@@ -89,6 +94,12 @@ impl Scene {
             .get(DRIVEN_BY)
             .filter(|_| self.generated.is_none());
         driven.and_then(|by| by.as_str())
+    }
+
+    /// How much later than that of its recording its time 0 is, s, as [`BEGAN_S`] says.
+    pub fn began_s(&self) -> f64 {
+        let began = self.extra.get(BEGAN_S).and_then(|began_s| began_s.as_f64());
+        began.filter(|began_s| began_s.is_finite()).unwrap_or(0.0)
     }
 
     /// Time of the last frame, s.

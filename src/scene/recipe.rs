@@ -38,6 +38,18 @@ pub enum ScheduleKind {
     Autoregressive,
 }
 
+impl ScheduleKind {
+    /// In a word, as files and the command line have it.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Full => "full",
+            Self::Pyramidal => "pyramidal",
+            Self::Trapezoidal => "trapezoidal",
+            Self::Autoregressive => "autoregressive",
+        }
+    }
+}
+
 /// One guidance term (Nexus, App. C.3).
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Guide {
@@ -362,6 +374,12 @@ impl Generated {
 }
 
 impl Scene {
+    /// Whether it was made, is as it was made, and passes every gate.
+    pub fn is_valid(&self) -> bool {
+        let made = self.generated.as_ref();
+        made.is_some_and(|made| made.valid()) && !self.is_edited_since_made()
+    }
+
     /// Names of the gates that it fails as a result; none if it was not generated.
     pub fn failed_gates(&self) -> Vec<&str> {
         let gates = self.generated.iter().flat_map(|made| made.failed());

@@ -57,6 +57,9 @@ struct Furniture {
     labels: Vec<Label>,
 }
 
+/// Furniture, the rows of a legend, and both in one.
+type Explained = (Arc<Layer>, Vec<String>, Arc<Layer>);
+
 /// One view of a scene. Keeps what was drawn last, so that an unchanged scene costs nothing.
 #[derive(Debug, Default)]
 pub struct Canvas {
@@ -65,6 +68,7 @@ pub struct Canvas {
     uploaded: Arc<Mutex<usize>>,
     /// It is said what shapes and colours stand for.
     pub legend: bool,
+    explained: Option<Explained>,
 }
 
 impl Canvas {
@@ -84,10 +88,20 @@ impl Canvas {
         let (mut layer, mut labels) = self.furniture(camera, size, style);
         if self.legend {
             let (symbols, words) = legend(scene, options, (size, 0.0), style);
-            let whole = Arc::make_mut(&mut layer);
-            whole.bodies.extend(symbols.bodies);
-            whole.marks.extend(symbols.marks);
-            whole.lines.extend(symbols.lines);
+            let said: Vec<String> = words.iter().map(|label| label.text.clone()).collect();
+            let same = |(base, rows, _): &&Explained| Arc::ptr_eq(base, &layer) && *rows == said;
+            layer = match self.explained.as_ref().filter(same) {
+                Some((_, _, whole)) => whole.clone(),
+                None => {
+                    let mut whole = Layer::clone(&layer);
+                    whole.bodies.extend(symbols.bodies);
+                    whole.marks.extend(symbols.marks);
+                    whole.lines.extend(symbols.lines);
+                    let whole = Arc::new(whole);
+                    self.explained = Some((layer, said, whole.clone()));
+                    whole
+                }
+            };
             labels.extend(words);
         }
         let has_device = ui.data(|data| data.get_temp(installed()).unwrap_or(false));

@@ -13,7 +13,6 @@ use super::canvas::egui_color;
 use super::overlay;
 use super::sources::Source;
 use super::sources::View;
-use super::sources::schedule_word;
 use super::theme::tokens;
 use crate::generator::Change;
 use crate::generator::differences;
@@ -202,7 +201,7 @@ fn made(a: &Recipe, b: &Recipe) -> Vec<String> {
         items.push(format!("seed {} and {}", name(a), name(b)));
     }
     if (a.schedule, a.steps) != (b.schedule, b.steps) {
-        let name = |recipe: &Recipe| format!("{} {}", schedule_word(recipe.schedule), recipe.steps);
+        let name = |recipe: &Recipe| format!("{} {}", recipe.schedule.word(), recipe.steps);
         items.push(format!("schedule {} and {}", name(a), name(b)));
     }
     if a.temperature != b.temperature {

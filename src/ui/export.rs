@@ -654,28 +654,42 @@ impl Choices {
         if chosen.is_empty() {
             return Err(self.nothing_chosen());
         }
+        let tried = source.trial.sheet.as_ref();
+        let case = |(name, scene): &(String, Arc<Scene>)| {
+            let scene_named = named(scene, name);
+            Case {
+                name: scene_named.name.clone(),
+                drives: tried.map_or_else(Vec::new, |sheet| sheet.drives(scene)),
+                scene: scene_named,
+            }
+        };
+        let cases: Vec<Case> = chosen.iter().map(case).collect();
         let mut line = Line::new(source, scene, &path);
         line.verb = "report";
         if self.which != Which::Present {
-            let (input, needs) = command_input(&source.commands, &chosen);
+            let named = cases
+                .iter()
+                .map(|case| (case.name.clone(), case.scene.clone()));
+            let (input, needs) = command_input(&source.commands, &named.collect::<Vec<_>>());
             (line.inputs, line.needs) = (vec![input], needs);
         }
-        let tried = source.trial.sheet.as_ref();
-        let drives = |scene: &Arc<Scene>| tried.map_or_else(Vec::new, |sheet| sheet.drives(scene));
-        let cases = chosen.iter().map(|(name, scene)| Case {
-            name: name.clone(),
-            scene: scene.clone(),
-            drives: drives(scene),
-        });
-        let cases: Vec<Case> = cases.collect();
-        if let Some(sheet) = tried.filter(|_| cases.iter().any(|case| !case.drives.is_empty())) {
-            match sheet.words() {
+        let driven = cases.iter().filter(|case| !case.drives.is_empty()).count();
+        if let Some(sheet) = tried.filter(|_| driven > 0) {
+            match sheet.words().filter(|_| driven == cases.len()) {
                 Some(words) => line.word(&words),
                 None => line.inexact = true,
             }
         }
+        let title = match self.which {
+            Which::Present => name_of(scene, self.stem.trim()),
+            Which::Samples | Which::Tray | Which::Sweep => self.stem.trim().to_owned(),
+        };
+        line.word(&format!("--title {}", quoted(&title)));
+        if self.style != "dark" {
+            line.word(&format!("--style {}", self.style));
+        }
         Ok(line.plan(Order::Report {
-            title: name_of(scene, self.stem.trim()),
+            title,
             style: self.style,
             cases,
             path,
@@ -836,6 +850,19 @@ fn command_input(
     let folder = folder.join(format!("cases-{:016x}", all.finish()));
     let needs = numbered(cases, &folder, ".json");
     (folder, needs)
+}
+
+/// A scene whose own name tells it from others: the name of a case is put behind that of the scene it is of.
+fn named(scene: &Arc<Scene>, name: &str) -> Arc<Scene> {
+    if scene.name.contains(name) {
+        return scene.clone();
+    }
+    let mut named = Scene::clone(scene);
+    named.name = match scene.name.is_empty() {
+        true => name.to_owned(),
+        false => format!("{} · {name}", scene.name),
+    };
+    Arc::new(named)
 }
 
 fn name_of(scene: &Scene, stem: &str) -> String {

@@ -60,8 +60,8 @@ struct Inputs {
     choices: Choices,
     /// Revision of the scene.
     scene: u64,
-    /// Number of samples, of the tray's changes, and of what a sweep made.
-    cases: (usize, u64, usize),
+    /// Number of samples, of the tray's changes, of what a sweep made, and of drives that have ended.
+    cases: (usize, u64, usize, usize),
     /// Panes, and how the first two are compared.
     panes: (usize, Mode),
     steps: bool,
@@ -77,6 +77,11 @@ impl Inputs {
                 source.lab.cases.len(),
                 source.lab.tray.changes(),
                 source.lab.sweep.count_valid(),
+                source
+                    .trial
+                    .sheet
+                    .as_ref()
+                    .map_or(0, |sheet| sheet.progress().0),
             ),
             panes: (source.panes.count, source.panes.compare),
             steps: source.lab.log.is_some(),

@@ -16,7 +16,6 @@ use super::pilot::PilotAction;
 use super::pilot::Score;
 use super::sources::Source;
 use super::sources::View;
-use super::sources::schedule_word;
 use super::theme;
 use super::theme::tokens;
 use super::variants::Variant;
@@ -298,11 +297,7 @@ fn variant_ui(ui: &mut Ui, number: usize, variant: &mut Variant) {
         .prefix("seed ");
     ui.add_sized(vec2(62.0, 20.0), seed)
         .accessible_name(format!("Seed of pane {number}"));
-    let text = theme::small(format!(
-        "{} {}",
-        schedule_word(variant.schedule),
-        variant.steps
-    ));
+    let text = theme::small(format!("{} {}", variant.schedule.word(), variant.steps));
     let shown = ui.menu_button(text, |ui| {
         for kind in [
             ScheduleKind::Full,
@@ -312,7 +307,7 @@ fn variant_ui(ui: &mut Ui, number: usize, variant: &mut Variant) {
         ] {
             let chosen = variant.schedule == kind;
             let steps = Schedule::paper_steps(kind);
-            let text = format!("{}, {steps} steps", schedule_word(kind));
+            let text = format!("{}, {steps} steps", kind.word());
             if ui.selectable_label(chosen, text).clicked() {
                 (variant.schedule, variant.steps) = (kind, steps);
                 ui.close();

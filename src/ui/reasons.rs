@@ -30,7 +30,7 @@ pub(super) struct Finding {
     pub lines: Vec<String>,
     /// A few words for the flag.
     pub short: Option<String>,
-    /// Out of reach, missed, or met only by breaking a limit.
+    /// Out of reach, missed, or met by one that fails a gate.
     pub grave: bool,
     /// A result has met it.
     pub met: bool,
@@ -74,7 +74,7 @@ pub(super) fn finding(scene: &Scene, goal: &Goal) -> Finding {
             found.grave = true;
             let text = format!("Met, but a gate fails: {}", gate.reason);
             found.lines.insert(0, text);
-            found.short = Some(format!("met by force: {}", gate.gate.replace('_', " ")));
+            found.short = Some(format!("met, but fails: {}", gate.gate.replace('_', " ")));
         }
         None => {
             found.met = true;
@@ -148,7 +148,7 @@ pub(super) fn impossible(context: &Context, scene: &Arc<Scene>) -> Arc<Vec<(Agen
         return found;
     }
     let found = scene.attacks.iter().filter_map(|attack| {
-        let error = aim_of(scene, attack).err()?;
+        let error = aim_of(scene, attack).err()?.with_nearest(scene);
         Some((attack.attacker.clone(), lab::sentence(&error.to_string())))
     });
     let found: Arc<Vec<(AgentId, String)>> = Arc::new(found.collect());

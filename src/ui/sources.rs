@@ -12,7 +12,6 @@ use super::variants::Variant;
 use crate::planner::Decoder;
 use crate::scene::Generated;
 use crate::scene::Scene;
-use crate::scene::ScheduleKind;
 use crate::scene::Task;
 use crate::scene::WORLD;
 
@@ -89,16 +88,6 @@ pub(super) struct View {
     pub busy: bool,
 }
 
-/// A schedule in a word.
-pub(super) fn schedule_word(kind: ScheduleKind) -> &'static str {
-    match kind {
-        ScheduleKind::Full => "full",
-        ScheduleKind::Pyramidal => "pyramidal",
-        ScheduleKind::Trapezoidal => "trapezoidal",
-        ScheduleKind::Autoregressive => "autoregressive",
-    }
-}
-
 /// How a result was made, in a few words.
 fn made_words(made: &Generated) -> String {
     let recipe = &made.recipe;
@@ -110,7 +99,7 @@ fn made_words(made: &Generated) -> String {
     format!(
         "{word}, seed {}, {} {}{partial}",
         recipe.seed,
-        schedule_word(recipe.schedule),
+        recipe.schedule.word(),
         recipe.steps
     )
 }
@@ -155,12 +144,8 @@ pub(super) fn view(editor: &Editor, lab: &mut Lab, source: Source, variant: &Var
             view.scene = editor.scene().cloned();
         }
         Source::Log => {
-            view.title = match committed.driven_by() {
-                // its present has moved on, and its clock with it
-                Some(WORLD) => "as recorded, from the start".to_owned(),
-                _ => "as recorded".to_owned(),
-            };
-            view.scene = Some(open.log.clone());
+            view.title = "as recorded".to_owned();
+            view.scene = Some(lab.log_beside(&open.log, &committed));
         }
         Source::Edited => {
             view.title = "before the model".to_owned();

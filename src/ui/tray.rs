@@ -1,5 +1,6 @@
 //! The corner-case tray: cases worth keeping, with names, notes, and groups of near duplicates.
 
+use std::cell::OnceCell;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
@@ -21,6 +22,8 @@ pub(super) struct Kept {
     pub note: String,
     gist: Gist,
     serial: u64,
+    /// The scene with name and note in it, once it was asked for.
+    written: OnceCell<Arc<Scene>>,
 }
 
 /// Cases with the groups of those that are nearly the same.
@@ -72,6 +75,7 @@ impl Tray {
             case,
             note,
             serial: self.made,
+            written: OnceCell::new(),
         });
     }
 
@@ -143,6 +147,7 @@ impl Tray {
     pub(super) fn rename(&mut self, position: usize, name: &str) {
         if let (Some(kept), false) = (self.kept.get_mut(position), name.trim().is_empty()) {
             name.trim().clone_into(&mut kept.case.name);
+            kept.written.take();
             self.changes += 1;
         }
     }
@@ -151,6 +156,7 @@ impl Tray {
     pub(super) fn annotate(&mut self, position: usize, note: String) {
         if let Some(kept) = self.kept.get_mut(position) {
             kept.note = note;
+            kept.written.take();
             self.changes += 1;
         }
     }
@@ -170,7 +176,7 @@ impl Tray {
         }
     }
 
-    /// The cases as they are written: name and note in the scene.
+    /// The cases as they are written: name and note in the scene; the same scene each time until one of both changes.
     pub(super) fn scenes(&self) -> Vec<(String, Arc<Scene>)> {
         let written = |kept: &Kept| {
             let mut scene = Scene::clone(&kept.case.scene);
@@ -179,9 +185,14 @@ impl Tray {
                 let note = kept.note.trim().into();
                 scene.extra.insert("note".to_owned(), note);
             }
-            (kept.case.name.clone(), Arc::new(scene))
+            Arc::new(scene)
         };
-        self.kept.iter().map(written).collect()
+        let kept = self.kept.iter();
+        kept.map(|kept| {
+            let scene = kept.written.get_or_init(|| written(kept));
+            (kept.case.name.clone(), scene.clone())
+        })
+        .collect()
     }
 
     fn group(&mut self) {
@@ -237,6 +248,9 @@ mod tests {
         let (name, scene) = tray.scenes().remove(0);
         assert_eq!((name.as_str(), scene.name.as_str()), ("cut-in", "cut-in"));
         assert_eq!(scene.extra["note"], "brakes too late");
+        assert!(Arc::ptr_eq(&tray.scenes()[0].1, &scene)); // what planners drove is found again
+        tray.annotate(0, "brakes in time".to_owned());
+        assert_eq!(tray.scenes()[0].1.extra["note"], "brakes in time");
     }
 
     #[test]

@@ -23,7 +23,6 @@ use crate::metrics::Encounter;
 use crate::metrics::Moment;
 use crate::page::Drive;
 use crate::planner::Decoder;
-use crate::planner::DriveOutcome;
 use crate::planner::DriveSettings;
 use crate::planner::Driven;
 use crate::planner::PlanSettings;
@@ -174,10 +173,7 @@ impl Sheet {
                 };
                 let report = &driven.report;
                 let (word, at_s) = report.outcome().words();
-                let touch = match report.outcome() {
-                    DriveOutcome::AtFault(_) => report.contacts.iter().find(|touch| touch.at_fault),
-                    _ => report.contacts.first(),
-                };
+                let touch = report.touch();
                 let _infallible = writeln!(
                     text,
                     "{}\t{}\t{}\t{word}\t{}\t{}\t{}\t{}\t{}\t{}\t{:.3}\t{}\t{}\t{}",

@@ -7,7 +7,6 @@ use std::sync::Weak;
 use serde::Deserialize;
 use serde::Serialize;
 
-use super::sources::schedule_word;
 use crate::diffusion::Schedule;
 use crate::generator::Settings;
 use crate::scene::Scene;
@@ -42,7 +41,7 @@ impl Variant {
 
     /// In a few words.
     pub(super) fn words(&self) -> String {
-        let schedule = schedule_word(self.schedule);
+        let schedule = self.schedule.word();
         format!("seed {}, {schedule} {}", self.seed, self.steps)
     }
 }

@@ -45,6 +45,9 @@ pub(super) fn free_place(painter: &Painter, place: Rect) -> Rect {
 }
 
 fn clear_of(place: Rect, pane: Rect, taken: &[Rect]) -> Rect {
+    if !pane.intersects(place) {
+        return place; // what it belongs to is out of sight
+    }
     // words at the rim stand within the pane, as long as what they belong to does
     let across = match pane.width() > place.width() {
         true => {
@@ -84,6 +87,7 @@ mod tests {
         let taken = [word(60.0, 42.0)];
         assert_eq!(clear_of(word(50.0, 40.0), pane, &taken).top(), 27.0); // below it would touch 42 to 54: 53
         assert_eq!(clear_of(word(180.0, 40.0), pane, &taken).right(), 200.0);
+        assert_eq!(clear_of(word(210.0, 40.0), pane, &[]), word(210.0, 40.0)); // out of sight
         let full: Vec<Rect> = (0..9).map(|line| word(50.0, 12.0 * line as f32)).collect();
         assert_eq!(clear_of(word(50.0, 40.0), pane, &full), word(50.0, 40.0));
     }

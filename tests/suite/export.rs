@@ -332,7 +332,7 @@ fn a_report_is_a_page_with_its_clips_and_cases_from_the_window_and_the_command_l
     let case = reports(".json")[0].display().to_string();
     let out = folder.path().join("by line").display().to_string();
     let run = |more: &[&str]| nearmiss(&[&["report", &*case, "--out", &*out], more].concat());
-    let output = run(&["--planners", "idm", "--seconds", "2"]);
+    let output = run(&["--planners", "idm", "--film", "--seconds", "2"]);
     let errors = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(output.status.success(), "{errors}");
     let names = fs::read_dir(&out).unwrap();

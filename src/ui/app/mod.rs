@@ -464,6 +464,7 @@ impl App {
             Action::Sweep(SweepAction::Refine) => {
                 self.lab.refine_sweep(&self.trial, &mut self.editor);
             }
+            Action::Sweep(SweepAction::Make(number)) => self.lab.make_left(number, &self.trial),
             Action::Sweep(wish) => self.lab.sweep(wish, &mut self.editor),
             Action::Preview(edits) => {
                 self.editor.apply(&Action::Preview(edits.clone()));
@@ -642,6 +643,7 @@ impl App {
                 let Some((name, driven, scene)) = self.trial.drive(case, planner) else {
                     return;
                 };
+                self.panes.look_at_ego(scene);
                 self.planning.show(name, driven, scene, &mut self.editor);
                 self.trial.open = false;
                 self.lab.sweep.open = false;
@@ -945,7 +947,8 @@ impl eframe::App for App {
         self.hear();
         self.lab.hear(&mut self.editor);
         self.planning.hear(&mut self.editor, &mut self.lab);
-        if let Some(swept) = self.lab.sweep.take_to_drive() {
+        let tried = self.lab.sweep.tried(&self.trial).is_some();
+        if let Some(swept) = self.lab.sweep.take_to_drive().filter(|_| tried) {
             self.trial.add(swept);
         }
         let in_sweep = self.lab.sweep.open && self.lab.sweep.tried(&self.trial).is_some();

@@ -7,7 +7,6 @@ use super::Due;
 use super::Lab;
 use super::Reason;
 use super::failures;
-use super::is_valid;
 use super::land;
 use crate::engine::Job;
 use crate::generator::AttackCandidate;
@@ -110,7 +109,7 @@ impl Lab {
         (from, count): (&Arc<Scene>, usize),
     ) {
         self.cases
-            .sort_by_key(|case| (!is_valid(&case.scene), failures(&case.scene)));
+            .sort_by_key(|case| (!case.scene.is_valid(), failures(&case.scene)));
         let valid = self.valid().count();
         let text = match (valid, count) {
             (0, _) => format!("None of {count} attacks passes every gate."),
@@ -132,13 +131,13 @@ impl Lab {
 
     /// Samples that pass every gate.
     pub(in crate::ui) fn valid(&self) -> impl Iterator<Item = &Case> {
-        self.cases.iter().filter(|case| is_valid(&case.scene))
+        self.cases.iter().filter(|case| case.scene.is_valid())
     }
 
     /// Puts every sample that passes all gates into the tray.
     pub(super) fn keep_valid(&mut self, editor: &mut Editor) {
         let name = |case: &Case| format!("{} · {}", case.name, case.scene.name);
-        let valid = self.cases.iter().filter(|case| is_valid(&case.scene));
+        let valid = self.cases.iter().filter(|case| case.scene.is_valid());
         let scenes = valid.map(|case| (name(case), case.scene.clone()));
         let kept = self.tray.keep_all(scenes);
         tell_kept(kept, editor);

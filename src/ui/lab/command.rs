@@ -6,7 +6,6 @@ use crate::scene::Guide;
 use crate::scene::Scene;
 use crate::scene::Task;
 use crate::ui::export::quoted_path;
-use crate::ui::sources::schedule_word;
 
 use super::Lab;
 
@@ -28,7 +27,7 @@ pub(super) fn line_of(path: &std::path::Path, settings: &Settings, count: &str) 
         Task::Goal => "goal",
         Task::Attack => "attack",
     };
-    let schedule = schedule_word(settings.schedule);
+    let schedule = settings.schedule.word();
     let mut line = format!(
         "nearmiss generate {} --out cases --task {task} --schedule {schedule} --steps {} --seed {} {count}",
         quoted_path(path),

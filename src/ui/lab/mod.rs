@@ -291,6 +291,8 @@ pub(super) struct Lab {
     pub bug: Option<Arc<Scene>>,
     /// Inputs of results, and the results of panes with settings of their own.
     pub variants: Variants,
+    /// The recording as it stands beside a world that has run on, with what it was worked out for.
+    later_log: Option<world::LaterLog>,
     /// The last sweep and the next.
     pub sweep: sweep::Sweeping,
     aside: Option<Aside>,
@@ -353,6 +355,7 @@ impl Lab {
             tray: Tray::default(),
             bug: None,
             variants: Variants::default(),
+            later_log: None,
             sweep: sweep::Sweeping::default(),
             aside: None,
             turn: Turn::default(),
@@ -386,6 +389,7 @@ impl Lab {
         }
         self.forget_run();
         self.variants.clear();
+        self.later_log = None;
         self.sweep.reset();
         self.turn = Turn::default();
         self.candidates.clear();
@@ -1150,12 +1154,6 @@ fn next_seed(seed: u64) -> u64 {
 /// Gates that a made scene fails.
 fn failures(scene: &Scene) -> usize {
     scene.failed_gates().len()
-}
-
-/// Whether a scene was made, is as it was made, and passes every gate.
-pub(super) fn is_valid(scene: &Scene) -> bool {
-    let made = scene.generated.as_ref();
-    made.is_some_and(|made| made.valid()) && !scene.is_edited_since_made()
 }
 
 /// First letter large, full stop at the end.

@@ -9,7 +9,6 @@ use std::sync::Arc;
 use super::Aside;
 use super::Lab;
 use super::attacks::tell_kept;
-use super::is_valid;
 use super::show;
 use crate::engine::Job;
 use crate::engine::Purpose;
@@ -46,7 +45,7 @@ pub enum SweepAction {
     GoOn,
     /// Puts values between neighbours that differ, and makes what lies there.
     Refine,
-    /// Makes one combination that a refinement left out.
+    /// Makes a combination that a refinement left out, with those that a stop left.
     Make(usize),
     /// Stops; what is finished stays.
     Stop,
@@ -172,9 +171,9 @@ impl Sheet {
             (Cell::Left, _) => Known::Left,
             (Cell::Waiting, _) => Known::Nothing,
             (Cell::Failed(_), None) => Known::Result(0),
-            (Cell::Made(scene), None) => Known::Result(if is_valid(scene) { 2 } else { 1 }),
+            (Cell::Made(scene), None) => Known::Result(if scene.is_valid() { 2 } else { 1 }),
             (Cell::Failed(_), Some(_)) => Known::Result(0),
-            (Cell::Made(scene), Some(_)) if !is_valid(scene) => Known::Result(0),
+            (Cell::Made(scene), Some(_)) if !scene.is_valid() => Known::Result(0),
             (Cell::Made(scene), Some((tried, planner))) => {
                 match tried.case_of(scene).map(|case| tried.cell(case, planner)) {
                     Some(trial::Cell::Driven(driven, _)) => {
@@ -225,7 +224,7 @@ impl Sheet {
 
     /// What was made and passes every gate.
     pub(in crate::ui) fn valid(&self) -> impl Iterator<Item = (String, &Arc<Scene>)> {
-        self.made().filter(|(_, scene)| is_valid(scene))
+        self.made().filter(|(_, scene)| scene.is_valid())
     }
 
     /// Whether planners drive, or drove, in some of its scenes.
@@ -257,7 +256,7 @@ impl Sheet {
                     let escape = made.and_then(|made| made.avoidability.as_ref());
                     format!(
                         "{}\t{}\t{}\t{}",
-                        is_valid(scene),
+                        scene.is_valid(),
                         scene.failed_gates().join(", "),
                         word(fault.map(written)),
                         word(escape.map(written))
@@ -304,7 +303,6 @@ impl Sweeping {
 
     /// Stops; false if nothing was made.
     pub(in crate::ui) fn stop(&mut self) -> bool {
-        self.drives = false;
         std::mem::take(&mut self.runs)
     }
 
@@ -324,7 +322,8 @@ impl Sweeping {
 
     /// Takes what a refinement made, when all of it is there and the planners are to drive it.
     pub(in crate::ui) fn take_to_drive(&mut self) -> Option<Vec<(String, Arc<Scene>)>> {
-        let drives = !self.runs && std::mem::take(&mut self.drives);
+        let is_made = !self.runs && !self.is_left();
+        let drives = is_made && std::mem::take(&mut self.drives);
         drives.then(|| self.valid())
     }
 
@@ -350,7 +349,7 @@ impl Sweeping {
     /// How many that are.
     pub(in crate::ui) fn count_valid(&self) -> usize {
         let scenes = self.sheet.iter().flat_map(Sheet::scenes);
-        scenes.filter(|scene| is_valid(scene)).count()
+        scenes.filter(|scene| scene.is_valid()).count()
     }
 
     /// How many scenes the sides ask for.
@@ -395,7 +394,7 @@ impl Sweeping {
         }
         self.runs = false;
         let made = sheet.scenes().count();
-        let valid = sheet.scenes().filter(|scene| is_valid(scene)).count();
+        let valid = sheet.scenes().filter(|scene| scene.is_valid()).count();
         let text =
             format!("The sweep is done: {made} of {all} could be made, {valid} pass every gate.");
         if !self.open {
@@ -466,16 +465,8 @@ impl Lab {
                 let kept = self.tray.keep_all(scenes);
                 tell_kept(kept, editor);
             }
-            (SweepAction::Make(number), _) => {
-                let sheet = self.sweep.sheet.as_mut();
-                if let Some(cell @ Cell::Left) = sheet.and_then(|sheet| sheet.cells.get_mut(number))
-                {
-                    *cell = Cell::Waiting;
-                    self.sweep.runs = true;
-                }
-            }
             // the window writes what the line reads, and knows what planners came to
-            (SweepAction::Copy | SweepAction::Refine, _) => {}
+            (SweepAction::Copy | SweepAction::Refine | SweepAction::Make(_), _) => {}
             (SweepAction::Close, _) => self.sweep.open = false,
             (SweepAction::Choose(..) | SweepAction::Range(..) | SweepAction::Start, None) => {}
         }
@@ -509,8 +500,21 @@ impl Lab {
         }
     }
 
+    /// Makes a combination that a refinement left out, with those that a stop left; if the sheet is coloured by a planner
+    /// it is to be driven, too.
+    pub(in crate::ui) fn make_left(&mut self, number: usize, trial: &Trial) {
+        let drives = self.sweep.by_of(trial).is_some();
+        let sheet = self.sweep.sheet.as_mut();
+        if let Some(cell @ Cell::Left) = sheet.and_then(|sheet| sheet.cells.get_mut(number)) {
+            *cell = Cell::Waiting;
+            self.sweep.runs = true;
+            self.sweep.drives |= drives;
+        }
+    }
+
     fn start_sweep(&mut self, base: Arc<Scene>) {
         self.stop_sweep();
+        self.sweep.drives = false;
         let axis = |side: &Side| {
             Axis::spread(side.parameter.clone(), side.ends, side.count).in_scene(&base)
         };

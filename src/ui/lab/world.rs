@@ -13,7 +13,15 @@ use crate::scene::Task;
 use crate::ui::action::Notice;
 use crate::ui::action::Weight;
 use crate::ui::editor::Editor;
-use crate::ui::sources::schedule_word;
+
+/// The recording as it stands beside a world that has run on, with what it was worked out for.
+#[derive(Debug)]
+pub(super) struct LaterLog {
+    log: Arc<Scene>,
+    later_s: f64,
+    now: usize,
+    scene: Arc<Scene>,
+}
 
 impl Lab {
     /// Whether a world runs on.
@@ -49,6 +57,30 @@ impl Lab {
         editor.put("Run the world".to_owned(), scene.clone());
         editor.playing = false;
         self.run_world(scene);
+    }
+
+    /// The recording as it stands beside a scene: where a world has run on, from that scene's time 0 on, with its present.
+    pub(in crate::ui) fn log_beside(&mut self, log: &Arc<Scene>, scene: &Scene) -> Arc<Scene> {
+        let later_s = scene.began_s() - log.began_s();
+        if later_s <= 0.0 {
+            return log.clone();
+        }
+        let known = self.later_log.as_ref().filter(|known| {
+            Arc::ptr_eq(&known.log, log) && (known.later_s, known.now) == (later_s, scene.now)
+        });
+        if let Some(known) = known {
+            return known.scene.clone();
+        }
+        let mut later = log.window(later_s, f64::INFINITY);
+        later.now = scene.now.min(later.frames.saturating_sub(1));
+        let later = Arc::new(later);
+        self.later_log = Some(LaterLog {
+            log: log.clone(),
+            later_s,
+            now: scene.now,
+            scene: later.clone(),
+        });
+        later
     }
 
     pub(super) fn run_world(&mut self, scene: Arc<Scene>) {
@@ -103,8 +135,34 @@ impl Lab {
             return;
         }
         let settings = &running.settings;
-        let schedule = schedule_word(settings.schedule);
+        let schedule = settings.schedule.word();
         let (seed, steps) = (settings.seed, settings.steps);
         editor.put(format!("Generate: seed {seed}, {schedule} {steps}"), scene);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::scene::BEGAN_S;
+    use crate::scene::scene_from_json;
+
+    #[test]
+    fn beside_a_world_that_ran_on_the_recording_stands_at_the_same_time() {
+        let text = include_bytes!("../../../scenes/cut-in.json");
+        let log = Arc::new(scene_from_json(text, "cut-in").unwrap());
+        let mut lab = Lab::new(None);
+        assert!(Arc::ptr_eq(&lab.log_beside(&log, &log), &log));
+        let mut later = Scene::clone(&log);
+        later.extra.insert(BEGAN_S.to_owned(), 3.0.into());
+        let beside = lab.log_beside(&log, &later);
+        let ego = |scene: &Scene, frame: usize| {
+            let ego = scene.ego().unwrap();
+            ego.track.get(frame).unwrap().position
+        };
+        let first = (3.0 / log.dt_s).round() as usize;
+        assert_eq!(ego(&beside, 0), ego(&log, first));
+        assert_eq!((beside.frames, beside.now), (log.frames - first, later.now));
+        assert!(Arc::ptr_eq(&lab.log_beside(&log, &later), &beside));
     }
 }

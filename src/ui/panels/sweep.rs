@@ -1,5 +1,7 @@
 //! The sheet of the sweep: what is swept along rows and columns, and what came of each combination of values.
 
+use std::sync::Arc;
+
 use egui::Ui;
 use egui::vec2;
 
@@ -16,7 +18,6 @@ use crate::scene::Scene;
 use crate::ui::action::Action;
 use crate::ui::editor::Editor;
 use crate::ui::lab::Lab;
-use crate::ui::lab::is_valid;
 use crate::ui::lab::sweep::Cell;
 use crate::ui::lab::sweep::Sheet;
 use crate::ui::lab::sweep::Side;
@@ -33,6 +34,8 @@ use crate::ui::widgets;
 const VALUES: f32 = 76.0;
 /// Least and greatest width of the other columns, points.
 const COLUMNS: [f32; 2] = [66.0, 176.0];
+/// Height of a cell, points.
+const CELL: f32 = 22.0;
 /// Width of the words before the fields, points.
 const WORDS: f32 = 64.0;
 
@@ -193,7 +196,10 @@ fn refine_ui(ui: &mut Ui, lab: &Lab, trial: &Trial, actions: &mut Vec<Action>) {
     };
     let button = ui.add_enabled(free, egui::Button::new("Refine"));
     let button = button.on_hover_text(&tip);
-    let busy = "The planners are still driving";
+    let busy = match lab.ready() {
+        true => "The planners are still driving".to_owned(),
+        false => lab.unready(),
+    };
     if button.on_disabled_hover_text(busy).clicked() {
         push(actions, SweepAction::Refine);
     }
@@ -227,7 +233,7 @@ fn sheet_ui(
         return;
     };
     let by = lab.sweep.by_of(trial);
-    let near = nearest(sheet, by);
+    let near = nearest(ui.ctx(), sheet, by);
     let across = columns.map_or(1, |columns| columns.values.len());
     let gap = 4.0;
     let width = (ui.available_width() - VALUES) / across.max(1) as f32 - gap;
@@ -251,7 +257,13 @@ fn sheet_ui(
                 }
             });
         }
+        let whole = vec2(VALUES + (gap + width) * across as f32, CELL);
         for row in 0..rows.values.len() {
+            let place = egui::Rect::from_min_size(ui.cursor().min, whole);
+            if !ui.is_rect_visible(place) {
+                ui.allocate_space(whole);
+                continue;
+            }
             ui.horizontal(|ui| {
                 word(ui, VALUES, &rows.value_text(row), false);
                 for column in 0..across {
@@ -331,7 +343,7 @@ fn cell_look(ui: &Ui, cell: &Cell, (by, width): Look<'_>) -> Option<(String, egu
         return Some(drive_look(ui, driven, width));
     }
     let failed = scene.failed_gates();
-    let (text, color) = match (is_valid(scene), failed.as_slice()) {
+    let (text, color) = match (scene.is_valid(), failed.as_slice()) {
         (true, _) => ("valid".to_owned(), tokens(ui).good),
         (false, [first]) => (first.replace('_', " "), tokens(ui).bad),
         (false, [first, rest @ ..]) => {
@@ -348,15 +360,33 @@ fn cell_look(ui: &Ui, cell: &Cell, (by, width): Look<'_>) -> Option<(String, egu
     Some((text, color))
 }
 
-/// For each combination the nearest whose result is known, if some were left out.
-fn nearest(sheet: &Sheet, by: Option<(&trial::Sheet, usize)>) -> Vec<Option<usize>> {
+/// What the nearest were worked out of, results and number of columns, and they.
+type Nearest = (Vec<Known>, usize, Arc<Vec<Option<usize>>>);
+
+/// For each combination the nearest whose result is known, if some were left out; worked out when results change.
+fn nearest(
+    context: &egui::Context,
+    sheet: &Sheet,
+    by: Option<(&trial::Sheet, usize)>,
+) -> Arc<Vec<Option<usize>>> {
     if !sheet.cells.iter().any(|cell| matches!(cell, Cell::Left)) {
-        return vec![None; sheet.cells.len()];
+        return Arc::new(vec![None; sheet.cells.len()]);
     }
-    let known = sheet.known(by).into_iter().enumerate();
-    let known = known.filter(|(_, known)| matches!(known, Known::Result(_)));
-    let known: Vec<usize> = known.map(|(number, _)| number).collect();
-    sheet.sweep.nearest(&known)
+    let known = sheet.known(by);
+    let id = widgets::id("nearest in the sweep");
+    let before = context.data(|data| data.get_temp::<Nearest>(id));
+    let across = sheet.sweep.axes.last().map_or(0, |axis| axis.values.len());
+    if let Some((.., nearest)) =
+        before.filter(|(of, columns, _)| *columns == across && *of == known)
+    {
+        return nearest;
+    }
+    let numbered = known.iter().enumerate();
+    let results = numbered.filter(|(_, known)| matches!(known, Known::Result(_)));
+    let results: Vec<usize> = results.map(|(number, _)| number).collect();
+    let nearest = Arc::new(sheet.sweep.nearest(&results));
+    context.data_mut(|data| data.insert_temp::<Nearest>(id, (known, across, nearest.clone())));
+    nearest
 }
 
 fn footer_ui(
@@ -366,7 +396,7 @@ fn footer_ui(
     actions: &mut Vec<Action>,
 ) {
     let made = sheet.scenes().count();
-    let valid = sheet.scenes().filter(|scene| is_valid(scene)).count();
+    let valid = sheet.scenes().filter(|scene| scene.is_valid()).count();
     ui.horizontal(|ui| {
         ui.add_enabled_ui(valid > 0, |ui| {
             let text = format!("Keep the {valid} valid");

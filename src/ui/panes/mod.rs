@@ -484,7 +484,7 @@ impl Panes {
                 overlay::tokens_ui(ui, &screen, &made.tokens);
             }
             reasons::flags_ui(ui, &screen, &scene);
-            if !editor.previewing() {
+            if !editor.previewing() && made.scene.is_none() {
                 reasons::contacts_ui(ui, &screen, &scene);
             }
             overlay::handles_ui(
@@ -605,6 +605,19 @@ impl Panes {
             grid: self.grid,
             before,
             ..ViewOptions::default()
+        }
+    }
+
+    /// Brings the ego of a scene that is about to be shown into view, if it is not.
+    pub(super) fn look_at_ego(&mut self, scene: &Scene) {
+        let ego = scene.ego().and_then(|ego| ego.track.get(scene.now));
+        if let (Some(ego), Some(screen)) = (ego, self.working_screen())
+            && !screen
+                .rect
+                .shrink(40.0)
+                .contains(screen.place(ego.position))
+        {
+            self.wish = Some(Wish::Open);
         }
     }
 
