@@ -10,6 +10,9 @@ use crate::scene::{Edit, Generated, Scene};
 /// The page's file in its folder.
 pub const INDEX: &str = "index.html";
 
+/// At most so many letters of a case's name are in the names of its files.
+const LONGEST_STEM: usize = 60;
+
 /// Encounters of the ego that are listed.
 const LISTED: usize = 3;
 
@@ -17,12 +20,17 @@ const LISTED: usize = 3;
 const STYLE: &str = "
 :root{color-scheme:dark light;--bg:#12151a;--fg:#e6eaf0;--dim:#98a1b0;--line:#2b313b;--box:#1a1e25;--good:#3ccb7f;--warn:#f0b429;--bad:#ff5c6c}
 @media(prefers-color-scheme:light){:root{--bg:#fff;--fg:#1b212a;--dim:#5b6472;--line:#dde1e6;--box:#f5f6f8;--good:#0a7d45;--warn:#9a6400;--bad:#c4001d}}
-*{box-sizing:border-box}body{margin:0 auto;max-width:1180px;padding:24px;background:var(--bg);color:var(--fg);font:15px/1.5 system-ui,sans-serif}
+*{box-sizing:border-box}body{overflow-wrap:anywhere;margin:0 auto;max-width:1180px;padding:24px;background:var(--bg);color:var(--fg);font:15px/1.5 system-ui,sans-serif}
 h1{font-size:24px;margin:0 0 4px}h2{font-size:18px;margin:0 0 8px}h3{font-size:14px;margin:16px 0 4px;color:var(--dim)}p{margin:4px 0}
 a{color:inherit}section{border-top:1px solid var(--line);padding:20px 0}.two{display:grid;grid-template-columns:minmax(0,3fr) minmax(0,2fr);gap:20px}
 @media(max-width:820px){.two{grid-template-columns:1fr}}img{width:100%;border-radius:8px;display:block;margin-bottom:10px}
 table{border-collapse:collapse;width:100%;font-size:13px}th,td{text-align:left;padding:3px 10px 3px 0;border-bottom:1px solid var(--line);vertical-align:top}th{color:var(--dim);font-weight:500}
 .all{overflow-x:auto;background:var(--box);border-radius:8px;padding:8px 14px;margin:16px 0}.dim{color:var(--dim)}.good{color:var(--good)}.warn{color:var(--warn)}.bad{color:var(--bad)}";
+
+/// How planners drove: among whom, and for how long at most.
+pub fn drove(world: &str, seconds: f64) -> String {
+    format!("Planners drove each case for {seconds} s at most; everyone else: {world}.")
+}
 
 /// A drive of a case by a planner.
 #[derive(Debug, Clone)]
@@ -47,6 +55,7 @@ pub struct Files {
 impl Files {
     /// The files of case `number`, counted from 0; `stem` is a name that file systems take.
     pub fn of(number: usize, stem: &str) -> Self {
+        let stem: String = stem.chars().take(LONGEST_STEM).collect();
         let stem = format!("{:03}-{stem}", number + 1);
         Self {
             case: format!("{stem}.json"),
@@ -61,6 +70,8 @@ impl Files {
 pub struct Page {
     title: String,
     planners: Vec<String>,
+    drove: String,
+    left_out: Vec<(String, String)>,
     rows: String,
     sections: String,
     count: usize,
@@ -69,17 +80,25 @@ pub struct Page {
 }
 
 impl Page {
-    /// An empty page; `planners` are the columns of its table, in the order of each case's drives.
-    pub fn new(title: &str, planners: &[String]) -> Self {
+    /// An empty page; `planners` are the columns of its table, in the order of each case's drives, and `drove` says how they
+    /// drove.
+    pub fn new(title: &str, planners: &[String], drove: &str) -> Self {
         Self {
             title: title.to_owned(),
             planners: planners.to_vec(),
+            drove: drove.to_owned(),
+            left_out: Vec::new(),
             rows: String::new(),
             sections: String::new(),
             count: 0,
             valid: 0,
             generated: 0,
         }
+    }
+
+    /// Tells of a case that could not be added, and why.
+    pub fn leave_out(&mut self, name: &str, why: &str) {
+        self.left_out.push((name.to_owned(), why.to_owned()));
     }
 
     /// Adds a case. The clip of the drives is shown if `filmed`.
@@ -98,13 +117,20 @@ impl Page {
         let (verdict, color) = verdict(scene);
         let _infallible = write!(
             self.rows,
-            "<tr><td>{number}</td><td><a href=\"#case-{number}\">{}</a></td><td class=\"{color}\">{}</td>",
+            "<tr><td>{number}</td><td><a href=\"#case-{number}\">{}</a>{}</td><td class=\"{color}\">{}</td>",
             escaped(name),
+            intents(scene).first().map_or(String::new(), |first| {
+                format!("<br><span class=\"dim\">{}</span>", escaped(first))
+            }),
             escaped(&verdict)
         );
         for planner in &self.planners {
             let drive = drives.iter().find(|drive| drive.planner == *planner);
             let (text, color) = drive.map_or((String::new(), "dim"), outcome);
+            let text = match drive.is_some_and(|drive| drive.came.is_err()) {
+                true => "failed".to_owned(),
+                false => text,
+            };
             let _infallible = write!(self.rows, "<td class=\"{color}\">{}</td>", escaped(&text));
         }
         self.rows.push_str("</tr>\n");
@@ -141,6 +167,14 @@ impl Page {
         let heads: String = planners
             .map(|planner| format!("<th>{}</th>", escaped(planner)))
             .collect();
+        let mut notes = String::new();
+        if !self.drove.is_empty() {
+            let _infallible = writeln!(notes, "<p class=\"dim\">{}</p>", escaped(&self.drove));
+        }
+        for (name, why) in &self.left_out {
+            let text = escaped(&format!("Left out: {name}: {why}"));
+            let _infallible = writeln!(notes, "<p class=\"warn\">{text}</p>");
+        }
         let cases = if self.count == 1 { "case" } else { "cases" };
         let valid = match self.generated {
             0 => String::new(),
@@ -153,7 +187,7 @@ impl Page {
             "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">\
              <meta name=\"viewport\" content=\"width=device-width,initial-scale=1\">\
              <title>{title}</title><style>{STYLE}</style></head><body>\n<h1>{title}</h1>\n\
-             <p class=\"dim\">{} {cases}{valid}. Made with Nearmiss {}.</p>\n\
+             <p class=\"dim\">{} {cases}{valid}. Made with Nearmiss {}. Times are of the scene unless they are said to be after something.</p>\n{notes}\
              <div class=\"all\"><table><tr><th></th><th>Case</th><th>Verdict</th>{heads}</tr>\n{}</table></div>\n{}</body></html>\n",
             self.count,
             env!("CARGO_PKG_VERSION"),
@@ -164,7 +198,7 @@ impl Page {
     }
 }
 
-/// Text as HTML shows it letter by letter.
+/// Text as HTML shows it letter by letter, in one line: what steers a line is a space.
 fn escaped(text: &str) -> String {
     let mut safe = String::with_capacity(text.len());
     for letter in text.chars() {
@@ -174,11 +208,19 @@ fn escaped(text: &str) -> String {
             '>' => safe.push_str("&gt;"),
             '"' => safe.push_str("&quot;"),
             '\'' => safe.push_str("&#39;"),
-            '\n' => safe.push_str("<br>"),
+            // marks that turn the direction of what follows
+            '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => safe.push(' '),
+            letter if letter.is_control() => safe.push(' '),
             letter => safe.push(letter),
         }
     }
     safe
+}
+
+/// Lines one below the other.
+fn lines<T: AsRef<str>>(lines: &[T]) -> String {
+    let lines: Vec<String> = lines.iter().map(|line| escaped(line.as_ref())).collect();
+    lines.join("<br>")
 }
 
 /// What a case is worth, in a few words, with its colour.
@@ -195,39 +237,42 @@ fn verdict(scene: &Scene) -> (String, &'static str) {
     }
 }
 
-/// What was asked of the model and of the scene.
-fn asked(scene: &Scene) -> String {
+/// Attacks and goals in words.
+fn intents(scene: &Scene) -> Vec<String> {
     let attacks = scene.attacks.iter().map(|attack| {
         let (attacker, target) = (attack.attacker.short(), attack.target.short());
         format!("{attacker} is to meet {target} at {:.1} s", attack.time_s)
     });
     let goals = scene.goals.iter().map(|goal| {
         let [x, y] = goal.point;
-        let who = goal.agent.short();
-        format!(
-            "{who} is to be at ({x:.1}, {y:.1}) m at {:.1} s",
-            goal.time_s
-        )
+        let (who, time_s) = (goal.agent.short(), goal.time_s);
+        format!("{who} is to be at ({x:.1}, {y:.1}) m at {time_s:.1} s")
     });
+    attacks.chain(goals).collect()
+}
+
+/// What was asked of the model and of the scene.
+fn asked(scene: &Scene) -> String {
     let edits = scene.edits.iter();
     let edits = edits.filter(|edit| !matches!(edit, Edit::SetGoal { .. } | Edit::SetAttack { .. }));
-    let mut lines: Vec<String> = attacks.chain(goals).collect();
-    lines.extend(edits.map(Edit::label));
+    let mut all = intents(scene);
+    all.extend(edits.map(Edit::label));
     let mut source = scene.source.clone();
     if !scene.licence.is_empty() {
         source.push_str(&format!(" ({})", scene.licence));
     }
-    let about = match source.is_empty() {
-        true => String::new(),
-        false => format!("<p class=\"dim\">Scene: {}</p>\n", escaped(&source)),
-    };
-    match lines.is_empty() {
-        true => about,
-        false => format!(
-            "<h3>Asked for</h3>\n<p>{}</p>\n{about}",
-            escaped(&lines.join("\n"))
-        ),
+    let mut text = String::new();
+    if !all.is_empty() {
+        let heading = match scene.generated {
+            Some(_) => "Asked for",
+            None => "In the scene",
+        };
+        let _infallible = writeln!(text, "<h3>{heading}</h3>\n<p>{}</p>", lines(&all));
     }
+    if !source.is_empty() {
+        let _infallible = writeln!(text, "<p class=\"dim\">Scene: {}</p>", escaped(&source));
+    }
+    text
 }
 
 /// How it was made, and which gates it fails.
@@ -239,8 +284,7 @@ fn found(scene: &Scene) -> String {
     let mut text = String::new();
     let reasons: Vec<&str> = made.failed().map(|gate| gate.reason.as_str()).collect();
     if !reasons.is_empty() {
-        let reasons = escaped(&reasons.join("\n"));
-        let _infallible = writeln!(text, "<p class=\"bad\">{reasons}</p>");
+        let _infallible = writeln!(text, "<p class=\"bad\">{}</p>", lines(&reasons));
     }
     let weights: String = recipe.weights_hash.chars().take(8).collect();
     let schedule = recipe.schedule.word();
@@ -287,7 +331,9 @@ fn drives_table(drives: &[Drive]) -> String {
             let (reason, closing_mps) = (escaped(&touch.reason), touch.closing_mps);
             format!("<br><span class=\"dim\">{reason} {closing_mps:.1} m/s to each other</span>")
         });
-        let near = report.and_then(|report| report.encounters.first());
+        // who is touched is named with the contact
+        let near = report.filter(|report| !report.collided());
+        let near = near.and_then(|report| report.encounters.first());
         let near = near.map_or(String::new(), |near| {
             format!("{:.1} m, {}", near.gap.value, near.with.short())
         });
@@ -327,10 +373,11 @@ fn measured(scene: &Scene) -> String {
         };
         let _infallible = writeln!(
             text,
-            "<tr><td>{}</td><td>{:.1} m at {:.1} s</td><td>{}</td><td>{}</td></tr>",
+            "<tr><td title=\"{}\">{}</td><td>{:.1} m at {:.1} s</td><td>{}</td><td>{}</td></tr>",
+            escaped(with.as_str()),
             escaped(&with.short()),
             gap.value,
-            gap.time_s,
+            scene.now_s() + gap.time_s,
             seconds(ttc),
             seconds(pet)
         );
@@ -338,7 +385,8 @@ fn measured(scene: &Scene) -> String {
     if !met.is_empty() {
         text.push_str("</table>\n");
     }
-    let rows = explain(scene);
+    let mut rows = explain(scene);
+    rows.retain(|row| row.metric.count > 0);
     if !rows.is_empty() {
         text.push_str("<h3>Metrics</h3>\n<table>\n");
         for row in &rows {
@@ -391,7 +439,7 @@ mod tests {
     #[test]
     fn a_page_tells_of_each_case_what_it_is_and_shows_its_clip() {
         let planners = ["IDM".to_owned()];
-        let mut page = Page::new("Near \"misses\"", &planners);
+        let mut page = Page::new("Near \"misses\"", &planners, "IDM drives");
         let files = Files::of(0, "a-b");
         let drive = Drive {
             planner: "IDM".to_owned(),
@@ -406,18 +454,22 @@ mod tests {
         assert!(html.contains("<img src=\"001-a-b-drives.gif\""));
         assert!(html.contains("href=\"001-a-b.json\"") && html.contains("href=\"#case-1\""));
         // 3 m between the centres less twice half a width
-        assert!(
-            html.contains("<td>&lt;parked&gt;</td><td>1.0 m at "),
-            "{html}"
-        );
+        assert!(html.contains(">&lt;parked&gt;</td><td>1.0 m at "), "{html}");
         assert!(html.contains("failed: it has no &lt;route&gt;"));
-        assert!(html.contains("1 case. Made with"));
+        assert!(html.contains("1 case. Made with") && html.contains("IDM drives"));
+        page.leave_out("broken\nfile", "it is no scene");
+        assert!(
+            page.html()
+                .contains("Left out: broken file: it is no scene")
+        );
+        let long = Files::of(9, &"x".repeat(300));
+        assert_eq!((long.case.len(), &long.case[..4]), (4 + 60 + 5, "010-"));
         assert!(!html.contains("<parked>") && !html.contains("<route>"));
     }
 
     #[test]
     fn every_element_that_is_opened_is_closed() {
-        let mut page = Page::new("t", &[]);
+        let mut page = Page::new("t", &[], "");
         let scene = scene();
         for number in 0..3 {
             page.add(("case", &scene), &Files::of(number, "case"), &[], false);

@@ -685,7 +685,7 @@ fn within_horizon(option: &str, time_s: f64, scene: &Scene) -> anyhow::Result<()
     let now_s = scene.now_s();
     anyhow::ensure!(
         time_s > now_s && time_s <= now_s + 8.0 + 1e-6,
-        "{option}: {time_s} s is not within the 8 s after the present, {now_s:.1} to {:.1} s",
+        "{option}: {time_s} s does not lie in the 8 s after the present, which is {now_s:.1} s; the last that can be is {:.1} s",
         now_s + 8.0
     );
     Ok(())

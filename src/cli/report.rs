@@ -1,6 +1,6 @@
 //! `nearmiss report`: a folder with a page of cases for a browser, their clips, and the cases themselves.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -13,7 +13,7 @@ use super::weights;
 use crate::data;
 use crate::engine::DriveWorld;
 use crate::model::Network;
-use crate::page::{Drive, Files, INDEX, Page};
+use crate::page::{Drive, Files, INDEX, Page, drove};
 use crate::planner::{Decoder, DriveSettings, Driven, PlanSettings};
 use crate::render::{CASE_FPS, Film, Studio, Style};
 use crate::scene::{Scene, write_scene, write_whole};
@@ -65,7 +65,33 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
         "--planners {}: it drives already",
         twice.map_or("", |(_, planner)| planner.key())
     );
-    let entries = scenes(&arguments.cases)?;
+    ensure_usage!(
+        !arguments.film || !arguments.planners.is_empty(),
+        "--film shows drives: say who drives, --planners idm"
+    );
+    ensure_usage!(
+        (0.1..=600.0).contains(&arguments.seconds),
+        "--seconds {}: a drive lasts between 0.1 and 600 s",
+        arguments.seconds
+    );
+    let mut entries = scenes(&arguments.cases)?;
+    // what an earlier report put into the folder is no case of this one
+    let before = entries.len();
+    let inside = std::fs::canonicalize(&arguments.out).ok();
+    let is_inside = |entry: &data::Entry| {
+        let file = std::fs::canonicalize(&entry.file).ok();
+        inside
+            .as_ref()
+            .zip(file)
+            .is_some_and(|(folder, file)| file.starts_with(folder))
+    };
+    entries.retain(|entry| !is_inside(entry));
+    if entries.len() < before {
+        let count = before - entries.len();
+        let out = arguments.out.display();
+        eprintln!("{count} cases are left out: they lie in {out}, where the report goes");
+    }
+    anyhow::ensure!(!entries.is_empty(), "no case is left to tell of");
     let files: Vec<Files> = entries
         .iter()
         .enumerate()
@@ -90,7 +116,14 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     make_folder(&arguments.out)?;
     let folder = std::fs::canonicalize(&arguments.out)?;
     let folder = folder.file_name().unwrap_or_default().to_string_lossy();
-    let title = arguments.title.as_deref().unwrap_or(&folder);
+    let title = arguments.title.as_deref();
+    let title = title
+        .filter(|title| !title.trim().is_empty())
+        .unwrap_or(&folder);
+    let drove = match arguments.planners.is_empty() {
+        true => String::new(),
+        false => drove(arguments.world.about(), arguments.seconds),
+    };
     let labels = arguments.planners.iter().map(|planner| planner.label());
     let labels: Vec<String> = labels.map(str::to_owned).collect();
     let stop = stop_on_ctrl_c();
@@ -100,7 +133,7 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
         crew,
         generator,
         studio,
-        page: Page::new(title, &labels),
+        page: Page::new(title, &labels, &drove),
         stop: &stop,
         shown: &shown,
     };
@@ -112,7 +145,10 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
         match job.tell(entry, files) {
             Ok(true) => told += 1,
             Ok(false) => break,
-            Err(error) => shown.note(&format!("left out: {}: {error:#}", entry.name)),
+            Err(error) => {
+                shown.note(&format!("left out: {}: {error:#}", entry.name));
+                job.page.leave_out(&entry.name, &format!("{error:#}"));
+            }
         }
         shown.done(&entry.name);
     }
@@ -123,12 +159,41 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     );
     anyhow::ensure!(told > 0, "no case could be told of");
     write_whole(&index, job.page.html().as_bytes())?;
+    let kept = files
+        .iter()
+        .flat_map(|files| [&files.case, &files.clip, &files.drives]);
+    let stale = strangers(&arguments.out, &kept.collect::<Vec<_>>());
+    if stale > 0 {
+        eprintln!(
+            "{stale} files of an earlier report stay in the folder; the page does not show them"
+        );
+    }
     println!("{}: {told} of {} cases", index.display(), entries.len());
     anyhow::ensure!(
         !stop.load(Ordering::Relaxed),
         "stopped by Ctrl-C; the page tells of what was finished"
     );
+    let left_out = entries.len() - told;
+    anyhow::ensure!(
+        left_out == 0,
+        "{left_out} of {} cases could not be told of",
+        entries.len()
+    );
     Ok(())
+}
+
+/// How many files lie in a report's folder that are named as its own are, and are none of `own`.
+fn strangers(folder: &Path, own: &[&String]) -> usize {
+    let is_ours = |name: &str| {
+        let numbered = name.split_once('-').is_some_and(|(number, _)| {
+            number.len() == 3 && number.chars().all(|letter| letter.is_ascii_digit())
+        });
+        numbered && (name.ends_with(".json") || name.ends_with(".gif"))
+    };
+    let files = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    let names = files.map(|file| file.file_name().to_string_lossy().into_owned());
+    let names = names.filter(|name| is_ours(name) && !own.contains(&name));
+    names.count()
 }
 
 struct Job<'a> {
@@ -165,7 +230,7 @@ impl Job<'_> {
             return Ok(false);
         }
         write_scene(&scene, &folder.join(&files.case))?;
-        let name = match scene.name.is_empty() {
+        let name = match scene.name.trim().is_empty() {
             true => &entry.name,
             false => &scene.name,
         };

@@ -33,6 +33,16 @@ impl DriveWorld {
         }
     }
 
+    /// Who moves everyone but the ego, in words.
+    pub fn about(self) -> &'static str {
+        match self {
+            Self::Log => "as the scene has it, whatever the ego does",
+            Self::Traffic => "IDM drivers on their lanes",
+            Self::Reactive => "traffic that gives way and changes lanes",
+            Self::Generator => "the scene's diffusion model, anew every half second",
+        }
+    }
+
     /// The world with a key; `None` if there is none.
     pub fn from_key(key: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|world| world.key() == key)

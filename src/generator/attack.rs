@@ -127,6 +127,8 @@ pub enum Hindrance {
     Other,
     /// The target is not touched after all.
     Passes,
+    /// The target is not in the scene at that time.
+    Gone,
 }
 
 impl Unreachable {
@@ -138,13 +140,16 @@ impl Unreachable {
         let why = match self.why {
             Hindrance::Far => "it is too far away for its speed",
             Hindrance::Near => "it would be there too early",
-            Hindrance::Limits => "that takes more acceleration or turning than its kind can",
+            Hindrance::Limits => {
+                "that takes more acceleration or turning than its kind is capable of"
+            }
             Hindrance::Road => "its way there leaves the road",
             Hindrance::Other => "somebody else is in its way",
             Hindrance::Passes => "it passes without touching",
+            Hindrance::Gone => "its target is not in the scene then",
         };
         let nearest = self.nearest_s.map_or(String::new(), |time_s| {
-            format!("; at {time_s:.1} s it can, somewhere on it")
+            format!("; at {time_s:.1} s it can touch some part of it")
         });
         match &self.attacker {
             Some(attacker) => {
@@ -154,7 +159,8 @@ impl Unreachable {
             None => {
                 let tried = self.attackers;
                 format!(
-                    "none of {tried} agents near it can meet \"{target}\"{at}; of the ways tried most fail because {why}"
+                    "none of {tried} vehicles and cyclists within {REACH_M} m ahead of or beside \"{target}\" can meet it{at}; \
+                     most ways fail because {why}. Others attack when they are named"
                 )
             }
         }
@@ -236,8 +242,7 @@ pub fn attack_candidates_while(
             attacker: query.attacker.clone(),
             attackers: attackers.len(),
             time_s: query.time_s,
-            // a target that is gone by then is met by nobody
-            why: most.map_or(Hindrance::Passes, |(why, _)| why),
+            why: most.map_or(Hindrance::Gone, |(why, _)| why),
             nearest_s: None,
         }));
     }
@@ -895,7 +900,7 @@ mod tests {
             .take_while(|time_s| *time_s < nearest_s);
         assert!(!earlier.any(can));
         assert!(
-            error.to_string().ends_with("it can, somewhere on it"),
+            error.to_string().ends_with("it can touch some part of it"),
             "{error}"
         );
     }

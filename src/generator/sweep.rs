@@ -145,7 +145,7 @@ pub enum SweepError {
         speed: f64,
     },
     /// A value that cannot be.
-    #[error("{parameter} of {} is not possible: it lies in {least} to {most}", with_unit(*.value, .unit))]
+    #[error("{parameter} of {} is not possible; {least} to {most} is", with_unit(*.value, .unit))]
     Range {
         /// Which number.
         parameter: String,
@@ -687,7 +687,7 @@ impl Sweep {
             .map(|(axis, at)| {
                 let agent = axis.parameter.agent.as_ref();
                 let agent = agent.map_or(String::new(), |agent| {
-                    format!("-{}", agent.short().trim_end_matches('…'))
+                    format!("-{}", agent.short().replace('…', "-"))
                 });
                 format!(
                     "{}{agent}-{}",

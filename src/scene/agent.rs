@@ -20,8 +20,8 @@ pub struct AgentId(#[schemars(with = "String")] Arc<str>);
 /// The field of an agent's extras that says what an importer made it of: nobody recorded it.
 pub const MADE_FROM: &str = "made_from";
 
-/// Characters kept of a long id.
-const SHORT_ID: usize = 8;
+/// Characters kept of a long id, at its beginning and its end.
+const SHORT_ID: [usize; 2] = [6, 3];
 
 impl AgentId {
     /// An id from text.
@@ -34,15 +34,16 @@ impl AgentId {
         &self.0
     }
 
-    /// The id where room is scarce: long ones (recordings name agents by 32 digits) by their beginning.
+    /// The id where room is scarce: long ones (recordings name agents by 32 digits, simulators by long words) by both ends.
     pub fn short(&self) -> String {
-        match self.0.char_indices().nth(SHORT_ID + 12) {
-            Some(_) => {
-                let begin: String = self.0.chars().take(SHORT_ID).collect();
-                format!("{begin}…")
-            }
-            None => self.0.to_string(),
+        let [begin, end] = SHORT_ID;
+        let count = self.0.chars().count();
+        if count <= begin + end + 11 {
+            return self.0.to_string();
         }
+        let first: String = self.0.chars().take(begin).collect();
+        let last: String = self.0.chars().skip(count - end).collect();
+        format!("{first}…{last}")
     }
 }
 
@@ -182,6 +183,6 @@ mod tests {
     fn only_long_ids_are_shortened() {
         assert_eq!(AgentId::new("pedestrian-12").short(), "pedestrian-12");
         let digits = AgentId::new("f3995943006145ca8a7bc375527f0aba");
-        assert_eq!(digits.short(), "f3995943…");
+        assert_eq!(digits.short(), "f39959…aba");
     }
 }

@@ -22,6 +22,7 @@ use super::pilot::Planning;
 use super::pilot::with_plans;
 use super::sources;
 use super::sources::View;
+use super::trial;
 use super::trial::Trial;
 use crate::data::Target;
 use crate::engine::Steps;
@@ -691,6 +692,9 @@ impl Choices {
         Ok(line.plan(Order::Report {
             title,
             style: self.style,
+            drove: tried
+                .filter(|_| driven > 0)
+                .map_or(String::new(), trial::Sheet::drove),
             cases,
             path,
         }))

@@ -207,6 +207,8 @@ pub(super) enum Order {
         title: String,
         /// Colours of the clips.
         style: &'static str,
+        /// How planners drove, if they did.
+        drove: String,
         /// What it tells of.
         cases: Vec<Case>,
         /// The folder.
@@ -380,11 +382,18 @@ fn carry_out(
         Order::Report {
             title,
             style,
+            drove,
             cases,
             path,
         } => {
             let style = Style::named(style).unwrap_or_default();
-            write_report(opened(studio)?, (&title, style), &cases, &path, desk)
+            write_report(
+                opened(studio)?,
+                (&title, &drove, style),
+                &cases,
+                &path,
+                desk,
+            )
         }
         Order::StepTable { steps, path } => {
             let rows = (0..steps.count())
@@ -600,7 +609,7 @@ fn write_gif(
 
 fn write_report(
     studio: &mut Studio,
-    (title, style): (&str, Style),
+    (title, drove, style): (&str, &str, Style),
     cases: &[Case],
     folder: &Path,
     desk: &Desk<'_, Order, Told>,
@@ -611,7 +620,7 @@ fn write_report(
             planners.push(drive.planner.clone());
         }
     }
-    let mut page = Page::new(title, &planners);
+    let mut page = Page::new(title, &planners, drove);
     for (done, case) in cases.iter().enumerate() {
         let files = Files::of(done, &file_stem(&case.name));
         let film = Film::of_case(&case.scene, style.clone());

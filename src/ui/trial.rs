@@ -22,6 +22,7 @@ use crate::engine::PilotJob;
 use crate::metrics::Encounter;
 use crate::metrics::Moment;
 use crate::page::Drive;
+use crate::page::drove;
 use crate::planner::Decoder;
 use crate::planner::DriveSettings;
 use crate::planner::Driven;
@@ -126,6 +127,11 @@ impl Sheet {
             })
         };
         self.planners.iter().enumerate().filter_map(drive).collect()
+    }
+
+    /// How they drove, in words.
+    pub(super) fn drove(&self) -> String {
+        drove(self.world.about(), self.settings.seconds)
     }
 
     /// How the command line asks for the same drives; `None` if it has no words for them.
