@@ -78,14 +78,22 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     // what an earlier report put into the folder is no case of this one
     let before = entries.len();
     let inside = std::fs::canonicalize(&arguments.out).ok();
-    let is_inside = |entry: &data::Entry| {
-        let file = std::fs::canonicalize(&entry.file).ok();
-        inside
-            .as_ref()
-            .zip(file)
-            .is_some_and(|(folder, file)| file.starts_with(folder))
+    let is_inside = |file: &Path| {
+        let file = std::fs::canonicalize(file).ok();
+        let both = inside.as_ref().zip(file);
+        both.is_some_and(|(folder, file)| file.starts_with(folder))
     };
-    entries.retain(|entry| !is_inside(entry));
+    let named = arguments
+        .cases
+        .iter()
+        .find(|path| path.is_file() && is_inside(path));
+    ensure_usage!(
+        named.is_none(),
+        "{} lies in {}, where the report goes: name another folder",
+        named.map_or(String::new(), |path| path.display().to_string()),
+        arguments.out.display()
+    );
+    entries.retain(|entry| !is_inside(&entry.file));
     if entries.len() < before {
         let count = before - entries.len();
         let out = arguments.out.display();
