@@ -144,7 +144,11 @@ pub(super) fn view(editor: &Editor, lab: &mut Lab, source: Source, variant: &Var
             view.scene = editor.scene().cloned();
         }
         Source::Log => {
-            view.title = "as recorded".to_owned();
+            let later_s = committed.began_s() - open.log.began_s();
+            view.title = match later_s > open.log.duration_s() {
+                true => "as recorded; it has ended".to_owned(),
+                false => "as recorded".to_owned(),
+            };
             view.scene = Some(lab.log_beside(&open.log, &committed));
         }
         Source::Edited => {

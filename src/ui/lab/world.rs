@@ -42,9 +42,10 @@ impl Lab {
     /// Lets the world run on, or stops it where it is.
     pub(in crate::ui) fn toggle_world(&mut self, editor: &mut Editor) {
         if let Some(world) = &self.world {
-            let now_s = world.scene.now_s();
-            let text =
-                format!("The world stands at {now_s:.1} s. Undo goes back to where it began.");
+            let after_s = world.scene.began_s() + world.scene.now_s();
+            let text = format!(
+                "The world stands {after_s:.1} s after the recording began. Undo goes back to where you let it run."
+            );
             self.stop();
             editor.notices.push(Notice::new(Weight::Info, text));
             return;
