@@ -180,11 +180,11 @@ pub(super) struct Chip {
     of_panel: bool,
 }
 
-/// The first contact that a scene aims at, s, if the score ends before.
+/// The first contact that a scene aims at, s, if the score ends before and finds nothing wrong up to there.
 fn later(score: &Score, scene: Option<&Scene>) -> Option<f64> {
     let times = scene?.attacks.iter().map(|attack| attack.time_s);
     let first = times.min_by(f64::total_cmp)?;
-    (first > score.until_s).then_some(first)
+    (first > score.until_s && score.total >= Score::GOOD).then_some(first)
 }
 
 impl Chip {

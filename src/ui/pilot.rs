@@ -133,11 +133,14 @@ impl Score {
         })
     }
 
-    /// Good from 0.8 on, bad below 0.3.
+    /// From this on a score is good.
+    pub(super) const GOOD: f64 = 0.8;
+
+    /// Good from [`Score::GOOD`] on, bad below 0.3.
     pub(super) fn color(total: f64, tokens: &Tokens) -> egui::Color32 {
         match total {
             bad if bad < 0.3 => tokens.bad,
-            some if some < 0.8 => tokens.warn,
+            some if some < Self::GOOD => tokens.warn,
             _ => tokens.good,
         }
     }
