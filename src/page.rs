@@ -20,7 +20,7 @@ const LISTED: usize = 3;
 const STYLE: &str = "
 :root{color-scheme:dark light;--bg:#12151a;--fg:#e6eaf0;--dim:#98a1b0;--line:#2b313b;--box:#1a1e25;--good:#3ccb7f;--warn:#f0b429;--bad:#ff5c6c}
 @media(prefers-color-scheme:light){:root{--bg:#fff;--fg:#1b212a;--dim:#5b6472;--line:#dde1e6;--box:#f5f6f8;--good:#0a7d45;--warn:#9a6400;--bad:#c4001d}}
-*{box-sizing:border-box}body{overflow-wrap:anywhere;margin:0 auto;max-width:1180px;padding:24px;background:var(--bg);color:var(--fg);font:15px/1.5 system-ui,sans-serif}
+*{box-sizing:border-box}body{overflow-wrap:break-word;margin:0 auto;max-width:1180px;padding:24px;background:var(--bg);color:var(--fg);font:15px/1.5 system-ui,sans-serif}
 h1{font-size:24px;margin:0 0 4px}h2{font-size:18px;margin:0 0 8px}h3{font-size:14px;margin:16px 0 4px;color:var(--dim)}p{margin:4px 0}
 a{color:inherit}section{border-top:1px solid var(--line);padding:20px 0}.two{display:grid;grid-template-columns:minmax(0,3fr) minmax(0,2fr);gap:20px}
 @media(max-width:820px){.two{grid-template-columns:1fr}}img{width:100%;border-radius:8px;display:block;margin-bottom:10px}
