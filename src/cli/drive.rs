@@ -193,7 +193,9 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
             && let Some(file) = files.next()
         {
             shown.doing(&format!("{}, clip", entry.name));
-            if let Err(error) = write_drives(studio, std::mem::take(&mut filmed), &file, &stop) {
+            if let Err(error) =
+                write_drives(studio, (std::mem::take(&mut filmed), "dark"), &file, &stop)
+            {
                 shown.note(&format!("{}: {error:#}", file.display()));
                 first_error.get_or_insert(error);
             }

@@ -298,15 +298,16 @@ pub(super) fn write_strip(scene: &Scene, times_s: &[f64], path: &Path) -> anyhow
     Ok(format!("{said}, drawn by {}", studio.adapter()))
 }
 
-/// Writes what planners drove of one scene as a clip, beside each other, with the plans they follow. Nothing if there is
+/// Writes what planners drove of one scene as a clip in the colours of that name, beside each other, with the plans they follow. Nothing if there is
 /// none, or it is stopped.
 pub(super) fn write_drives(
     studio: &mut Studio,
-    drives: Vec<(String, Driven)>,
+    (drives, style): (Vec<(String, Driven)>, &str),
     path: &Path,
     stop: &AtomicBool,
 ) -> anyhow::Result<()> {
-    let mut usual = usual(&["--out=.gif", "--follow", "--trails=none"])?;
+    let style = format!("--style={style}");
+    let mut usual = usual(&["--out=.gif", "--follow", "--trails=none", &style])?;
     usual.columns = Some(drives.len().min(ACROSS));
     let mut reels: Vec<Vec<Moment>> = Vec::new();
     let mut scenes: Vec<Arc<Scene>> = Vec::new();

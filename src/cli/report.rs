@@ -232,6 +232,7 @@ impl Job<'_> {
         let films = self.arguments.film && !filmed.is_empty();
         if films {
             let path = folder.join(&files.drives);
+            let filmed = (filmed, &*self.arguments.style);
             write_drives(&mut self.studio, filmed, &path, self.stop)?;
         }
         if stopped() {
