@@ -298,8 +298,8 @@ pub(super) fn write_strip(scene: &Scene, times_s: &[f64], path: &Path) -> anyhow
     Ok(format!("{said}, drawn by {}", studio.adapter()))
 }
 
-/// Writes what planners drove of one scene as a clip in the colours of that name, beside each other, with the plans they follow. Nothing if there is
-/// none, or it is stopped.
+/// Writes what planners drove of one scene as a clip in the colours of a style, beside each other, with the plans they
+/// follow. Nothing if there is none, or it is stopped.
 pub(super) fn write_drives(
     studio: &mut Studio,
     (drives, style): (Vec<(String, Driven)>, &str),

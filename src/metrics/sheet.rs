@@ -6,9 +6,9 @@ use super::encounter::{Encounter, ego_encounters};
 use super::explain::{explain, measured_s};
 use crate::scene::{Avoidability, Fault, Metric, SWEPT, Scene};
 
-/// One row per case: its recipe, its gates as stored (value and whether it passed; of the scene before where it was edited since), and its metrics measured now over so
-/// many seconds after the present (`measured_s`).
-/// What a sweep gave a case stands before them. Columns are those of all cases; what a case lacks is empty. Cases are taken one at a time.
+/// One row per case: what a sweep gave it, its recipe, its gates as stored (value and whether it passed; of the scene before
+/// where it was edited since), and its metrics measured now over so many seconds after the present (`measured_s`). Columns
+/// are those of all cases; what a case lacks is empty. Cases are taken one at a time.
 pub fn sheet_of_cases<N: AsRef<str>, S: Borrow<Scene>>(
     cases: impl IntoIterator<Item = (N, S)>,
 ) -> String {

@@ -352,7 +352,8 @@ pub(super) fn touches(scene: &Scene, plan: &Plan, seconds: f64) -> Option<bool> 
 /// edited, so that whoever drove met something else, or where it is not known for as long.
 fn human(scene: &Scene, ego: &Agent, scored_s: f64) -> Option<Vec<TrackedState>> {
     let edited = scene.edits.iter().any(Edit::changes_world);
-    if scene.generated.is_some() || !scene.log.is_empty() || edited {
+    let made = scene.generated.is_some() || scene.driven_by().is_some();
+    if made || !scene.log.is_empty() || edited {
         return None;
     }
     let steps = (scored_s / STEP_S).round() as usize;

@@ -26,7 +26,7 @@ pub(super) fn has_part(agent: &Agent) -> bool {
     agent.role != Role::Other
 }
 
-/// Whether an agent's future was made and not given.
+/// Whether an agent's future was made and not given; where no run made the scene, whether it goes another way than recorded.
 pub(super) fn is_made(scene: &Scene, agent: &Agent) -> bool {
     agent.control == Control::Free
         && match &scene.generated {
@@ -51,13 +51,18 @@ fn is_changed(scene: &Scene, agent: &Agent) -> bool {
     })
 }
 
+/// Whether the last run left a free agent on a way that is not the recorded one. In a scene that no run made this is
+/// [`is_made`].
+fn is_kept_changed(scene: &Scene, agent: &Agent) -> bool {
+    scene.generated.is_some() && agent.control == Control::Free && is_changed(scene, agent)
+}
+
 /// The colour of an agent: its part first, then whether it goes as was recorded.
 pub(super) fn agent_color(scene: &Scene, agent: &Agent, style: &Style) -> Color {
     match agent.role {
         Role::Ego => style.ego,
         Role::Attacker => style.attacker,
-        Role::Other if is_made(scene, agent) => style.free,
-        Role::Other if agent.control == Control::Free && is_changed(scene, agent) => style.free,
+        Role::Other if is_made(scene, agent) || is_kept_changed(scene, agent) => style.free,
         Role::Other => style.fixed,
     }
 }

@@ -621,30 +621,30 @@ fn write_report(
         }
     }
     let mut page = Page::new(title, &planners, drove);
-    for (done, case) in cases.iter().enumerate() {
-        let files = Files::of(done, &file_stem(&case.name));
+    let mut told = 0;
+    for case in cases {
+        let files = Files::of(told, &file_stem(&case.name));
         let film = Film::of_case(&case.scene, style.clone());
         let clip = folder.join(&files.clip);
-        if let Told::Cancelled(_) =
-            write_gif(studio, &film, CASE_FPS, &clip, (desk, [done, cases.len()]))?
-        {
-            let shown = folder.display();
-            let text = format!("The clips of {done} cases are in {shown}, without a page.");
-            return Ok(Told::Cancelled(text));
+        let of_all = (desk, [told, cases.len()]);
+        if let Told::Cancelled(_) = write_gif(studio, &film, CASE_FPS, &clip, of_all)? {
+            break;
         }
         files::save(&case.scene, &folder.join(&files.case))?;
         page.add((&case.name, &case.scene), &files, &case.drives, false);
+        told += 1;
+    }
+    if told == 0 {
+        return Ok(Told::Cancelled("Nothing was written.".to_owned()));
     }
     let index = folder.join(INDEX);
     write_atomically(&index, page.html().as_bytes()).map_err(|error| at(&index, &error))?;
-    let cases = match cases.len() {
-        1 => "1 case".to_owned(),
-        count => format!("{count} cases"),
-    };
-    Ok(Told::Done(format!(
-        "Written: {} ({cases})",
-        index.display()
-    )))
+    let (shown, all) = (index.display(), cases.len());
+    Ok(match told == all {
+        true if all == 1 => Told::Done(format!("Written: {shown} (1 case)")),
+        true => Told::Done(format!("Written: {shown} ({all} cases)")),
+        false => Told::Cancelled(format!("{shown} tells of {told} of {all} cases.")),
+    })
 }
 
 fn write_frames(

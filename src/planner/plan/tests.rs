@@ -7,7 +7,7 @@ use super::*;
 use crate::geometry::{Polyline, Pose, dvec2};
 use crate::map::{Lane, LaneId, LaneKind, Map, MapParts};
 use crate::planner::{POINTS, Propose, Stage as ProposeStage, plan_json, planned};
-use crate::scene::{AgentKind, Control, Signal, SignalState, Track};
+use crate::scene::{AgentKind, Control, DRIVEN_BY, Signal, SignalState, Track, WORLD};
 
 fn agent(id: &str, x: f64, y: f64, speed: impl Fn(f64) -> f64) -> Arc<Agent> {
     let mut at = x;
@@ -326,6 +326,9 @@ fn whoever_drove_excuses_nothing_in_a_scene_edited_by_hand() {
         control: Control::Free,
     };
     assert!(drove(&[]) && drove(&[free]));
+    let mut run_on = recorded.clone();
+    run_on.extra.insert(DRIVEN_BY.to_owned(), WORLD.into());
+    assert!(human(&run_on, run_on.ego().unwrap(), 4.0).is_none()); // a model drove, not whoever recorded it
     let red = Edit::SetSignal {
         signal: 0,
         from_frame: 0,
