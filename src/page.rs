@@ -25,7 +25,9 @@ h1{font-size:24px;margin:0 0 4px}h2{font-size:18px;margin:0 0 8px}h3{font-size:1
 a{color:inherit}section{border-top:1px solid var(--line);padding:20px 0}.two{display:grid;grid-template-columns:minmax(0,3fr) minmax(0,2fr);gap:20px}
 @media(max-width:820px){.two{grid-template-columns:1fr}}img{width:100%;border-radius:8px;display:block;margin-bottom:10px}
 table{border-collapse:collapse;width:100%;font-size:13px}th,td{text-align:left;padding:3px 10px 3px 0;border-bottom:1px solid var(--line);vertical-align:top}th{color:var(--dim);font-weight:500}
-.all{overflow-x:auto;background:var(--box);border-radius:8px;padding:8px 14px;margin:16px 0}.dim{color:var(--dim)}.good{color:var(--good)}.warn{color:var(--warn)}.bad{color:var(--bad)}";
+.all{overflow-x:auto;background:var(--box);border-radius:8px;padding:8px 14px;margin:16px 0}.dim{color:var(--dim)}.good{color:var(--good)}.warn{color:var(--warn)}.bad{color:var(--bad)}
+.map{width:auto;border-collapse:separate;border-spacing:2px}.map td,.map th{border:0;padding:3px 6px;white-space:nowrap}.map td{min-width:46px;font-size:12px;border-radius:3px;--c:var(--line);background:color-mix(in srgb,var(--c) 26%,transparent)}
+.map td.good{--c:var(--good)}.map td.warn{--c:var(--warn)}.map td.bad{--c:var(--bad)}.map td.left{background:color-mix(in srgb,var(--c) 14%,transparent)}.map a{text-decoration:none}";
 
 /// How planners drove: among whom, and for how long at most.
 pub fn drove(world: &str, seconds: f64) -> String {
@@ -65,6 +67,54 @@ impl Files {
     }
 }
 
+/// Which clips of a case there are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Clips {
+    /// The one of the case.
+    pub case: bool,
+    /// The one of the planners' drives.
+    pub drives: bool,
+}
+
+/// One combination of a sweep's values, seen from a page.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Spot {
+    /// It is a case of the page, by the order in which cases were added, from 0.
+    Case(usize),
+    /// It is no case of the page, as it cannot be or is not told of: a word, and why.
+    Off {
+        /// What stands on the map.
+        word: String,
+        /// Why.
+        about: String,
+    },
+    /// It was left out; the nearest spot whose result is known, if there is one.
+    Left(Option<usize>),
+    /// It has not been made.
+    Waiting,
+}
+
+/// A sweep over rows and columns.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Map {
+    /// What it is a map of.
+    pub title: String,
+    /// What the rows are, and the columns.
+    pub sides: [String; 2],
+    /// The values of the rows, and of the columns; without columns there is one, without a value.
+    pub values: [Vec<String>; 2],
+    /// Row by row.
+    pub spots: Vec<Spot>,
+}
+
+/// What a case came to in a word, with its colour, and why.
+#[derive(Debug, Clone)]
+struct Look {
+    word: String,
+    color: &'static str,
+    about: String,
+}
+
 /// A page to which cases are added one at a time.
 #[derive(Debug, Clone)]
 pub struct Page {
@@ -72,11 +122,14 @@ pub struct Page {
     planners: Vec<String>,
     drove: String,
     left_out: Vec<(String, String)>,
+    maps: String,
     rows: String,
     sections: String,
     count: usize,
     valid: usize,
     generated: usize,
+    /// Of each case the look of its gates, then of each planner's drive.
+    looks: Vec<Vec<Look>>,
 }
 
 impl Page {
@@ -88,11 +141,13 @@ impl Page {
             planners: planners.to_vec(),
             drove: drove.to_owned(),
             left_out: Vec::new(),
+            maps: String::new(),
             rows: String::new(),
             sections: String::new(),
             count: 0,
             valid: 0,
             generated: 0,
+            looks: Vec::new(),
         }
     }
 
@@ -101,13 +156,13 @@ impl Page {
         self.left_out.push((name.to_owned(), why.to_owned()));
     }
 
-    /// Adds a case. The clip of the drives is shown if `filmed`.
+    /// Adds a case, with those of its clips that there are.
     pub fn add(
         &mut self,
         (name, scene): (&str, &Scene),
         files: &Files,
         drives: &[Drive],
-        filmed: bool,
+        clips: Clips,
     ) {
         self.count += 1;
         let number = self.count;
@@ -141,16 +196,26 @@ impl Page {
                 escaped(about)
             )
         };
-        let mut clips = clip(&files.clip, name);
-        if filmed {
+        let mut shown = String::new();
+        if clips.case {
+            shown.push_str(&clip(&files.clip, name));
+        }
+        if clips.drives {
             let about = format!("{name}, driven by planners");
-            clips.push_str(&clip(&files.drives, &about));
+            shown.push_str(&clip(&files.drives, &about));
+        }
+        let (open, close) = match shown.is_empty() {
+            true => ("", ""),
+            false => ("<div class=\"two\"><div>", "</div></div>"),
+        };
+        if !shown.is_empty() {
+            shown.push_str("</div><div>");
         }
         let _infallible = write!(
             self.sections,
-            "<section id=\"case-{number}\"><h2>{number}. {}</h2>\n<div class=\"two\"><div>{clips}</div><div>\n\
+            "<section id=\"case-{number}\"><h2>{number}. {}</h2>\n{open}{shown}\n\
              <p class=\"{color}\">{}</p>\n{}{}{}{}<p><a href=\"{}\">The case, to be opened with Nearmiss</a></p>\n\
-             </div></div></section>\n",
+             {close}</section>\n",
             escaped(name),
             escaped(&verdict),
             asked(scene),
@@ -159,6 +224,85 @@ impl Page {
             measured(scene),
             escaped(&files.case),
         );
+        let gates = gates_look(scene);
+        let of_planner = |planner: &String| {
+            let drive = drives.iter().find(|drive| drive.planner == *planner);
+            drive.map_or_else(
+                || Look {
+                    color: "dim",
+                    ..gates.clone()
+                },
+                drive_look,
+            )
+        };
+        let looks = self.planners.iter().map(of_planner).collect::<Vec<Look>>();
+        self.looks.push([vec![gates.clone()], looks].concat());
+    }
+
+    /// Adds a map of cases that were added: of their gates, or of what a planner came to. What a planner was not given to
+    /// drive has the word of its gates.
+    pub fn map(&mut self, map: &Map, planner: Option<&str>) {
+        let Map {
+            title,
+            sides: [rows, columns],
+            values,
+            spots,
+        } = map;
+        let mut planners = self.planners.iter();
+        let column = planner.and_then(|named| planners.position(|planner| planner == named));
+        let column = column.map_or(0, |at| at + 1);
+        let look = |spot: &Spot| match spot {
+            Spot::Case(case) => {
+                let looks = self.looks.get(*case)?;
+                looks.get(column).map(|look| (look, *case))
+            }
+            _ => None,
+        };
+        let corner = match columns.is_empty() {
+            true => rows.clone(),
+            false => format!("{rows} \u{2193}  {columns} \u{2192}"),
+        };
+        let mut text = format!(
+            "<h3>{}</h3>\n<div class=\"all\"><table class=\"map\"><tr><th>{}</th>",
+            escaped(title),
+            escaped(&corner)
+        );
+        for value in &values[1] {
+            let _infallible = write!(text, "<th>{}</th>", escaped(value));
+        }
+        text.push_str("</tr>\n");
+        let across = values[1].len().max(1);
+        for (value, spots_of) in values[0].iter().zip(spots.chunks(across)) {
+            let _infallible = write!(text, "<tr><th>{}</th>", escaped(value));
+            for spot in spots_of {
+                let cell = match spot {
+                    Spot::Case(_) => look(spot).map_or("<td></td>".to_owned(), |(look, case)| {
+                        format!(
+                            "<td class=\"{}\" title=\"{}\"><a href=\"#case-{}\">{}</a></td>",
+                            look.color,
+                            escaped(&look.about),
+                            case + 1,
+                            escaped(&look.word)
+                        )
+                    }),
+                    Spot::Off { word, about } => {
+                        let (word, about) = (escaped(word), escaped(about));
+                        format!("<td class=\"dim\" title=\"{about}\">{word}</td>")
+                    }
+                    Spot::Left(near) => {
+                        let near = near.and_then(|near| look(spots.get(near)?));
+                        let color = near.map_or("dim", |(look, _)| look.color);
+                        let about = "left out: what is known around it came to the same";
+                        format!("<td class=\"left {color}\" title=\"{about}\"></td>")
+                    }
+                    Spot::Waiting => "<td title=\"not made\"></td>".to_owned(),
+                };
+                text.push_str(&cell);
+            }
+            text.push_str("</tr>\n");
+        }
+        text.push_str("</table></div>\n");
+        self.maps.push_str(&text);
     }
 
     /// The page as HTML: complete in itself, but for the clips and cases.
@@ -187,13 +331,14 @@ impl Page {
             "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">\
              <meta name=\"viewport\" content=\"width=device-width,initial-scale=1\">\
              <title>{title}</title><style>{STYLE}</style></head><body>\n<h1>{title}</h1>\n\
-             <p class=\"dim\">{} {cases}{valid}. Made with Nearmiss {}. Times are of the scene unless they are said to be after something.</p>\n{notes}\
+             <p class=\"dim\">{} {cases}{valid}. Made with Nearmiss {}. Times are of the scene unless they are said to be after something.</p>\n{notes}{maps}\
              <div class=\"all\"><table><tr><th></th><th>Case</th><th>Verdict</th>{heads}</tr>\n{}</table></div>\n{}</body></html>\n",
             self.count,
             env!("CARGO_PKG_VERSION"),
             self.rows,
             self.sections,
             title = escaped(&self.title),
+            maps = self.maps,
         )
     }
 }
@@ -234,6 +379,42 @@ fn verdict(scene: &Scene) -> (String, &'static str) {
             let failed = scene.failed_gates().join(", ").replace('_', " ");
             (format!("fails: {failed}"), "bad")
         }
+    }
+}
+
+/// What a case came to by its gates, in a word or two: "valid", or the first gate that it fails and how many more.
+pub fn gate_word(scene: &Scene) -> String {
+    match (scene.is_valid(), scene.failed_gates().as_slice()) {
+        (true, _) => "valid".to_owned(),
+        (false, []) => "changed".to_owned(),
+        (false, [first]) => first.replace('_', " "),
+        (false, [first, rest @ ..]) => format!("{} +{}", first.replace('_', " "), rest.len()),
+    }
+}
+
+fn gates_look(scene: &Scene) -> Look {
+    let (about, color) = verdict(scene);
+    Look {
+        word: gate_word(scene),
+        color,
+        about: format!("{}: {about}", scene.name),
+    }
+}
+
+fn drive_look(drive: &Drive) -> Look {
+    let (about, color) = outcome(drive);
+    let word = match &drive.came {
+        Err(_) => "failed".to_owned(),
+        Ok(report) => {
+            let (word, at_s) = report.outcome().words();
+            let when = at_s.map_or(String::new(), |at_s| format!(" {at_s:.1}"));
+            format!("{word}{when}")
+        }
+    };
+    Look {
+        word,
+        color,
+        about: format!("{}: {about}", drive.planner),
     }
 }
 
@@ -446,7 +627,11 @@ mod tests {
             came: Err("it has no <route>".to_owned()),
         };
         let scene = scene();
-        page.add((&scene.name, &scene), &files, &[drive], true);
+        let both = Clips {
+            case: true,
+            drives: true,
+        };
+        page.add((&scene.name, &scene), &files, &[drive], both);
         let html = page.html();
         assert!(html.starts_with("<!doctype html>") && html.ends_with("</body></html>\n"));
         assert!(html.contains("<title>Near &quot;misses&quot;</title>"));
@@ -467,16 +652,66 @@ mod tests {
         assert!(!html.contains("<parked>") && !html.contains("<route>"));
     }
 
+    fn map() -> Map {
+        let words = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect();
+        Map {
+            title: "<all>".to_owned(),
+            sides: ["speed of ego".to_owned(), "contact".to_owned()],
+            values: [words(&["4 m/s", "5 m/s"]), words(&["3 s", "4 s"])],
+            spots: vec![
+                Spot::Case(0),
+                Spot::Off {
+                    word: "no way".to_owned(),
+                    about: "it is \"too\" fast".to_owned(),
+                },
+                Spot::Left(Some(0)),
+                Spot::Waiting,
+            ],
+        }
+    }
+
+    #[test]
+    fn a_map_shows_what_cases_came_to_and_leads_to_them() {
+        let mut page = Page::new("t", &["IDM".to_owned()], "");
+        let scene = scene();
+        let clips = Clips {
+            case: false,
+            drives: false,
+        };
+        page.add(("case", &scene), &Files::of(0, "case"), &[], clips);
+        page.map(&map(), None);
+        page.map(&map(), Some("IDM"));
+        let html = page.html();
+        assert!(!html.contains("<img") && !html.contains("<all>"));
+        assert!(
+            html.contains(
+                "<th>speed of ego \u{2193}  contact \u{2192}</th><th>3 s</th><th>4 s</th>"
+            )
+        );
+        // a scene that was never generated passes no gate; the planner was not given it
+        let case = "<td class=\"dim\" title=\"A &amp; B: not generated\"><a href=\"#case-1\">changed</a></td>";
+        assert_eq!(html.matches(case).count(), 2, "{html}");
+        let no = "<td class=\"dim\" title=\"it is &quot;too&quot; fast\">no way</td>";
+        assert_eq!(html.matches(no).count(), 2);
+        assert_eq!(html.matches("<td class=\"left dim\"").count(), 2);
+    }
+
     #[test]
     fn every_element_that_is_opened_is_closed() {
         let mut page = Page::new("t", &[], "");
         let scene = scene();
         for number in 0..3 {
-            page.add(("case", &scene), &Files::of(number, "case"), &[], false);
+            let clips = Clips {
+                case: number > 0,
+                drives: number > 1,
+            };
+            page.add(("case", &scene), &Files::of(number, "case"), &[], clips);
         }
+        page.map(&map(), None);
         let html = page.html();
         for element in [
-            "html", "head", "body", "section", "div", "table", "tr", "td", "p", "h2", "h3",
+            "html", "head", "body", "section", "div", "table", "tr", "td", "th", "p", "h2", "h3",
+            "a",
         ] {
             let opened = html.matches(&format!("<{element}>")).count()
                 + html.matches(&format!("<{element} ")).count();

@@ -79,6 +79,11 @@ pub(super) struct Existing {
 }
 
 impl Existing {
+    /// Whether files that are there are replaced.
+    pub(super) fn replaces(self) -> bool {
+        self.replace
+    }
+
     /// To be asked before anything is made.
     ///
     /// # Errors
@@ -197,14 +202,15 @@ pub(super) fn stop_on_ctrl_c() -> Arc<AtomicBool> {
 pub(super) struct Shown {
     bar: ProgressBar,
     plain: bool,
-    total: u64,
 }
 
 impl Shown {
     pub(super) fn new(total: u64) -> Self {
         let plain = !std::io::stderr().is_terminal();
         let bar = if plain {
-            ProgressBar::hidden()
+            let bar = ProgressBar::hidden();
+            bar.set_length(total);
+            bar
         } else {
             let style = ProgressStyle::with_template("{bar:30} {pos}/{len} {elapsed} {wide_msg}");
             let bar = ProgressBar::new(total);
@@ -212,7 +218,7 @@ impl Shown {
             bar.enable_steady_tick(Duration::from_millis(200));
             bar
         };
-        Self { bar, plain, total }
+        Self { bar, plain }
     }
 
     /// What is being done; shown on a terminal only.
@@ -224,8 +230,14 @@ impl Shown {
     pub(super) fn done(&self, what: &str) {
         self.bar.inc(1);
         if self.plain {
-            eprintln!("{}/{} {what}", self.bar.position(), self.total);
+            let total = self.bar.length().unwrap_or_default();
+            eprintln!("{}/{total} {what}", self.bar.position());
         }
+    }
+
+    /// So many items come in.
+    pub(super) fn more(&self, items: u64) {
+        self.bar.inc_length(items);
     }
 
     /// A line that stays.

@@ -12,7 +12,7 @@ use clap::ValueEnum;
 use serde_json::json;
 
 use super::batch::{Existing, Shown, agents, redraws, scenes, stop_on_ctrl_c};
-use super::generate::guidance_of;
+use super::making::guidance_of;
 use super::planning::formulas;
 use super::usage::{bail_usage, ensure_usage};
 use super::weights;

@@ -14,9 +14,11 @@ mod check;
 mod convert;
 mod demonstration;
 mod drive;
+mod drivers;
 mod eval;
 mod generate;
 mod info;
+mod making;
 mod plan;
 mod planning;
 mod render;
@@ -25,6 +27,7 @@ mod schema;
 mod score;
 mod serve;
 mod simulate;
+mod sweep;
 mod tensors;
 mod usage;
 mod weights;
@@ -80,6 +83,8 @@ enum Command {
     Serve(serve::Arguments),
     /// Write scenes from the traffic world.
     Simulate(simulate::Arguments),
+    /// Sweep numbers of a scene, look more closely where results turn, and map what planners make of it.
+    Sweep(sweep::Arguments),
     /// Cut scenes into shards of windows: the input of the training recipe.
     Tensors(tensors::Arguments),
 }
@@ -112,6 +117,7 @@ pub fn main() -> ExitCode {
         Some(Command::Score(arguments)) => score::run(&arguments),
         Some(Command::Serve(arguments)) => serve::run(&arguments),
         Some(Command::Simulate(arguments)) => simulate::run(&arguments),
+        Some(Command::Sweep(arguments)) => sweep::run(&arguments),
         Some(Command::Tensors(arguments)) => tensors::run(&arguments),
         None => window::run(arguments.scene),
     };

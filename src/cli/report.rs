@@ -5,18 +5,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::batch::{Existing, Shown, make_folder, scenes, stop_on_ctrl_c};
-use super::drive::{drive_scene, worlds};
-use super::planning::{Crew, decoders};
+use super::drivers::{Drivers, Team, apart};
 use super::render::{write_drives, write_whole_clip};
 use super::usage::ensure_usage;
-use super::weights;
 use crate::data;
-use crate::engine::DriveWorld;
-use crate::model::Network;
-use crate::page::{Drive, Files, INDEX, Page, drove};
-use crate::planner::{Decoder, DriveSettings, Driven, PlanSettings};
+use crate::page::{Clips, Files, INDEX, Page};
 use crate::render::{CASE_FPS, Film, Studio, Style};
-use crate::scene::{Scene, write_scene, write_whole};
+use crate::scene::{write_scene, write_whole};
 
 /// Arguments of `nearmiss report`.
 #[derive(clap::Args)]
@@ -30,49 +25,24 @@ pub(super) struct Arguments {
     /// What the page is called; the folder's name if not given.
     #[arg(long)]
     title: Option<String>,
-    /// Planners that drive each case, comma separated: what came of it is told and shown.
-    #[arg(long, value_parser = decoders(), value_delimiter = ',', value_name = "DECODER")]
-    planners: Vec<Decoder>,
+    #[command(flatten)]
+    drivers: Drivers,
     /// Clips of those drives, too: the planners beside each other, with the plans they follow.
     #[arg(long)]
     film: bool,
     /// Colours of the clips.
     #[arg(long, default_value = "dark", value_parser = ["dark", "light", "print"])]
     style: String,
-    /// A planner of your own for decoder own, a command as of `nearmiss plan`.
-    #[arg(long, value_name = "COMMAND")]
-    own: Option<String>,
-    /// Who moves everyone else while planners drive, as of `nearmiss drive`.
-    #[arg(long, value_parser = worlds(), default_value = DriveWorld::default().key(), value_name = "WORLD")]
-    world: DriveWorld,
-    /// At most so many seconds of each drive.
-    #[arg(long, default_value_t = DriveSettings::default().seconds)]
-    seconds: f64,
     #[command(flatten)]
     existing: Existing,
 }
 
 pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
-    let asks_own = arguments.planners.contains(&Decoder::Own);
+    let drivers = &arguments.drivers;
+    drivers.fit()?;
     ensure_usage!(
-        arguments.own.is_some() == asks_own,
-        "--own COMMAND and --planners own go together"
-    );
-    let mut named = arguments.planners.iter().enumerate();
-    let twice = named.find(|(at, planner)| arguments.planners[..*at].contains(planner));
-    ensure_usage!(
-        twice.is_none(),
-        "--planners {}: it drives already",
-        twice.map_or("", |(_, planner)| planner.key())
-    );
-    ensure_usage!(
-        !arguments.film || !arguments.planners.is_empty(),
+        !arguments.film || !drivers.planners().is_empty(),
         "--film shows drives: say who drives, --planners idm"
-    );
-    ensure_usage!(
-        (0.1..=600.0).contains(&arguments.seconds),
-        "--seconds {}: a drive lasts between 0.1 and 600 s",
-        arguments.seconds
     );
     let mut entries = scenes(&arguments.cases)?;
     // what an earlier report put into the folder is no case of this one
@@ -112,14 +82,7 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let written = written.map(|name| arguments.out.join(name));
     let index = arguments.out.join(INDEX);
     arguments.existing.allows(written.chain([index.clone()]))?;
-    let crew = match arguments.planners.is_empty() {
-        true => None,
-        false => Some(Crew::new(arguments.own.as_deref())?),
-    };
-    let generator = match (&crew, arguments.world) {
-        (Some(_), DriveWorld::Generator) => Some(weights::network(0)?),
-        _ => None,
-    };
+    let team = drivers.team()?;
     let studio = Studio::new()?;
     make_folder(&arguments.out)?;
     let folder = std::fs::canonicalize(&arguments.out)?;
@@ -128,20 +91,13 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let title = title
         .filter(|title| !title.trim().is_empty())
         .unwrap_or(&folder);
-    let drove = match arguments.planners.is_empty() {
-        true => String::new(),
-        false => drove(arguments.world.about(), arguments.seconds),
-    };
-    let labels = arguments.planners.iter().map(|planner| planner.label());
-    let labels: Vec<String> = labels.map(str::to_owned).collect();
     let stop = stop_on_ctrl_c();
     let shown = Shown::new(entries.len() as u64);
     let mut job = Job {
         arguments,
-        crew,
-        generator,
+        team,
         studio,
-        page: Page::new(title, &labels, &drove),
+        page: Page::new(title, &drivers.labels(), &drivers.drove()),
         stop: &stop,
         shown: &shown,
     };
@@ -206,8 +162,7 @@ fn strangers(folder: &Path, own: &[&String]) -> usize {
 
 struct Job<'a> {
     arguments: &'a Arguments,
-    crew: Option<Crew>,
-    generator: Option<Network>,
+    team: Option<Team<'a>>,
     studio: Studio,
     page: Page,
     stop: &'a AtomicBool,
@@ -218,7 +173,9 @@ impl Job<'_> {
     /// Adds a case to the page, with its files; false if that was stopped.
     fn tell(&mut self, entry: &data::Entry, files: &Files) -> anyhow::Result<bool> {
         let scene = Arc::new(data::open(&entry.file, entry.pick.as_deref())?.scene);
-        let (drives, filmed) = self.drives(entry, &scene);
+        let team = self.team.as_ref();
+        let drives = team.map(|team| team.drive((&entry.name, &scene), self.stop, self.shown));
+        let (drives, filmed) = apart(drives.unwrap_or_default());
         let stopped = || self.stop.load(Ordering::Relaxed);
         if stopped() {
             return Ok(false);
@@ -243,43 +200,11 @@ impl Job<'_> {
             true => &entry.name,
             false => &scene.name,
         };
-        self.page.add((name, &scene), files, &drives, films);
-        Ok(true)
-    }
-
-    /// What planners make of a case, and what is filmed of that.
-    fn drives(&self, entry: &data::Entry, scene: &Scene) -> (Vec<Drive>, Vec<(String, Driven)>) {
-        let (mut drives, mut filmed) = (Vec::new(), Vec::new());
-        let Some(crew) = &self.crew else {
-            return (drives, filmed);
+        let clips = Clips {
+            case: true,
+            drives: films,
         };
-        for &decoder in &self.arguments.planners {
-            let label = decoder.label();
-            self.shown.doing(&format!("{}: {label} drives", entry.name));
-            let settings = DriveSettings {
-                plan: PlanSettings {
-                    decoder,
-                    ..PlanSettings::default()
-                },
-                seconds: self.arguments.seconds,
-                ..DriveSettings::default()
-            };
-            let world = (self.arguments.world, self.generator.as_ref());
-            let driven = drive_scene(scene.clone(), crew.planners(), &settings, world, self.stop);
-            let came = match driven {
-                Ok(Some(driven)) => {
-                    let report = driven.report.clone();
-                    filmed.push((label.to_owned(), driven));
-                    Ok(report)
-                }
-                Ok(None) => break,
-                Err(error) => Err(format!("{error:#}")),
-            };
-            drives.push(Drive {
-                planner: label.to_owned(),
-                came,
-            });
-        }
-        (drives, filmed)
+        self.page.add((name, &scene), files, &drives, clips);
+        Ok(true)
     }
 }

@@ -549,11 +549,24 @@ impl Axis {
         with_unit(value, self.parameter.quantity.unit())
     }
 
+    /// What it is of, with the unit of its values.
+    pub fn title(&self) -> String {
+        match self.parameter.quantity.unit() {
+            "" => self.parameter.to_string(),
+            unit => format!("{} ({unit})", self.parameter),
+        }
+    }
+
+    /// The values without their unit.
+    pub fn numbers(&self) -> Vec<String> {
+        self.values.iter().map(|value| short(*value)).collect()
+    }
+
     /// As [`Axis::from_text`] reads it, value by value.
     pub fn to_text(&self) -> String {
         let agent = self.parameter.agent.as_ref();
         let agent = agent.map_or(String::new(), |agent| format!(":{agent}"));
-        let values: Vec<String> = self.values.iter().map(|value| short(*value)).collect();
+        let values = self.numbers();
         let key = self.parameter.quantity.key();
         format!("{key}{agent}={}", values.join(","))
     }

@@ -689,8 +689,15 @@ impl Choices {
         if self.style != "dark" {
             line.word(&format!("--style {}", self.style));
         }
+        let swept = source.lab.sweep.sheet.as_ref();
+        let maps = match swept.filter(|_| self.which == Which::Sweep) {
+            Some(swept) => swept.maps(tried),
+            None => Vec::new(),
+        };
+        line.inexact |= !maps.is_empty();
         Ok(line.plan(Order::Report {
             title,
+            maps,
             style: self.style,
             drove: tried
                 .filter(|_| driven > 0)

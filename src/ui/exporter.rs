@@ -20,9 +20,11 @@ use crate::engine::Steps;
 use crate::engine::Worker;
 use crate::metrics::sheet_of_cases;
 use crate::metrics::sheet_of_steps;
+use crate::page::Clips;
 use crate::page::Drive;
 use crate::page::Files;
 use crate::page::INDEX;
+use crate::page::Map;
 use crate::page::Page;
 use crate::render::CASE_FPS;
 use crate::render::Cell;
@@ -211,6 +213,8 @@ pub(super) enum Order {
         drove: String,
         /// What it tells of.
         cases: Vec<Case>,
+        /// Maps of the sweep that made them, each of the gates or of a planner.
+        maps: Vec<(Map, Option<String>)>,
         /// The folder.
         path: PathBuf,
     },
@@ -384,13 +388,14 @@ fn carry_out(
             style,
             drove,
             cases,
+            maps,
             path,
         } => {
             let style = Style::named(style).unwrap_or_default();
             write_report(
                 opened(studio)?,
                 (&title, &drove, style),
-                &cases,
+                (&cases, &maps),
                 &path,
                 desk,
             )
@@ -610,7 +615,7 @@ fn write_gif(
 fn write_report(
     studio: &mut Studio,
     (title, drove, style): (&str, &str, Style),
-    cases: &[Case],
+    (cases, maps): (&[Case], &[(Map, Option<String>)]),
     folder: &Path,
     desk: &Desk<'_, Order, Told>,
 ) -> Result<Told, String> {
@@ -631,11 +636,18 @@ fn write_report(
             break;
         }
         files::save(&case.scene, &folder.join(&files.case))?;
-        page.add((&case.name, &case.scene), &files, &case.drives, false);
+        let clips = Clips {
+            case: true,
+            drives: false,
+        };
+        page.add((&case.name, &case.scene), &files, &case.drives, clips);
         told += 1;
     }
     if told == 0 {
         return Ok(Told::Cancelled("Nothing was written.".to_owned()));
+    }
+    for (map, planner) in maps {
+        page.map(map, planner.as_deref());
     }
     let index = folder.join(INDEX);
     write_atomically(&index, page.html().as_bytes()).map_err(|error| at(&index, &error))?;

@@ -72,6 +72,113 @@ fn a_sweep_writes_a_case_for_each_combination_and_says_what_cannot_be() {
 }
 
 #[test]
+fn a_sweep_is_refined_where_a_planner_turns_told_in_a_table_and_a_page_and_taken_up_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("map").display().to_string();
+    let left_turn = scene("left-turn.json");
+    // at 5 m/s IDM stays clear of everybody in this scene, at 11 it does not
+    let swept = ["--sweep", "speed:ego=5,11", "--sweep", "ahead:ego=-9,5"];
+    let quick = [
+        "--steps",
+        "4",
+        "--redraws",
+        "0",
+        "--planners",
+        "idm",
+        "--out",
+        &out,
+    ];
+    let run =
+        |more: &[&str]| nearmiss(&[&["sweep", &*left_turn], &swept[..], &quick[..], more].concat());
+    let output = run(&["--refine", "1", "--json"]);
+    let errors = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(output.status.success(), "{errors}");
+    let said = String::from_utf8(output.stdout).unwrap();
+    let objects: Vec<serde_json::Value> = said
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    assert!(objects.len() > 4 && objects.len() <= 9, "{said}");
+    let outcome = |object: &serde_json::Value| object["drives"]["idm"]["outcome"].clone();
+    let first: Vec<_> = objects[..4].iter().map(outcome).collect();
+    assert!(first.iter().any(|it| *it != first[0]), "{first:?}");
+    // what came in lies halfway
+    let new = &objects[4]["swept"];
+    assert!(new[0]["value"] == 8.0 || new[1]["value"] == -2.0, "{new}");
+
+    // table, page and cases say the same
+    let table = fs::read_to_string(format!("{out}/sweep.csv")).unwrap();
+    assert!(
+        table.starts_with("swept_speed_ego,swept_ahead_ego,case,valid,"),
+        "{table}"
+    );
+    assert_eq!(table.lines().count(), 1 + objects.len());
+    let page = fs::read_to_string(format!("{out}/index.html")).unwrap();
+    assert_eq!(page.matches("<table class=\"map\">").count(), 2); // gates and IDM
+    for object in &objects {
+        let file = object["file"].as_str().unwrap();
+        let name = Path::new(file).file_name().unwrap().to_str().unwrap();
+        assert_eq!(table.matches(name).count(), 1, "{name}");
+        assert!(page.contains(&format!("href=\"{name}\"")), "{name}");
+        let case = read_scene(Path::new(file)).unwrap();
+        assert_eq!(case.is_valid(), object["valid"], "{name}");
+        for axis in 0..2 {
+            let value = |swept: &serde_json::Value| swept[axis]["value"].as_f64();
+            assert_eq!(
+                value(&case.extra["swept"]),
+                value(&object["swept"]),
+                "{name}"
+            );
+        }
+    }
+
+    // nothing is replaced unasked; the same sweep finds its cases, another refuses them
+    assert_eq!(run(&[]).status.code(), Some(1));
+    let written = |name: &str| fs::metadata(name).unwrap().modified().unwrap();
+    let case = objects[0]["file"].as_str().unwrap();
+    let before = written(case);
+    let again = run(&["--refine", "1", "--resume"]);
+    let (said, errors) = (
+        again.stdout,
+        String::from_utf8_lossy(&again.stderr).into_owned(),
+    );
+    assert!(again.status.success(), "{errors}");
+    assert_eq!(written(case), before);
+    assert_eq!(
+        fs::read_to_string(format!("{out}/sweep.csv")).unwrap(),
+        table
+    );
+    let said = String::from_utf8(said).unwrap();
+    assert!(
+        said.contains("IDM, speed of ego (m/s) by ego ahead (m)"),
+        "{said}"
+    );
+    let other = run(&["--seed", "2", "--resume"]);
+    let errors = String::from_utf8_lossy(&other.stderr).into_owned();
+    assert!(
+        !other.status.success() && errors.contains("of another sweep"),
+        "{errors}"
+    );
+}
+
+#[test]
+fn a_sweep_on_its_own_says_what_it_lacks() {
+    let left_turn = scene("left-turn.json");
+    let refused = |more: &[&str]| {
+        let start = ["sweep", &*left_turn, "--out", "never"];
+        let output = nearmiss(&[&start[..], more].concat());
+        assert_eq!(output.status.code(), Some(2));
+        String::from_utf8_lossy(&output.stderr).into_owned()
+    };
+    assert!(refused(&[]).contains("nothing is swept"));
+    let speed = ["--sweep", "speed:ego=5,6"];
+    assert!(refused(&[&speed[..], &["--by", "idm"]].concat()).contains("does not drive"));
+    assert!(refused(&[&speed[..], &["--planners", "own"]].concat()).contains("--own COMMAND"));
+    assert!(refused(&[&speed[..], &["--refine", "99"]].concat()).contains("99"));
+    assert!(!Path::new("never").exists());
+}
+
+#[test]
 fn a_sweep_that_cannot_be_is_wrong_usage() {
     let folder = tempfile::tempdir().unwrap();
     let out = folder.path().display().to_string();

@@ -20,6 +20,9 @@ use crate::generator::Parameter;
 use crate::generator::RefineError;
 use crate::generator::Settings;
 use crate::generator::Sweep;
+use crate::page::Map;
+use crate::page::Spot;
+use crate::page::gate_word;
 use crate::planner::Decoder;
 use crate::planner::DriveOutcome;
 use crate::scene::Scene;
@@ -225,6 +228,57 @@ impl Sheet {
     /// What was made and passes every gate.
     pub(in crate::ui) fn valid(&self) -> impl Iterator<Item = (String, &Arc<Scene>)> {
         self.made().filter(|(_, scene)| scene.is_valid())
+    }
+
+    /// Maps for a page of what passes every gate, in that order: of the gates, and of each planner that drove some of it.
+    pub(in crate::ui) fn maps(&self, tried: Option<&trial::Sheet>) -> Vec<(Map, Option<String>)> {
+        let tried = tried.filter(|tried| self.is_tried(tried));
+        let planners = tried
+            .map_or(&[][..], |tried| &tried.planners)
+            .iter()
+            .enumerate();
+        let looks = planners.map(|(at, planner)| (tried.map(|tried| (tried, at)), planner.label()));
+        let looks = [(None, "Gates")].into_iter().chain(looks);
+        let map = |(by, title): (Option<(&trial::Sheet, usize)>, &str)| {
+            let map = self.map(title, by)?;
+            Some((map, by.map(|_| title.to_owned())))
+        };
+        looks.filter_map(map).collect()
+    }
+
+    fn map(&self, title: &str, by: Option<(&trial::Sheet, usize)>) -> Option<Map> {
+        let rows = self.sweep.axes.first()?;
+        let columns = self.sweep.axes.get(1);
+        let known = self.known(by).into_iter().enumerate();
+        let known = known.filter(|(_, known)| matches!(known, Known::Result(_)));
+        let known: Vec<usize> = known.map(|(number, _)| number).collect();
+        let nearest = self.sweep.nearest(&known);
+        let mut cases = 0;
+        let spot = |(cell, near): (&Cell, Option<usize>)| match cell {
+            Cell::Waiting => Spot::Waiting,
+            Cell::Left => Spot::Left(near),
+            Cell::Failed(why) => Spot::Off {
+                word: "no way".to_owned(),
+                about: why.clone(),
+            },
+            Cell::Made(scene) if !scene.is_valid() => Spot::Off {
+                word: gate_word(scene),
+                about: scene.name.clone(),
+            },
+            Cell::Made(_) => {
+                cases += 1;
+                Spot::Case(cases - 1)
+            }
+        };
+        Some(Map {
+            title: title.to_owned(),
+            sides: [rows.title(), columns.map_or(String::new(), Axis::title)],
+            values: [
+                rows.numbers(),
+                columns.map_or(vec![String::new()], Axis::numbers),
+            ],
+            spots: self.cells.iter().zip(nearest).map(spot).collect(),
+        })
     }
 
     /// Whether planners drive, or drove, in some of its scenes.

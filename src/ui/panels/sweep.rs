@@ -12,6 +12,7 @@ use super::trial::word;
 use crate::generator::Known;
 use crate::generator::MOST_POINTS;
 use crate::generator::Parameter;
+use crate::page::gate_word;
 use crate::planner::DriveOutcome;
 use crate::planner::Report;
 use crate::scene::Scene;
@@ -342,22 +343,17 @@ fn cell_look(ui: &Ui, cell: &Cell, (by, width): Look<'_>) -> Option<(String, egu
     if let Some(driven) = driven {
         return Some(drive_look(ui, driven, width));
     }
-    let failed = scene.failed_gates();
-    let (text, color) = match (scene.is_valid(), failed.as_slice()) {
-        (true, _) => ("valid".to_owned(), tokens(ui).good),
-        (false, [first]) => (first.replace('_', " "), tokens(ui).bad),
-        (false, [first, rest @ ..]) => {
-            let text = format!("{} +{}", first.replace('_', " "), rest.len());
-            (text, tokens(ui).bad)
-        }
-        (false, []) => ("changed".to_owned(), tokens(ui).warn),
+    let color = match (scene.is_valid(), scene.failed_gates().is_empty()) {
+        (true, _) => tokens(ui).good,
+        (false, false) => tokens(ui).bad,
+        (false, true) => tokens(ui).warn,
     };
     let color = if by.is_some() {
         tokens(ui).faint
     } else {
         color
     };
-    Some((text, color))
+    Some((gate_word(scene), color))
 }
 
 /// What the nearest were worked out of, results and number of columns, and they.

@@ -1,0 +1,365 @@
+//! What a sweep came to, as a table, as letters for a terminal, and as maps for a page.
+
+use std::fmt::Write as _;
+
+use super::{Cell, Made};
+use crate::generator::{Axis, Sweep};
+use crate::metrics::{Encounter, Moment};
+use crate::page::{Drive, Map, Spot};
+use crate::planner::{Decoder, DriveOutcome, Report};
+use crate::scene::Scene;
+
+/// A sweep and what came of it.
+pub(super) struct Told<'a> {
+    pub(super) sweep: &'a Sweep,
+    /// Combination by combination.
+    pub(super) cells: &'a [Cell],
+    /// By what it is looked at: the gates, then each planner's drives, in their order.
+    pub(super) looks: Vec<Option<Decoder>>,
+}
+
+/// What the gates and the search for an escape say of a case, in words of a scene file.
+pub(super) struct Gates {
+    pub(super) fault: Option<String>,
+    pub(super) avoidability: Option<String>,
+}
+
+impl Gates {
+    pub(super) fn of(scene: &Scene) -> Self {
+        let made = scene.generated.as_deref();
+        Self {
+            fault: made.and_then(|made| made.fault.as_ref()).map(written),
+            avoidability: made
+                .and_then(|made| made.avoidability.as_ref())
+                .map(written),
+        }
+    }
+}
+
+/// A word as scene files have it.
+fn written(word: &impl serde::Serialize) -> String {
+    let value = serde_json::to_value(word).unwrap_or_default();
+    value.as_str().map_or(value.to_string(), str::to_owned)
+}
+
+/// What a combination came to, in a letter.
+fn letter(cell: &Cell, look: usize) -> char {
+    let made = match cell {
+        Cell::Waiting => return '?',
+        Cell::Left => return '\u{b7}',
+        Cell::No(_) => return '-',
+        Cell::Made(made) => made,
+    };
+    let Some(at) = look.checked_sub(1).filter(|_| made.scene.is_valid()) else {
+        return if made.scene.is_valid() { 'v' } else { 'x' };
+    };
+    match made.drives.get(at).map(|drive| &drive.came) {
+        None => '?',
+        Some(Err(_)) => '!',
+        Some(Ok(report)) => match report.outcome() {
+            DriveOutcome::Clear => 'c',
+            DriveOutcome::Touched(_) => 'h',
+            DriveOutcome::AtFault(_) => 'F',
+            DriveOutcome::OffRoad(_) => 'o',
+        },
+    }
+}
+
+/// What the letters stand for, in the order in which they are explained.
+const LETTERS: [(char, &str); 10] = [
+    ('v', "valid"),
+    ('c', "clear"),
+    ('h', "hit"),
+    ('F', "at fault"),
+    ('o', "off road"),
+    ('!', "planner failed"),
+    ('x', "fails a gate"),
+    ('-', "cannot be"),
+    ('\u{b7}', "left out"),
+    ('?', "not made"),
+];
+
+impl Told<'_> {
+    /// What a look is called.
+    fn title(&self, look: usize) -> &'static str {
+        match self.looks.get(look) {
+            Some(Some(planner)) => planner.label(),
+            _ => "Gates",
+        }
+    }
+
+    /// The axes of rows and columns, and the number of combinations of the axes before them.
+    fn sides(&self) -> (Option<&Axis>, Option<&Axis>, usize) {
+        match self.sweep.axes.as_slice() {
+            [] => (None, None, 1),
+            [rows] => (Some(rows), None, 1),
+            [before @ .., rows, columns] => {
+                let slices = before.iter().map(|axis| axis.values.len()).product();
+                (Some(rows), Some(columns), slices)
+            }
+        }
+    }
+
+    /// For each combination of all axes but the last two: their values in words, and the number of its first cell.
+    fn slices(&self) -> Vec<(String, usize)> {
+        let (.., slices) = self.sides();
+        let size = self.cells.len() / slices.max(1);
+        let before = self.sweep.axes.len().saturating_sub(2);
+        let name = |slice: usize| {
+            let place = self.sweep.position(slice * size);
+            let axes = self.sweep.axes.iter().zip(place).take(before);
+            let words =
+                axes.map(|(axis, at)| format!("{} {}", axis.parameter, axis.value_text(at)));
+            words.collect::<Vec<String>>().join(", ")
+        };
+        (0..slices)
+            .map(|slice| (name(slice), slice * size))
+            .collect()
+    }
+
+    /// For each combination the nearest whose result is known.
+    fn nearest(&self, look: usize) -> Vec<Option<usize>> {
+        let all = self.cells.iter().enumerate();
+        let known = all.filter(|(_, cell)| !matches!(letter(cell, look), '?' | '\u{b7}' | '!'));
+        let known: Vec<usize> = known.map(|(number, _)| number).collect();
+        self.sweep.nearest(&known)
+    }
+
+    /// Maps for a page, one for each combination of all axes but the last two.
+    pub(super) fn maps(&self, look: usize) -> Vec<Map> {
+        let (Some(rows), columns, slices) = self.sides() else {
+            return Vec::new();
+        };
+        let size = self.cells.len() / slices.max(1);
+        let nearest = self.nearest(look);
+        let mut cases = 0;
+        let mut maps = Vec::new();
+        for (name, first) in self.slices() {
+            let of_it = first..first + size;
+            let spots = of_it.clone().map(|number| match &self.cells[number] {
+                Cell::Waiting => Spot::Waiting,
+                Cell::No(why) => Spot::Off {
+                    word: "no way".to_owned(),
+                    about: why.clone(),
+                },
+                Cell::Left => {
+                    let near = nearest[number].filter(|near| of_it.contains(near));
+                    Spot::Left(near.map(|near| near - first))
+                }
+                Cell::Made(_) => {
+                    cases += 1;
+                    Spot::Case(cases - 1)
+                }
+            });
+            let title = self.title(look);
+            maps.push(Map {
+                title: match name.is_empty() {
+                    true => title.to_owned(),
+                    false => format!("{title}, {name}"),
+                },
+                spots: spots.collect(),
+                sides: [rows.title(), columns.map_or(String::new(), Axis::title)],
+                values: [
+                    rows.numbers(),
+                    columns.map_or(vec![String::new()], Axis::numbers),
+                ],
+            });
+        }
+        maps
+    }
+
+    /// All looks as letters, with what the letters stand for; of a single axis from where to where it came to the same.
+    pub(super) fn text(&self) -> String {
+        let (Some(rows), columns, slices) = self.sides() else {
+            return String::new();
+        };
+        let size = self.cells.len() / slices.max(1);
+        let mut text = String::new();
+        for look in 0..self.looks.len() {
+            for (name, first) in self.slices() {
+                let cells = &self.cells[first..first + size];
+                let title = self.title(look);
+                let titles = [title, &name].into_iter().filter(|it| !it.is_empty());
+                let titles = titles.collect::<Vec<&str>>().join(", ");
+                let _infallible = match columns {
+                    None => writeln!(text, "{titles}, {}", rows.parameter),
+                    Some(columns) => {
+                        writeln!(text, "{titles}, {} by {}", rows.title(), columns.title())
+                    }
+                };
+                match columns {
+                    None => runs(rows, cells, look, &mut text),
+                    Some(columns) => grid([rows, columns], cells, look, &mut text),
+                }
+                text.push('\n');
+            }
+        }
+        let looks = 0..self.looks.len();
+        let shown: String = looks
+            .flat_map(|look| self.cells.iter().map(move |cell| letter(cell, look)))
+            .collect();
+        if columns.is_some() {
+            let met = LETTERS.iter().filter(|(letter, _)| shown.contains(*letter));
+            let words: Vec<String> = met
+                .map(|(letter, word)| format!("{letter} {word}"))
+                .collect();
+            let _infallible = writeln!(text, "{}", words.join(", "));
+        }
+        text
+    }
+
+    /// A line for each combination that was made or cannot be: values, gates, and of each planner what came of its drive.
+    pub(super) fn table(&self) -> String {
+        let mut heads: Vec<String> = Vec::new();
+        for axis in &self.sweep.axes {
+            let key = axis.parameter.quantity.key();
+            let agent = axis.parameter.agent.as_ref();
+            let agent = agent.map_or(String::new(), |agent| format!("_{agent}"));
+            heads.push(format!("swept_{key}{agent}").replace('-', "_"));
+        }
+        heads.extend(["case", "valid", "failed", "fault", "avoidability"].map(str::to_owned));
+        let planners: Vec<&str> = self.looks.iter().flatten().map(|it| it.key()).collect();
+        for planner in &planners {
+            let planner = planner.replace('-', "_");
+            heads.extend(OF_DRIVES.map(|column| format!("{planner}_{column}")));
+        }
+        heads.push("error".to_owned());
+        let mut text = line(&heads);
+        for (number, cell) in self.cells.iter().enumerate() {
+            let place = self.sweep.position(number).into_iter();
+            let values = self.sweep.axes.iter().zip(place);
+            let mut fields: Vec<String> = values
+                .map(|(axis, at)| axis.values[at].to_string())
+                .collect();
+            match cell {
+                Cell::Left | Cell::Waiting => continue,
+                Cell::No(why) => {
+                    let empty = heads.len() - fields.len() - 1;
+                    fields.extend(vec![String::new(); empty]);
+                    fields.push(why.clone());
+                }
+                Cell::Made(made) => {
+                    fields.extend(of_case(made));
+                    for at in 0..planners.len() {
+                        fields.extend(of_drive(made.drives.get(at)));
+                    }
+                    let errors = made.drives.iter().filter_map(|drive| {
+                        let why = drive.came.as_ref().err()?;
+                        Some(format!("{}: {why}", drive.planner))
+                    });
+                    fields.push(errors.collect::<Vec<String>>().join("; "));
+                }
+            }
+            text.push_str(&line(&fields));
+        }
+        text
+    }
+}
+
+fn of_case(made: &Made) -> [String; 5] {
+    let scene = &made.scene;
+    let gates = Gates::of(scene);
+    [
+        made.files.case.clone(),
+        scene.is_valid().to_string(),
+        scene.failed_gates().join(" "),
+        gates.fault.unwrap_or_default(),
+        gates.avoidability.unwrap_or_default(),
+    ]
+}
+
+/// What the table tells of a drive.
+const OF_DRIVES: [&str; 9] = [
+    "outcome",
+    "at_s",
+    "with",
+    "closing_mps",
+    "nearest_m",
+    "ttc_s",
+    "pet_s",
+    "progress_m",
+    "nuplan_score",
+];
+
+fn of_drive(drive: Option<&Drive>) -> [String; OF_DRIVES.len()] {
+    let report = match drive.map(|drive| &drive.came) {
+        None => return Default::default(),
+        Some(Err(_)) => {
+            let mut fields: [String; OF_DRIVES.len()] = Default::default();
+            fields[0] = "failed".to_owned();
+            return fields;
+        }
+        Some(Ok(report)) => report,
+    };
+    let number = |value: Option<f64>| value.map_or(String::new(), |value| format!("{value:.3}"));
+    let (word, at_s) = report.outcome().words();
+    let touch = report.touch();
+    [
+        word.to_owned(),
+        number(at_s),
+        touch.map_or(String::new(), |touch| touch.with.to_string()),
+        number(touch.map(|touch| touch.closing_mps)),
+        number(report.encounters.first().map(|near| near.gap.value)),
+        number(least(report, |met| met.ttc)),
+        number(least(report, |met| met.pet)),
+        number(Some(report.progress_m)),
+        number(report.score.as_ref().map(|score| score.total)),
+    ]
+}
+
+/// The least value over a drive's encounters.
+fn least(report: &Report, of: impl Fn(&Encounter) -> Option<Moment>) -> Option<f64> {
+    let values = report.encounters.iter().filter_map(of);
+    values.map(|moment| moment.value).min_by(f64::total_cmp)
+}
+
+/// A line of comma-separated values.
+fn line(fields: &[String]) -> String {
+    let quoted = fields
+        .iter()
+        .map(|field| match field.contains([',', '"', '\n', '\r']) {
+            true => format!("\"{}\"", field.replace('"', "\"\"")),
+            false => field.clone(),
+        });
+    quoted.collect::<Vec<String>>().join(",") + "\n"
+}
+
+/// From where to where one axis came to the same: a line each.
+fn runs(axis: &Axis, cells: &[Cell], look: usize, text: &mut String) {
+    let letters: Vec<char> = cells.iter().map(|cell| letter(cell, look)).collect();
+    let mut from = 0;
+    while from < letters.len() {
+        let same = letters[from..]
+            .iter()
+            .take_while(|it| **it == letters[from]);
+        let to = from + same.count() - 1;
+        let word = LETTERS.iter().find(|(letter, _)| *letter == letters[from]);
+        let word = word.map_or("", |(_, word)| word);
+        let values = match from == to {
+            true => axis.value_text(from),
+            false => format!("{} to {}", axis.value_text(from), axis.value_text(to)),
+        };
+        let _infallible = writeln!(text, "  {values}: {word}");
+        from = to + 1;
+    }
+}
+
+/// A letter for each cell, rows below each other.
+fn grid([rows, columns]: [&Axis; 2], cells: &[Cell], look: usize, text: &mut String) {
+    let widest = |texts: &[String]| texts.iter().map(|text| text.chars().count()).max();
+    let (rows, columns) = (rows.numbers(), columns.numbers());
+    let first = widest(&rows).unwrap_or(0);
+    let each = widest(&columns).unwrap_or(0) + 2;
+    let _infallible = write!(text, "  {:first$}", "");
+    for column in &columns {
+        let _infallible = write!(text, "{column:>each$}");
+    }
+    text.push('\n');
+    for (row, cells) in rows.iter().zip(cells.chunks(columns.len().max(1))) {
+        let _infallible = write!(text, "  {row:>first$}");
+        for cell in cells {
+            let _infallible = write!(text, "{:>each$}", letter(cell, look));
+        }
+        text.push('\n');
+    }
+}
