@@ -7,20 +7,22 @@ use crate::codec::DT_S;
 use crate::diffusion::Prepare;
 use crate::generator::{GenerateError, Settings};
 use crate::planner::{STEP_S, World, cut_after_present};
-use crate::scene::{AgentId, Control, Scene, State};
+use crate::scene::{AgentId, Control, Scene, State, Track};
 
 /// Frames between two makings.
 const EVERY: usize = (DT_S / STEP_S) as usize;
 
 /// The model moves everyone but the ego, those too that the scene freezes or lets follow the log. Every half second it
 /// sees the scene as it stands, the ego's driven track included, and makes all futures anew; the ego's own is thrown
-/// away. Agents the model does not reach keep their velocity; who is not there at the start does not come. Signals go
+/// away. Who attacks keeps to it until the attack's time. Agents the model does not reach keep their velocity; who is not there at the start does not come. Signals go
 /// on as recorded, then hold.
 pub(super) struct GeneratorWorld<'a> {
     network: &'a dyn Prepare,
     settings: Settings,
     stream: Stream,
     ego: Option<AgentId>,
+    /// Who attacks, with the way that takes, and the frame until which it keeps to that.
+    attackers: Vec<(AgentId, Track, usize)>,
     start: usize,
 }
 
@@ -32,6 +34,7 @@ impl<'a> GeneratorWorld<'a> {
             settings,
             stream: Stream::default(),
             ego: None,
+            attackers: Vec::new(),
             start: 0,
         }
     }
@@ -46,8 +49,18 @@ impl<'a> GeneratorWorld<'a> {
         seen.now = frame;
         seen.log.clear();
         for agent in &mut seen.agents {
-            if agent.control != Control::Free {
-                Arc::make_mut(agent).control = Control::Free;
+            let mut attackers = self.attackers.iter();
+            let attack = attackers.find(|(id, _, until)| *id == agent.id && frame < *until);
+            let control = match attack {
+                Some(_) => Control::Frozen,
+                None => Control::Free,
+            };
+            if agent.control != control || attack.is_some() {
+                let agent = Arc::make_mut(agent);
+                agent.control = control;
+                for (at, state) in attack.iter().flat_map(|(_, track, _)| ahead(track, frame)) {
+                    agent.track.set(at, Some(*state));
+                }
             }
         }
         let made = match self
@@ -67,10 +80,11 @@ impl<'a> GeneratorWorld<'a> {
             let Some(present) = agent.track.get(frame).copied() else {
                 continue;
             };
-            let future = made
-                .as_ref()
-                .and_then(|made| made.agent(&agent.id))
-                .map(|agent| &agent.track);
+            let mut attackers = self.attackers.iter();
+            let attack = attackers.find(|(id, _, until)| *id == agent.id && frame < *until);
+            let made = made.as_ref().and_then(|made| made.agent(&agent.id));
+            let made = made.map(|agent| &agent.track);
+            let future = attack.map(|(_, track, _)| track).or(made);
             let states: Vec<State> = (1..=EVERY)
                 .map(|ahead| {
                     let coasting = State {
@@ -91,8 +105,20 @@ impl<'a> GeneratorWorld<'a> {
     }
 }
 
+/// What a track holds after a frame.
+fn ahead(track: &Track, frame: usize) -> impl Iterator<Item = (usize, &State)> {
+    let states = track.states().iter().enumerate().skip(frame + 1);
+    states.filter_map(|(at, state)| Some((at, state.as_ref()?)))
+}
+
 impl World for GeneratorWorld<'_> {
     fn begin(&mut self, scene: &mut Scene, ego: &AgentId, last: usize) -> usize {
+        let others = scene.agents.iter().filter(|agent| agent.id != *ego);
+        let attackers = others.filter_map(|agent| {
+            let until = scene.attacks_until(&agent.id)?;
+            Some((agent.id.clone(), agent.track.clone(), until))
+        });
+        self.attackers = attackers.collect();
         cut_after_present(scene, ego);
         scene.frames = last + 1;
         scene.goals.clear();

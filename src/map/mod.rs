@@ -14,6 +14,9 @@ pub use index::LaneHit;
 use index::LaneSegment;
 pub use lane::{Area, AreaKind, Extra, Lane, LaneId, LaneKind, Line, LineKind, StopSign};
 
+/// No lane is taken to be wider than this, m.
+const WIDEST_M: f64 = 12.0;
+
 /// A road network in the scene's frame (m). Ids are unique per kind; references may dangle outwards
 /// (files are often cut out of larger maps) and are then ignored by the queries.
 #[derive(Debug, Clone, Default)]
@@ -146,6 +149,26 @@ impl Map {
             .into_iter()
             .filter(|hit| accept(&self.lanes[hit.lane]))
             .min_by(|a, b| cost(a).total_cmp(&cost(b)))
+    }
+
+    /// The lane that `point` lies in, of those up to `accept`: lanes with through traffic go before shoulders and the like,
+    /// then counts what [`Map::lane_for`] does. `None` if it lies in none.
+    pub fn lane_around(
+        &self,
+        point: DVec2,
+        heading: f64,
+        accept: impl Fn(&Lane) -> bool,
+    ) -> Option<LaneHit> {
+        let cost =
+            |hit: &LaneHit| hit.offset.abs() + 1.5 * (1.0 - (hit.pose.heading - heading).cos());
+        let aside = |hit: &LaneHit| self.lanes[hit.lane].kind == LaneKind::Other;
+        self.lanes_near(point, WIDEST_M / 2.0)
+            .into_iter()
+            .filter(|hit| {
+                let lane = &self.lanes[hit.lane];
+                accept(lane) && hit.offset.abs() <= lane.width_or_default() / 2.0
+            })
+            .min_by(|a, b| (aside(a).cmp(&aside(b))).then(cost(a).total_cmp(&cost(b))))
     }
 
     /// Smallest axis-aligned rectangle around everything, (low, high); `None` for an empty map.

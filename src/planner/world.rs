@@ -35,7 +35,7 @@ impl World for LogWorld {
 }
 
 /// Vehicles and cyclists follow their lanes behind whoever is ahead, the ego included, with the Intelligent Driver
-/// Model; everyone else keeps their velocity. Who is not there at the start does not come. Signals go on as recorded,
+/// Model; everyone else keeps their velocity. Who attacks keeps to it until the attack's time. Who is not there at the start does not come. Signals go on as recorded,
 /// then hold.
 #[derive(Default)]
 pub struct TrafficWorld {
@@ -46,12 +46,19 @@ struct Driver {
     agent: usize,
     /// `None` keeps the velocity.
     follower: Option<LaneFollower>,
+    /// Its attack, and the frame until which it keeps to that.
+    attack: Option<(Track, usize)>,
 }
 
 impl World for TrafficWorld {
     fn begin(&mut self, scene: &mut Scene, ego: &AgentId, last: usize) -> usize {
+        let recorded = scene.clone();
         cut_after_present(scene, ego);
         scene.frames = last + 1;
+        let attack = |id: &AgentId| {
+            let track = &recorded.agent(id)?.track;
+            Some((track.clone(), recorded.attacks_until(id)?))
+        };
         let others = scene.agents.iter().enumerate();
         self.drivers = others
             .filter(|(_, agent)| agent.id != *ego)
@@ -61,6 +68,7 @@ impl World for TrafficWorld {
                 Some(Driver {
                     agent: index,
                     follower: drives.then(LaneFollower::default),
+                    attack: attack(&agent.id),
                 })
             })
             .collect();
@@ -71,7 +79,10 @@ impl World for TrafficWorld {
         let mut next = Vec::with_capacity(self.drivers.len());
         for driver in &mut self.drivers {
             let seen = Observation::at(scene, frame, driver.agent);
+            let attacks = driver.attack.as_ref().filter(|(_, until)| frame < *until);
+            let attacking = attacks.and_then(|(track, _)| track.get(frame + 1).copied());
             let state = match &mut driver.follower {
+                _ if attacking.is_some() => attacking,
                 None => seen.own_state().map(|state| coast(state, scene.dt_s)),
                 Some(follower) => follower.next(&seen),
             };

@@ -147,6 +147,13 @@ impl Scene {
         self.attacks.iter().find(|attack| attack.attacker == *id)
     }
 
+    /// The frame of the contact that an agent is on its way to; `None` if it attacks nobody after the present.
+    pub fn attacks_until(&self, id: &AgentId) -> Option<usize> {
+        let attack = self.attack_by(id)?;
+        let frame = self.frame_at(attack.time_s).round();
+        (frame > self.now as f64).then_some(frame as usize)
+    }
+
     /// The track as recorded first: the log where it was replaced, else the present one.
     pub fn logged_track(&self, id: &AgentId) -> Option<&Track> {
         self.log

@@ -72,6 +72,25 @@ enum Motion {
     Drives(Box<Wheel>),
     /// Walks on, or whatever else it does, with this velocity, m/s, and stops before bodies in its way.
     GoesOn(DVec2),
+    /// Keeps to its attack, whatever comes of it, up to a frame; then it is one of the others.
+    Attacks(Box<Track>, usize),
+}
+
+impl Motion {
+    /// How somebody moves who does not attack; `way` is where the recording went.
+    fn of(seen: &Observation<'_>, state: &State, way: Option<Polyline>) -> Self {
+        match seen.own().kind {
+            AgentKind::Vehicle | AgentKind::Cyclist => Self::Drives(Box::new(Wheel {
+                path: Path::from(seen, state, way.as_ref()),
+                way,
+                waited_s: 0.0,
+                settled_s: SETTLE_S - THINK_S,
+            })),
+            // what a recording lets creep stands
+            _ if state.velocity.length() < STANDING_MPS => Self::GoesOn(DVec2::ZERO),
+            _ => Self::GoesOn(state.velocity),
+        }
+    }
 }
 
 #[derive(Debug, Clone)]
@@ -117,7 +136,7 @@ enum Wait {
 
 impl Reactive {
     /// Everyone who is there at the scene's present but `ego`. `recorded` knows the track an agent had; where it turned,
-    /// its driver turns.
+    /// its driver turns, and who attacks in the scene keeps to it until the attack's time.
     pub fn new<'a>(
         scene: &Scene,
         ego: &AgentId,
@@ -127,20 +146,13 @@ impl Reactive {
         let driver = |(index, agent): (usize, &Arc<Agent>)| {
             let state = agent.track.get(scene.now)?;
             let seen = Observation::at(scene, scene.now, index);
-            let way = way(&agent.id);
+            let attacks = scene
+                .attacks_until(&agent.id)
+                .zip(recorded(&agent.id))
+                .map(|(until, track)| Motion::Attacks(Box::new(track.clone()), until));
             Some(Driver {
                 agent: index,
-                moves: match agent.kind {
-                    AgentKind::Vehicle | AgentKind::Cyclist => Motion::Drives(Box::new(Wheel {
-                        path: Path::from(&seen, state, way.as_ref()),
-                        way,
-                        waited_s: 0.0,
-                        settled_s: SETTLE_S - THINK_S,
-                    })),
-                    // what a recording lets creep stands
-                    _ if state.velocity.length() < STANDING_MPS => Motion::GoesOn(DVec2::ZERO),
-                    _ => Motion::GoesOn(state.velocity),
-                },
+                moves: attacks.unwrap_or_else(|| Motion::of(&seen, state, way(&agent.id))),
             })
         };
         let agents = scene.agents.iter().enumerate();
@@ -165,7 +177,13 @@ impl Reactive {
             let Some(&present) = seen.own_state() else {
                 continue;
             };
+            if let Motion::Attacks(track, until) = &driver.moves
+                && (frame >= *until || track.get(frame + 1).is_none())
+            {
+                driver.moves = Motion::of(&seen, &present, way_of(track, frame));
+            }
             let state = match &mut driver.moves {
+                Motion::Attacks(track, _) => track.get(frame + 1).copied().unwrap_or(present),
                 Motion::Drives(wheel) if !wheel.path.stays => {
                     wheel.drive(&seen, &ahead, driver.agent)
                 }
@@ -194,6 +212,10 @@ impl Reactive {
                 Some(match &driver.moves {
                     Motion::Drives(wheel) => Ahead::of(&wheel.path, &seen, driver.agent),
                     Motion::GoesOn(_) => Ahead::straight(seen.own(), state, driver.agent),
+                    Motion::Attacks(track, _) => {
+                        let straight = Ahead::straight(seen.own(), state, driver.agent);
+                        straight.along(way_of(track, frame))
+                    }
                 })
             })
             .collect();
@@ -386,6 +408,20 @@ impl Ahead {
             red_m: f64::INFINITY,
             sign_m: f64::INFINITY,
             walks: true,
+        }
+    }
+
+    /// The same along a way, as far as that goes.
+    fn along(self, way: Option<Polyline>) -> Self {
+        let Some(way) = way else {
+            return self;
+        };
+        let count = self.poses.len();
+        let places = (0..count).map(|at| at as f64 * SPACING);
+        let places = places.take_while(|s| *s <= way.length());
+        Self {
+            poses: places.map(|s| way.pose_at(s)).collect(),
+            ..self
         }
     }
 

@@ -50,6 +50,50 @@ fn car(id: &str, x: f64, y: f64, heading: f64, speed: f64) -> Arc<Agent> {
     agent(id, AgentKind::Vehicle, Pose::at(x, y, heading), speed)
 }
 
+#[test]
+fn who_attacks_keeps_to_it_until_its_time_and_is_one_of_the_others_then() {
+    // it comes the wrong way at 10 m/s, for 2 s; on its own it would stand or follow its lane
+    let track = Track::new(
+        (0..=40)
+            .map(|frame| {
+                let pose = Pose::at(60.0 - f64::from(frame), -1.0, PI);
+                Some(State::along(pose, 10.0))
+            })
+            .collect(),
+    );
+    let mut scene = Scene {
+        dt_s: DT_S,
+        frames: 61,
+        map: Arc::new(Map::build(crossing())),
+        agents: vec![
+            car("ego", -40.0, 0.0, 0.0, 5.0),
+            car("a", 60.0, -1.0, PI, 10.0),
+        ],
+        attacks: vec![crate::scene::Attack {
+            attacker: AgentId::new("a"),
+            target: AgentId::new("ego"),
+            time_s: 2.0,
+            offset: [0.0, 0.0],
+            extra: crate::map::Extra::new(),
+        }],
+        ..Scene::default()
+    };
+    let recorded = |id: &AgentId| (id.as_str() == "a").then_some(&track);
+    let mut traffic = Reactive::new(&scene, &AgentId::new("ego"), recorded);
+    for frame in 0..30 {
+        let ego = *scene.agents[0].track.get(frame).unwrap();
+        let next = traffic.step(&scene, frame);
+        let state = next.iter().find(|(agent, _)| *agent == 1).unwrap().1;
+        let keeps =
+            (state.position.x - (59.0 - frame as f64)).abs() < 1e-9 && state.position.y == -1.0;
+        assert_eq!(keeps, frame < 20, "frame {frame}: {state:?}");
+        for (agent, state) in [(0, ego), (1, state)] {
+            let track = &mut Arc::make_mut(&mut scene.agents[agent]).track;
+            track.set(frame + 1, Some(state));
+        }
+    }
+}
+
 /// She walks north across the street from the west at 1.4 m/s.
 fn walker(y: f64) -> Arc<Agent> {
     let at = Pose::at(0.0, y, FRAC_PI_2);

@@ -330,7 +330,13 @@ commands! {
     GoalTool, Tool, "Goal", "Click where the selected agent shall be; drag to aim it", &[key(Key::G)];
     AttackTool, Tool, "Attack", "Click an attacker, then the target; drag the contact along its path", &[key(Key::T)];
     SketchTool, Tool, "Sketch", "Draw the way the selected agent shall take", &[key(Key::P)];
-    AddTool, Tool, "Add agent", "Press and drag to place a new vehicle with a heading", &[key(Key::A)];
+    AddTool, Tool, "Add agent", "Press and drag to place somebody new with a heading", &[key(Key::A)];
+    AddCar, Tool, "Add a car", "Press and drag to place a new car with a heading", &[];
+    AddLorry, Tool, "Add a lorry", "Press and drag to place a new lorry (truck) with a heading", &[];
+    AddBus, Tool, "Add a bus", "Press and drag to place a new bus with a heading", &[];
+    AddCyclist, Tool, "Add a cyclist", "Press and drag to place a new cyclist with a heading", &[];
+    AddPedestrian, Tool, "Add a pedestrian", "Press and drag to place somebody on foot with a heading", &[];
+    AddObstacle, Tool, "Add an obstacle", "Press to place something that stands in the way", &[];
     MeasureTool, Tool, "Measure", "Drag to measure metres", &[key(Key::M)];
     NextAgent, Tool, "Next agent", "Select the next agent", &[key(Key::N), key(Key::Tab)];
     PreviousAgent, Tool, "Previous agent", "Select the agent before", &[shift(Key::N), shift(Key::Tab)];

@@ -8,8 +8,10 @@ use super::action::Action;
 use super::action::Command;
 use super::action::Notice;
 use super::action::Weight;
+use super::tools::Body;
 use super::tools::Tool;
 use crate::geometry::dvec2;
+use crate::scene::Agent;
 use crate::scene::AgentId;
 use crate::scene::Control;
 use crate::scene::Edit;
@@ -106,6 +108,8 @@ pub struct Editor {
     pub hidden: BTreeSet<AgentId>,
     /// What the pointer does on the canvas.
     pub tool: Tool,
+    /// What the tool for it adds.
+    pub body: Body,
     /// What is to be told to the user, oldest first; the window takes them.
     pub notices: Vec<Notice>,
     revision: u64,
@@ -123,6 +127,7 @@ impl Default for Editor {
             selection: Vec::new(),
             hidden: BTreeSet::new(),
             tool: Tool::Select,
+            body: Body::Car,
             notices: Vec::new(),
             revision: 0,
         }
@@ -297,6 +302,12 @@ impl Editor {
             Command::AttackTool => self.tool = Tool::Attack,
             Command::SketchTool => self.tool = Tool::Sketch,
             Command::AddTool => self.tool = Tool::Add,
+            Command::AddCar => self.add_a(Body::Car),
+            Command::AddLorry => self.add_a(Body::Lorry),
+            Command::AddBus => self.add_a(Body::Bus),
+            Command::AddCyclist => self.add_a(Body::Cyclist),
+            Command::AddPedestrian => self.add_a(Body::Pedestrian),
+            Command::AddObstacle => self.add_a(Body::Obstacle),
             Command::MeasureTool => self.tool = Tool::Measure,
             Command::NextAgent => self.next_agent(1),
             Command::PreviousAgent => self.next_agent(-1),
@@ -534,6 +545,10 @@ impl Editor {
         self.commit(None, &edits);
     }
 
+    fn add_a(&mut self, body: Body) {
+        (self.tool, self.body) = (Tool::Add, body);
+    }
+
     fn duplicate(&mut self) {
         let Some(scene) = self.committed() else {
             return;
@@ -550,7 +565,7 @@ impl Editor {
             // one car length and a gap behind the original
             let behind = dvec2(-(agent.length + 4.0), 0.0);
             let point = state.pose().outer_from_local(behind);
-            let copy = free_id(scene, agent.kind.word(), &copies);
+            let copy = free_id(scene, stem_of(agent), &copies);
             copies.push(copy.clone());
             edits.push(Edit::Add {
                 agent: copy,
@@ -568,8 +583,11 @@ impl Editor {
             ));
             return;
         }
-        let label = (edits.len() > 1).then(|| format!("Duplicate {} agents", edits.len()));
-        self.commit(label, &edits);
+        let label = match self.selection.as_slice() {
+            [one] => format!("Duplicate {}", one.short()),
+            _ => format!("Duplicate {} agents", edits.len()),
+        };
+        self.commit(Some(label), &edits);
         self.selection = copies;
     }
 }
@@ -593,6 +611,21 @@ fn refusal(error: &EditError) -> String {
             "{agent} is not in the scene at the present. Move the present (Edit, Set the present here) to a frame where it is."
         ),
         other => format!("Not changed: {other}."),
+    }
+}
+
+/// The longest name that numbers are put behind for copies, bytes.
+const LONGEST_STEM: usize = 24;
+
+/// What the ids of an agent's copies begin with: its name without a number, else its kind.
+fn stem_of(agent: &Agent) -> &str {
+    let id = agent.id.as_str();
+    let stem = id.trim_end_matches(|letter: char| letter.is_ascii_digit());
+    let stem = stem.trim_end_matches(['-', '_']);
+    let is_name = stem.chars().all(|letter| letter.is_alphabetic());
+    match (1..=LONGEST_STEM).contains(&stem.len()) && is_name {
+        true => stem,
+        false => agent.kind.word(),
     }
 }
 

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::mpsc;
 use std::thread;
+use std::time::Duration;
 use std::time::SystemTime;
 use std::time::UNIX_EPOCH;
 
@@ -47,8 +48,10 @@ pub(super) enum Request {
         /// Where its document lies, for the offer.
         origin: String,
     },
-    /// Delete this session's autosave: everything is saved.
+    /// Delete this session's autosave: everything is saved, or let go.
     DropAutosave,
+    /// Say so when all that was asked for before is done.
+    Flush(mpsc::Sender<()>),
     /// Take over the trays that earlier windows have left.
     Tray,
     /// Keep the tray as it is now.
@@ -244,6 +247,13 @@ impl Files {
         }
     }
 
+    /// Waits until what was asked for is done, but no longer than `patience`.
+    pub(super) fn flush(&self, patience: Duration) {
+        let (done, all) = mpsc::channel();
+        self.ask(Request::Flush(done));
+        let _or_not = all.recv_timeout(patience);
+    }
+
     /// Asks for something. If the thread is gone nothing happens.
     pub(super) fn ask(&self, request: Request) {
         let _gone = self.requests.send(request);
@@ -368,6 +378,9 @@ fn serve(inbox: &mpsc::Receiver<Request>, out: &Outbox, folder: &Path, autosave:
                 }
             }
             Request::DropAutosave => remove(autosave),
+            Request::Flush(done) => {
+                let _nobody_waits = done.send(());
+            }
             Request::Tray => {
                 let (mut cases, mut faults) = (Vec::new(), Vec::new());
                 for path in shelf::left(folder, is_held) {

@@ -311,7 +311,7 @@ pub(super) fn gesture_ui(ui: &Ui, screen: &Screen, gesture: &Gesture, text: &str
             );
         }
         Gesture::Measure { from } => ruler(&painter, [screen.place(*from), at], tokens),
-        Gesture::NewGoal { at: start, .. } | Gesture::Add { at: start } => {
+        Gesture::NewGoal { at: start, .. } | Gesture::Add { at: start, .. } => {
             let stroke = Stroke::new(1.2, tokens.goal);
             painter.line_segment([screen.place(*start), at], stroke);
         }

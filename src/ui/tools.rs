@@ -19,7 +19,9 @@ use crate::scene::Edit;
 use crate::scene::Goal;
 use crate::scene::Role;
 use crate::scene::Scene;
+use crate::scene::State;
 
+use super::action::Command;
 use super::dial;
 use super::editor::free_id;
 use super::sketch;
@@ -56,6 +58,125 @@ pub enum Tool {
     /// Measure.
     Measure,
 }
+
+/// What is added.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Body {
+    /// A car.
+    #[default]
+    Car,
+    /// A lorry.
+    Lorry,
+    /// A bus.
+    Bus,
+    /// A cyclist.
+    Cyclist,
+    /// Somebody on foot.
+    Pedestrian,
+    /// Something that stands in the way.
+    Obstacle,
+}
+
+impl Body {
+    /// All of them.
+    pub const ALL: [Self; 6] = [
+        Self::Car,
+        Self::Lorry,
+        Self::Bus,
+        Self::Cyclist,
+        Self::Pedestrian,
+        Self::Obstacle,
+    ];
+
+    /// Its name.
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::Car => "Car",
+            Self::Lorry => "Lorry",
+            Self::Bus => "Bus",
+            Self::Cyclist => "Cyclist",
+            Self::Pedestrian => "Pedestrian",
+            Self::Obstacle => "Obstacle",
+        }
+    }
+
+    /// What chooses it.
+    pub(super) fn command(self) -> Command {
+        match self {
+            Self::Car => Command::AddCar,
+            Self::Lorry => Command::AddLorry,
+            Self::Bus => Command::AddBus,
+            Self::Cyclist => Command::AddCyclist,
+            Self::Pedestrian => Command::AddPedestrian,
+            Self::Obstacle => Command::AddObstacle,
+        }
+    }
+
+    /// What the ids of new ones begin with.
+    fn word(self) -> &'static str {
+        match self {
+            Self::Car => AgentKind::Vehicle.word(),
+            Self::Lorry => "lorry",
+            Self::Bus => "bus",
+            Self::Cyclist => AgentKind::Cyclist.word(),
+            Self::Pedestrian => AgentKind::Pedestrian.word(),
+            Self::Obstacle => "obstacle",
+        }
+    }
+
+    fn kind(self) -> AgentKind {
+        match self {
+            Self::Car | Self::Lorry | Self::Bus => AgentKind::Vehicle,
+            Self::Cyclist => AgentKind::Cyclist,
+            Self::Pedestrian => AgentKind::Pedestrian,
+            Self::Obstacle => AgentKind::Other,
+        }
+    }
+
+    /// Length and width, m, where they are not those of its kind.
+    fn size(self) -> Option<[f64; 2]> {
+        match self {
+            Self::Lorry => Some([9.0, 2.5]),
+            Self::Bus => Some([12.0, 2.55]),
+            Self::Car | Self::Cyclist | Self::Pedestrian | Self::Obstacle => None,
+        }
+    }
+
+    /// How fast it goes where a drag does not say, m/s: as others on the same way do, else as the lane allows.
+    fn speed(self, scene: &Scene, pose: Pose, lane: Option<&LaneId>) -> f64 {
+        let usual = match self {
+            Self::Cyclist => return 4.5,
+            Self::Pedestrian => return 1.4,
+            Self::Obstacle => return 0.0,
+            Self::Car => USUAL_MPS,
+            Self::Lorry | Self::Bus => USUAL_MPS - 1.0,
+        };
+        let with_it = |agent: &Agent, state: &State| {
+            let along = angle_between(state.heading, pose.heading).abs() < 0.8;
+            agent.kind == AgentKind::Vehicle && along && state.speed() > 2.0
+        };
+        let near = scene.states_at(scene.now_s());
+        let near = near
+            .filter(|(_, agent, state)| with_it(agent, state))
+            .map(|(_, _, state)| (state.position.distance(pose.point), state.speed()))
+            .filter(|(apart, _)| *apart < COMPANY_M)
+            .min_by(|a, b| a.0.total_cmp(&b.0));
+        let limit = lane
+            .and_then(|lane| scene.map.lane(lane)?.speed_limit)
+            .filter(|limit| *limit > 0.0);
+        let speed = near.map(|(_, speed)| speed).or(limit).unwrap_or(usual);
+        (speed * 2.0).round() / 2.0
+    }
+}
+
+/// A vehicle goes this fast where nothing says how fast others go, m/s.
+const USUAL_MPS: f64 = 8.0;
+
+/// Vehicles on the same way that are nearer than this say how fast one goes there, m.
+const COMPANY_M: f64 = 80.0;
+
+/// Who walks is set down towards a lane that is nearer than this, m.
+const KERB_M: f64 = 15.0;
 
 /// Something on the canvas that can be dragged.
 #[derive(Debug, Clone, PartialEq)]
@@ -113,6 +234,8 @@ pub(super) enum Gesture {
     },
     /// Places an agent, then aims it.
     Add {
+        /// What.
+        body: Body,
         /// Where it was placed.
         at: DVec2,
     },
@@ -149,16 +272,18 @@ pub(super) struct Snap {
     pub moved_m: f64,
 }
 
-/// The pose on the centreline nearest to `pose`, if an agent of that kind would drive there.
+/// The pose on the centreline of the lane that `pose` lies in, else on the nearest, if an agent of that kind would drive
+/// there.
 pub(super) fn snap(scene: &Scene, pose: Pose, kind: AgentKind) -> Option<Snap> {
     let fits = |lane: LaneKind| match kind {
         AgentKind::Vehicle => !matches!(lane, LaneKind::Bike | LaneKind::Walk),
         AgentKind::Cyclist => lane != LaneKind::Walk,
         AgentKind::Pedestrian | AgentKind::Other => false,
     };
-    let hit = scene
-        .map
-        .lane_for(pose.point, pose.heading, SNAP_M, |lane| fits(lane.kind))?;
+    let map = &scene.map;
+    let hit = map
+        .lane_around(pose.point, pose.heading, |lane| fits(lane.kind))
+        .or_else(|| map.lane_for(pose.point, pose.heading, SNAP_M, |lane| fits(lane.kind)))?;
     let turned = angle_between(pose.heading, hit.pose.heading).abs();
     let heading = if turned < 1.0 {
         hit.pose.heading
@@ -195,7 +320,7 @@ impl Gesture {
             Self::Handle(handle) => handled(scene, handle, pointer),
             Self::NewGoal { agent, at } => new_goal(scene, agent, *at, pointer),
             Self::Aim { attacker } => aimed(scene, attacker, pointer),
-            Self::Add { at } => added(scene, *at, pointer),
+            Self::Add { body, at } => added(scene, *body, *at, pointer),
             Self::Sketch(sketch) => sketch.meaning(scene, pointer.at),
             Self::Measure { from } => {
                 let apart = pointer.at - *from;
@@ -518,12 +643,13 @@ fn aimed(scene: &Scene, attacker: &AgentId, pointer: &Pointer) -> Meaning {
     }
 }
 
-fn added(scene: &Scene, at: DVec2, pointer: &Pointer) -> Meaning {
+fn added(scene: &Scene, body: Body, at: DVec2, pointer: &Pointer) -> Meaning {
     let drawn = pointer.at - at;
     let aimed = drawn.length() > pointer.slack_m;
     let heading = if aimed { drawn.to_angle() } else { 0.0 };
+    let kind = body.kind();
     let snapped = (!pointer.alt)
-        .then(|| snap(scene, Pose::new(at, heading), AgentKind::Vehicle))
+        .then(|| snap(scene, Pose::new(at, heading), kind))
         .flatten();
     let pose = match &snapped {
         Some(snap) if !aimed => {
@@ -535,32 +661,53 @@ fn added(scene: &Scene, at: DVec2, pointer: &Pointer) -> Meaning {
             Pose::new(snap.pose.point, along.unwrap_or(heading))
         }
         Some(snap) => snap.pose,
+        None if !aimed && kind == AgentKind::Pedestrian => Pose::new(at, walks(scene, at)),
         None => Pose::new(at, heading),
     };
-    let speed = if aimed {
-        (drawn.length() / ARROW_M_PER_MPS * 2.0).round() / 2.0
-    } else {
-        8.0
+    let lane = snapped.as_ref().map(|snap| &snap.lane);
+    let speed = match (aimed, body) {
+        (_, Body::Obstacle) => 0.0,
+        (true, _) => (drawn.length() / ARROW_M_PER_MPS * 2.0).round() / 2.0,
+        (false, _) => body.speed(scene, pose, lane),
     };
     let speed = speed.min(40.0);
-    let agent = free_id(scene, "vehicle", &[]);
+    let agent = free_id(scene, body.word(), &[]);
     // the first vehicle of a bare map is whom all is about
-    let ego = scene.ego().is_none().then(|| Edit::SetRole {
+    let is_first = kind == AgentKind::Vehicle && scene.ego().is_none();
+    let ego = is_first.then(|| Edit::SetRole {
         agent: agent.clone(),
         role: Role::Ego,
     });
-    let part = if ego.is_some() { "the ego, " } else { "" };
+    let part = if is_first { "the ego, " } else { "" };
     let add = Edit::Add {
         agent,
-        kind: AgentKind::Vehicle,
+        kind,
         point: [pose.point.x, pose.point.y],
         heading: pose.heading,
         speed,
-        size: None,
+        size: body.size(),
     };
     Meaning {
         note: format!("{part}{speed:.1} m/s{}", snap_note(snapped.as_ref())),
         edits: std::iter::once(add).chain(ego).collect(),
+    }
+}
+
+/// Where somebody on foot goes who is set down at a point: along a way for walkers, else towards the road.
+fn walks(scene: &Scene, at: DVec2) -> f64 {
+    let map = &scene.map;
+    if let Some(hit) = map.lane_around(at, 0.0, |lane| lane.kind == LaneKind::Walk) {
+        return hit.pose.heading;
+    }
+    let near = map.lanes_near(at, KERB_M);
+    let road = near
+        .iter()
+        .find(|hit| map.lanes()[hit.lane].carries_vehicles());
+    let to = road.map_or(DVec2::ZERO, |hit| hit.pose.point - at);
+    if to.length() > 0.1 {
+        to.to_angle()
+    } else {
+        0.0
     }
 }
 
@@ -626,7 +773,6 @@ mod tests {
     use crate::map::Lane;
     use crate::map::Map;
     use crate::map::MapParts;
-    use crate::scene::State;
     use crate::scene::Track;
     use std::sync::Arc;
 
@@ -783,8 +929,9 @@ mod tests {
     fn the_first_vehicle_of_a_map_is_the_ego_and_the_next_is_not() {
         let mut scene = scene();
         let roles = |scene: &Scene| -> Vec<Edit> {
-            let edits = added(scene, dvec2(50.0, 0.0), &pointer(50.0, 0.0)).edits;
+            let edits = added(scene, Body::Car, dvec2(50.0, 0.0), &pointer(50.0, 0.0));
             edits
+                .edits
                 .into_iter()
                 .filter(|edit| matches!(edit, Edit::SetRole { .. }))
                 .collect()
@@ -799,5 +946,73 @@ mod tests {
         else {
             panic!("no ego");
         };
+        // who is on foot is nobody's ego
+        let walker = added(
+            &scene,
+            Body::Pedestrian,
+            dvec2(50.0, 6.0),
+            &pointer(50.0, 6.0),
+        );
+        assert_eq!(walker.edits.len(), 1);
+    }
+
+    #[test]
+    fn whoever_is_added_goes_as_its_kind_and_those_beside_it_do() {
+        let add = |body: Body, x: f64, y: f64| {
+            let edit = added(&scene(), body, dvec2(x, y), &pointer(x, y))
+                .edits
+                .remove(0);
+            let Edit::Add {
+                agent,
+                kind,
+                point,
+                heading,
+                speed,
+                size,
+            } = edit
+            else {
+                panic!("not added")
+            };
+            (agent.to_string(), kind, point, heading, speed, size)
+        };
+        let (id, kind, point, heading, speed, size) = add(Body::Lorry, 50.0, 1.0);
+        assert_eq!((&*id, kind), ("lorry-1", AgentKind::Vehicle));
+        // on the lane, as fast as the others there
+        assert_eq!((point, heading, speed), ([50.0, 0.0], 0.0, 10.0));
+        assert_eq!(size, Some([9.0, 2.5]));
+        // beside the road, towards it
+        let (id, kind, point, heading, speed, size) = add(Body::Pedestrian, 50.0, 6.0);
+        assert_eq!((&*id, kind), ("pedestrian-1", AgentKind::Pedestrian));
+        assert_eq!((point, speed, size), ([50.0, 6.0], 1.4, None));
+        assert!((heading + std::f64::consts::FRAC_PI_2).abs() < 1e-9);
+        assert_eq!(add(Body::Obstacle, 50.0, 1.0).4, 0.0);
+        // nobody near says how fast one goes
+        assert_eq!(add(Body::Car, 290.0, 0.0).4, USUAL_MPS);
+    }
+
+    #[test]
+    fn a_vehicle_snaps_to_the_lane_it_lies_in_and_not_to_a_nearer_middle_beside() {
+        // a lane 3.5 m wide, and at its edge a shoulder of 0.5 m
+        let line = |y: f64| Polyline::new([dvec2(0.0, y), dvec2(100.0, y)]).unwrap();
+        let mut lane = Lane::new("lane", LaneKind::Street, line(0.0));
+        lane.width = Some(3.5);
+        let mut shoulder = Lane::new("shoulder", LaneKind::Other, line(-2.0));
+        shoulder.width = Some(0.5);
+        let map = Map::build(MapParts {
+            lanes: vec![lane, shoulder],
+            ..MapParts::default()
+        });
+        let scene = Scene {
+            map: Arc::new(map),
+            ..scene()
+        };
+        let lane = |y: f64| {
+            let pose = Pose::at(50.0, y, 0.0);
+            snap(&scene, pose, AgentKind::Vehicle).map(|snap| snap.lane.to_string())
+        };
+        assert_eq!(lane(-1.2).as_deref(), Some("lane")); // 1.2 m from its middle, 0.8 m from the shoulder's
+        assert_eq!(lane(-2.0).as_deref(), Some("shoulder"));
+        assert_eq!(lane(-3.0).as_deref(), Some("shoulder")); // in none: the nearest
+        assert_eq!(lane(-6.0), None);
     }
 }

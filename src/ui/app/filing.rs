@@ -548,6 +548,9 @@ impl App {
             }
             Outcome::Chosen(Unsaved::Discard) => {
                 if let Some(pending) = self.unsaved.take() {
+                    if matches!(pending, Pending::Quit) {
+                        self.files.ask(Request::DropAutosave);
+                    }
                     self.go_on(pending);
                 }
             }

@@ -6,6 +6,7 @@ mod layout;
 use std::path::Path;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use egui::Context;
 use egui::Event;
@@ -502,6 +503,16 @@ impl App {
             return;
         }
         match command {
+            Command::Duplicate => {
+                let edits = |app: &Self| app.editor.committed().map_or(0, |it| it.edits.len());
+                let before = edits(self);
+                self.editor.apply(&Action::Run(command));
+                let scene = self.editor.committed().cloned();
+                let new = scene.and_then(|scene| scene.edits.get(before..).map(<[Edit]>::to_vec));
+                if let Some(new) = new.filter(|new| !new.is_empty()) {
+                    self.lab.answer(&self.editor, &new);
+                }
+            }
             Command::Open => self.ask_path(Purpose::Open),
             Command::OpenFolder => self.ask_path(Purpose::OpenFolder),
             Command::Save => {
@@ -1009,6 +1020,7 @@ impl eframe::App for App {
 
     fn on_exit(&mut self) {
         self.store_settings();
+        self.files.flush(Duration::from_secs(2));
         // the file thread may be gone by now; a failure here costs only the layout
         let _best_effort = self.settings.store(&self.folder);
     }

@@ -153,7 +153,7 @@ impl PathField {
 pub(crate) enum Unsaved {
     /// Save first.
     Save,
-    /// Let them go; the autosave stays.
+    /// Let them go.
     Discard,
 }
 

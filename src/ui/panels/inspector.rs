@@ -377,6 +377,7 @@ fn number(
         .speed(look.speed)
         .fixed_decimals(look.decimals)
         .range(look.range[0]..=look.range[1])
+        .clamp_existing_to_range(false) // what nobody touched stays as it is
         .prefix(look.prefix)
         .suffix(look.suffix);
     let response = ui.add(field).accessible_name(name.to_owned());

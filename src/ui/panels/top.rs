@@ -14,6 +14,7 @@ use crate::ui::panes::Panes;
 use crate::ui::panes::menu_item;
 use crate::ui::theme;
 use crate::ui::theme::tokens;
+use crate::ui::tools::Body;
 use crate::ui::tools::Tool;
 use crate::ui::widgets;
 
@@ -64,6 +65,9 @@ pub(crate) fn top_ui(
         for (tool, icon, run) in TOOLS {
             let chosen = editor.tool == tool && open.is_some();
             command(ui, icon, run, chosen, open.is_some(), actions);
+        }
+        if editor.tool == Tool::Add && open.is_some() {
+            bodies_ui(ui, editor.body, actions);
         }
         divider(ui);
         if let Some(open) = open {
@@ -191,6 +195,21 @@ fn command(
     if shown.clicked() {
         actions.push(Action::Run(command));
     }
+}
+
+/// What the tool for it adds.
+fn bodies_ui(ui: &mut Ui, body: Body, actions: &mut Vec<Action>) {
+    ui.add_space(4.0);
+    let combo = egui::ComboBox::from_id_salt("what is added").width(96.0);
+    let shown = combo.selected_text(body.label()).show_ui(ui, |ui| {
+        for other in Body::ALL {
+            let shown = ui.selectable_label(other == body, other.label());
+            if shown.clicked() {
+                actions.push(Action::Run(other.command()));
+            }
+        }
+    });
+    let _unused = shown.response.accessible_name("What is added");
 }
 
 fn divider(ui: &mut Ui) {

@@ -519,10 +519,11 @@ impl Panes {
             self.hovered = true;
             if let Some(at) = response.hover_pos() {
                 let point = screen.world(at);
-                let lane = scene.map.lanes_near(point, 3.0);
-                let lane = lane
-                    .first()
-                    .map(|hit| scene.map.lanes()[hit.lane].id.to_string());
+                let map = &scene.map;
+                let lane = map
+                    .lane_around(point, 0.0, |_| true)
+                    .or_else(|| map.lanes_near(point, 3.0).into_iter().next());
+                let lane = lane.map(|hit| map.lanes()[hit.lane].id.to_string());
                 self.under = Some((point, lane));
             }
         }

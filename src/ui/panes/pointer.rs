@@ -14,6 +14,7 @@ use super::Panes;
 use super::Screen;
 use crate::geometry::dvec2;
 use crate::scene::AgentId;
+use crate::scene::Edit;
 use crate::scene::Role;
 use crate::ui::action::Action;
 use crate::ui::action::Command;
@@ -189,11 +190,12 @@ impl Panes {
                 }
             }
             (Tool::Add, None) => {
-                let gesture = Gesture::Add { at: pointer.at };
+                let gesture = Gesture::Add {
+                    body: editor.body,
+                    at: pointer.at,
+                };
                 let edits = gesture.meaning(scene, pointer).edits;
-                let added: Vec<AgentId> = edits.iter().filter_map(|e| e.agent().cloned()).collect();
-                actions.push(Action::Commit { label: None, edits });
-                actions.push(Action::Select(added));
+                commit_added(edits, actions);
             }
             (_, Some(agent)) if add => actions.push(Action::Toggle(agent)),
             (_, Some(agent)) => actions.push(Action::Select(vec![agent])),
@@ -242,19 +244,27 @@ impl Panes {
             actions.push(Action::DropPreview);
             return;
         }
-        let added: Vec<AgentId> = meaning
-            .edits
-            .iter()
-            .filter(|edit| matches!(edit, crate::scene::Edit::Add { .. }))
-            .filter_map(|edit| edit.agent().cloned())
-            .collect();
-        actions.push(Action::Commit {
-            label: None,
-            edits: meaning.edits,
-        });
-        if !added.is_empty() {
-            actions.push(Action::Select(added));
+        commit_added(meaning.edits, actions);
+    }
+}
+
+/// Commits what a gesture meant, and selects whom it added.
+fn commit_added(edits: Vec<Edit>, actions: &mut Vec<Action>) {
+    let adds = |edit: &&Edit| matches!(edit, Edit::Add { .. });
+    let added: Vec<AgentId> = edits
+        .iter()
+        .filter(adds)
+        .filter_map(|edit| edit.agent().cloned())
+        .collect();
+    let label = match edits.as_slice() {
+        [add @ Edit::Add { .. }, Edit::SetRole { .. }] => {
+            Some(format!("{} as the ego", add.label()))
         }
+        _ => None,
+    };
+    actions.push(Action::Commit { label, edits });
+    if !added.is_empty() {
+        actions.push(Action::Select(added));
     }
 }
 
@@ -285,7 +295,10 @@ fn begin(
     }
     match (editor.tool, under) {
         (Tool::Measure, _) => Some(Gesture::Measure { from }),
-        (Tool::Add, _) => Some(Gesture::Add { at: from }),
+        (Tool::Add, _) => Some(Gesture::Add {
+            body: editor.body,
+            at: from,
+        }),
         (Tool::Sketch, under) => {
             if let Some(agent) = &under {
                 actions.push(Action::Select(vec![agent.clone()]));
