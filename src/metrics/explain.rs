@@ -11,7 +11,7 @@ use super::grid::{Grid, Samples};
 use super::interval::Ratio;
 use super::road::{RoadRule, off_road};
 use super::standing::standing_cars;
-use crate::scene::{Agent, AgentId, AgentKind, Metric, Scene};
+use crate::scene::{Agent, AgentId, AgentKind, Edit, Metric, Scene};
 
 /// Who caused a number, and when.
 #[derive(Debug, Clone, PartialEq)]
@@ -41,7 +41,7 @@ pub struct Explained {
 
 /// All metrics that apply to `scene`: displacement from the log only where a model wrote the future, goals only
 /// where there are any. Agents judged are those the model made, else all vehicles; tokens a goal fixed and agents
-/// that were kept do not count towards displacement. Measured are the 8 s after the present that a model makes, of every
+/// that were kept, or added by an edit, do not count towards displacement. Measured are the 8 s after the present that a model makes, of every
 /// scene, so that they compare; an attack up to its contact.
 pub fn explain(scene: &Scene) -> Vec<Explained> {
     let end_s = contact_time(scene).unwrap_or(f64::INFINITY);
@@ -70,7 +70,13 @@ pub fn explain(scene: &Scene) -> Vec<Explained> {
     let fine = Samples::new(scene, &Grid::frames(scene).until(end_s), part);
     let mut found = Vec::new();
     if made.is_some() {
-        found.extend(displacement_rows(scene, &result, &log, &kept, end_s));
+        // nobody recorded where those would have gone who were added
+        let added = scene.edits.iter().filter_map(|edit| match edit {
+            Edit::Add { agent, .. } => Some(agent.clone()),
+            _ => None,
+        });
+        let left_out = kept.into_iter().chain(added).collect();
+        found.extend(displacement_rows(scene, &result, &log, &left_out, end_s));
     }
     found.push(collision_row(&fine));
     if !scene.map.lanes().is_empty() {
@@ -174,7 +180,7 @@ fn displacement_rows(
         ratio.value().map(|value| Explained {
             metric: metric(name, ratio, 1.0, "m"),
             arithmetic: format!(
-                "{:.2} m over {} points of {} {what} = {value:.3} m; goal points and kept agents left out{until}",
+                "{:.2} m over {} points of {} {what} = {value:.3} m; goal points, kept and added agents left out{until}",
                 ratio.sum,
                 ratio.count,
                 counted.len()

@@ -32,7 +32,7 @@ pub fn sheet_of_cases<N: AsRef<str>, S: Borrow<Scene>>(
             sheet.put("redrawn", made.redrawn.len().to_string());
             sheet.put("weights", &*recipe.weights_hash);
             sheet.put("complete", made.complete.to_string());
-            sheet.put("valid", made.valid().to_string());
+            sheet.put("valid", scene.is_valid().to_string());
             sheet.put("edited_since", scene.is_edited_since_made().to_string());
             let fault = made.fault.as_ref().map(|fault| match fault {
                 Fault::None => "none",

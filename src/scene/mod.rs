@@ -184,8 +184,16 @@ impl Scene {
     /// Whether gates, fault and escape of the result are of the scene before an edit.
     pub fn is_edited_since_made(&self) -> bool {
         let known = self.generated.as_ref().and_then(|made| made.edits);
-        let later = known.and_then(|known| self.edits.get(known..));
-        later.is_some_and(|edits| edits.iter().any(Edit::changes_findings))
+        let Some(later) = known.and_then(|known| self.edits.get(known..)) else {
+            return false;
+        };
+        // who came and went since is as if never there
+        let gone = |id: &AgentId| {
+            let came = |edit: &Edit| matches!(edit, Edit::Add { agent, .. } if agent == id);
+            self.agent(id).is_none() && later.iter().any(came)
+        };
+        let mut others = later.iter().filter(|edit| !edit.agent().is_some_and(gone));
+        others.any(Edit::changes_findings)
     }
 
     /// The topmost agent whose footprint, grown by `margin` metres, holds `point` at a time.

@@ -310,6 +310,7 @@ commands! {
     OpenFolder, File, "Open folder…", "Open a folder of scenes", &[ctrl_shift(Key::O)];
     Save, File, "Save", "Write the scene to its file, re-read and compared", &[ctrl(Key::S)];
     SaveAs, File, "Save as…", "Write the scene to a new file", &[ctrl_shift(Key::S)];
+    Rename, File, "Rename scene…", "Give the scene another name", &[key(Key::F2)];
     Export, File, "Export…", "Write a case, a picture, a clip or a table of metrics", &[ctrl(Key::E)];
     SaveBugCase, File, "Save bug case…", "Write the scene and recipe on which the model last failed", &[];
     PreviousScene, File, "Previous scene", "Open the scene before this one in the library", &[key(Key::OpenBracket)];
@@ -370,6 +371,7 @@ commands! {
 
     FrameSelection, View, "Frame selection", "Bring the selected agents, else the ego, into view", &[key(Key::F)];
     FitAll, View, "Fit all", "Bring all agents into view", &[key(Key::Num0)];
+    FitMap, View, "Fit map", "Bring the whole map into view", &[key(Key::Num9)];
     HeadingUp, View, "Heading up", "Turn the view with the ego, or north up", &[key(Key::H)];
     Follow, View, "Follow", "Keep the selected agent, else the ego, in view", &[shift(Key::F)];
     LinkPanes, View, "Link panes", "Panes share one camera, or each has its own", &[key(Key::L)];

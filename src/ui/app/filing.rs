@@ -113,6 +113,7 @@ impl App {
         self.lab.reset();
         self.planning.reset();
         self.failure = None;
+        self.notices.forget_failures();
         self.scenes.open = Some(place);
     }
 
@@ -527,6 +528,29 @@ impl App {
         } else if self.quitting {
             context.send_viewport_cmd(egui::ViewportCommand::Close);
         }
+    }
+
+    pub(super) fn rename_dialog(&mut self, context: &Context) {
+        let Some(name) = &mut self.renaming else {
+            return;
+        };
+        let outcome = dialogs::rename_ui(context, name);
+        if outcome == Outcome::Open {
+            return;
+        }
+        let name = self.renaming.take().unwrap_or_default();
+        let name = name.trim();
+        let Some(scene) = self.editor.committed().cloned() else {
+            return;
+        };
+        if outcome == Outcome::Closed || name.is_empty() || name == scene.name {
+            return;
+        }
+        let mut renamed = Scene::clone(&scene);
+        name.clone_into(&mut renamed.name);
+        let renamed = Arc::new(renamed);
+        self.lab.renamed(&scene, &renamed);
+        self.editor.put(format!("Rename to {name}"), renamed);
     }
 
     pub(super) fn unsaved_dialog(&mut self, context: &Context) {

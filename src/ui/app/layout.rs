@@ -288,6 +288,7 @@ impl App {
             sweep::sweep_ui(context, (&self.editor, &self.lab), &self.trial, actions);
         }
         self.unsaved_dialog(context);
+        self.rename_dialog(context);
         if !self.recoveries.is_empty()
             && self.unsaved.is_none()
             && !dialogs::recovery_ui(context, &self.recoveries, actions)

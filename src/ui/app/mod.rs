@@ -157,6 +157,8 @@ pub struct App {
     help: bool,
     path_field: Option<PathField>,
     unsaved: Option<Pending>,
+    /// The scene's new name, while it is typed.
+    renaming: Option<String>,
     after_save: Option<Pending>,
     recoveries: Vec<Recovery>,
     /// The autosave the document was restored from; it goes once the document is saved.
@@ -246,6 +248,7 @@ impl App {
             help: false,
             path_field: None,
             unsaved: None,
+            renaming: None,
             after_save: None,
             recoveries,
             restored: None,
@@ -438,6 +441,7 @@ impl App {
             || self.lab.sweep.open
             || self.path_field.is_some()
             || self.unsaved.is_some()
+            || self.renaming.is_some()
             || !self.recoveries.is_empty()
     }
 
@@ -523,6 +527,10 @@ impl App {
                 }
             }
             Command::SaveAs => self.ask_path(Purpose::Save),
+            Command::Rename => {
+                let scene = self.editor.committed();
+                self.renaming = scene.map(|scene| scene.name.clone());
+            }
             Command::Export | Command::ExportCases => self.export(command),
             Command::TryPlanners => self.try_planners(TrialAction::Open(None)),
             Command::SaveBugCase => match self.lab.bug {

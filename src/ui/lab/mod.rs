@@ -321,6 +321,14 @@ pub(super) struct Lab {
 }
 
 impl Lab {
+    /// What is known of how a scene was made holds for the same under another name.
+    pub(super) fn renamed(&mut self, scene: &Arc<Scene>, renamed: &Arc<Scene>) {
+        if let Some((input, settings)) = self.variants.input_of(scene) {
+            let (input, settings) = (input.clone(), settings.clone());
+            self.variants.remember(renamed, input, settings);
+        }
+    }
+
     /// A lab with an engine that loads its network, or without one.
     pub(super) fn new(engine: Option<Engine>) -> Self {
         Self {

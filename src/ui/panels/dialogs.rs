@@ -184,6 +184,35 @@ pub(crate) fn unsaved_ui(context: &egui::Context, name: &str, what: &str) -> Out
     outcome
 }
 
+/// Asks for the scene's name.
+pub(crate) fn rename_ui(context: &egui::Context, name: &mut String) -> Outcome<()> {
+    let mut outcome = Outcome::Open;
+    let modal = widgets::modal(context, "rename").show(context, |ui| {
+        ui.set_width(400.0);
+        ui.label(theme::strong("Rename the scene", 16.0));
+        ui.add_space(6.0);
+        let field = egui::TextEdit::singleline(name).desired_width(f32::INFINITY);
+        let response = ui.add(field).accessible_name("Name of the scene");
+        if ui.memory(|memory| memory.focused().is_none()) {
+            response.request_focus();
+        }
+        let entered = ui.input(|input| input.key_pressed(egui::Key::Enter));
+        ui.add_space(10.0);
+        ui.horizontal(|ui| {
+            if widgets::primary(ui, "Rename").clicked() || entered {
+                outcome = Outcome::Chosen(());
+            }
+            if ui.button("Cancel").clicked() {
+                outcome = Outcome::Closed;
+            }
+        });
+    });
+    if modal.should_close() && outcome == Outcome::Open {
+        outcome = Outcome::Closed;
+    }
+    outcome
+}
+
 /// Offers autosaves of earlier sessions. False when it is to be closed.
 pub(crate) fn recovery_ui(
     context: &egui::Context,

@@ -36,6 +36,12 @@ impl Notices {
         }
     }
 
+    /// Takes away what failed before another scene was opened.
+    pub(crate) fn forget_failures(&mut self) {
+        self.shown
+            .retain(|(notice, _)| notice.weight != Weight::Error);
+    }
+
     /// The notices on screen, oldest first.
     pub(crate) fn list(&self) -> impl Iterator<Item = &Notice> {
         self.shown.iter().map(|(notice, _)| notice)

@@ -3,6 +3,7 @@
 use egui::Ui;
 use egui::vec2;
 
+use crate::scene::SWEPT;
 use crate::ui::action::Action;
 use crate::ui::action::Command;
 use crate::ui::icons::Icon;
@@ -186,6 +187,15 @@ fn push(actions: &mut Vec<Action>, wish: LabAction) {
     actions.push(Action::Lab(wish));
 }
 
+/// The name of a case in its row: of a sweep's case what tells it from the others first.
+fn row_name(case: &Case) -> String {
+    let swept = case.scene.extra.contains_key(SWEPT);
+    match case.name.split_once(" \u{b7} ").filter(|_| swept) {
+        Some((scene, values)) => format!("{values} \u{b7} {scene}"),
+        None => case.name.clone(),
+    }
+}
+
 /// A case as a row with its picture and verdict; the last `taken` points beside its name are left free.
 pub(crate) fn case_ui(ui: &mut Ui, case: &Case, shown: bool, taken: f32) -> egui::Response {
     let tokens = tokens(ui);
@@ -209,7 +219,7 @@ pub(crate) fn case_ui(ui: &mut Ui, case: &Case, shown: bool, taken: f32) -> egui
     let at = rect.min + vec2(84.0, 10.0);
     let font = egui::FontId::new(12.0, theme::semibold());
     let width = rect.right() - 6.0 - taken - at.x;
-    let name = widgets::one_line(&painter, width, &case.name, font, tokens.text);
+    let name = widgets::one_line(&painter, width, &row_name(case), font, tokens.text);
     let cut = name.elided;
     painter.galley(at, name, tokens.text);
     let (text, color) = match &case.scene.generated {

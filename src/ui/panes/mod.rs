@@ -116,6 +116,8 @@ enum Wish {
     Open,
     /// All agents.
     All,
+    /// The whole map.
+    Map,
     /// The selection, else the ego.
     Selection,
 }
@@ -290,6 +292,10 @@ impl Panes {
             Command::FrameSelection => self.wish = Some(Wish::Selection),
             Command::FitAll => {
                 self.wish = Some(Wish::All);
+                self.follow = false;
+            }
+            Command::FitMap => {
+                self.wish = Some(Wish::Map);
                 self.follow = false;
             }
             Command::HeadingUp => {
@@ -755,6 +761,7 @@ impl Panes {
             ];
             let on_ground: &[Command] = &[
                 Command::FitAll,
+                Command::FitMap,
                 Command::HeadingUp,
                 Command::AddTool,
                 Command::MeasureTool,
@@ -819,6 +826,7 @@ fn wanted(wish: Wish, scene: &Scene, editor: &Editor) -> Option<(DVec2, DVec2)> 
             state.map(|state| around(state.position + state.velocity * 1.5, 45.0))
         }
         Wish::All => scene.agent_bounds().or_else(|| scene.map.bounds()),
+        Wish::Map => scene.map.bounds(),
         Wish::Selection => {
             let mut agents: Vec<_> = editor
                 .selection
