@@ -789,11 +789,18 @@ mod tests {
         editor.apply(&Action::Select(vec![AgentId::new("car-0")]));
         editor.apply(&Action::Run(Command::Duplicate));
         let scene = editor.scene().unwrap();
-        let copy = scene.agent(&AgentId::new("vehicle-1")).unwrap();
+        // named after it
+        let [id] = &editor.selection[..] else {
+            panic!("one is selected");
+        };
+        assert!(
+            id.as_str().starts_with("car-") && id.as_str() != "car-0",
+            "{id}"
+        );
+        let copy = scene.agent(id).unwrap();
         // car-0 is at x = 10 at the present (frame 10, 1 m a frame); 4.7 m long and 4 m of gap: 10 − 8.7
         let x = copy.track.get(10).unwrap().position.x;
         assert!((x - 1.3).abs() < 1e-3, "{x}");
-        assert_eq!(editor.selection, [AgentId::new("vehicle-1")]);
     }
 
     /// What the history should hold: every state ever made, by its serial number.

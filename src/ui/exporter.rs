@@ -526,7 +526,7 @@ fn write_foreign(
     remarks.truncate(MAX_REMARKS);
     if more > 0 {
         remarks.push(format!(
-            "and {more} remarks more (nearmiss convert shows all)"
+            "and {more} more, which `nearmiss convert` lists on the command line"
         ));
     }
     let remarks: String = remarks.iter().map(|line| format!("\n{line}")).collect();

@@ -57,7 +57,11 @@ impl Light {
         };
         let from_s = scene.time_of(from_frame);
         Action::Commit {
-            label: Some(format!("Light {} from {from_s:.1} s", word(state))),
+            label: Some(format!(
+                "Light of {}: {} from {from_s:.1} s",
+                self.lanes(scene),
+                word(state)
+            )),
             edits: self.signals.iter().map(edit).collect(),
         }
     }
@@ -69,7 +73,8 @@ impl Light {
         lanes.dedup();
         match lanes.as_slice() {
             [one] => format!("lane {one}"),
-            several => format!("{} lanes", several.len()),
+            [first, others @ ..] => format!("lane {first} and {} more", others.len()),
+            [] => "no lane".to_owned(),
         }
     }
 }
@@ -230,7 +235,10 @@ mod tests {
         let Action::Commit { label, edits } = light.change(&scene, 0.5, SignalState::Red) else {
             panic!("no commit");
         };
-        assert_eq!(label.as_deref(), Some("Light red from 0.5 s"));
+        assert_eq!(
+            label.as_deref(),
+            Some("Light of lane a and 1 more: red from 0.5 s")
+        );
         for edit in &edits {
             scene = scene.edited(edit).unwrap();
         }

@@ -378,7 +378,7 @@ fn look_ui(ui: &mut Ui, choices: &mut Choices, facts: &Facts<'_>) {
         ("light", "Light", "For slides"),
         (
             "print",
-            "Paper",
+            "Print",
             "White ground, no shadows; colours told apart in print",
         ),
     ];

@@ -172,15 +172,18 @@ fn verdict_ui(ui: &mut Ui, scene: &Arc<Scene>, lab: &Lab, made: &Generated) {
         return;
     }
     ui.add_space(4.0);
+    let verdict = lab.verdict(scene);
     if let Some(fault) = fault {
         widgets::row(ui, "At fault", fault);
+    }
+    if let Some(finding) = verdict.and_then(|verdict| verdict.fault.as_ref()) {
+        let text = theme::small(&*finding.reason).color(tokens(ui).dim);
+        ui.add(egui::Label::new(text).wrap());
     }
     if let Some(escape) = escape {
         widgets::row(ui, "Escape", escape);
     }
-    let found = lab
-        .verdict(scene)
-        .and_then(|verdict| verdict.escape.as_ref());
+    let found = verdict.and_then(|verdict| verdict.escape.as_ref());
     if let Some(found) = found {
         let drawn = if found.path.is_empty() {
             ""
