@@ -95,12 +95,12 @@ pub(super) fn with_goal(scene: &Scene) -> Scene {
 }
 
 /// Shows the callouts that are left over the canvas, which fills `area`; `screen` is where the scene that is worked on
-/// lies. Without agents there is nothing to try.
+/// lies, `legend` says whether the legend has the lower left corner. Without agents there is nothing to try.
 pub(super) fn callouts_ui(
     ui: &Ui,
     area: Rect,
     steps: &mut FirstStart,
-    screen: Option<Screen>,
+    (screen, legend): (Option<Screen>, bool),
     scene: &Scene,
 ) {
     if scene.agents.is_empty() {
@@ -162,7 +162,8 @@ pub(super) fn callouts_ui(
         ),
     ];
     for (what, card) in rows {
-        if !steps.done[what as usize] && card.show(ui) {
+        let covers = legend && what == Try::Step;
+        if !steps.done[what as usize] && !covers && card.show(ui) {
             steps.tried(what);
         }
     }

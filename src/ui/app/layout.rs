@@ -222,7 +222,8 @@ impl App {
         self.first_start.watch(&self.lab);
         if let (false, Some(scene)) = (self.first_start.over(), self.editor.committed()) {
             let screen = self.panes.working_screen();
-            first_start::callouts_ui(ui, area, &mut self.first_start, screen, scene);
+            let shown = (screen, self.panes.legend);
+            first_start::callouts_ui(ui, area, &mut self.first_start, shown, scene);
         }
         self.settings.welcomed = self.first_start.over();
     }
