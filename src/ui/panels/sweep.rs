@@ -5,6 +5,7 @@ use std::sync::Arc;
 use egui::Ui;
 use egui::vec2;
 
+use super::trial::Kept;
 use super::trial::drive_look;
 use super::trial::drive_ui;
 use super::trial::result_ui;
@@ -250,6 +251,8 @@ fn sheet_ui(
             None => rows.parameter.to_string(),
         };
         ui.label(theme::small(corner).color(tokens(ui).dim));
+        let heads = columns.map(|columns| (0..across).map(|at| columns.value_text(at)).collect());
+        let mut kept = Kept::new(ui, (VALUES, width, gap), heads.unwrap_or_default());
         if let Some(columns) = columns {
             ui.horizontal(|ui| {
                 word(ui, VALUES, "", false);
@@ -265,6 +268,7 @@ fn sheet_ui(
                 ui.allocate_space(whole);
                 continue;
             }
+            kept.row(ui, &rows.value_text(row));
             ui.horizontal(|ui| {
                 word(ui, VALUES, &rows.value_text(row), false);
                 for column in 0..across {
@@ -272,6 +276,9 @@ fn sheet_ui(
                     cell_ui(ui, sheet, (number, near[number]), (by, width), actions);
                 }
             });
+        }
+        if columns.is_some() {
+            kept.show(ui);
         }
     });
 }

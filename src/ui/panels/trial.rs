@@ -174,6 +174,11 @@ fn sheet_ui(ui: &mut Ui, sheet: &Sheet, tall: f32, actions: &mut Vec<Action>) {
     let scroll = egui::ScrollArea::both().max_height(tall.max(120.0));
     scroll.auto_shrink([false, true]).show(ui, |ui| {
         ui.spacing_mut().item_spacing = vec2(gap, 3.0);
+        let heads = sheet
+            .planners
+            .iter()
+            .map(|decoder| decoder.label().to_owned());
+        let mut kept = Kept::new(ui, (names, width, gap), heads.collect());
         ui.horizontal(|ui| {
             word(ui, names, "", false);
             for decoder in &sheet.planners {
@@ -181,6 +186,7 @@ fn sheet_ui(ui: &mut Ui, sheet: &Sheet, tall: f32, actions: &mut Vec<Action>) {
             }
         });
         for (case, (name, _)) in sheet.cases.iter().enumerate() {
+            kept.row(ui, name);
             ui.horizontal(|ui| {
                 word(ui, names, name, false);
                 for planner in 0..sheet.planners.len() {
@@ -195,6 +201,7 @@ fn sheet_ui(ui: &mut Ui, sheet: &Sheet, tall: f32, actions: &mut Vec<Action>) {
             if sums.iter().all(Option::is_none) {
                 continue;
             }
+            kept.row(ui, what);
             ui.horizontal(|ui| {
                 word(ui, names, what, false);
                 for sum in sums {
@@ -202,8 +209,79 @@ fn sheet_ui(ui: &mut Ui, sheet: &Sheet, tall: f32, actions: &mut Vec<Action>) {
                 }
             });
         }
+        kept.show(ui);
     });
 }
+
+/// The names of a sheet's columns and rows, which stay in view when it is scrolled.
+pub(super) struct Kept {
+    /// Where the row of the columns' names lies.
+    corner: egui::Pos2,
+    /// Width of the rows' names and of a column, and what lies between, points.
+    widths: (f32, f32, f32),
+    heads: Vec<String>,
+    rows: Vec<(f32, String)>,
+}
+
+impl Kept {
+    /// Of a sheet whose columns' names come next.
+    pub(super) fn new(ui: &Ui, widths: (f32, f32, f32), heads: Vec<String>) -> Self {
+        Self {
+            corner: ui.cursor().min,
+            widths,
+            heads,
+            rows: Vec::new(),
+        }
+    }
+
+    /// The row that comes next.
+    pub(super) fn row(&mut self, ui: &Ui, name: &str) {
+        let y = ui.cursor().top();
+        if ui.clip_rect().y_range().contains(y) {
+            self.rows.push((y, name.to_owned()));
+        }
+    }
+
+    /// Paints over what was scrolled to their places.
+    pub(super) fn show(&self, ui: &Ui) {
+        let (names, width, gap) = self.widths;
+        let (seen, painter, tokens) = (ui.clip_rect(), ui.painter(), tokens(ui));
+        let fill = ui.visuals().window_fill;
+        let text = |text: &str, place: egui::Rect, middle: bool| {
+            let font = egui::FontId::proportional(11.5);
+            let text = widgets::one_line(painter, place.width(), text, font, tokens.dim);
+            let at = match middle {
+                true => place.center() - text.size() / 2.0,
+                false => egui::pos2(place.left(), place.center().y - text.size().y / 2.0),
+            };
+            painter.galley(at, text, tokens.dim);
+        };
+        let (down, across) = (seen.top() > self.corner.y, seen.left() > self.corner.x);
+        if across {
+            let size = vec2(names + gap, seen.height());
+            painter.rect_filled(egui::Rect::from_min_size(seen.min, size), 0.0, fill);
+            for (y, name) in &self.rows {
+                let at = egui::pos2(seen.left(), *y);
+                let place = egui::Rect::from_min_size(at, vec2(names, HEAD));
+                text(name, place, false);
+            }
+        }
+        if down {
+            let size = vec2(seen.width(), HEAD);
+            painter.rect_filled(egui::Rect::from_min_size(seen.min, size), 0.0, fill);
+            for (at, head) in self.heads.iter().enumerate() {
+                let x = self.corner.x + names + gap + (width + gap) * at as f32;
+                let place = egui::Rect::from_min_size(egui::pos2(x, seen.top()), vec2(width, HEAD));
+                if !across || x >= seen.left() + names {
+                    text(head, place, true);
+                }
+            }
+        }
+    }
+}
+
+/// Height of a row of names, points.
+const HEAD: f32 = 22.0;
 
 /// What stands under a planner's column; `None` where there is nothing to say.
 type Sum = fn(&Sheet, usize) -> Option<String>;
