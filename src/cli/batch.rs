@@ -70,6 +70,17 @@ pub(super) fn make_folder(folder: &Path) -> anyhow::Result<()> {
     })
 }
 
+/// The name of a scene's file without its ending, as planners outside the program are told it; `None` where the file holds
+/// others, too, of which `pick` is one.
+pub(super) fn stem_of(file: &Path, pick: Option<&str>) -> Option<String> {
+    let name = match file.is_dir() {
+        true => file.file_name(),
+        false => file.file_stem(),
+    };
+    let name = name.filter(|_| pick.is_none())?;
+    Some(name.to_string_lossy().into_owned())
+}
+
 /// What becomes of a batch's files that are there already: nothing is replaced unasked.
 #[derive(Debug, Clone, Copy, Default, clap::Args)]
 pub(super) struct Existing {

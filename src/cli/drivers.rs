@@ -113,7 +113,18 @@ impl Team<'_> {
     /// What the planners make of a case, in their order, each drive beside that; fewer if it was stopped.
     pub(super) fn drive(
         &self,
+        case: (&str, &Scene),
+        stop: &AtomicBool,
+        shown: &Shown,
+    ) -> Vec<(Drive, Option<Driven>)> {
+        self.drive_file(case, None, stop, shown)
+    }
+
+    /// The same of a case that was opened from a file of its own, whose name without its ending is `file`.
+    pub(super) fn drive_file(
+        &self,
         (name, scene): (&str, &Scene),
+        file: Option<&str>,
         stop: &AtomicBool,
         shown: &Shown,
     ) -> Vec<(Drive, Option<Driven>)> {
@@ -124,6 +135,7 @@ impl Team<'_> {
             let settings = DriveSettings {
                 plan: PlanSettings {
                     decoder,
+                    file: file.map(str::to_owned),
                     ..PlanSettings::default()
                 },
                 seconds: self.drivers.seconds,

@@ -7,9 +7,10 @@ use std::path::PathBuf;
 use anyhow::Context as _;
 use serde_json::Value;
 
+use super::batch::stem_of;
 use super::planning::PlannerArguments;
 use crate::data;
-use crate::planner::{Plan, SCORED_S, Scores, Start, outcome, plan, plan_json};
+use crate::planner::{Plan, PlanSettings, SCORED_S, Scores, Start, outcome, plan, plan_json};
 use crate::scene::{AgentId, Scene};
 
 /// Arguments of `nearmiss plan`.
@@ -39,11 +40,15 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
         .scene;
     prepare(&mut scene, arguments.ego.as_deref(), arguments.time)?;
     let crew = arguments.planner.crew(&[])?;
+    let settings = PlanSettings {
+        file: stem_of(&arguments.scene, arguments.pick.as_deref()),
+        ..arguments.planner.settings()
+    };
     let plan = plan(
         &scene,
         &Start::default(),
         crew.planners(),
-        &arguments.planner.settings(),
+        &settings,
         &mut |_| ControlFlow::Continue(()),
     )?;
     // only where the file holds something after the present is there anything to hold the plan against

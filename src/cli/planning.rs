@@ -19,8 +19,9 @@ pub(super) struct PlannerArguments {
     /// A planner of your own, decoder own: a command that answers requests, one line of JSON each, on its standard input;
     /// `nearmiss serve --help` says what they hold. Or a file of futures that it has written: CSV with columns x, y and
     /// perhaps t (seconds from the present) or time_s (of the scene), heading, speed, mode, probability; or JSON, as an
-    /// answer or points alone. Or a folder with such a file for each scene, named NAME.csv or NAME.json as the scene is
-    /// (letters that are not of words are hyphens), or NAME@2.0.csv for the plan at 2 s.
+    /// answer or points alone. Or a folder with such a file for each scene, named as the scene's file is (CASE.csv or
+    /// CASE.json for CASE.json), else as the scene is (letters that are not of words are hyphens), or CASE@2.0.csv for the
+    /// plan at 2 s.
     #[arg(long, value_name = "COMMAND")]
     own: Option<String>,
     /// Number of modes.

@@ -12,7 +12,7 @@ use anyhow::{Context as _, bail};
 use clap::ValueEnum;
 use indicatif::{ProgressBar, ProgressStyle};
 
-use super::batch::{make_folder, stop_on_ctrl_c};
+use super::batch::{make_folder, stem_of, stop_on_ctrl_c};
 use super::plan::prepare;
 use super::planning::{Crew, decoders};
 use super::usage::{bail_usage, ensure_usage};
@@ -398,7 +398,10 @@ fn moments_of_picture(
 ) -> anyhow::Result<Vec<Moment>> {
     let time_s = arguments.time.unwrap_or(scene.now_s());
     if !arguments.plan.is_empty() {
-        plans(scene, time_s, arguments)
+        let at = all.iter().position(|other| Arc::ptr_eq(other, scene));
+        let path = at.and_then(|at| arguments.scenes.get(at));
+        let file = path.and_then(|path| stem_of(path, arguments.pick.as_deref()));
+        plans(scene, time_s, file, arguments)
     } else if arguments.along != Along::Scene && !stands(scene, all) {
         let steps = denoising(scene, time_s)?;
         let shown = evenly(steps.len(), arguments.count);
@@ -527,8 +530,13 @@ fn film(
     })
 }
 
-/// What each decoder proposes for the ego at a moment.
-fn plans(scene: &Arc<Scene>, time_s: f64, arguments: &Arguments) -> anyhow::Result<Vec<Moment>> {
+/// What each decoder proposes for the ego at a moment; `file` is what the scene's file is called, as planners are told.
+fn plans(
+    scene: &Arc<Scene>,
+    time_s: f64,
+    file: Option<String>,
+    arguments: &Arguments,
+) -> anyhow::Result<Vec<Moment>> {
     let mut scene = Scene::clone(scene);
     prepare(&mut scene, None, Some(time_s))?;
     let crew = Crew::new(arguments.own.as_deref())?;
@@ -537,6 +545,7 @@ fn plans(scene: &Arc<Scene>, time_s: f64, arguments: &Arguments) -> anyhow::Resu
         let settings = PlanSettings {
             decoder: *decoder,
             route: !arguments.no_route,
+            file: file.clone(),
             ..PlanSettings::default()
         };
         let mut go = |_: &ProposeStep| ControlFlow::Continue(());

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use super::batch::{Existing, Shown, make_folder, scenes, stop_on_ctrl_c};
+use super::batch::{Existing, Shown, make_folder, scenes, stem_of, stop_on_ctrl_c};
 use super::drivers::{Drivers, Team, apart};
 use super::render::{write_drives, write_whole_clip};
 use super::usage::ensure_usage;
@@ -174,7 +174,11 @@ impl Job<'_> {
     fn tell(&mut self, entry: &data::Entry, files: &Files) -> anyhow::Result<bool> {
         let scene = Arc::new(data::open(&entry.file, entry.pick.as_deref())?.scene);
         let team = self.team.as_ref();
-        let drives = team.map(|team| team.drive((&entry.name, &scene), self.stop, self.shown));
+        let file = stem_of(&entry.file, entry.pick.as_deref());
+        let drives = team.map(|team| {
+            let case = (&*entry.name, &*scene);
+            team.drive_file(case, file.as_deref(), self.stop, self.shown)
+        });
         let (drives, filmed) = apart(drives.unwrap_or_default());
         let stopped = || self.stop.load(Ordering::Relaxed);
         if stopped() {

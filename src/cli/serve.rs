@@ -26,10 +26,12 @@ const EXCHANGE: &str = "\
 A request and its answer are one line of JSON each. A request:
 
   {\"request\": \"plan\", \"version\": 1, \"ego\": ID, \"now_s\": T, \"horizon_s\": 8, \"modes\": K, \"seed\": N,
-   \"route\": [{\"lane\": ID, \"points\": [[x, y], ..]}, ..], \"scene\": {..}}
+   \"file\": STEM, \"route\": [{\"lane\": ID, \"points\": [[x, y], ..]}, ..], \"scene\": {..}}
 
 `scene` is a scene file (`nearmiss schema`) that ends at its present, frame `now`: metres, radians counted from x to y, \
-positions of box centres. Nothing later is in it, nor who attacks. `route` names pieces of the lanes the ego is to follow; \
+positions of box centres. Nothing later is in it, nor who attacks. `file` is the \
+name of the file that the scene was opened from, without its ending: it tells cases of one name apart. It is absent in the \
+window, and where the file holds several scenes. `route` names pieces of the lanes the ego is to follow; \
 it is empty where there is no route (--no-route).
 
 An answer of a planner of your own (--own):

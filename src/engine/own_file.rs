@@ -13,8 +13,8 @@ use crate::data::{PlanFile, file_name, is_plan_file_name};
 use crate::planner::{Ask, ProposeError};
 
 /// Futures in a file ([`PlanFile`]), or in a folder with a file for each scene, as a planner ([`Ask`]): read anew at each
-/// request, so that what is written meanwhile counts. In a folder a file is named as the scene is ([`file_name`]),
-/// `NAME.csv` or `NAME.json`, or for each moment that is planned, `NAME@2.0.csv` for 2 s. Where a file does not say from
+/// request, so that what is written meanwhile counts. In a folder a file is named as the scene's file is, else as the scene
+/// is ([`file_name`]), `NAME.csv` or `NAME.json`, or for each moment that is planned, `NAME@2.0.csv` for 2 s. Where a file does not say from
 /// which moment on it holds, it holds from that in its name, else from the first one it is asked for.
 struct OwnFutures {
     path: PathBuf,
@@ -27,6 +27,7 @@ struct OwnFutures {
 #[derive(Deserialize)]
 struct Moment {
     now_s: f64,
+    file: Option<String>,
     #[serde(default)]
     scene: Named,
 }
@@ -64,27 +65,34 @@ pub fn own_planner(command: &str) -> Result<Box<dyn Ask>, String> {
 
 impl OwnFutures {
     /// The file that answers, and whether it is of that moment alone.
-    fn file(&self, Moment { now_s, scene }: &Moment) -> Result<(PathBuf, bool), String> {
+    fn file(&self, Moment { now_s, file, scene }: &Moment) -> Result<(PathBuf, bool), String> {
         if !self.path.is_dir() {
             return Ok((self.path.clone(), false));
         }
-        let name = file_name(&scene.name);
         let found = |stem: &str| {
             let files = ["csv", "json"].map(|end| self.path.join(format!("{stem}.{end}")));
             files.into_iter().find(|file| file.is_file())
         };
-        let of_moment = [1, 2].map(|digits| format!("{name}@{now_s:.digits$}"));
-        if let Some(file) = of_moment.iter().find_map(|stem| found(stem)) {
-            return Ok((file, true));
+        let of_file = file.as_deref().map(file_name);
+        let name = file_name(&scene.name);
+        for stem in of_file.iter().chain([&name]) {
+            let of_moment = [1, 2].map(|digits| format!("{stem}@{now_s:.digits$}"));
+            if let Some(file) = of_moment.iter().find_map(|stem| found(stem)) {
+                return Ok((file, true));
+            }
+            if let Some(file) = found(stem) {
+                return Ok((file, false));
+            }
         }
-        let lacks = || {
-            format!(
-                "{} has no futures for the scene \"{}\" at {now_s:.1} s: neither {name}.csv nor {name}@{now_s:.1}.csv is there (nor .json)",
-                self.path.display(),
-                scene.name
-            )
+        let both = match of_file.filter(|file| *file != name) {
+            Some(file) => format!("neither {file}.csv nor {name}.csv is there"),
+            None => format!("neither {name}.csv nor {name}@{now_s:.1}.csv is there"),
         };
-        found(&name).map(|file| (file, false)).ok_or_else(lacks)
+        Err(format!(
+            "{} has no futures for the scene \"{}\" at {now_s:.1} s: {both} (nor .json)",
+            self.path.display(),
+            scene.name
+        ))
     }
 
     fn answer(&self, moment: &Moment) -> Result<String, String> {
@@ -124,18 +132,21 @@ mod tests {
 
     use super::*;
 
+    /// A file of that name, there as long as what is returned.
+    fn written(folder: &tempfile::TempDir, name: &str, text: &str) -> tempfile::NamedTempFile {
+        let mut file = tempfile::Builder::new()
+            .prefix(name)
+            .rand_bytes(0)
+            .tempfile_in(folder.path())
+            .unwrap();
+        file.write_all(text.as_bytes()).unwrap();
+        file
+    }
+
     #[test]
     fn a_folder_answers_each_scene_and_moment_from_its_own_file() {
         let folder = tempfile::tempdir().unwrap();
-        let write = |name: &str, text: &str| {
-            let mut file = tempfile::Builder::new()
-                .prefix(name)
-                .rand_bytes(0)
-                .tempfile_in(folder.path())
-                .unwrap();
-            file.write_all(text.as_bytes()).unwrap();
-            file
-        };
+        let write = |name: &str, text: &str| written(&folder, name, text);
         let _files = [
             write("left-turn.csv", "t,x,y\n0.5,1,2\n1.0,2,2\n"),
             write("left-turn@4.0.json", "[[7, 8]]"),
@@ -158,6 +169,31 @@ mod tests {
         let said = ask("no/such", 2.0).unwrap_err().to_string();
         assert!(
             said.contains("neither no-such.csv nor no-such@2.0.csv"),
+            "{said}"
+        );
+    }
+
+    #[test]
+    fn cases_of_one_name_are_told_apart_by_their_files() {
+        let folder = tempfile::tempdir().unwrap();
+        let _files = [
+            written(&folder, "0001-attack.json", "[[1, 2]]"),
+            written(&folder, "0002-attack.csv", "x,y\n3,4\n"),
+            written(&folder, "merge@2.0.csv", "x,y\n5,6\n"),
+        ];
+        let planner = own_planner(&folder.path().display().to_string()).unwrap();
+        let ask = |file: &str, name: &str| {
+            let request =
+                format!(r#"{{"now_s": 2, "file": "{file}", "scene": {{"name": "{name}"}}}}"#);
+            planner.ask(&request, &mut || ControlFlow::Continue(()))
+        };
+        assert!(ask("0001-attack", "merge").unwrap().contains("[[1.0,2.0]]"));
+        assert!(ask("0002 attack", "merge").unwrap().contains("[[3.0,4.0]]"));
+        // where there is none for the file, that for the scene's name counts
+        assert!(ask("0003-attack", "merge").unwrap().contains("[[5.0,6.0]]"));
+        let said = ask("0003-attack", "left turn").unwrap_err().to_string();
+        assert!(
+            said.contains("neither 0003-attack.csv nor left-turn.csv"),
             "{said}"
         );
     }

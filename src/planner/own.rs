@@ -55,7 +55,7 @@ struct OnRoute {
 
 /// The request for a plan at the present of `seen`, of which nothing later is sent: tracks, signals and frames end there, and
 /// goals, attacks, edits and tracks as recorded are left out. `pieces` are the lane pieces near the ego, of which those on
-/// its route are named.
+/// its route are named. The file's name is in it where the settings know it.
 pub(super) fn request(
     seen: &Scene,
     ego: &AgentId,
@@ -67,7 +67,7 @@ pub(super) fn request(
         .filter(|piece| piece.on_route == Some(true))
         .map(|piece| on_route(&seen.map, piece))
         .collect();
-    json!({
+    let mut request = json!({
         "request": "plan",
         "version": OWN_VERSION,
         "ego": ego,
@@ -77,8 +77,11 @@ pub(super) fn request(
         "seed": settings.seed.0,
         "route": route,
         "scene": scene_to_value(&past(seen, ego)),
-    })
-    .to_string()
+    });
+    if let Some(file) = &settings.file {
+        request["file"] = file.as_str().into();
+    }
+    request.to_string()
 }
 
 fn on_route(map: &Map, piece: &LanePiece) -> Value {

@@ -190,6 +190,9 @@ pub struct PlanSettings {
     pub route: bool,
     /// By which formula modes are scored, and the one to take is chosen.
     pub score: Variant,
+    /// The name without its ending of the file that the scene was opened from, where that holds no other: a planner outside
+    /// the program is told it, as several scenes may have one name.
+    pub file: Option<String>,
 }
 
 impl Default for PlanSettings {
@@ -213,6 +216,7 @@ impl Default for PlanSettings {
             brake: true,
             route: true,
             score: Variant::Pdms,
+            file: None,
         }
     }
 }

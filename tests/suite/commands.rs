@@ -1,7 +1,10 @@
 //! The command line, run as a user runs it.
 
+use std::fs;
 use std::path::Path;
 use std::process::{Command, Output};
+
+use serde_json::Value;
 
 /// Runs the program without a display and with a home of its own.
 pub(crate) fn nearmiss(arguments: &[&str]) -> Output {
@@ -78,9 +81,9 @@ fn the_shipped_schema_is_the_one_the_types_give() {
     assert!(output.status.success());
     let printed = String::from_utf8(output.stdout).expect("UTF-8");
     if std::env::var_os("UPDATE_SCHEMA").is_some() {
-        std::fs::write(&path, &printed).expect("writable assets");
+        fs::write(&path, &printed).expect("writable assets");
     }
-    let shipped = std::fs::read_to_string(&path).expect("assets/scene.schema.json");
+    let shipped = fs::read_to_string(&path).expect("assets/scene.schema.json");
     assert!(
         shipped == printed,
         "assets/scene.schema.json is out of date: run the test with UPDATE_SCHEMA=1 and look at the change"
@@ -107,7 +110,7 @@ fn eval_gives_every_number_an_interval_and_a_guided_row_its_paired_difference() 
     ]);
     let errors = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(output.status.success(), "{errors}");
-    let table: serde_json::Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    let table: Value = serde_json::from_slice(&output.stdout).expect("JSON");
     let rows = table["rows"].as_array().expect("rows");
     let names: Vec<_> = rows
         .iter()
@@ -162,7 +165,7 @@ fn eval_gives_every_number_an_interval_and_a_guided_row_its_paired_difference() 
 fn check_says_of_a_foreign_file_what_info_says_of_it() {
     let folder = tempfile::tempdir().expect("a folder");
     let file = folder.path().join("notes.txt");
-    std::fs::write(&file, "not a scene at all").expect("writable");
+    fs::write(&file, "not a scene at all").expect("writable");
     let path = file.display().to_string();
     let said = |verb: &str| {
         let output = nearmiss(&[verb, &path]);
@@ -171,4 +174,49 @@ fn check_says_of_a_foreign_file_what_info_says_of_it() {
     };
     assert!(said("check").contains("not a scene file that Nearmiss knows"));
     assert_eq!(said("check"), said("info"));
+}
+
+fn scene(name: &str) -> String {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("scenes");
+    path.join(format!("{name}.json")).display().to_string()
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+/// The objects on standard output, a line each.
+fn objects(output: &Output) -> Vec<Value> {
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    let lines = text(&output.stdout);
+    let objects = lines.lines().map(serde_json::from_str);
+    objects.collect::<Result<_, _>>().expect("JSON")
+}
+
+/// `generate` on a bundled scene, in a few quick steps.
+fn generate(name: &str, out: &Path, more: &[&str]) -> Output {
+    let (scene, out) = (scene(name), out.display().to_string());
+    let quick = ["--out", &out, "--steps", "2", "--redraws", "0", "--json"];
+    nearmiss(&[&["generate", &*scene], &quick[..], more].concat())
+}
+
+#[test]
+fn futures_in_a_folder_are_told_apart_by_the_files_of_cases_that_share_a_name() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let cases = folder.path().join("cases");
+    let made = objects(&generate("left-turn", &cases, &["--samples", "2"]));
+    let futures = folder.path().join("futures");
+    fs::create_dir(&futures).expect("writable");
+    let file = |case: &Value| Path::new(case["file"].as_str().expect("a file")).to_owned();
+    for (case, y) in made.iter().zip([1, 2]) {
+        let stem = file(case).file_stem().expect("a stem").to_owned();
+        let own = futures.join(stem).with_extension("csv");
+        fs::write(own, format!("x,y\n0,{y}\n")).expect("writable");
+    }
+    let own = futures.display().to_string();
+    for (case, y) in made.iter().zip([1.0, 2.0]) {
+        let case = file(case).display().to_string();
+        let plan = &objects(&nearmiss(&["plan", &case, "--own", &own, "--json"]))[0];
+        assert_eq!(plan["modes"][0]["points"][0][1], y);
+    }
 }

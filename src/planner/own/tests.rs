@@ -126,6 +126,7 @@ fn a_request_holds_the_past_the_map_and_the_route_and_nothing_later() {
             .is_none_or(serde_json::Map::is_empty)
     );
     assert_eq!(value["route"][0]["lane"], "east");
+    assert!(value.get("file").is_none());
     // what is read from it is the same ego, lane and settings
     let request = read_request(&line).unwrap();
     assert_eq!((request.modes, request.seed, request.scene.now), (6, 1, 20));
@@ -134,6 +135,26 @@ fn a_request_holds_the_past_the_map_and_the_route_and_nothing_later() {
         Some(AgentId::new("ego"))
     );
     assert!(!request.route.is_empty());
+}
+
+#[test]
+fn a_request_names_the_file_of_the_scene_where_it_is_known() {
+    let says = Says::new(r#"{"modes": [{"points": [[25, 0]]}]}"#);
+    let settings = PlanSettings {
+        decoder: Decoder::Own,
+        file: Some("0001-attack".to_owned()),
+        ..PlanSettings::default()
+    };
+    let planners = Planners {
+        network: None,
+        own: Some(&says),
+    };
+    let mut on = |_: &_| ControlFlow::Continue(());
+    plan(&scene(), &Start::default(), planners, &settings, &mut on).unwrap();
+    let line = says.1.lock().unwrap().clone();
+    let value: Value = serde_json::from_str(&line).unwrap();
+    assert_eq!(value["file"], "0001-attack");
+    assert!(read_request(&line).is_ok());
 }
 
 #[test]
