@@ -12,7 +12,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::data;
 use crate::generator::{MOST_AGENTS, MOST_REDRAWS};
-use crate::scene::in_words;
+use crate::scene::{Scene, in_words, write_scene};
 
 /// All scenes the paths hold, in the order given; within a folder in its order. Of several files one that is damaged
 /// stands for itself: whoever opens it hears why it cannot be.
@@ -62,11 +62,8 @@ fn number_in(range: RangeInclusive<usize>, text: &str) -> Result<usize, String> 
 /// If the operating system refuses.
 pub(super) fn make_folder(folder: &Path) -> anyhow::Result<()> {
     std::fs::create_dir_all(folder).map_err(|error| {
-        anyhow::anyhow!(
-            "could not make the folder {}: {}",
-            folder.display(),
-            in_words(&error)
-        )
+        let (folder, why) = (folder.display(), in_words(&error));
+        Unwritable(format!("could not make the folder {folder}: {why}")).into()
     })
 }
 
@@ -79,6 +76,24 @@ pub(super) fn stem_of(file: &Path, pick: Option<&str>) -> Option<String> {
     };
     let name = name.filter(|_| pick.is_none())?;
     Some(name.to_string_lossy().into_owned())
+}
+
+/// A file of a batch that cannot be written: on a full disk, or in a folder where nobody may write, nor could a later one.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub(super) struct Unwritable(String);
+
+/// Writes a scene of a batch.
+///
+/// # Errors
+/// [`Unwritable`], if the operating system refuses.
+pub(super) fn write_of_batch(scene: &Scene, path: &Path) -> anyhow::Result<()> {
+    write_scene(scene, path).map_err(|error| Unwritable(error.to_string()).into())
+}
+
+/// Whether a batch has to end with an error, as nothing more can be written.
+pub(super) fn ends_batch(error: &anyhow::Error) -> bool {
+    error.chain().any(|cause| cause.is::<Unwritable>())
 }
 
 /// What becomes of a batch's files that are there already: nothing is replaced unasked.

@@ -1,5 +1,6 @@
 //! `nearmiss generate`: cases from scenes, one file each.
 
+use std::cell::Cell;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -7,15 +8,20 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use anyhow::Context as _;
 use serde_json::{Value, json};
 
-use super::batch::{Existing, Shard, Shown, make_folder, scenes, stop_on_ctrl_c};
+use super::batch::{
+    Existing, Shard, Shown, ends_batch, make_folder, scenes, stop_on_ctrl_c, write_of_batch,
+};
 use super::making::{Making, Wish};
 use super::usage::ensure_usage;
 use super::weights;
 use crate::data;
 use crate::diffusion::Prepare;
-use crate::generator::{Progress, Settings, draft, run_recipe};
+use crate::generator::{AttackError, GenerateError, Progress, Settings, draft, run_recipe};
 use crate::model::Network;
-use crate::scene::{Generated, Recipe, Scene, Task, write_scene};
+use crate::scene::{Generated, Recipe, Scene, Task};
+use resume::{Left, otherwise};
+
+mod resume;
 
 /// Arguments of `nearmiss generate`.
 #[derive(clap::Args)]
@@ -28,7 +34,8 @@ pub(super) struct Arguments {
     out: PathBuf,
     #[command(flatten)]
     making: Making,
-    /// Samples per scene; sample K of an attack without --attacker takes the K-th candidate.
+    /// Samples per scene; sample K of an attack takes the K-th candidate. Where there are fewer candidates (at most twelve,
+    /// three of each attacker), further samples repeat them with other noise.
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..=100_000))]
     samples: u64,
     /// Draws each case anew, at most so many times, until it passes every gate; if none does, the one that fails fewest
@@ -46,7 +53,8 @@ pub(super) struct Arguments {
     keep_steps: bool,
     #[command(flatten)]
     existing: Existing,
-    /// Leave out the cases whose files are there already, as after an interruption.
+    /// Leave out the cases that are there already, as after an interruption. A file that is not whole is made again; a case
+    /// that was made with other settings is a refusal.
     #[arg(long, conflicts_with = "replace")]
     resume: bool,
     /// Do every N-th case from the I-th (from 0); also read from a Slurm array or an indexed Kubernetes job.
@@ -75,22 +83,25 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
         eprintln!("nothing to do: shard {shard} holds none of {all} cases");
         return Ok(());
     }
+    let wanted = cases.len();
     if arguments.resume {
-        let wanted = cases.len();
-        cases.retain(|case| !case.file.exists());
+        cases = arguments.not_there(cases, &wish)?;
         let there = wanted - cases.len();
         eprintln!("{there} of {wanted} cases are there already");
         if cases.is_empty() {
             return Ok(());
         }
+    } else {
+        let files = cases.iter().map(|case| case.file.clone());
+        arguments.existing.allows(files)?;
     }
-    let files = cases.iter().map(|case| case.file.clone());
-    arguments.existing.allows(files)?;
+    let there = wanted - cases.len();
     let network = weights::network(0)?;
     make_folder(&arguments.out)?;
     let stop = stop_on_ctrl_c();
     let shown = Shown::new(cases.len() as u64);
     let (mut written, mut refused, mut valid) = (0_usize, 0_usize, 0_usize);
+    let (told, mut unwritable) = (Cell::new(None), None);
     for case in &cases {
         if stop.load(Ordering::Relaxed) {
             break;
@@ -102,6 +113,7 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
             wish: &wish,
             stop: &stop,
             shown: &shown,
+            told: &told,
         };
         match job.run() {
             Ok(Some(scene)) => {
@@ -111,6 +123,10 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
                 report(arguments.json, &case.file, (&scene, &swept), &shown);
             }
             Ok(None) => break,
+            Err(error) if ends_batch(&error) => {
+                unwritable = Some(error);
+                break;
+            }
             Err(error) => {
                 refused += 1;
                 if case.file.exists() {
@@ -124,17 +140,18 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
                 };
                 shown.note(&format!("{name}: {error:#}"));
                 if arguments.json {
-                    let mut line = json!({"scene": case.entry.name, "error": format!("{error:#}")});
-                    if !values.is_empty() {
-                        line["swept"] = Value::from(wish.sweep.values(case.point));
-                    }
-                    println!("{line}");
+                    println!("{}", job.refusal(&error));
                 }
                 shown.done("refused");
             }
         }
     }
     shown.finish();
+    if let Some(error) = unwritable {
+        let count = cases.len();
+        eprintln!("{written} of {count} cases written; no further one can be");
+        return Err(error);
+    }
     eprintln!(
         "{written} of {} cases written to {}{}{}",
         cases.len(),
@@ -154,11 +171,49 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
         !stop.load(Ordering::Relaxed),
         "stopped by Ctrl-C; what was finished is kept"
     );
-    anyhow::ensure!(written > 0, "no case could be made");
+    anyhow::ensure!(written + there > 0, "no case could be made");
     Ok(())
 }
 
 impl Arguments {
+    /// The cases that an earlier run has not left, whole, in the folder.
+    ///
+    /// # Errors
+    /// If what is there was made otherwise, or is no case; names the first such file and what differs.
+    fn not_there<'a>(
+        &self,
+        cases: Vec<Case<'a>>,
+        wish: &Wish<'_>,
+    ) -> anyhow::Result<Vec<Case<'a>>> {
+        let mut missing = Vec::new();
+        for case in cases {
+            let found = match Left::at(&case.file)? {
+                Left::Nothing => {
+                    missing.push(case);
+                    continue;
+                }
+                Left::Damaged(why) => {
+                    eprintln!("made again, as it is not whole: {why}");
+                    missing.push(case);
+                    continue;
+                }
+                Left::Case(found) => found,
+            };
+            if self.again {
+                continue; // its own recipe made it
+            }
+            let asked = wish.settings(&found, (case.task, case.point), case.sample);
+            let differs = otherwise(&found, &asked, (self.samples, self.tries));
+            anyhow::ensure!(
+                differs.is_empty(),
+                "{} was made otherwise ({}): name another folder, or say --replace",
+                case.file.display(),
+                differs.join("; ")
+            );
+        }
+        Ok(missing)
+    }
+
     /// What case `number` is, and where it goes.
     fn case<'a>(&self, number: u64, entry: &'a data::Entry, wish: &Wish<'_>) -> Case<'a> {
         let (task, sweep) = (wish.task(number), &wish.sweep);
@@ -191,6 +246,7 @@ impl Arguments {
         };
         Case {
             entry,
+            scene: scene_number,
             task,
             sample,
             point,
@@ -205,6 +261,8 @@ const LONGEST_WORDS: usize = 90;
 /// One case to be made.
 struct Case<'a> {
     entry: &'a data::Entry,
+    /// Number of the scene.
+    scene: u64,
     task: Task,
     sample: u64,
     /// Which values of the sweep.
@@ -219,9 +277,51 @@ struct Job<'a> {
     wish: &'a Wish<'a>,
     stop: &'a AtomicBool,
     shown: &'a Shown,
+    /// The scene whose candidates were last told to be too few.
+    told: &'a Cell<Option<u64>>,
 }
 
 impl Job<'_> {
+    /// Why there is no case, as an object: ids are as the scene has them, which sentences shorten.
+    fn refusal(&self, error: &anyhow::Error) -> Value {
+        let (case, wish) = (self.case, self.wish);
+        let mut line = json!({"scene": case.entry.name, "error": format!("{error:#}")});
+        if !self.arguments.again {
+            let seed = wish.sweep.seed(case.point);
+            line["task"] = json!(case.task);
+            line["seed"] = seed.unwrap_or(self.arguments.making.seed).into();
+            line["sample"] = case.sample.into();
+        }
+        let mut causes = error.chain();
+        let unreachable = causes.find_map(|cause| match cause.downcast_ref::<GenerateError>() {
+            Some(GenerateError::Attack(AttackError::Unreachable(found))) => Some(found),
+            _ => None,
+        });
+        if let Some(found) = unreachable {
+            line["attacker"] = json!(found.attacker);
+            line["target"] = json!(found.target);
+        }
+        if !wish.sweep.axes.is_empty() {
+            line["swept"] = Value::from(wish.sweep.values(case.point));
+        }
+        line
+    }
+
+    /// Says once of a scene that there are fewer candidates than samples.
+    fn tell_candidates(&self, candidates: usize) {
+        let Case { entry, scene, .. } = self.case;
+        let (samples, name) = (self.arguments.samples, &entry.name);
+        if samples > candidates as u64 && self.told.replace(Some(*scene)) != Some(*scene) {
+            let (are, them) = match candidates {
+                1 => ("is 1 candidate".to_owned(), "it"),
+                count => (format!("are {count} candidates"), "them"),
+            };
+            self.shown.note(&format!(
+                "{name}: there {are} for an attack; further samples repeat {them} with other noise"
+            ));
+        }
+    }
+
     /// The scene that was written; `None` if stopped.
     fn run(&self) -> anyhow::Result<Option<Scene>> {
         let Case {
@@ -230,13 +330,17 @@ impl Job<'_> {
             sample,
             point,
             ref file,
+            ..
         } = *self.case;
         let opened = data::open(&entry.file, entry.pick.as_deref())?;
         let (arguments, wish) = (self.arguments, self.wish);
         if arguments.again {
             return self.again(&opened.scene);
         }
-        let base = wish.base(opened.scene, task, sample)?;
+        let (base, candidates) = wish.based(opened.scene, task, sample)?;
+        if let Some(candidates) = candidates {
+            self.tell_candidates(candidates);
+        }
         if let Some(unused) = wish
             .unused(task, &base)
             .filter(|_| sample == 0 && point == 0)
@@ -257,7 +361,7 @@ impl Job<'_> {
             let failed = failed.join(", ");
             anyhow::bail!("left out: the best of {tries} draws fails {failed}");
         }
-        write_scene(&made, file)?;
+        write_of_batch(&made, file)?;
         Ok(Some(made))
     }
 
@@ -336,7 +440,7 @@ impl Job<'_> {
         let Some(made) = self.make(scene, recipe, steps.as_deref(), &entry.name)? else {
             return Ok(None);
         };
-        write_scene(&made, file)?;
+        write_of_batch(&made, file)?;
         Ok(Some(made))
     }
 
@@ -359,8 +463,8 @@ impl Job<'_> {
             self.shown.doing(&format!("{name}: step {taken}/{total}"));
             if let Some(steps) = steps {
                 let path = steps.join(format!("{taken:04}.json"));
-                if let Err(error) = write_scene(&progress.preview(), &path) {
-                    trouble = Some(error.into());
+                if let Err(error) = write_of_batch(&progress.preview(), &path) {
+                    trouble = Some(error);
                     return ControlFlow::Break(());
                 }
             }

@@ -8,6 +8,7 @@ use serde_json::Value;
 
 use super::batch::{agents, redraws};
 use super::usage::{Usage, bail_usage, ensure_usage};
+use crate::codec::DT_S;
 use crate::diffusion::Schedule;
 use crate::generator::{
     AttackQuery, Axis, GenerateError, MOST_POINTS, Mix, Quantity, Scope, Settings, Sweep,
@@ -54,7 +55,7 @@ pub(super) struct Making {
     /// Whom; the ego if absent.
     #[arg(long)]
     target: Option<String>,
-    /// Scene time of the contact, s; searched if absent.
+    /// Scene time of the contact, s, at a half second from the present; searched if absent.
     #[arg(long, value_name = "SECONDS")]
     at: Option<f64>,
     /// A number of each scene set to each of some values, a case for each: `speed:ego=5:15:6` is six values from 5 to 15,
@@ -234,7 +235,20 @@ impl Wish<'_> {
     ///
     /// # Errors
     /// If the scene cannot be edited so, or nobody can attack.
-    pub(super) fn base(&self, mut scene: Scene, task: Task, sample: u64) -> anyhow::Result<Scene> {
+    pub(super) fn base(&self, scene: Scene, task: Task, sample: u64) -> anyhow::Result<Scene> {
+        Ok(self.based(scene, task, sample)?.0)
+    }
+
+    /// The same, with how many candidates there are if an attack is searched.
+    ///
+    /// # Errors
+    /// As [`Wish::base`].
+    pub(super) fn based(
+        &self,
+        mut scene: Scene,
+        task: Task,
+        sample: u64,
+    ) -> anyhow::Result<(Scene, Option<usize>)> {
         let making = self.making;
         for edit in &self.edits {
             let edited = scene.edited(edit);
@@ -249,9 +263,10 @@ impl Wish<'_> {
             scene.goals = goals_from_log(&scene, &[]);
         }
         if task == Task::Attack && (scene.attacks.is_empty() || making.asks_for_attack()) {
-            scene = self.aimed(&scene, sample)?;
+            let (aimed, candidates) = self.aimed(&scene, sample)?;
+            return Ok((aimed, Some(candidates)));
         }
-        Ok(scene)
+        Ok((scene, None))
     }
 
     /// The settings of the run of a case: of `base` with combination `point` of the sweep.
@@ -304,11 +319,12 @@ impl Wish<'_> {
         }
     }
 
-    /// The scene with an attack: the best candidate, or the K-th for sample K.
-    fn aimed(&self, scene: &Scene, sample: u64) -> anyhow::Result<Scene> {
+    /// The scene with an attack: the best candidate, or the K-th for sample K; and how many candidates there are.
+    fn aimed(&self, scene: &Scene, sample: u64) -> anyhow::Result<(Scene, usize)> {
         let making = self.making;
         if let Some(time_s) = making.at {
             within_horizon("--at", time_s, scene)?;
+            at_half_second("--at", time_s, scene)?;
         }
         let query = AttackQuery {
             target: making.target.as_ref().map(AgentId::new),
@@ -323,7 +339,7 @@ impl Wish<'_> {
         cleared.attacks.clear();
         let attack = chosen.attack.clone();
         let aimed: Result<Scene, EditError> = cleared.edited(&Edit::SetAttack { attack });
-        Ok(aimed?)
+        Ok((aimed?, candidates.len()))
     }
 }
 
@@ -369,6 +385,28 @@ fn within_horizon(option: &str, time_s: f64, scene: &Scene) -> anyhow::Result<()
         now_s + 8.0
     );
     Ok(())
+}
+
+/// A time at which a contact can lie: at half seconds after the present.
+///
+/// # Errors
+/// If it lies between two of these; names them.
+fn at_half_second(option: &str, time_s: f64, scene: &Scene) -> anyhow::Result<()> {
+    let halves = (time_s - scene.now_s()) / DT_S;
+    if (halves - halves.round()).abs() * DT_S < 1e-3 {
+        return Ok(());
+    }
+    let near = [halves.floor(), halves.ceil()].into_iter();
+    let near = near.filter(|halves| *halves >= 1.0); // at the present it is too late
+    let near = near.map(|halves| {
+        let text = format!("{:.3}", scene.now_s() + halves * DT_S);
+        format!("{} s", text.trim_end_matches('0').trim_end_matches('.'))
+    });
+    let near: Vec<String> = near.collect();
+    anyhow::bail!(
+        "{option}: a contact at {time_s} s is not possible: contacts lie at half seconds from the present, such as {}",
+        near.join(" and ")
+    )
 }
 
 /// `ID=X,Y[,T]` as a hard goal.
@@ -440,6 +478,23 @@ mod tests {
         assert_eq!((goal.point, goal.time_s), ([3.5, -2.0], 10.0));
         assert_eq!(goal_of("7=1,2,6.5", &scene).unwrap().time_s, 6.5);
         assert!(goal_of("7", &scene).is_err() && goal_of("7=1", &scene).is_err());
+    }
+
+    #[test]
+    fn a_contact_between_two_half_seconds_is_refused_with_both() {
+        let scene = Scene {
+            dt_s: 0.04,
+            frames: 300,
+            now: 51,
+            ..Scene::default()
+        };
+        let said = |time_s: f64| at_half_second("--at", time_s, &scene).err();
+        assert!(said(8.54).is_none()); // 51 · 0.04 + 13 · 0.5
+        let between = said(8.3).unwrap().to_string();
+        assert!(between.ends_with("such as 8.04 s and 8.54 s"), "{between}");
+        // the present itself is none
+        let early = said(2.2).unwrap().to_string();
+        assert!(early.ends_with("such as 2.54 s"), "{early}");
     }
 
     #[test]

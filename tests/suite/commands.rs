@@ -220,3 +220,78 @@ fn futures_in_a_folder_are_told_apart_by_the_files_of_cases_that_share_a_name() 
         assert_eq!(plan["modes"][0]["points"][0][1], y);
     }
 }
+
+#[test]
+fn a_contact_between_two_half_seconds_and_too_few_candidates_are_named() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let attack = |more: &[&str]| {
+        let attack = ["--attacker", "truck-5", "--samples", "2", "--replace"];
+        generate("left-turn", folder.path(), &[&attack[..], more].concat())
+    };
+    let between = attack(&["--at", "4.7"]);
+    assert_eq!(between.status.code(), Some(1));
+    let said = text(&between.stderr);
+    assert!(said.contains("such as 4.5 s and 5 s"), "{said}");
+    // at one time an attacker has one way that is the best
+    let output = attack(&["--at", "4.5"]);
+    assert_eq!(objects(&output).len(), 2);
+    let said = text(&output.stderr);
+    let told = "left-turn: there is 1 candidate for an attack; further samples repeat it";
+    assert_eq!(said.matches(told).count(), 1, "{said}");
+}
+
+#[test]
+fn a_refusal_says_which_case_it_is_of_with_whole_ids() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let attack = ["--attacker", "truck-5", "--at", "3", "--seed", "7"];
+    let output = generate("left-turn", folder.path(), &attack);
+    assert_eq!(output.status.code(), Some(1));
+    let refusal: Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    assert!(refusal["error"].is_string());
+    for (key, value) in [
+        ("scene", "left-turn".into()),
+        ("task", "attack".into()),
+        ("seed", 7.into()),
+        ("sample", 0.into()),
+        ("attacker", "truck-5".into()),
+        ("target", "car-0".into()),
+    ] {
+        let expected: Value = value;
+        assert_eq!(refusal[key], expected, "{key}");
+    }
+}
+
+#[test]
+fn what_is_resumed_is_whole_and_made_alike() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let made = objects(&generate("left-turn", folder.path(), &["--samples", "2"]));
+    let first = made[0]["file"].as_str().expect("a file");
+    let whole = fs::read_to_string(first).expect("the case");
+    fs::write(first, &whole[..whole.len() / 2]).expect("writable");
+    let resume = |more: &[&str]| {
+        let always = ["--samples", "2", "--resume"];
+        generate("left-turn", folder.path(), &[&always[..], more].concat())
+    };
+    let again = resume(&[]);
+    assert_eq!(objects(&again).len(), 1);
+    let said = text(&again.stderr);
+    assert!(said.contains("made again, as it is not whole"), "{said}");
+    assert_eq!(fs::read_to_string(first).expect("the case"), whole);
+    assert!(objects(&resume(&[])).is_empty());
+    let otherwise = resume(&["--temperature", "1"]);
+    assert_eq!(otherwise.status.code(), Some(1));
+    let said = text(&otherwise.stderr);
+    assert!(
+        said.contains(first) && said.contains("(temperature 0.7, asked 1)"),
+        "{said}"
+    );
+    // what is refused again does not make a folder incomplete that has cases
+    let hopeless = ["--samples", "3", "--resume", "--valid"];
+    let output = generate("left-turn", folder.path(), &hopeless);
+    let said = text(&output.stderr);
+    assert!(
+        said.contains("0 of 1 cases written") && said.contains("1 refused"),
+        "{said}"
+    );
+    assert!(output.status.success(), "{said}");
+}
