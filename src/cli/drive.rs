@@ -1,5 +1,6 @@
 //! `nearmiss drive`: closed loop, a planner at the wheel of the ego, over one scene or many.
 
+use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -9,9 +10,13 @@ use anyhow::Context as _;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use serde_json::{Value, json};
 
-use super::batch::{Existing, Shard, Shown, make_folder, scenes, stop_on_ctrl_c};
+use super::batch::{
+    Existing, Shard, Shown, ends_batch, make_folder, scenes, stem_of, stop_on_ctrl_c,
+    write_of_batch,
+};
 use super::plan::prepare;
 use super::planning::{PlannerArguments, decoders};
+use super::recording::Origin;
 use super::render::write_drives;
 use super::usage::ensure_usage;
 use super::weights;
@@ -25,16 +30,14 @@ use crate::planner::{
     scores_json,
 };
 use crate::render::Studio;
-use crate::scene::{Metric, Scene, write_scene};
+use crate::scene::{Metric, Scene};
 use table::{Line, Table};
 
 mod table;
 
-/// So many of the nearest encounters are listed.
-const LISTED: usize = 8;
-
 /// Arguments of `nearmiss drive`.
 #[derive(clap::Args)]
+#[command(after_long_help = TIMES)]
 pub(super) struct Arguments {
     /// Scene files or folders, in any readable format.
     #[arg(required = true)]
@@ -52,7 +55,8 @@ pub(super) struct Arguments {
     /// At most so many seconds from each scene's present; the record ends with its scene.
     #[arg(long, default_value_t = DriveSettings::default().seconds)]
     seconds: f64,
-    /// Plans per second.
+    /// Plans per second. A plan holds for a whole number of tenths of a second, so that the nearest such rate is driven:
+    /// 10, 5, 3.33, 2.5, 2 and so on.
     #[arg(long, default_value_t = DriveSettings::default().replan_hz)]
     replan_hz: f64,
     /// Folder for the driven scenes, one file each; made if missing.
@@ -70,6 +74,15 @@ pub(super) struct Arguments {
     #[arg(long)]
     json: bool,
 }
+
+const TIMES: &str = "\
+Times: in an object of --json every `time_s` is scene time, in seconds from the scene's first frame, and `after_s` beside it \
+counts from the scene's present, where the drive begins. `off_road_s`, the tables and the sentences of the score's terms \
+count from the present, too; the sentences of contacts are in scene time. `encounters` holds everybody who was met, the \
+nearest first.
+
+Intervals are by recording: scenes that were made of one log (of the same source and name, for swept and kept cases the name \
+before \" \u{b7} \") are drawn together.";
 
 /// Reads a world by its key; the help lists them.
 pub(super) fn worlds() -> impl TypedValueParser<Value = DriveWorld> {
@@ -130,10 +143,12 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
         names: all.iter().map(name).collect(),
         world: arguments.world,
         seed: arguments.planner.settings().seed,
-        replan_hz: arguments.replan_hz,
+        replan_hz: all.first().map_or(0.0, DriveSettings::driven_hz),
         lines: Vec::new(),
+        origins: BTreeMap::new(),
     };
     let mut first_error = None;
+    let mut unwritable = None;
     let mut filmed: Vec<(String, Driven)> = Vec::new();
     let drives = mine.iter().flat_map(|&(number, entry)| {
         let planners = all.iter().enumerate();
@@ -156,10 +171,11 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
             stop: &stop,
         };
         match job.drive(entry, number) {
-            Ok(Some((driven, line))) => {
+            Ok(Some((driven, origin, line))) => {
                 if arguments.json {
                     println!("{line}");
                 }
+                table.origins.insert(number, origin);
                 table.lines.push(Line {
                     scene: number,
                     name: entry.name.clone(),
@@ -176,6 +192,10 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
                 }
             }
             Ok(None) => {}
+            Err(error) if ends_batch(&error) => {
+                unwritable = Some(error);
+                break;
+            }
             Err(error) => {
                 shown.note(&format!("left out: {doing}: {error:#}"));
                 if arguments.json {
@@ -196,7 +216,12 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
             if let Err(error) =
                 write_drives(studio, (std::mem::take(&mut filmed), "dark"), &file, &stop)
             {
-                shown.note(&format!("{}: {error:#}", file.display()));
+                let error = error.context(file.display().to_string());
+                if error.chain().any(|cause| cause.is::<std::io::Error>()) {
+                    unwritable = Some(error);
+                    break;
+                }
+                shown.note(&format!("{error:#}"));
                 first_error.get_or_insert(error);
             }
         }
@@ -208,7 +233,7 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
         eprintln!("stopped by Ctrl-C; finished scenes follow");
     }
     if table.lines.is_empty() {
-        return match first_error {
+        return match unwritable.or(first_error) {
             Some(error) => Err(error.context("no scene could be driven")),
             None => anyhow::bail!("no scene was driven to its end"),
         };
@@ -217,6 +242,9 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
         println!("{}", table.json());
     } else {
         print!("{}", table.text());
+    }
+    if let Some(error) = unwritable {
+        return Err(error);
     }
     anyhow::ensure!(
         !stopped,
@@ -250,7 +278,17 @@ impl Arguments {
             seconds: self.seconds,
             replan_hz: self.replan_hz,
         };
-        Ok(all.into_iter().map(drive).collect())
+        let all: Vec<DriveSettings> = all.into_iter().map(drive).collect();
+        let driven_hz = all.first().map_or(self.replan_hz, DriveSettings::driven_hz);
+        // what is out of range is refused when the first drive begins
+        if (0.2..=10.0).contains(&self.replan_hz) && (driven_hz - self.replan_hz).abs() > 0.01 {
+            eprintln!(
+                "--replan-hz {}: a plan holds for whole tenths of a second, so {} are made a second",
+                self.replan_hz,
+                in_hz(driven_hz)
+            );
+        }
+        Ok(all)
     }
 }
 
@@ -296,12 +334,19 @@ struct Job<'a> {
 }
 
 impl Job<'_> {
-    /// What came of it, and that as JSON; `None` if it was stopped before its end.
-    fn drive(&self, entry: &data::Entry, number: usize) -> anyhow::Result<Option<(Driven, Value)>> {
+    /// What came of it, where the scene comes from, and that as JSON; `None` if it was stopped before its end.
+    fn drive(
+        &self,
+        entry: &data::Entry,
+        number: usize,
+    ) -> anyhow::Result<Option<(Driven, Origin, Value)>> {
         let scene = data::open(&entry.file, entry.pick.as_deref())?.scene;
+        let origin = Origin::of(&scene);
         let begun = Instant::now();
         let world = (self.arguments.world, self.generator);
-        let driven = drive_scene(scene, self.planners, self.settings, world, self.stop)?;
+        let mut settings = self.settings.clone();
+        settings.plan.file = stem_of(&entry.file, entry.pick.as_deref());
+        let driven = drive_scene(scene, self.planners, &settings, world, self.stop)?;
         let Some(driven) = driven else {
             return Ok(None);
         };
@@ -311,7 +356,7 @@ impl Job<'_> {
             None => None,
         };
         let json = self.json(entry, &driven, took_s, written.as_deref());
-        Ok(Some((driven, json)))
+        Ok(Some((driven, origin, json)))
     }
 
     fn write(
@@ -325,7 +370,7 @@ impl Job<'_> {
         let decoder = self.settings.plan.decoder;
         scene.name = format!("{}, driven by {}", scene.name, decoder.key());
         let path = file_of(self.arguments, self.settings, folder, entry, number);
-        write_scene(&scene, &path)?;
+        write_of_batch(&scene, &path)?;
         Ok(path)
     }
 
@@ -336,14 +381,15 @@ impl Job<'_> {
         took_s: f64,
         written: Option<&Path>,
     ) -> Value {
-        let report = &driven.report;
+        let (report, start_s) = (&driven.report, driven.scene.now_s());
         let contacts: Vec<Value> = report
             .contacts
             .iter()
             .map(|touch| {
                 json!({
                     "with": touch.with,
-                    "time_s": rounded(touch.time_s),
+                    "time_s": rounded(start_s + touch.time_s),
+                    "after_s": rounded(touch.time_s),
                     "at_fault": touch.at_fault,
                     "closing_mps": rounded(touch.closing_mps),
                     "reason": touch.reason,
@@ -354,12 +400,14 @@ impl Job<'_> {
             .comfort
             .iter()
             .map(|limit| {
+                let after_s = limit.step as f64 * STEP_S;
                 json!({
                     "what": limit.what,
                     "value": rounded(limit.value),
                     "range": limit.range,
                     "unit": limit.unit,
-                    "time_s": rounded(limit.step as f64 * STEP_S),
+                    "time_s": rounded(start_s + after_s),
+                    "after_s": rounded(after_s),
                 })
             })
             .collect();
@@ -374,14 +422,15 @@ impl Job<'_> {
             "plans": driven.plans.len(),
             "gates": gates(driven),
             "metrics": metrics(report),
-            "score": report.score.as_ref().map(scores_json),
+            "score": report.score.as_ref().map(|score| scores_json(score, start_s)),
             "contacts": contacts,
             "nearest": report.encounters.first().map(|near| json!({
                 "with": near.with,
                 "gap_m": rounded(near.gap.value),
-                "time_s": rounded(near.gap.time_s),
+                "time_s": rounded(start_s + near.gap.time_s),
+                "after_s": rounded(near.gap.time_s),
             })),
-            "encounters": encounters_json(&report.encounters),
+            "encounters": encounters_json(&report.encounters, start_s),
             "off_road_s": report.off_road_s.map(rounded),
             "progress_m": rounded(report.progress_m),
             "logged_m": report.logged_m.map(rounded),
@@ -395,9 +444,16 @@ impl Job<'_> {
     }
 }
 
-/// The nearest encounters, each with its least gap, time to collision and post-encroachment time, and when.
-fn encounters_json(all: &[Encounter]) -> Vec<Value> {
-    let moment = |moment: &Moment| json!({ "value": rounded(moment.value), "time_s": rounded(moment.time_s) });
+/// The encounters, the nearest first, each with its least gap, time to collision and post-encroachment time, and when. The
+/// drive begins at scene time `start_s`.
+fn encounters_json(all: &[Encounter], start_s: f64) -> Vec<Value> {
+    let moment = |moment: &Moment| {
+        json!({
+            "value": rounded(moment.value),
+            "time_s": rounded(start_s + moment.time_s),
+            "after_s": rounded(moment.time_s),
+        })
+    };
     let entry = |found: &Encounter| {
         json!({
             "with": found.with,
@@ -406,7 +462,7 @@ fn encounters_json(all: &[Encounter]) -> Vec<Value> {
             "pet_s": found.pet.as_ref().map(moment),
         })
     };
-    all.iter().take(LISTED).map(entry).collect()
+    all.iter().map(entry).collect()
 }
 
 /// What the ego must not do, each with its value and limit: as generated cases have them, with scene times.
@@ -480,6 +536,12 @@ fn metrics(report: &Report) -> Vec<Metric> {
     .into_iter()
     .flatten()
     .collect()
+}
+
+/// A rate with no more decimals than it needs.
+fn in_hz(rate: f64) -> String {
+    let text = format!("{rate:.2}");
+    text.trim_end_matches('0').trim_end_matches('.').to_owned()
 }
 
 fn rounded(value: f64) -> f64 {

@@ -21,6 +21,7 @@ mod info;
 mod making;
 mod plan;
 mod planning;
+mod recording;
 mod render;
 mod report;
 mod schema;

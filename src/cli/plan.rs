@@ -29,7 +29,7 @@ pub(super) struct Arguments {
     ego: Option<String>,
     #[command(flatten)]
     planner: PlannerArguments,
-    /// Print one JSON object.
+    /// Print one JSON object: each `time_s` in it is scene time, `after_s` beside it counts from the present.
     #[arg(long)]
     json: bool,
 }

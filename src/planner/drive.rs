@@ -18,7 +18,7 @@ pub struct DriveSettings {
     pub plan: PlanSettings,
     /// At most so many seconds.
     pub seconds: f64,
-    /// Plans a second; each holds for a whole number of tenths of a second.
+    /// Plans a second; each holds for a whole number of tenths of a second ([`Self::driven_hz`]).
     pub replan_hz: f64,
 }
 
@@ -29,6 +29,19 @@ impl Default for DriveSettings {
             seconds: 10.0,
             replan_hz: 2.0,
         }
+    }
+}
+
+impl DriveSettings {
+    /// Plans a second as they are driven, Hz: a plan holds for a whole number of tenths of a second, the nearest to what is
+    /// asked for.
+    pub fn driven_hz(&self) -> f64 {
+        1.0 / (self.steps_of_a_plan() as f64 * STEP_S)
+    }
+
+    /// Tenths of a second for which a plan holds.
+    fn steps_of_a_plan(&self) -> usize {
+        ((1.0 / (self.replan_hz * STEP_S)).round() as usize).max(1)
     }
 }
 
@@ -105,7 +118,8 @@ pub fn drive(
     world: &mut dyn World,
     on_step: &mut dyn FnMut(&DriveStep<'_>) -> ControlFlow<()>,
 ) -> Result<Driven, DriveError> {
-    let every = replan_steps(settings)?;
+    check(settings)?;
+    let every = settings.steps_of_a_plan();
     let mut driven = resampled(scene, STEP_S);
     driven.generated = None;
     let by = settings.plan.decoder.key();
@@ -211,7 +225,7 @@ pub fn drive(
     })
 }
 
-fn replan_steps(settings: &DriveSettings) -> Result<usize, DriveError> {
+fn check(settings: &DriveSettings) -> Result<(), DriveError> {
     let range = |name, value: f64, ok: bool, allowed| {
         if ok && value.is_finite() {
             Ok(())
@@ -235,8 +249,7 @@ fn replan_steps(settings: &DriveSettings) -> Result<usize, DriveError> {
         settings.seconds,
         (0.1..=600.0).contains(&settings.seconds),
         "between 0.1 and 600 seconds",
-    )?;
-    Ok(((1.0 / (hz * STEP_S)).round() as usize).max(1))
+    )
 }
 
 /// Takes the ego's future away; its track as it was goes to the log.

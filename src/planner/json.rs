@@ -16,7 +16,10 @@ pub fn plan_json(plan: &Plan, outcome: Option<&[Scores]>) -> Value {
         .modes
         .iter()
         .enumerate()
-        .map(|(index, mode)| mode_json(mode, outcome.and_then(|scores| scores.get(index))))
+        .map(|(index, mode)| {
+            let happens = outcome.and_then(|scores| scores.get(index));
+            mode_json(mode, happens, plan.now_s)
+        })
         .collect();
     let route: Vec<Vec<[f64; 2]>> = plan
         .route
@@ -66,8 +69,8 @@ pub fn plan_json(plan: &Plan, outcome: Option<&[Scores]>) -> Value {
 }
 
 /// One mode: what it was braked from, if it was; points every half second (x, y, heading, speed), the tracked path at 10 Hz (x, y, heading, speed),
-/// scores as foreseen and, where known, by what happens.
-pub fn mode_json(mode: &PlannedMode, outcome: Option<&Scores>) -> Value {
+/// scores as foreseen and, where known, by what happens. `now_s` is the scene time of the plan's present.
+pub fn mode_json(mode: &PlannedMode, outcome: Option<&Scores>, now_s: f64) -> Value {
     let points: Vec<[f64; 4]> = mode
         .mode
         .points
@@ -90,8 +93,8 @@ pub fn mode_json(mode: &PlannedMode, outcome: Option<&Scores>) -> Value {
         "tracked": mode.tracked.iter().map(row).collect::<Vec<_>>(),
         "gap_m": quantise(mode.gap_m),
         "worth": quantise(mode.worth),
-        "scores": scores_json(&mode.scores),
-        "outcome": outcome.map(scores_json),
+        "scores": scores_json(&mode.scores, now_s),
+        "outcome": outcome.map(|scores| scores_json(scores, now_s)),
     })
 }
 
@@ -111,8 +114,10 @@ fn row(state: &TrackedState) -> [f64; 4] {
     [position.x, position.y, state.state.heading, state.speed].map(quantise)
 }
 
-/// All sub-scores with their numbers at every step (null where there is nothing to measure), and their total.
-pub fn scores_json(scores: &Scores) -> Value {
+/// All sub-scores with their numbers at every step (null where there is nothing to measure), and their total. `now_s` is the
+/// scene time from which the path they are of begins: each moment is given in scene time (`time_s`) and from there
+/// (`after_s`), from which the sentences count, too.
+pub fn scores_json(scores: &Scores, now_s: f64) -> Value {
     let terms: serde_json::Map<String, Value> = scores
         .terms
         .iter()
@@ -122,7 +127,8 @@ pub fn scores_json(scores: &Scores) -> Value {
                 "value": quantise(term.value),
                 "limit": quantise(term.limit),
                 "unit": term.unit,
-                "time_s": term.time_s.map(quantise),
+                "time_s": term.time_s.map(|after_s| quantise(now_s + after_s)),
+                "after_s": term.time_s.map(quantise),
                 "who": term.who,
                 "reason": term.reason,
                 "series": {

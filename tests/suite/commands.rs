@@ -1,5 +1,6 @@
 //! The command line, run as a user runs it.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 use std::process::{Command, Output};
@@ -200,6 +201,78 @@ fn generate(name: &str, out: &Path, more: &[&str]) -> Output {
     nearmiss(&[&["generate", &*scene], &quick[..], more].concat())
 }
 
+/// Each object within that gives a moment in scene time.
+fn moments(value: &Value) -> Vec<&Value> {
+    let within: Vec<&Value> = match value {
+        Value::Array(all) => all.iter().flat_map(moments).collect(),
+        Value::Object(all) => all.values().flat_map(moments).collect(),
+        _ => Vec::new(),
+    };
+    let own = Some(value).filter(|value| value["time_s"].is_number());
+    own.into_iter().chain(within).collect()
+}
+
+#[test]
+fn a_drive_lists_everybody_it_met_with_every_moment_in_scene_time() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let out = folder.path().display().to_string();
+    let roundabout = scene("roundabout");
+    let asked = ["drive", &roundabout, "--planner", "idm", "--seconds", "8"];
+    let output = nearmiss(&[&asked[..], &["--json", "--out", &out]].concat());
+    let drive = &objects(&output)[0];
+    let met = drive["encounters"].as_array().expect("encounters");
+    assert!(met.len() > 8, "{}", met.len());
+    // the present is at 2 s
+    let parts = ["contacts", "nearest", "encounters", "comfort", "score"];
+    for part in parts {
+        let found = moments(&drive[part]);
+        assert!(!found.is_empty(), "{part}");
+        for moment in found {
+            let [time_s, after_s] = ["time_s", "after_s"].map(|key| moment[key].as_f64());
+            let gap = time_s
+                .zip(after_s)
+                .map(|(time_s, after_s)| time_s - after_s);
+            assert!(gap.is_some_and(|gap| (gap - 2.0).abs() < 1e-3), "{moment}");
+        }
+    }
+    // what is told of the contact is in the same time
+    let (contact, gates) = (&drive["contacts"][0], drive["gates"].as_array());
+    let said = format!("at {:.1} s", contact["time_s"].as_f64().expect("a time"));
+    let reason = contact["reason"].as_str().expect("a reason");
+    assert!(reason.contains(&said), "{reason}: {said}");
+    assert_eq!(gates.map(Vec::len), Some(8));
+    // the least of each measure is that of the driven scene
+    let written = drive["written"].as_str().expect("a file");
+    let table = text(&nearmiss(&["score", written]).stdout);
+    let mut lines = table.lines().map(|line| line.split(','));
+    let (names, values) = (lines.next().expect("names"), lines.next().expect("values"));
+    let cells: BTreeMap<&str, &str> = names.zip(values).collect();
+    for key in ["gap_m", "ttc_s", "pet_s"] {
+        let least = met.iter().filter_map(|met| met[key]["value"].as_f64());
+        let least = least.min_by(f64::total_cmp).expect("one");
+        let scored: f64 = cells[&*format!("ego_{key}")].parse().expect("a number");
+        assert!((least - scored).abs() < 1e-3, "{key}: {least} {scored}");
+    }
+}
+
+#[test]
+fn a_rate_between_two_that_can_be_driven_is_named() {
+    let scene = scene("empty-road");
+    let drive = |rate: &str| {
+        let asked = ["drive", &scene, "--planner", "idm", "--seconds", "3"];
+        nearmiss(&[&asked[..], &["--json", "--replan-hz", rate]].concat())
+    };
+    let output = drive("7");
+    let said = text(&output.stderr);
+    assert!(said.contains("so 10 are made a second"), "{said}");
+    let found = objects(&output);
+    assert_eq!(found[0]["plans"], 30); // 3 s at 10 Hz
+    assert_eq!(found[1]["rows"][0]["replan_hz"], 10.0);
+    let exact = drive("5");
+    assert!(!text(&exact.stderr).contains("--replan-hz"));
+    assert_eq!(objects(&exact)[0]["plans"], 15);
+}
+
 #[test]
 fn futures_in_a_folder_are_told_apart_by_the_files_of_cases_that_share_a_name() {
     let folder = tempfile::tempdir().expect("a folder");
@@ -294,4 +367,41 @@ fn what_is_resumed_is_whole_and_made_alike() {
         "{said}"
     );
     assert!(output.status.success(), "{said}");
+}
+
+#[test]
+fn a_batch_ends_at_once_where_it_cannot_write() {
+    let folder = tempfile::tempdir().expect("a folder");
+    // a folder where the first file goes
+    let blocked = folder.path().join("0000-left-turn-free-s1-0.json");
+    fs::create_dir(&blocked).expect("writable");
+    let output = generate("left-turn", folder.path(), &["--samples", "3", "--replace"]);
+    assert_eq!(output.status.code(), Some(1));
+    let said = text(&output.stderr);
+    assert!(
+        said.contains("no ordinary file") && said.contains("0 of 3 cases written"),
+        "{said}"
+    );
+    assert!(
+        !said.contains("refused") && output.stdout.is_empty(),
+        "{said}"
+    );
+    let blocked = folder.path().join("000-cut-in-idm-log.json");
+    fs::create_dir(&blocked).expect("writable");
+    let out = folder.path().display().to_string();
+    let (first, second) = (scene("cut-in"), scene("merge"));
+    let asked = [
+        "drive",
+        &first,
+        &second,
+        "--planner",
+        "idm",
+        "--seconds",
+        "1",
+    ];
+    let output = nearmiss(&[&asked[..], &["--replace", "--out", &out]].concat());
+    assert_eq!(output.status.code(), Some(1));
+    let said = text(&output.stderr);
+    assert!(said.contains("no ordinary file"), "{said}");
+    assert!(!folder.path().join("001-merge-idm-log.json").exists());
 }

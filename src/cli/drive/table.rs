@@ -1,10 +1,12 @@
-//! What drives came to, in tables: scenes by planners, means with intervals by scene, paired differences.
+//! What drives came to, in tables: scenes by planners, means with intervals by recording, paired differences.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
 use serde_json::{Map, Value, json};
 
-use super::rounded;
+use super::{in_hz, rounded};
+use crate::cli::recording::{Origin, recordings};
 use crate::engine::DriveWorld;
 use crate::metrics::{Interval, Ratio, bootstrap_of};
 use crate::planner::{Decoder, DriveOutcome, Report, Variant};
@@ -30,10 +32,12 @@ pub(super) struct Table {
     pub(super) world: DriveWorld,
     /// Of the modes, and of the bootstrap.
     pub(super) seed: Seed,
-    /// Plans per second.
+    /// Plans per second, as driven.
     pub(super) replan_hz: f64,
     /// The drives, scene by scene.
     pub(super) lines: Vec<Line>,
+    /// Where each driven scene comes from, by its number.
+    pub(super) origins: BTreeMap<usize, Origin>,
 }
 
 /// What is pooled over scenes.
@@ -132,11 +136,38 @@ impl Table {
         lines.filter(move |line| line.planner == planner)
     }
 
+    /// The recording of each driven scene, by its number: a name of it that says no more.
+    fn recordings(&self) -> BTreeMap<usize, usize> {
+        let origins: Vec<Origin> = self.origins.values().cloned().collect();
+        let scenes = self.origins.keys().copied();
+        scenes.zip(recordings(&origins)).collect()
+    }
+
+    /// Of how many recordings the scenes are that a planner has driven.
+    fn recordings_of(&self, planner: usize) -> usize {
+        let recordings = self.recordings();
+        let found = self.of(planner).map(|line| recordings.get(&line.scene));
+        found.collect::<BTreeSet<_>>().len()
+    }
+
+    /// What drives add, summed up by the recordings of their scenes.
+    fn by_recording<S: Default>(
+        &self,
+        parts: impl Iterator<Item = (usize, S)>,
+        add: impl Fn(&mut S, S),
+    ) -> Vec<S> {
+        let recordings = self.recordings();
+        let mut sums: BTreeMap<Option<&usize>, S> = BTreeMap::new();
+        for (scene, part) in parts {
+            add(sums.entry(recordings.get(&scene)).or_default(), part);
+        }
+        sums.into_values().collect()
+    }
+
     fn pooled(&self, planner: usize, column: &Column) -> (Option<f64>, Option<Interval>) {
-        let parts: Vec<Ratio> = self
-            .of(planner)
-            .map(|line| (column.of)(&line.report))
-            .collect();
+        let parts = self.of(planner);
+        let parts = parts.map(|line| (line.scene, (column.of)(&line.report)));
+        let parts: Vec<Ratio> = self.by_recording(parts, |sum, part| *sum += part);
         let value = |drawn: &[&Ratio]| {
             let pooled = Ratio::pooled(drawn.iter().copied()).value()?;
             Some(column.factor * pooled)
@@ -147,15 +178,19 @@ impl Table {
 
     /// The first planner's value less another's over the scenes that both have driven, with how many these are.
     fn difference(&self, other: usize, column: &Column) -> Option<(f64, Option<Interval>)> {
-        let pairs: Vec<(Ratio, Ratio)> = self
+        let pairs = self
             .of(0)
             .filter_map(|line| {
                 let theirs = self.of(other).find(|theirs| theirs.scene == line.scene)?;
-                Some(((column.of)(&line.report), (column.of)(&theirs.report)))
+                let pair = ((column.of)(&line.report), (column.of)(&theirs.report));
+                Some((line.scene, pair))
             })
             // what one of the two lacks says nothing of their difference
-            .filter(|(own, theirs)| own.count > 0.0 && theirs.count > 0.0)
-            .collect();
+            .filter(|(_, (own, theirs))| own.count > 0.0 && theirs.count > 0.0);
+        let pairs: Vec<(Ratio, Ratio)> = self.by_recording(pairs, |sum, pair| {
+            sum.0 += pair.0;
+            sum.1 += pair.1;
+        });
         let less = |drawn: &[&(Ratio, Ratio)]| {
             let own = Ratio::pooled(drawn.iter().map(|pair| &pair.0)).value()?;
             let theirs = Ratio::pooled(drawn.iter().map(|pair| &pair.1)).value()?;
@@ -173,9 +208,10 @@ impl Table {
                 "world": self.world.key(),
                 "seed": self.seed.0,
                 "scenes": self.of(planner).count(),
-                "replan_hz": self.replan_hz,
+                "recordings": self.recordings_of(planner),
+                "replan_hz": rounded(self.replan_hz),
             });
-            let mut intervals = json!({ "level": 0.95, "by": "scene" });
+            let mut intervals = json!({ "level": 0.95, "by": "recording" });
             for column in &COLUMNS {
                 let (value, interval) = self.pooled(planner, column);
                 row[column.key] = value.map(rounded).into();
@@ -195,7 +231,7 @@ impl Table {
         let mut found = Map::new();
         found.insert("to".to_owned(), json!(self.names[other].0.key()));
         found.insert("level".to_owned(), json!(0.95));
-        found.insert("by".to_owned(), json!("scene"));
+        found.insert("by".to_owned(), json!("recording"));
         for column in &COLUMNS {
             let entry = self.difference(other, column).map(|(value, interval)| {
                 json!({ "value": rounded(value), "interval": between(interval) })
@@ -216,7 +252,7 @@ impl Table {
             },
             names.join(", "),
             self.world.key(),
-            self.replan_hz,
+            in_hz(self.replan_hz),
             self.seed.0,
         );
         if names.len() > 1 {
@@ -247,14 +283,14 @@ impl Table {
         );
         for line in &self.lines {
             let report = &line.report;
+            // the contact that the outcome is of
             let contact = report
-                .contacts
-                .first()
+                .touch()
                 .map_or_else(|| "-".to_owned(), |touch| format!("{:.1} s", touch.time_s));
-            let fault = match (report.collided(), report.at_fault()) {
-                (false, _) => "-",
-                (true, true) => "ego",
-                (true, false) => "other",
+            let fault = match report.touch().map(|touch| touch.at_fault) {
+                None => "-",
+                Some(true) => "ego",
+                Some(false) => "other",
             };
             let off = report
                 .off_road_s
@@ -285,8 +321,11 @@ impl Table {
 
     /// The means of the one planner, with intervals.
     fn write_means(&self, out: &mut String) {
-        let scenes = self.lines.len();
-        let _infallible = writeln!(out, "\nover {scenes} scenes, 95 % interval by scene");
+        let (scenes, recordings) = (self.lines.len(), self.recordings_of(0));
+        let _infallible = writeln!(
+            out,
+            "\nover {scenes} scenes of {recordings} recordings, 95 % interval by recording"
+        );
         for column in &COLUMNS {
             let (value, interval) = self.pooled(0, column);
             let unit = column.unit();
@@ -345,7 +384,7 @@ impl Table {
             let [first, other_name] = [0, other].map(|planner| self.names[planner].0.key());
             let _infallible = writeln!(
                 out,
-                "\n{first} less {other_name}, scenes that both have driven, 95 % interval by scene"
+                "\n{first} less {other_name}, scenes that both have driven, 95 % interval by recording"
             );
             for column in &COLUMNS {
                 let Some((value, interval)) = self.difference(other, column) else {
@@ -393,4 +432,117 @@ fn between(interval: Option<Interval>) -> Value {
     interval.map_or(Value::Null, |found| {
         json!([rounded(found.low), rounded(found.high)])
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::planner::{ComfortLimit, Touch};
+    use crate::scene::{AgentId, SWEPT, Scene};
+
+    fn touch(time_s: f64, at_fault: bool) -> Touch {
+        Touch {
+            with: AgentId::new("other"),
+            time_s,
+            at_fault,
+            closing_mps: 3.0,
+            reason: String::new(),
+        }
+    }
+
+    fn report(contacts: Vec<Touch>) -> Report {
+        Report {
+            seconds: 8.0,
+            contacts,
+            encounters: Vec::new(),
+            off_road_s: None,
+            progress_m: 40.0,
+            logged_m: Some(80.0),
+            comfort: std::array::from_fn(|_| ComfortLimit {
+                what: "yaw rate",
+                range: [-1.0, 1.0],
+                unit: "rad/s",
+                value: 0.0,
+                step: 0,
+                values: Vec::new(),
+            }),
+            shift: Ratio::default(),
+            alike: Ratio::default(),
+            score: None,
+        }
+    }
+
+    /// One planner's drives of cases of the log "left turn", and of scenes that nobody made, by their names.
+    fn table(reports: Vec<(&str, Report)>) -> Table {
+        let mut table = Table {
+            names: vec![(Decoder::Idm, "idm".to_owned())],
+            world: DriveWorld::default(),
+            seed: Seed(1),
+            replan_hz: 1.0 / 0.3,
+            lines: Vec::new(),
+            origins: BTreeMap::new(),
+        };
+        for (number, (name, report)) in reports.into_iter().enumerate() {
+            let mut scene = Scene {
+                name: name.to_owned(),
+                ..Scene::default()
+            };
+            if name == "left turn" {
+                let swept = number.into();
+                scene.extra.insert(SWEPT.to_owned(), swept);
+            }
+            table.origins.insert(number, Origin::of(&scene));
+            table.lines.push(Line {
+                scene: number,
+                name: name.to_owned(),
+                planner: 0,
+                report,
+            });
+        }
+        table
+    }
+
+    #[test]
+    fn the_table_tells_of_the_contact_that_the_outcome_is_of() {
+        let blamed = report(vec![touch(2.8, false), touch(3.6, true)]);
+        assert_eq!(blamed.outcome(), DriveOutcome::AtFault(3.6));
+        let text = table(vec![("merge", blamed)]).text();
+        let line = text.lines().find(|line| line.starts_with("merge"));
+        let words: Vec<&str> = line.unwrap().split_whitespace().collect();
+        assert_eq!(words[1..5], ["8.0", "3.6", "s", "ego"], "{text}");
+        let hit = report(vec![touch(2.8, false), touch(3.6, false)]);
+        let text = table(vec![("merge", hit)]).text();
+        assert!(text.contains(" 2.8 s    other"), "{text}");
+    }
+
+    #[test]
+    fn scenes_of_one_recording_are_drawn_together() {
+        let (clear, hit) = (report(Vec::new()), report(vec![touch(1.0, true)]));
+        let cases = table(vec![
+            ("left turn", clear.clone()),
+            ("left turn", hit.clone()),
+        ]);
+        let row = &cases.json()["rows"][0];
+        assert_eq!(
+            (&row["scenes"], &row["recordings"], &row["collision_pct"]),
+            (&2.into(), &1.into(), &50.0.into())
+        );
+        // one recording alone says nothing about others
+        assert!(row["interval"]["collision_pct"].is_null());
+        let logs = table(vec![("merge", clear.clone()), ("merge", hit)]);
+        let row = &logs.json()["rows"][0];
+        assert_eq!(row["recordings"], 2);
+        assert_eq!(row["interval"]["collision_pct"], json!([0.0, 100.0]));
+        // of cases as like as twins the mean is as sure as of one: both recordings have 0.5
+        let twice = table(vec![("left turn", clear.clone()), ("merge", clear)]);
+        let row = &twice.json()["rows"][0];
+        assert_eq!(row["interval"]["progress_pct"], json!([50.0, 50.0]));
+    }
+
+    #[test]
+    fn the_rate_is_the_one_that_was_driven() {
+        let table = table(vec![("merge", report(Vec::new()))]);
+        assert!(table.text().contains(", 3.33 plans a second"));
+        assert_eq!(table.json()["rows"][0]["replan_hz"], 3.3333); // 1 / 0.3 s
+    }
 }

@@ -197,3 +197,36 @@ fn settings_out_of_range_and_scenes_without_a_future_are_refused() {
     Arc::make_mut(&mut nobody.agents[0]).role = crate::scene::Role::Other;
     assert!(run(&nobody, 2.0).unwrap().contains("no ego"));
 }
+
+#[test]
+fn plans_hold_for_whole_tenths_of_a_second_and_the_rate_says_so() {
+    let hz = |replan_hz: f64| {
+        let settings = DriveSettings {
+            replan_hz,
+            ..DriveSettings::default()
+        };
+        settings.driven_hz()
+    };
+    assert_eq!(hz(2.0), 2.0); // every 5 tenths
+    assert!((hz(7.0) - 10.0).abs() < 1e-9); // 1.43 tenths: every one
+    for asked in [3.0, 4.0] {
+        assert!((hz(asked) - 1.0 / 0.3).abs() < 1e-9); // 3.33 and 2.5 tenths: every third
+    }
+    let scene = scene(vec![car("ego", 0.0, 10.0)]);
+    let settings = DriveSettings {
+        plan: PlanSettings {
+            decoder: Decoder::ConstantVelocity,
+            ..PlanSettings::default()
+        },
+        seconds: 3.0,
+        replan_hz: 7.0,
+    };
+    let found = drive(
+        &scene,
+        Planners::default(),
+        &settings,
+        &mut LogWorld,
+        &mut |_| ControlFlow::Continue(()),
+    );
+    assert_eq!(found.unwrap().plans.len(), 30); // 3 s at 10 Hz
+}

@@ -250,7 +250,13 @@ fn the_json_says_what_the_plan_says() {
     let outcome = outcome(&scene, &plan, 4.0).unwrap();
     let json = plan_json(&plan, Some(&outcome));
     assert_eq!(json["chosen"], 1);
-    assert_eq!(json["modes"][0]["scores"]["terms"]["nc"]["who"], "stands");
+    let contact = &json["modes"][0]["scores"]["terms"]["nc"];
+    assert_eq!(contact["who"], "stands");
+    // 35.3 m to its bumper at 10 m/s; the present is at 2 s
+    assert_eq!(
+        (&contact["after_s"], &contact["time_s"]),
+        (&3.6.into(), &5.6.into())
+    );
     assert_eq!(
         json["modes"][1]["points"].as_array().map(Vec::len),
         Some(16)

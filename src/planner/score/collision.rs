@@ -176,7 +176,7 @@ pub(super) fn no_collision(path: &Path<'_>) -> Term {
         if !at_fault {
             if worst.time_s.is_none() {
                 worst.reason = format!(
-                    "touched by {} at {time_s:.1} s {how}: not the ego's fault",
+                    "touched by {} after {time_s:.1} s {how}: not the ego's fault",
                     other.id
                 );
             }
@@ -197,7 +197,7 @@ pub(super) fn no_collision(path: &Path<'_>) -> Term {
             worst.time_s = Some(time_s);
             worst.who = Some(other.id.clone());
             worst.reason = format!(
-                "the ego touches {} at {time_s:.1} s {how}; {weight}",
+                "the ego touches {} after {time_s:.1} s {how}; {weight}",
                 other.id
             );
         }
@@ -348,7 +348,7 @@ pub(super) fn time_to_collision(path: &Path<'_>) -> Term {
             term.time_s = Some(seconds(step));
             term.who = Some(other.id.clone());
             term.reason = format!(
-                "at {:.1} s and {speed:.1} m/s the ego is {ahead_s:.1} s from {}, {bearing:.0}° {whence}; 0.9 s are allowed",
+                "after {:.1} s, at {speed:.1} m/s, the ego is {ahead_s:.1} s from {}, {bearing:.0}° {whence}; 0.9 s are allowed",
                 seconds(step),
                 other.id,
             );

@@ -258,7 +258,7 @@ fn within(kind: TermKind, before: &[TrackedState], states: &[TrackedState], span
         time_s: Some(time_s),
         who: None,
         reason: format!(
-            "{} of {:.2} {} at {time_s:.1} s is {verdict} of {limit:.2}",
+            "{} of {:.2} {} after {time_s:.1} s is {verdict} of {limit:.2}",
             worst.what, worst.value, worst.unit,
         ),
         series: Series {

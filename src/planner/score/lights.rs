@@ -104,7 +104,7 @@ pub(super) fn traffic_lights(path: &Path<'_>) -> Term {
                 let lane = now.keys().next().copied().unwrap_or_default();
                 term.time_s = Some(seconds(step));
                 term.reason = format!(
-                    "the front is past the red light of lane {} at {:.1} s",
+                    "the front is past the red light of lane {} after {:.1} s",
                     lights.scene.map.lanes()[lane].id,
                     seconds(step)
                 );

@@ -19,7 +19,7 @@ pub(super) fn drivable_area(path: &Path<'_>) -> Term {
         None => "all corners stay on the drivable area".to_owned(),
         Some(0) => "a corner is off the drivable area from the start".to_owned(),
         Some(step) => format!(
-            "a corner leaves the drivable area at {:.1} s, {} of {} steps are off it",
+            "a corner leaves the drivable area after {:.1} s, {} of {} steps are off it",
             seconds(step),
             out,
             path.flags.len()
@@ -135,7 +135,7 @@ pub(super) fn lane_keeping(path: &Path<'_>) -> Term {
     let longest_s = (longest as f64 * STEP_S).min(seconds(path.states.len().saturating_sub(1)));
     let reason = match failed {
         Some(step) => format!(
-            "from {:.1} s on more than {OFFSET_M} m beside the centreline for {longest_s:.1} s; less than {OFFSET_S} s are allowed",
+            "after {:.1} s more than {OFFSET_M} m beside the centreline for {longest_s:.1} s; less than {OFFSET_S} s are allowed",
             seconds(step)
         ),
         None => {

@@ -29,7 +29,7 @@ pub(super) fn speed_limit(path: &Path<'_>) -> Term {
     let score = (1.0 - mean / OVERSPEED_MPS).max(0.0);
     let reason = match worst {
         Some((step, (most, limit))) => format!(
-            "{mean:.2} m/s above the limit in the mean, at worst {most:.1} m/s above {:.1} m/s at {:.1} s; {OVERSPEED_MPS} all along is 0",
+            "{mean:.2} m/s above the limit in the mean, at worst {most:.1} m/s above {:.1} m/s after {:.1} s; {OVERSPEED_MPS} all along is 0",
             limit.unwrap_or(0.0),
             seconds(step)
         ),
