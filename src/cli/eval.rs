@@ -4,6 +4,7 @@ mod attacks;
 mod plans;
 mod table;
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
@@ -11,9 +12,10 @@ use std::time::Instant;
 use clap::ValueEnum;
 use serde_json::json;
 
-use super::batch::{Existing, Shown, agents, redraws, scenes, stop_on_ctrl_c};
+use super::batch::{Existing, Shown, agents, redraws, scenes, stem_of, stop_on_ctrl_c};
 use super::making::guidance_of;
 use super::planning::formulas;
+use super::recording::{Origin, recordings};
 use super::usage::{bail_usage, ensure_usage};
 use super::weights;
 use crate::codec::decode;
@@ -25,7 +27,7 @@ use crate::generator::{
 };
 use crate::model::Network;
 use crate::planner::{PlanSettings, Variant};
-use crate::scene::{AgentKind, Guidance, Scene, ScheduleKind, Task};
+use crate::scene::{AgentKind, Guidance, Scene, ScheduleKind, Task, for_terminal};
 use crate::sim::idm_rollout;
 use table::{Label, Row};
 
@@ -86,7 +88,8 @@ pub(super) struct Arguments {
     /// with it, and the difference is shown. Task attack: as `nearmiss generate` does if absent.
     #[arg(long, value_name = "N", value_parser = redraws)]
     redraws: Option<usize>,
-    /// Show each row's paired difference to this method's row of the same task.
+    /// Show each row's paired difference to this method's row of the same task; of plans, in the displacement of the
+    /// likeliest and of the chosen mode.
     #[arg(long, value_enum)]
     against: Option<Method>,
     /// Seed of the noise and of the bootstrap.
@@ -294,7 +297,7 @@ impl Arguments {
             ),
             ("--guidance", self.guidance.is_some(), &[Free, Goal]),
             ("--redraws", self.redraws.is_some(), &[Free, Goal, Attack]),
-            ("--against", self.against.is_some(), &[Free, Goal]),
+            ("--against", self.against.is_some(), &[Free, Goal, Plan]),
             ("--kind", self.kind != KindChoice::Vehicle, &[Free, Goal]),
             ("--realism", self.realism, &[Free]),
             ("--tries", self.tries != TRIES, &[Attack]),
@@ -325,6 +328,13 @@ impl Arguments {
                     .map(|task| task.name())
                     .collect::<Vec<_>>()
                     .join(", ")
+            );
+        }
+        if let Some(against) = self.against {
+            ensure_usage!(
+                self.methods.is_empty() || self.methods.contains(&against),
+                "--against {}: it has no row; name it with --methods, too",
+                against.name()
             );
         }
         let asks_for_own = self.methods.contains(&Method::Own);
@@ -367,22 +377,29 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
         ensure_usage!(number > 0, "{option} 0: a number from 1 on is wanted");
     }
     let network = weights::network(0)?;
-    let windows = load(arguments)?;
+    let (windows, left_out) = load(arguments)?;
     anyhow::ensure!(
         !windows.is_empty(),
         "no recording is long enough: a window needs 0.5 s of history, 8 s of future, an ego and another agent"
     );
-    let recordings: std::collections::BTreeSet<&str> = windows
+    let recordings: BTreeSet<&str> = windows
         .iter()
-        .map(|window| window.recording.as_str())
+        .map(|entered| entered.window.recording.as_str())
         .collect();
+    let lacking = match left_out {
+        0 => String::new(),
+        count => format!("; scenes left out: {count}"),
+    };
     eprintln!(
-        "{} windows of {} recordings",
+        "{} windows of {} recordings{lacking}",
         windows.len(),
         recordings.len()
     );
     let stop = stop_on_ctrl_c();
-    let mut tables = Tables::default();
+    let mut tables = Tables {
+        left_out,
+        ..Tables::default()
+    };
     let filled = tables.fill(arguments, &tasks, &windows, &network, &stop);
     tables.print(arguments);
     filled?;
@@ -398,7 +415,9 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
 struct Tables {
     rows: Vec<Row>,
     attacks: Vec<attacks::Table>,
-    plans: Vec<plans::PlanRow>,
+    plans: plans::Plans,
+    /// Scenes of which there is no window.
+    left_out: usize,
 }
 
 impl Tables {
@@ -407,7 +426,7 @@ impl Tables {
         &mut self,
         arguments: &Arguments,
         tasks: &[TaskChoice],
-        windows: &[LoggedWindow],
+        windows: &[Entered],
         network: &Network,
         stop: &AtomicBool,
     ) -> anyhow::Result<()> {
@@ -458,10 +477,11 @@ impl Tables {
                     redraws: *redraws,
                     task,
                     method,
+                    stop,
                 };
                 let shown = Shown::new(windows.len() as u64);
                 let mut row = bench.row();
-                for window in windows {
+                for Entered { window, .. } in windows {
                     if stop.load(Ordering::Relaxed) {
                         break;
                     }
@@ -492,8 +512,11 @@ impl Tables {
         if arguments.json {
             let mut all = rows;
             all.extend(self.attacks.iter().map(|table| table.json(arguments.seed)));
-            all.extend(self.plans.iter().map(|row| row.json(arguments.seed)));
-            println!("{}", json!({ "rows": all }));
+            all.extend(self.plans.json(arguments.seed, arguments.against));
+            println!(
+                "{}",
+                json!({ "rows": all, "scenes_left_out": self.left_out })
+            );
             return;
         }
         if !rows.is_empty() {
@@ -503,7 +526,8 @@ impl Tables {
             print!("{}", table.text(arguments.seed));
         }
         if !self.plans.is_empty() {
-            print!("{}", plans::text(&self.plans, arguments.seed));
+            let text = plans::text(&self.plans, arguments.seed, arguments.against);
+            print!("{text}");
         }
     }
 }
@@ -521,31 +545,92 @@ fn reference<'a>(rows: &'a [Row], row: &Row, against: Option<Method>) -> Option<
     })
 }
 
-fn load(arguments: &Arguments) -> anyhow::Result<Vec<LoggedWindow>> {
+/// A window with the scene it is cut from.
+pub(super) struct Entered {
+    window: LoggedWindow,
+    /// What the scene is called.
+    scene: String,
+    /// The name of its file, as [`stem_of`] has it.
+    file: Option<String>,
+}
+
+/// The windows of all scenes, and how many scenes are left out as there is none; each of these is named with the reason.
+fn load(arguments: &Arguments) -> anyhow::Result<(Vec<Entered>, usize)> {
     ensure_usage!(
         arguments.agents > 1,
         "--agents 1: a window that is judged needs the ego and another agent"
     );
     let entries = scenes(&arguments.paths)?;
-    let mut windows = Vec::new();
+    let mut found: Vec<(&data::Entry, Origin, Vec<LoggedWindow>)> = Vec::new();
+    let mut left_out = 0;
     for entry in &entries {
-        let opened = match data::open(&entry.file, entry.pick.as_deref()) {
-            Ok(opened) => opened,
-            Err(error) => {
-                eprintln!("left out: {error}");
-                continue;
+        let opened = data::open(&entry.file, entry.pick.as_deref());
+        let windows = opened
+            .map_err(|error| error.to_string())
+            .and_then(|opened| {
+                let stride_s = arguments.stride.max(0.5);
+                let windows =
+                    logged_windows(&opened.scene, &entry.name, stride_s, arguments.agents);
+                match windows.is_empty() {
+                    true => Err(lack_of(&opened.scene)),
+                    false => Ok((Origin::of(&opened.scene), windows)),
+                }
+            });
+        match windows {
+            Ok((origin, mut windows)) => {
+                windows.truncate(arguments.windows.unwrap_or(usize::MAX));
+                found.push((entry, origin, windows));
             }
-        };
-        let mut found = logged_windows(
-            &opened.scene,
-            &entry.name,
-            arguments.stride.max(0.5),
-            arguments.agents,
-        );
-        found.truncate(arguments.windows.unwrap_or(usize::MAX));
-        windows.extend(found);
+            Err(why) => {
+                eprintln!(
+                    "{}",
+                    for_terminal(&format!("left out: {}: {why}", entry.name))
+                );
+                left_out += 1;
+            }
+        }
     }
-    Ok(windows)
+    let origins: Vec<Origin> = found.iter().map(|(_, origin, _)| origin.clone()).collect();
+    let names: Vec<&str> = found.iter().map(|(entry, ..)| &*entry.name).collect();
+    let names = names_of_recordings(&recordings(&origins), &names);
+    let entered = found.into_iter().zip(names);
+    let entered = entered.flat_map(|((entry, _, windows), recording)| {
+        let file = stem_of(&entry.file, entry.pick.as_deref());
+        windows.into_iter().map(move |window| Entered {
+            window: LoggedWindow {
+                recording: recording.clone(),
+                ..window
+            },
+            scene: entry.name.clone(),
+            file: file.clone(),
+        })
+    });
+    Ok((entered.collect(), left_out))
+}
+
+/// Why no window of a scene can be judged.
+fn lack_of(scene: &Scene) -> String {
+    match scene.duration_s() < 8.5 {
+        true => format!(
+            "it lasts {:.1} s, and a window needs 0.5 s of history and 8 s of future",
+            scene.duration_s()
+        ),
+        false => "no window of it has an ego and another agent at its present".to_owned(),
+    }
+}
+
+/// A name for the recording of each of some scenes, that of its first scene; `firsts` are the positions of those. Two
+/// recordings never have one name.
+fn names_of_recordings(firsts: &[usize], scenes: &[&str]) -> Vec<String> {
+    let name = |&first: &usize| {
+        let name = scenes[first];
+        let earlier = firsts.iter().filter(|other| **other < first);
+        match earlier.clone().any(|other| scenes[*other] == name) {
+            true => format!("{name} ({first})"),
+            false => name.to_owned(),
+        }
+    };
+    firsts.iter().map(name).collect()
 }
 
 struct Bench<'a> {
@@ -556,6 +641,7 @@ struct Bench<'a> {
     redraws: usize,
     task: Task,
     method: Method,
+    stop: &'a AtomicBool,
 }
 
 impl Bench<'_> {
@@ -661,7 +747,8 @@ impl Bench<'_> {
             self.network
         };
         let mut run = Run::of_plan(scene, recipe, plan, prepare)?;
-        while !run.finished() {
+        // of a row that is stopped nothing counts
+        while !run.finished() && !self.stop.load(Ordering::Relaxed) {
             run.step()?;
         }
         Ok((run.preview(), run.event().taken))

@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
@@ -274,6 +275,112 @@ fn a_rate_between_two_that_can_be_driven_is_named() {
 }
 
 #[test]
+fn cases_of_one_log_are_one_recording_and_what_is_too_short_is_named() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let cases = folder.path().join("cases");
+    assert!(
+        generate("left-turn", &cases, &["--samples", "2"])
+            .status
+            .success()
+    );
+    let (cases, log) = (cases.display().to_string(), scene("left-turn"));
+    // 2 s of history and 3 s driven
+    let short = folder.path().join("short").display().to_string();
+    let asked = ["drive", &log, "--planner", "idm", "--seconds", "3"];
+    let output = nearmiss(&[&asked[..], &["--json", "--out", &short]].concat());
+    assert_eq!(objects(&output)[1]["rows"][0]["recordings"], 1);
+    let other = scene("merge");
+    let always = ["eval", &cases, &log, &other, &short, "--windows", "1"];
+    let row = ["--task", "goal", "--methods", "log", "--json"];
+    let output = nearmiss(&[&always[..], &row].concat());
+    let table = &objects(&output)[0];
+    assert_eq!(
+        (
+            &table["rows"][0]["windows"],
+            &table["rows"][0]["recordings"]
+        ),
+        (&4.into(), &2.into())
+    );
+    assert_eq!(table["scenes_left_out"], 1);
+    let said = text(&output.stderr);
+    assert!(
+        said.contains("left out: 000-left-turn-idm-log: it lasts 5.0 s"),
+        "{said}"
+    );
+    assert!(
+        said.contains("4 windows of 2 recordings; scenes left out: 1"),
+        "{said}"
+    );
+    // drives of the cases are by recording, too
+    let asked = [
+        "drive",
+        &cases,
+        &other,
+        "--planner",
+        "idm",
+        "--seconds",
+        "1",
+    ];
+    let output = nearmiss(&[&asked[..], &["--json"]].concat());
+    let row = &objects(&output)[3]["rows"][0];
+    assert_eq!(
+        (&row["scenes"], &row["recordings"], &row["interval"]["by"]),
+        (&3.into(), &2.into(), &"recording".into())
+    );
+}
+
+#[test]
+fn rows_of_plans_are_of_the_windows_that_every_planner_answers_and_can_be_compared() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let plan = nearmiss(&["plan", &scene("left-turn"), "--decoder", "idm", "--json"]);
+    fs::write(folder.path().join("left-turn.json"), plan.stdout).expect("writable");
+    let own = folder.path().display().to_string();
+    let (first, second) = (scene("left-turn"), scene("merge"));
+    let always = ["eval", &first, &second, "--task", "plan", "--windows", "1"];
+    let methods = ["--methods", "idm,constant-velocity,own", "--own", &own];
+    let run = |more: &[&str]| nearmiss(&[&always[..], &methods, more].concat());
+    let output = run(&["--json", "--against", "constant-velocity"]);
+    let table = &objects(&output)[0];
+    let rows = table["rows"].as_array().expect("rows");
+    for row in rows {
+        assert_eq!(
+            (
+                &row["windows"],
+                &row["windows_left_out"],
+                &row["recordings"]
+            ),
+            (&1.into(), &1.into(), &1.into())
+        );
+    }
+    let said = text(&output.stderr);
+    let left_out = said.lines().filter(|line| line.starts_with("left out: "));
+    let left_out: Vec<&str> = left_out.collect();
+    assert_eq!(left_out.len(), 1, "{said}");
+    assert!(
+        left_out[0].starts_with("left out: merge at 2.0 s: own: ")
+            && left_out[0].contains("has no futures"),
+        "{said}"
+    );
+    // the file holds what IDM planned there
+    assert_eq!(rows[0]["ade_m"], rows[2]["ade_m"]);
+    for key in ["ade_m", "chosen_ade_m"] {
+        let value = |row: usize| rows[row][key].as_f64().expect("a number");
+        let difference = rows[2]["difference"][key]["value"].as_f64();
+        let difference = difference.expect("a difference");
+        assert!((difference - (value(2) - value(1))).abs() < 2e-5, "{key}");
+    }
+    assert!(rows[1]["difference"].is_null());
+    let shown = text(&run(&["--against", "constant-velocity"]).stdout);
+    assert!(
+        shown.contains("less constant-velocity: ade_m ")
+            && shown.contains("as not every method has an answer: 1. * knows"),
+        "{shown}"
+    );
+    let nobody = run(&["--against", "gmm"]);
+    assert_eq!(nobody.status.code(), Some(2));
+}
+
+#[test]
 fn futures_in_a_folder_are_told_apart_by_the_files_of_cases_that_share_a_name() {
     let folder = tempfile::tempdir().expect("a folder");
     let cases = folder.path().join("cases");
@@ -404,4 +511,36 @@ fn a_batch_ends_at_once_where_it_cannot_write() {
     let said = text(&output.stderr);
     assert!(said.contains("no ordinary file"), "{said}");
     assert!(!folder.path().join("001-merge-idm-log.json").exists());
+}
+
+#[test]
+#[cfg(unix)]
+fn a_table_is_stopped_while_a_planner_gives_no_answer() {
+    use std::io::{BufRead as _, BufReader};
+    let mut child = Command::new(env!("CARGO_BIN_EXE_nearmiss"))
+        .args(["eval", &scene("left-turn"), "--task", "plan"])
+        .args(["--methods", "idm,own", "--own", "sleep 100", "--json"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the program starts");
+    let mut lines = BufReader::new(child.stderr.take().expect("piped")).lines();
+    // the first row is done, and the second planner has been asked
+    let done = lines.find(|line| matches!(line, Ok(line) if line == "2/2 idm"));
+    assert!(done.is_some());
+    std::thread::sleep(Duration::from_millis(500));
+    let began = Instant::now();
+    let pid = child.id().to_string();
+    let sent = Command::new("kill").args(["-INT", &pid]).status();
+    assert!(sent.is_ok_and(|status| status.success()));
+    let rest: Vec<String> = lines.map_while(Result::ok).collect();
+    let output = child.wait_with_output().expect("it ends");
+    assert!(began.elapsed() < Duration::from_secs(20)); // two minutes is how long an answer may take
+    assert_eq!(output.status.code(), Some(1));
+    assert!(
+        rest.iter().any(|line| line.contains("stopped by Ctrl-C")),
+        "{rest:?}"
+    );
+    let table: Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    assert_eq!(table["rows"].as_array().map(Vec::len), Some(1));
 }

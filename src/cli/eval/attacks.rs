@@ -9,7 +9,7 @@ use std::time::Instant;
 
 use serde_json::{Value, json};
 
-use super::Arguments;
+use super::{Arguments, Entered};
 use crate::cli::batch::{Shown, make_folder};
 use crate::codec::DT_S;
 use crate::diffusion::{Prepare, Schedule};
@@ -48,7 +48,7 @@ pub(super) struct Table {
 
 pub(super) fn run(
     arguments: &Arguments,
-    windows: &[LoggedWindow],
+    windows: &[Entered],
     network: &Network,
     stop: &AtomicBool,
 ) -> anyhow::Result<Table> {
@@ -70,7 +70,7 @@ pub(super) fn run(
         ..Table::default()
     };
     let shown = Shown::new(windows.len() as u64);
-    for (number, window) in windows.iter().enumerate() {
+    for (number, Entered { window, scene, .. }) in windows.iter().enumerate() {
         if stop.load(Ordering::Relaxed) {
             break;
         }
@@ -95,14 +95,17 @@ pub(super) fn run(
                 redraws: arguments.redraws.unwrap_or(Settings::default().redraws),
                 ..Settings::default()
             };
-            table.try_one(window, candidate, &settings, network, |made| {
+            if stop.load(Ordering::Relaxed) {
+                break;
+            }
+            table.try_one((window, candidate), &settings, network, stop, |made| {
                 let Some(folder) = &arguments.out else {
                     return Ok(());
                 };
                 write_scene(made, &file(folder, number, rank))
             })?;
         }
-        shown.done(&window.recording);
+        shown.done(scene);
     }
     shown.finish();
     Ok(table)
@@ -125,10 +128,10 @@ fn distinct(candidates: &[AttackCandidate]) -> impl Iterator<Item = &AttackCandi
 impl Table {
     fn try_one(
         &mut self,
-        window: &LoggedWindow,
-        candidate: &AttackCandidate,
+        (window, candidate): (&LoggedWindow, &AttackCandidate),
         settings: &Settings,
         network: &dyn Prepare,
+        stop: &AtomicBool,
         keep: impl Fn(&crate::scene::Scene) -> Result<(), crate::scene::FileError>,
     ) -> anyhow::Result<()> {
         let attack = candidate.attack.clone();
@@ -138,8 +141,14 @@ impl Table {
             &aimed,
             settings,
             network,
-            &mut |_| ControlFlow::Continue(()),
+            &mut |_| match stop.load(Ordering::Relaxed) {
+                true => ControlFlow::Break(()),
+                false => ControlFlow::Continue(()),
+            },
         )?;
+        if stop.load(Ordering::Relaxed) {
+            return Ok(()); // of a try that is stopped nothing counts
+        }
         self.run_seconds += begun.elapsed().as_secs_f64();
         self.tries += 1;
         let Some(generated) = &made.generated else {

@@ -8,12 +8,11 @@ use std::time::Instant;
 
 use serde_json::{Value, json};
 
-use super::{Arguments, Method, TaskChoice};
+use super::{Arguments, Entered, Method, TaskChoice};
 use crate::cli::batch::Shown;
 use crate::cli::planning::Crew;
 use crate::codec::{NOW, T, resampled};
-use crate::generator::LoggedWindow;
-use crate::metrics::{Instability, Ratio, bootstrap};
+use crate::metrics::{Instability, Interval, Ratio, bootstrap, bootstrap_of};
 use crate::planner::{
     Decoder, OpenLoop, POINTS, Plan, PlanSettings, Planners, ProposeError, STEP_S, Start, TermKind,
     Variant, hermite_to, log_mode, open_loop, plan, plan_of, plan_shift, plans_feel_alike,
@@ -66,6 +65,12 @@ impl Method {
 /// Key, factor, and what a recording adds.
 type Column = (&'static str, f64, fn(&Sums) -> Ratio);
 
+/// What is compared between two rows.
+const DIFFERENCES: [Column; 2] = [
+    ("ade_m", 1.0, |sums| sums.plans.ade),
+    ("chosen_ade_m", 1.0, |sums| sums.plans.chosen_ade),
+];
+
 /// What one recording adds.
 #[derive(Default, Clone)]
 struct Sums {
@@ -76,29 +81,50 @@ struct Sums {
     extended: Ratio,
 }
 
-/// The sums of one method.
-pub(super) struct PlanRow {
-    method: Method,
-    score: Variant,
-    windows: usize,
+impl Sums {
+    fn add(&mut self, other: &Self) {
+        self.plans.add(&other.plans);
+        self.shift += other.shift;
+        self.alike += other.alike;
+        self.extended += other.extended;
+    }
+}
+
+/// What a method's plan of one window adds.
+struct Answer {
+    sums: Sums,
     modes: usize,
     seconds: f64,
-    recordings: BTreeMap<String, Sums>,
+}
+
+/// The answers of one method, chosen and scored by one formula.
+struct PlanRow {
+    method: Method,
+    score: Variant,
+    /// Window by window; `None` where it has none, or was not asked any more.
+    answers: Vec<Option<Answer>>,
+}
+
+/// The planner's table: all rows are of the windows for which every one of them has an answer.
+#[derive(Default)]
+pub(super) struct Plans {
+    rows: Vec<PlanRow>,
+    /// The recording of each window.
+    recordings: Vec<String>,
 }
 
 /// Adds one row per method; finished rows remain when it is stopped or fails. A window for which a method has no answer
-/// is left out of its row and named.
+/// is left out of all rows and named.
 ///
 /// # Errors
 /// If there is no planner, or a method has no answer for any window.
 pub(super) fn run(
     arguments: &Arguments,
-    windows: &[LoggedWindow],
+    windows: &[Entered],
     stop: &AtomicBool,
-    rows: &mut Vec<PlanRow>,
+    plans: &mut Plans,
 ) -> anyhow::Result<()> {
     let crew = Crew::new(arguments.own.as_deref())?;
-    let planners = crew.planners();
     let methods: Vec<Method> = if arguments.methods.is_empty() {
         let fit = |method: &Method| *method != Method::Own || arguments.own.is_some();
         METHODS.into_iter().filter(fit).collect()
@@ -106,38 +132,48 @@ pub(super) fn run(
         let fit = |method: &Method| method.fits(TaskChoice::Plan);
         arguments.methods.iter().copied().filter(fit).collect()
     };
+    let recordings = windows.iter().map(|entered| &entered.window.recording);
+    plans.recordings = recordings.cloned().collect();
     let scores = arguments.score.iter();
     let wanted = scores.flat_map(|score| methods.iter().map(move |method| (*score, *method)));
     for (score, method) in wanted {
+        let ask = Ask {
+            arguments,
+            method,
+            score,
+            planners: crew.planners(),
+            stop,
+        };
         let mut row = PlanRow {
             method,
             score,
-            windows: 0,
-            modes: 0,
-            seconds: 0.0,
-            recordings: BTreeMap::new(),
+            answers: Vec::with_capacity(windows.len()),
         };
         let shown = Shown::new(windows.len() as u64);
         let mut refused = None;
-        for window in windows {
+        for (at, entered) in windows.iter().enumerate() {
             if stop.load(Ordering::Relaxed) {
                 break;
             }
             shown.doing(method.name());
-            if let Err(error) = row.add(window, planners, arguments) {
-                let (recording, now_s) = (&window.recording, window.scene.now_s());
-                shown.note(&format!(
-                    "left out of {}: {recording} at {now_s:.1} s: {error:#}",
-                    method.name()
-                ));
-                refused.get_or_insert(error);
-            }
+            let answer = match plans.counts(at) {
+                true => ask.answer(entered),
+                false => Ok(None), // another has no answer: it is left out of this row, too
+            };
+            row.answers.push(answer.unwrap_or_else(|error| {
+                if error != ProposeError::Stopped {
+                    let (name, now_s) = (&entered.scene, entered.window.scene.now_s());
+                    shown.note(&format!(
+                        "left out: {name} at {now_s:.1} s: {}: {error}",
+                        method.name()
+                    ));
+                    refused.get_or_insert(error);
+                }
+                None
+            }));
             shown.done(method.name());
         }
         shown.finish();
-        if let Some(error) = refused.filter(|_| row.windows == 0) {
-            return Err(error.context(format!("{} has no answer for any window", method.name())));
-        }
         if stop.load(Ordering::Relaxed) {
             eprintln!(
                 "stopped by Ctrl-C during {}; finished rows follow",
@@ -145,50 +181,70 @@ pub(super) fn run(
             );
             break;
         }
-        rows.push(row);
+        if let Some(error) = refused.filter(|_| row.answers.iter().all(Option::is_none)) {
+            let error = anyhow::Error::new(error);
+            return Err(error.context(format!("{} has no answer for any window", method.name())));
+        }
+        plans.rows.push(row);
     }
     Ok(())
 }
 
-impl PlanRow {
-    fn add(
-        &mut self,
-        window: &LoggedWindow,
-        planners: Planners<'_>,
-        arguments: &Arguments,
-    ) -> anyhow::Result<()> {
+/// What is asked of a method.
+struct Ask<'a> {
+    arguments: &'a Arguments,
+    method: Method,
+    score: Variant,
+    planners: Planners<'a>,
+    stop: &'a AtomicBool,
+}
+
+impl Ask<'_> {
+    /// What it adds for a window.
+    fn answer(&self, entered: &Entered) -> Result<Option<Answer>, ProposeError> {
+        let window = &entered.window;
         let begun = Instant::now();
-        let made = match self.plan(window, &window.scene, planners, arguments) {
-            Ok(made) => made,
-            // a recording's ego may be somebody on foot
-            Err(ProposeError::NotAVehicle(_)) => return Ok(()),
-            Err(error) => return Err(error.into()),
-        };
-        self.seconds += begun.elapsed().as_secs_f64();
-        self.windows += 1;
-        self.modes = self.modes.max(made.proposed().len());
+        let made = self.plan(entered, &window.scene)?;
+        let seconds = begun.elapsed().as_secs_f64();
+        let modes = made.proposed().len();
         let found = open_loop(&window.scene, &window.window, &made);
+        let mut sums = Sums::default();
+        self.consistency(entered, (made, &found), &mut sums)?;
+        sums.plans = found;
+        Ok(Some(Answer {
+            sums,
+            modes,
+            seconds,
+        }))
+    }
+
+    /// Adds how far the plan [`NEXT_S`] later agrees with `made`, where there is one.
+    fn consistency(
+        &self,
+        entered: &Entered,
+        (made, found): (Plan, &OpenLoop),
+        sums: &mut Sums,
+    ) -> Result<(), ProposeError> {
+        let window = &entered.window;
         let tenths = at_tenths(&window.scene);
         let mut next = tenths.clone().unwrap_or_else(|| window.scene.clone());
         next.now += (NEXT_S / next.dt_s).round() as usize;
         let there = next
             .ego()
             .is_some_and(|ego| ego.track.get(next.now).is_some());
-        let recording = window.recording.clone();
-        let sums = self.recordings.entry(recording).or_default();
-        sums.plans.add(&found);
         if !there || self.method.decoder().is_none() {
             return Ok(());
         }
         let made = match &tenths {
-            Some(scene) => self.plan(window, scene, planners, arguments)?,
+            Some(scene) => self.plan(entered, scene)?,
             None => made,
         };
-        // futures written down for this moment may not reach as far as the next plan would
-        let Ok(later) = self.plan(window, &next, planners, arguments) else {
-            return Ok(());
+        let later = match self.plan(entered, &next) {
+            Ok(later) => later,
+            Err(ProposeError::Stopped) => return Err(ProposeError::Stopped),
+            // futures written down for this moment may not reach as far as the next plan would
+            Err(_) => return Ok(()),
         };
-        let sums = self.recordings.entry(window.recording.clone()).or_default();
         sums.shift += plan_shift(&made, &later).unwrap_or_default();
         if let Some(alike) = plans_feel_alike(&made, &later) {
             sums.alike += Ratio::new(f64::from(alike), 1.0);
@@ -201,13 +257,13 @@ impl PlanRow {
         Ok(())
     }
 
-    fn plan(
-        &self,
-        window: &LoggedWindow,
-        scene: &Scene,
-        planners: Planners<'_>,
-        arguments: &Arguments,
-    ) -> Result<Plan, ProposeError> {
+    fn plan(&self, entered: &Entered, scene: &Scene) -> Result<Plan, ProposeError> {
+        let Self {
+            arguments,
+            planners,
+            ..
+        } = *self;
+        let window = &entered.window;
         let settings = PlanSettings {
             decoder: self.method.decoder().unwrap_or(Decoder::ConstantVelocity),
             modes: arguments.samples.max(1) as usize,
@@ -219,6 +275,7 @@ impl PlanRow {
             temperature: arguments
                 .temperature
                 .unwrap_or(PlanSettings::default().temperature),
+            file: entered.file.clone(),
             ..PlanSettings::default()
         };
         match self.method {
@@ -234,42 +291,120 @@ impl PlanRow {
                 let mode = hermite_to(window.window.state(0, NOW), &end_state);
                 plan_of(scene, vec![mode], "<hermite>", &settings)
             }
-            _ => plan(scene, &Start::default(), planners, &settings, &mut |_| {
-                ControlFlow::Continue(())
-            }),
+            _ => plan(
+                scene,
+                &Start::default(),
+                planners,
+                &settings,
+                &mut |_| match self.stop.load(Ordering::Relaxed) {
+                    true => ControlFlow::Break(()),
+                    false => ControlFlow::Continue(()),
+                },
+            ),
         }
     }
+}
 
-    fn parts(&self, of: impl Fn(&Sums) -> Ratio) -> Vec<Ratio> {
-        self.recordings.values().map(of).collect()
+impl Plans {
+    pub(super) fn is_empty(&self) -> bool {
+        self.rows.is_empty()
     }
 
-    pub(super) fn json(&self, seed: u64) -> Value {
+    /// Whether all rows have an answer for a window.
+    fn counts(&self, at: usize) -> bool {
+        let mut rows = self.rows.iter();
+        rows.all(|row| row.answers.get(at).is_some_and(Option::is_some))
+    }
+
+    /// The answers of a row that count, with their recordings.
+    fn answers<'a>(&'a self, row: &'a PlanRow) -> impl Iterator<Item = (&'a str, &'a Answer)> {
+        let all = self.recordings.iter().zip(&row.answers).enumerate();
+        let counted = all.filter(|(at, _)| self.counts(*at));
+        counted.filter_map(|(_, (recording, answer))| Some((recording.as_str(), answer.as_ref()?)))
+    }
+
+    /// What each recording adds to a row.
+    fn sums<'a>(&'a self, row: &'a PlanRow) -> BTreeMap<&'a str, Sums> {
+        let mut all: BTreeMap<&str, Sums> = BTreeMap::new();
+        for (recording, answer) in self.answers(row) {
+            all.entry(recording).or_default().add(&answer.sums);
+        }
+        all
+    }
+
+    /// The row that a row is compared with.
+    fn reference(&self, row: &PlanRow, against: Option<Method>) -> Option<&PlanRow> {
+        let other = |other: &&PlanRow| Some(other.method) == against && other.score == row.score;
+        let found = self.rows.iter().find(other);
+        found.filter(|found| found.method != row.method)
+    }
+
+    /// A row less `other` in the same windows, with the interval when the same recordings are drawn for both.
+    fn difference(&self, row: &PlanRow, other: &PlanRow, seed: u64) -> Value {
+        let (own, theirs) = (self.sums(row), self.sums(other));
+        let pairs: Vec<(Sums, Sums)> = own.into_values().zip(theirs.into_values()).collect();
+        let mut found = json!({ "to": other.method.name(), "level": 0.95, "by": "recording" });
+        for (key, factor, of) in DIFFERENCES {
+            let less = |drawn: &[&(Sums, Sums)]| {
+                let (own, theirs): (Vec<Ratio>, Vec<Ratio>) =
+                    drawn.iter().map(|pair| (of(&pair.0), of(&pair.1))).unzip();
+                let (own, theirs) = (
+                    Ratio::pooled(&own).value()?,
+                    Ratio::pooled(&theirs).value()?,
+                );
+                Some(factor * (own - theirs))
+            };
+            let all: Vec<&(Sums, Sums)> = pairs.iter().collect();
+            let interval = between(bootstrap_of(&pairs, Seed(seed), less));
+            found[key] = less(&all)
+                .map(|value| json!({ "value": rounded(value), "interval": interval }))
+                .into();
+        }
+        found
+    }
+
+    /// All rows under their stable keys, with the differences to the rows of `against`.
+    pub(super) fn json(&self, seed: u64, against: Option<Method>) -> Vec<Value> {
+        let rows = self.rows.iter();
+        rows.map(|row| self.row_json(row, seed, against)).collect()
+    }
+
+    fn row_json(&self, row: &PlanRow, seed: u64, against: Option<Method>) -> Value {
+        let sums = self.sums(row);
+        let parts = |of: &dyn Fn(&Sums) -> Ratio| -> Vec<Ratio> { sums.values().map(of).collect() };
         let pooled = |factor: f64, of: &dyn Fn(&Sums) -> Ratio| -> Value {
-            let value = Ratio::pooled(&self.parts(of)).value();
+            let value = Ratio::pooled(&parts(of)).value();
             value.map(|value| rounded(factor * value)).into()
         };
         let interval = |factor: f64, of: &dyn Fn(&Sums) -> Ratio| -> Value {
-            match bootstrap(&self.parts(of), Seed(seed)) {
-                Some(found) => json!([rounded(factor * found.low), rounded(factor * found.high)]),
-                None => Value::Null,
-            }
+            between(bootstrap(&parts(of), Seed(seed)).map(|found| Interval {
+                low: factor * found.low,
+                high: factor * found.high,
+            }))
         };
         let mut instability = Instability::default();
-        for sums in self.recordings.values() {
+        for sums in sums.values() {
             instability.add(&sums.plans.instability);
         }
+        let windows = self.answers(row).count();
+        let seconds: f64 = self.answers(row).map(|(_, answer)| answer.seconds).sum();
+        let modes = self.answers(row).map(|(_, answer)| answer.modes).max();
+        let score = row.score;
+        let other = self.reference(row, against);
+        let difference = other.map(|other| self.difference(row, other, seed));
         let mut row = json!({
             "task": "plan",
-            "method": self.method.name(),
-            "privileged": matches!(self.method, Method::Log | Method::Hermite),
-            "modes": self.modes,
-            "windows": self.windows,
-            "recordings": self.recordings.len(),
+            "method": row.method.name(),
+            "privileged": matches!(row.method, Method::Log | Method::Hermite),
+            "modes": modes.unwrap_or(0),
+            "windows": windows,
+            "windows_left_out": self.recordings.len() - windows,
+            "recordings": sums.len(),
             "instability": instability.value().map(rounded),
-            "seconds_per_plan": rounded(self.seconds / self.windows.max(1) as f64),
-            "formula": self.score.key(),
-            "variant": self.score.words(),
+            "seconds_per_plan": rounded(seconds / windows.max(1) as f64),
+            "formula": score.key(),
+            "variant": score.words(),
+            "difference": difference,
         });
         let mut intervals = json!({ "level": 0.95, "by": "recording" });
         let columns: [Column; 18] = [
@@ -299,10 +434,10 @@ impl PlanRow {
             row[key] = pooled(factor, &of);
             intervals[key] = interval(factor, &of);
         }
-        row["ec_windows"] = json!(Ratio::pooled(&self.parts(|sums| sums.alike)).count);
+        row["ec_windows"] = json!(Ratio::pooled(&parts(&|sums| sums.alike)).count);
         row["score"] = pooled(1.0, &|sums| sums.plans.score);
         intervals["score"] = interval(1.0, &|sums| sums.plans.score);
-        for kind in self.score.terms() {
+        for kind in score.terms() {
             let key = kind.short().to_lowercase();
             row[key] = pooled(1.0, &|sums| sums.plans.terms[*kind as usize]);
         }
@@ -312,13 +447,18 @@ impl PlanRow {
 }
 
 /// All rows for people, a table for each formula.
-pub(super) fn text(rows: &[PlanRow], seed: u64) -> String {
-    let of_formulas = rows.chunk_by(|a, b| a.score == b.score);
-    let tables: Vec<String> = of_formulas.map(|rows| table(rows, seed)).collect();
+pub(super) fn text(plans: &Plans, seed: u64, against: Option<Method>) -> String {
+    let rows: Vec<(Variant, Value)> = plans
+        .rows
+        .iter()
+        .map(|row| (row.score, plans.row_json(row, seed, against)))
+        .collect();
+    let of_formulas = rows.chunk_by(|a, b| a.0 == b.0);
+    let tables: Vec<String> = of_formulas.map(table).collect();
     tables.join("\n")
 }
 
-fn table(rows: &[PlanRow], seed: u64) -> String {
+fn table(rows: &[(Variant, Value)]) -> String {
     let mut headings = [
         ("ADE m", "ade_m", 3),
         ("moving", "ade_moving_m", 3),
@@ -338,7 +478,7 @@ fn table(rows: &[PlanRow], seed: u64) -> String {
     ]
     .map(|(heading, key, digits)| (heading, key.to_owned(), digits))
     .to_vec();
-    let score = rows.first().map(|row| row.score).unwrap_or_default();
+    let score = rows.first().map(|(score, _)| *score).unwrap_or_default();
     let terms = score.terms().iter().filter(|kind| score.counts(**kind));
     headings.extend(terms.map(|kind| (kind.short(), kind.short().to_lowercase(), 3)));
     headings.push(("EC", "ec".to_owned(), 3));
@@ -350,14 +490,11 @@ fn table(rows: &[PlanRow], seed: u64) -> String {
         let _infallible = write!(out, " {heading:>7}");
     }
     out += "    ms  ADE 95 % by rec.\n";
-    for row in rows {
-        let json = row.json(seed);
-        let name = if json["privileged"] == true {
-            format!("{} *", row.method.name())
-        } else {
-            row.method.name().to_owned()
-        };
-        let _infallible = write!(out, "{name:<18} {:>2}", row.modes);
+    for (_, json) in rows {
+        let mark = if json["privileged"] == true { " *" } else { "" };
+        let name = format!("{}{mark}", json["method"].as_str().unwrap_or(""));
+        let modes = json["modes"].as_u64().unwrap_or(0);
+        let _infallible = write!(out, "{name:<18} {modes:>2}");
         for &(_, ref key, digits) in &headings {
             let text = match json[key.as_str()].as_f64() {
                 Some(value) => format!("{value:.digits$}"),
@@ -365,29 +502,56 @@ fn table(rows: &[PlanRow], seed: u64) -> String {
             };
             let _infallible = write!(out, " {text:>7}");
         }
-        let range = match json["interval"]["ade_m"].as_array().map(Vec::as_slice) {
-            Some([low, high]) => format!(
-                "{:.3}..{:.3}",
-                low.as_f64().unwrap_or(0.0),
-                high.as_f64().unwrap_or(0.0)
-            ),
-            _ => "-".to_owned(),
-        };
+        let range = range(&json["interval"]["ade_m"]);
         let ms = 1e3 * json["seconds_per_plan"].as_f64().unwrap_or(0.0);
         let _infallible = writeln!(out, " {ms:>5.1}  {range}");
+        if json["difference"].is_object() {
+            let _infallible = writeln!(out, "{}", less(&json["difference"]));
+        }
     }
-    if let Some(row) = rows.first() {
+    if let Some((score, json)) = rows.first() {
+        let left_out = match json["windows_left_out"].as_u64() {
+            Some(0) | None => String::new(),
+            Some(count) => {
+                format!("; windows left out, as not every method has an answer: {count}")
+            }
+        };
         let _infallible = writeln!(
             out,
-            "{} windows of {} recordings. * knows the log's end. col, fault and off over 8 s of the chosen mode as \
+            "{} windows of {} recordings{left_out}. * knows the log's end. col, fault and off over 8 s of the chosen mode as \
              driven; shift and EC between plans {NEXT_S} s apart; OLS = nuPlan's open-loop score of the chosen mode, a \
              recording's windows as its scenario. {}.",
-            row.windows,
-            row.recordings.len(),
-            row.score.words(),
+            json["windows"],
+            json["recordings"],
+            score.words(),
         );
     }
     out
+}
+
+/// A difference in a line for people.
+fn less(difference: &Value) -> String {
+    let parts = DIFFERENCES.iter().filter_map(|(key, ..)| {
+        let found = &difference[*key];
+        let value = found["value"].as_f64()?;
+        Some(format!("{key} {value:+.3} [{}]", range(&found["interval"])))
+    });
+    let parts: Vec<String> = parts.collect();
+    let to = difference["to"].as_str().unwrap_or("");
+    format!("      less {to}: {}", parts.join(", "))
+}
+
+fn range(interval: &Value) -> String {
+    match (interval[0].as_f64(), interval[1].as_f64()) {
+        (Some(low), Some(high)) => format!("{low:.3}..{high:.3}"),
+        _ => "-".to_owned(),
+    }
+}
+
+fn between(interval: Option<Interval>) -> Value {
+    interval.map_or(Value::Null, |found| {
+        json!([rounded(found.low), rounded(found.high)])
+    })
 }
 
 /// The scene at 10 Hz, where no frame lies [`NEXT_S`] after its present (25 Hz, 5 Hz); `None` where one does.
