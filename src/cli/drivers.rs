@@ -110,18 +110,9 @@ pub(super) struct Team<'a> {
 }
 
 impl Team<'_> {
-    /// What the planners make of a case, in their order, each drive beside that; fewer if it was stopped.
+    /// What the planners make of a case, in their order, each drive beside that; fewer if it was stopped. `file` is the name
+    /// of the case's own file without its ending.
     pub(super) fn drive(
-        &self,
-        case: (&str, &Scene),
-        stop: &AtomicBool,
-        shown: &Shown,
-    ) -> Vec<(Drive, Option<Driven>)> {
-        self.drive_file(case, None, stop, shown)
-    }
-
-    /// The same of a case that was opened from a file of its own, whose name without its ending is `file`.
-    pub(super) fn drive_file(
         &self,
         (name, scene): (&str, &Scene),
         file: Option<&str>,

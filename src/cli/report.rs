@@ -177,7 +177,7 @@ impl Job<'_> {
         let file = stem_of(&entry.file, entry.pick.as_deref());
         let drives = team.map(|team| {
             let case = (&*entry.name, &*scene);
-            team.drive_file(case, file.as_deref(), self.stop, self.shown)
+            team.drive(case, file.as_deref(), self.stop, self.shown)
         });
         let (drives, filmed) = apart(drives.unwrap_or_default());
         let stopped = || self.stop.load(Ordering::Relaxed);

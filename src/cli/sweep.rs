@@ -259,11 +259,14 @@ impl Job<'_> {
             Err(Trouble::CannotBe(error)) => return Ok(Some(Cell::No(format!("{error:#}")))),
             Err(Trouble::File(error)) => return Err(error),
         };
-        let team = self.team.as_ref().filter(|_| scene.is_valid());
-        let drives = team.map(|team| team.drive((&name, &scene), self.stop, self.shown));
-        let (drives, filmed) = apart(drives.unwrap_or_default());
         let stem = file_of(&self.wish.sweep, number);
         let stem = stem.trim_end_matches(".json");
+        let team = self.team.as_ref().filter(|_| scene.is_valid());
+        let drives = team.map(|team| {
+            let case = (&*name, &scene);
+            team.drive(case, Some(stem), self.stop, self.shown)
+        });
+        let (drives, filmed) = apart(drives.unwrap_or_default());
         let files = Files {
             case: format!("{stem}.json"),
             clip: format!("{stem}.gif"),
