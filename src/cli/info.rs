@@ -94,11 +94,8 @@ impl Row {
         };
         let report = &opened.report;
         let mut problems: Vec<String> = report.problems.iter().map(ToString::to_string).collect();
-        if report.further_problems > 0 {
-            problems.push(format!("and {} further problems", report.further_problems));
-        }
-        let left_out = report.skipped.iter();
-        problems.extend(left_out.map(|(reason, count)| format!("left out: {count} {reason}")));
+        problems.extend(report.further());
+        problems.extend(report.left_out());
         Self {
             file: file.to_path_buf(),
             id: scene.name.clone(),

@@ -83,10 +83,14 @@ pub(super) fn text(
     out.push_str("</commonRoad>\n");
     note_length(scene, &obstacles, report);
     if !ids.renamed.is_empty() {
-        report.note(format!(
-            "{} ids that are no free numbers were given one; comments in the file name them",
-            ids.renamed.len()
-        ));
+        let ids = match ids.renamed.len() {
+            1 => "1 id that is no free number was given one; a comment in the file names it"
+                .to_owned(),
+            some => format!(
+                "{some} ids that are no free numbers were given one; comments in the file name them"
+            ),
+        };
+        report.note(ids);
     }
     let map = &scene.map;
     report.skip_many("areas (CommonRoad has lanelets alone)", map.areas().len());
@@ -835,7 +839,7 @@ mod tests {
         let mut report = Report::default();
         text(&scene, Path::new("x.xml"), &mut report).unwrap();
         let lines = report.lines().join("\n");
-        for said in ["1 painted lines", "1 flashing", "1 goals of others"] {
+        for said in ["1 painted line", "1 flashing", "1 goal of others"] {
             assert!(lines.contains(said), "{said}: {lines}");
         }
     }

@@ -47,9 +47,12 @@ pub(super) fn connect(lanes: &mut [Lane], report: &mut Report) {
     if found.is_empty() {
         return;
     }
+    let connections = match found.len() {
+        1 => "1 connection was".to_owned(),
+        some => format!("{some} connections were"),
+    };
     report.note(format!(
-        "the file does not say how lanes connect; {} connections were found where lanes touch",
-        found.len()
+        "the file does not say how lanes connect; {connections} found where lanes touch"
     ));
     let ids: Vec<LaneId> = lanes.iter().map(|lane| lane.id.clone()).collect();
     for (from, to) in found {

@@ -428,9 +428,13 @@ fn signals(
         signals.push(Signal::new(lane.clone(), stop, states));
     }
     if matched > 0 {
-        report.note(format!(
-            "{matched} lights were given to the lanes that start at their stop points: lanes have no ids here"
-        ));
+        let lights = match matched {
+            1 => "1 light was given to the lane that starts at its stop point".to_owned(),
+            some => {
+                format!("{some} lights were given to the lanes that start at their stop points")
+            }
+        };
+        report.note(format!("{lights}: lanes have no ids here"));
     }
     Ok(signals)
 }

@@ -41,7 +41,7 @@ pub(super) fn text(
     let end_s = start_s + (FRAMES - 1) as f64 * DT_S;
     if scene.duration_s() > end_s + 1e-6 || start_s > 1e-6 {
         report.note(format!(
-            "GPUDrive scenes last 9 s: {start_s:.1} to {end_s:.1} s of {:.1} s were written; choose with --window",
+            "GPUDrive scenes last 9 s: {start_s:.1} to {end_s:.1} s of {:.1} s were written; cut the scene to choose others (convert --window on the command line)",
             scene.duration_s()
         ));
     }

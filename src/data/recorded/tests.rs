@@ -536,7 +536,7 @@ fn motion_that_is_no_number_follows_from_the_positions() {
     assert_eq!(second.velocity, dvec2(0.0, 10.0));
     assert!((second.heading - FRAC_PI_2).abs() < 1e-4);
     assert_eq!((scene.agents[0].length, scene.agents[0].width), (4.7, 2.0));
-    assert!(says(&report, "3 states of vehicles") && says(&report, "1 vehicles have no size"));
+    assert!(says(&report, "3 states of vehicles") && says(&report, "1 vehicle has no size"));
 }
 
 #[test]
@@ -552,7 +552,7 @@ fn the_first_of_two_rows_of_a_track_and_time_is_kept() {
     let (scene, report) = opened(&file, None);
     assert_eq!(state(&scene, "1", 2).position.x, 3.0);
     assert!(
-        says(&report, "1 rows of a track and time"),
+        says(&report, "1 row of a track and time"),
         "{:?}",
         report.lines()
     );

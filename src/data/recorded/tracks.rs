@@ -214,16 +214,22 @@ impl Told {
             self.repeated,
         );
         if self.without_motion > 0 {
-            report.note(format!(
-                "{} states of vehicles have no heading or velocity in the file; they follow from the positions",
-                self.without_motion
-            ));
+            let states = match self.without_motion {
+                1 => "1 state of a vehicle has no heading or velocity in the file; they follow"
+                    .to_owned(),
+                some => format!(
+                    "{some} states of vehicles have no heading or velocity in the file; they follow"
+                ),
+            };
+            report.note(format!("{states} from the positions"));
         }
         if self.without_size > 0 {
-            report.note(format!(
-                "{} vehicles have no size in the file; they are given the usual one",
-                self.without_size
-            ));
+            report.note(match self.without_size {
+                1 => "1 vehicle has no size in the file; it is given the usual one".to_owned(),
+                some => format!(
+                    "{some} vehicles have no size in the file; they are given the usual one"
+                ),
+            });
         }
         if self.walking + self.riding > 0 {
             report.note(format!(
