@@ -198,10 +198,11 @@ fn write(scene: &Scene, path: &Path, target: Target) -> Result<Exported, ExportE
                     next: "Choose another name".to_owned(),
                 });
             }
-            write_atomically(&road_path, &texts.road)?;
+            write_atomically(&road_path, &texts.road.text)?;
             write_atomically(path, &texts.scenario)?;
             let again = reread(path)?;
-            openscenario_out::compare(scene, &again).map_err(|message| differs(path, message))?;
+            openscenario_out::compare(scene, &texts, &again, &mut report)
+                .map_err(|message| differs(path, message))?;
             return Ok(Exported {
                 files: vec![path.to_path_buf(), road_path],
                 report,

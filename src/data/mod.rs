@@ -16,6 +16,7 @@ mod gpudrive_out;
 mod l5kit;
 mod lanelet2;
 mod opendrive;
+mod opendrive_out;
 mod openscenario;
 mod openscenario_out;
 mod pickle;

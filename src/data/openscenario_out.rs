@@ -1,41 +1,51 @@
-//! OpenSCENARIO 1.1 (`.xosc`) out, with an OpenDRIVE 1.4 (`.xodr`) road beside it: enough for esmini to play a scene.
+//! OpenSCENARIO 1.1 (`.xosc`) out, with an OpenDRIVE road beside it ([`super::opendrive_out`]): enough for esmini to play a
+//! scene.
 //!
-//! Each lane becomes a road of its own: one straight piece for each piece of its centreline, one driving lane around
-//! it. Roads overlap and are not linked; vehicles follow world positions in time and need no links. Every state is a
-//! vertex with its heading. The reference point of a vehicle is the middle of its box (`Center x` 0), so positions
-//! are the scene's own. An agent that comes late or leaves early stands far below the road while it is not there.
+//! Vehicles follow world positions in time. Every state is a vertex with its heading; speeds are those that the positions
+//! make. The reference point of a vehicle is the middle of its box (`Center x` 0), so positions are the scene's own. An agent
+//! that comes late or leaves early stands far below the road while it is not there. Each traffic light has a controller that
+//! plays its states once. Agents keep their names; a property of the ego says that it is the ego.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::path::Path;
 
 use super::export::ExportError;
+use super::opendrive_out::{Written, lamps, written};
 use super::report::Report;
-use super::xml::XmlReader;
+use super::xml::{XmlReader, clean, escaped};
 use crate::geometry::quantise;
-use crate::map::Lane;
-use crate::scene::{Agent, AgentId, AgentKind, Role, Scene, State};
+use crate::map::LaneId;
+use crate::scene::{Agent, AgentId, AgentKind, Role, Scene, Signal, State};
 
-/// Shortest straight piece of a road, m.
-const MIN_PIECE_M: f64 = 0.01;
+/// The property of an entity that says which part it plays; its value for the ego.
+pub(super) const ROLE: &str = "nearmiss.role";
+pub(super) const EGO: &str = "ego";
+
+/// How long what a traffic light shows last holds after the scene, s.
+const HOLD_S: f64 = 3600.0;
+
+/// Speeds that come back nearer than this are said to be the same, m/s: files give them with one decimal.
+const SAME_MPS: f64 = 0.05;
 
 /// Where agents wait while they are not in the scene, m: far below the road.
 const AWAY_Z_M: f64 = -1000.0;
 
-/// The texts of both files, and how many vertices the scenario has.
-pub(super) struct Texts {
+/// The texts of both files, and what is in them.
+pub(super) struct Texts<'a> {
     pub(super) scenario: String,
-    pub(super) road: String,
+    pub(super) road: Written<'a>,
     vertices: usize,
-    roads: usize,
+    names: BTreeMap<&'a AgentId, String>,
 }
 
 /// Writes both; `road_name` is what the scenario calls the road's file.
-pub(super) fn texts(
-    scene: &Scene,
+pub(super) fn texts<'a>(
+    scene: &'a Scene,
     path: &Path,
     road_name: &str,
     report: &mut Report,
-) -> Result<Texts, ExportError> {
+) -> Result<Texts<'a>, ExportError> {
     if scene.agents.is_empty() {
         return Err(ExportError::Unfit {
             path: path.display().to_string(),
@@ -43,14 +53,11 @@ pub(super) fn texts(
             next: "Write another format".to_owned(),
         });
     }
-    let (road, roads) = road(scene, report);
-    let (scenario, vertices) = scenario(scene, road_name, report);
+    let road = written(scene, report);
+    let names = names(scene);
+    let (scenario, vertices) = scenario(scene, road_name, (&road.lights, &names), report);
     let map = &scene.map;
     let left_out = [
-        (
-            "traffic lights (the roads are not linked)",
-            scene.signals.len(),
-        ),
         ("painted lines (each lane is a road)", map.lines().len()),
         (
             "areas: crossings, junctions and the like",
@@ -69,12 +76,12 @@ pub(super) fn texts(
         scenario,
         road,
         vertices,
-        roads,
+        names,
     })
 }
 
-/// Reads both texts again: well-formed, with every vertex and road.
-pub(super) fn check(texts: &Texts) -> Result<(), String> {
+/// Reads both texts again: well-formed, with every vertex, road and traffic light.
+pub(super) fn check(texts: &Texts<'_>) -> Result<(), String> {
     let count = |text: &str, name: &str| -> Result<usize, String> {
         let mut xml = XmlReader::new(text.as_bytes(), 1 << 30);
         xml.root().map_err(|error| error.to_string())?;
@@ -93,130 +100,157 @@ pub(super) fn check(texts: &Texts) -> Result<(), String> {
     };
     let found = [
         count(&texts.scenario, "Vertex")?,
-        count(&texts.road, "road")?,
+        count(&texts.road.text, "road")?,
+        count(&texts.road.text, "signal")?,
     ];
-    let meant = [texts.vertices, texts.roads];
+    let meant = [
+        texts.vertices,
+        texts.road.roads.len(),
+        texts.road.lights.len(),
+    ];
     if found != meant {
         return Err(format!(
-            "vertices and roads are {found:?} instead of {meant:?}"
+            "vertices, roads and traffic lights are {found:?} instead of {meant:?}"
         ));
     }
     Ok(())
 }
 
-/// Holds what was read again against what was written: every agent where it was, at the frames that both have.
-pub(super) fn compare(scene: &Scene, again: &Scene) -> Result<(), String> {
+/// Holds what was read again against what was written: every agent where it was, at the frames that both have. Says which
+/// lanes, links and lights are not there, and how far speeds are off.
+pub(super) fn compare(
+    scene: &Scene,
+    texts: &Texts<'_>,
+    again: &Scene,
+    report: &mut Report,
+) -> Result<(), String> {
+    let place = |frame: usize| {
+        let place = again.frame_at(scene.time_of(frame));
+        let is_there = place <= again.duration_s() / again.dt_s;
+        let exact = (place - place.round()).abs() < 1e-6 && is_there;
+        exact.then_some(place.round() as usize)
+    };
     let shown = |agent: &&std::sync::Arc<Agent>| agent.track.span().is_some();
-    let ego = |scene: &Scene| scene.ego().map(|agent| agent.id.clone());
+    let mut off_mps = 0.0_f64;
     for agent in scene.agents.iter().filter(shown) {
-        let found = match ego(scene).as_ref() == Some(&agent.id) {
-            true => again.ego(),
-            false => again.agent(&AgentId::new(format!("Agent_{}", clean(agent.id.as_str())))),
-        };
-        let Some(found) = found else {
+        let name = texts.names.get(&agent.id);
+        let Some(found) = name.and_then(|name| again.agent(&AgentId::new(name))) else {
             return Err(format!("agent {} is missing", agent.id));
         };
+        if agent.role == Role::Ego && found.role != Role::Ego {
+            return Err(format!("agent {} is no longer the ego", agent.id));
+        }
         for (frame, state) in agent.track.valid() {
-            let place = again.frame_at(scene.time_of(frame));
-            let exact =
-                (place - place.round()).abs() < 1e-6 && place <= again.duration_s() / again.dt_s;
-            let there = found.track.get(place.round() as usize);
-            let near = there.is_some_and(|there| there.position.distance(state.position) < 1e-3);
-            if exact && !near {
+            let Some(place) = place(frame) else {
+                continue;
+            };
+            let there = found.track.get(place);
+            let Some(there) = there.filter(|there| there.position.distance(state.position) < 1e-3)
+            else {
                 let time_s = scene.time_of(frame);
                 return Err(format!("agent {} is elsewhere at {time_s} s", agent.id));
-            }
+            };
+            off_mps = off_mps.max((there.speed() - state.speed()).abs());
         }
+    }
+    if off_mps > SAME_MPS {
+        report.note(format!(
+            "the format has places in time and no speeds: those that follow from them are up to {off_mps:.2} m/s off"
+        ));
+    }
+    let [lanes, ways, lights] = texts.road.missing(again);
+    let mut told = 0;
+    for (_, light) in &texts.road.lights {
+        let found = texts.road.roads.get(&light.lane).and_then(|(road, _)| {
+            let lane = LaneId::new(format!("{road}.0.-1"));
+            again.signals.iter().find(|found| found.lane == lane)
+        });
+        let Some(found) = found else { continue };
+        let differs =
+            |frame: &usize| place(*frame).is_some_and(|place| found.at(place) != light.at(*frame));
+        told += (0..scene.frames).filter(differs).count();
+    }
+    let lost = [
+        ("lanes that do not come back", lanes),
+        ("links of lanes that do not come back", ways),
+        ("traffic lights that do not come back", lights),
+        ("states of traffic lights that come back differently", told),
+    ];
+    for (what, count) in lost {
+        report.skip_many(what, count);
     }
     Ok(())
 }
 
-/// Without what XML cannot hold.
-fn clean(text: &str) -> String {
-    text.chars().filter(|letter| !letter.is_control()).collect()
-}
-
-fn escaped(text: &str) -> String {
-    quick_xml::escape::escape(clean(text).as_str()).into_owned()
-}
-
-fn road(scene: &Scene, report: &mut Report) -> (String, usize) {
-    let mut out = String::from("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<OpenDRIVE>\n");
-    let _ = writeln!(
-        out,
-        "  <header revMajor=\"1\" revMinor=\"4\" name=\"{}\" version=\"1.00\" north=\"0\" south=\"0\" east=\"0\" west=\"0\" vendor=\"Nearmiss\"/>",
-        escaped(&scene.name)
-    );
-    let mut count = 0;
-    for (index, lane) in scene.map.lanes().iter().enumerate() {
-        if one_road(lane, index + 1, &mut out) {
-            count += 1;
-        } else {
-            report.skip("lanes shorter than a centimetre");
+/// What entities are called: as the agents are, where that is a name; else what is left of it, made different from all others.
+fn names(scene: &Scene) -> BTreeMap<&AgentId, String> {
+    let legal = |id: &AgentId| {
+        // a $ begins a parameter
+        let name = clean(id.as_str()).replace('$', "_");
+        match name.trim().is_empty() {
+            true => "agent".to_owned(),
+            false => name,
         }
-    }
-    out.push_str("</OpenDRIVE>\n");
-    (out, count)
-}
-
-fn one_road(lane: &Lane, id: usize, out: &mut String) -> bool {
-    let mut points = Vec::new();
-    for &point in lane.centreline.points() {
-        if points
-            .last()
-            .is_none_or(|last: &crate::geometry::DVec2| last.distance(point) >= MIN_PIECE_M)
-        {
-            points.push(point);
-        }
-    }
-    let pieces: Vec<_> = points
-        .windows(2)
-        .map(|ends| (ends[0], ends[1] - ends[0]))
-        .collect();
-    let length: f64 = pieces.iter().map(|(_, edge)| edge.length()).sum();
-    if pieces.is_empty() {
-        return false;
-    }
-    let width = quantise(lane.width_or_default());
-    let _ = writeln!(
-        out,
-        "  <road name=\"{}\" length=\"{length}\" id=\"{id}\" junction=\"-1\">\n    <planView>",
-        escaped(lane.id.as_str())
-    );
-    let mut s = 0.0;
-    for (from, edge) in &pieces {
-        let _ = writeln!(
-            out,
-            "      <geometry s=\"{s}\" x=\"{}\" y=\"{}\" hdg=\"{}\" length=\"{}\"><line/></geometry>",
-            from.x,
-            from.y,
-            edge.to_angle(),
-            edge.length()
-        );
-        s += edge.length();
-    }
-    let kind = match lane.kind {
-        crate::map::LaneKind::Bike => "biking",
-        crate::map::LaneKind::Walk => "sidewalk",
-        crate::map::LaneKind::Other => "none",
-        _ => "driving",
     };
-    let speed = lane.speed_limit.map_or_else(String::new, |limit| {
-        format!("<speed sOffset=\"0\" max=\"{limit}\" unit=\"m/s\"/>")
-    });
-    let _ = writeln!(
-        out,
-        "    </planView>\n    <lanes>\n      <laneOffset s=\"0\" a=\"{}\" b=\"0\" c=\"0\" d=\"0\"/>\n      <laneSection s=\"0\">\n        <center><lane id=\"0\" type=\"none\" level=\"false\"/></center>\n        <right><lane id=\"-1\" type=\"{kind}\" level=\"false\"><width sOffset=\"0\" a=\"{width}\" b=\"0\" c=\"0\" d=\"0\"/>{speed}</lane></right>\n      </laneSection>\n    </lanes>\n  </road>",
-        width / 2.0
-    );
-    true
+    let ids = scene.agents.iter().map(|agent| &agent.id);
+    let (kept, changed): (Vec<_>, Vec<_>) = ids.partition(|id| legal(id) == id.as_str());
+    let mut taken: BTreeSet<String> = kept.iter().map(ToString::to_string).collect();
+    let mut names: BTreeMap<&AgentId, String> =
+        kept.into_iter().map(|id| (id, id.to_string())).collect();
+    for id in changed {
+        let plain = legal(id);
+        let others = (2_usize..).map(|number| format!("{plain}_{number}"));
+        let mut free = std::iter::once(plain.clone()).chain(others);
+        if let Some(name) = free.find(|name| !taken.contains(name)) {
+            taken.insert(name.clone());
+            names.insert(id, name);
+        }
+    }
+    names
 }
 
-fn scenario(scene: &Scene, road_name: &str, report: &mut Report) -> (String, usize) {
+/// The controllers of all traffic lights: each plays what its light shows once, and holds the last of it.
+fn controllers(scene: &Scene, lights: &[(usize, &Signal)], out: &mut String) {
+    if lights.is_empty() {
+        return;
+    }
+    out.push_str("<TrafficSignals>\n");
+    for (id, light) in lights {
+        let mut runs = light.runs();
+        runs.retain(|(frame, _)| *frame < scene.frames);
+        if runs.is_empty() {
+            runs.push((0, light.at(0)));
+        }
+        let _ = write!(
+            out,
+            "    <TrafficSignalController name=\"Controller_{id}\">"
+        );
+        for (number, (frame, state)) in runs.iter().enumerate() {
+            let begin_s = quantise(scene.time_of(*frame));
+            let next = runs.get(number + 1).map(|(next, _)| scene.time_of(*next));
+            let end_s = next.unwrap_or(scene.duration_s() + HOLD_S);
+            let _ = write!(
+                out,
+                "<Phase name=\"Phase_{number}\" duration=\"{}\"><TrafficSignalState trafficSignalId=\"{id}\" state=\"{}\"/></Phase>",
+                quantise(quantise(end_s) - begin_s),
+                lamps(*state)
+            );
+        }
+        out.push_str("</TrafficSignalController>\n");
+    }
+    out.push_str("  </TrafficSignals>");
+}
+
+fn scenario(
+    scene: &Scene,
+    road_name: &str,
+    (lights, names): (&[(usize, &Signal)], &BTreeMap<&AgentId, String>),
+    report: &mut Report,
+) -> (String, usize) {
     let mut out = String::from("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<OpenSCENARIO>\n");
     let _ = writeln!(
         out,
-        "  <FileHeader revMajor=\"1\" revMinor=\"1\" date=\"1970-01-01T00:00:00\" description=\"{}\" author=\"Nearmiss\"{}\n  <ParameterDeclarations/>\n  <CatalogLocations/>\n  <RoadNetwork><LogicFile filepath=\"{}\"/></RoadNetwork>\n  <Entities>",
+        "  <FileHeader revMajor=\"1\" revMinor=\"1\" date=\"1970-01-01T00:00:00\" description=\"{}\" author=\"Nearmiss\"{}\n  <ParameterDeclarations/>\n  <CatalogLocations/>\n  <RoadNetwork><LogicFile filepath=\"{}\"/>",
         escaped(&scene.name),
         match scene.licence.trim() {
             "" => "/>".to_owned(),
@@ -224,6 +258,8 @@ fn scenario(scene: &Scene, road_name: &str, report: &mut Report) -> (String, usi
         },
         escaped(road_name)
     );
+    controllers(scene, lights, &mut out);
+    out.push_str("</RoadNetwork>\n  <Entities>\n");
     // esmini follows the first object: the ego
     let mut agents: Vec<&Agent> = scene
         .agents
@@ -232,9 +268,11 @@ fn scenario(scene: &Scene, road_name: &str, report: &mut Report) -> (String, usi
         .filter(|agent| agent.track.span().is_some())
         .collect();
     agents.sort_by_key(|agent| agent.role != Role::Ego);
-    let name = |agent: &Agent| match agent.role {
-        Role::Ego => "Ego".to_owned(),
-        _ => format!("Agent_{}", escaped(agent.id.as_str())),
+    let name = |agent: &Agent| {
+        let name = names
+            .get(&agent.id)
+            .map_or(agent.id.as_str(), String::as_str);
+        escaped(name)
     };
     for agent in &agents {
         entity(agent, &name(agent), &mut out);
@@ -295,15 +333,21 @@ fn entity(agent: &Agent, name: &str, out: &mut String) {
         quantise(agent.width),
         quantise(agent.length)
     );
+    let role = match agent.role {
+        Role::Ego => {
+            format!("<Properties><Property name=\"{ROLE}\" value=\"{EGO}\"/></Properties>")
+        }
+        _ => "<Properties/>".to_owned(),
+    };
     let word = agent.category.as_deref().unwrap_or_default().to_lowercase();
     let _ = match agent.kind {
         AgentKind::Pedestrian => writeln!(
             out,
-            "    <ScenarioObject name=\"{name}\"><Pedestrian name=\"{name}\" mass=\"80\" model=\"pedestrian\" pedestrianCategory=\"pedestrian\"><ParameterDeclarations/>{sizes}<Properties/></Pedestrian></ScenarioObject>"
+            "    <ScenarioObject name=\"{name}\"><Pedestrian name=\"{name}\" mass=\"80\" model=\"pedestrian\" pedestrianCategory=\"pedestrian\"><ParameterDeclarations/>{sizes}{role}</Pedestrian></ScenarioObject>"
         ),
         AgentKind::Other => writeln!(
             out,
-            "    <ScenarioObject name=\"{name}\"><MiscObject name=\"{name}\" mass=\"50\" miscObjectCategory=\"obstacle\"><ParameterDeclarations/>{sizes}<Properties/></MiscObject></ScenarioObject>"
+            "    <ScenarioObject name=\"{name}\"><MiscObject name=\"{name}\" mass=\"50\" miscObjectCategory=\"obstacle\"><ParameterDeclarations/>{sizes}{role}</MiscObject></ScenarioObject>"
         ),
         AgentKind::Vehicle | AgentKind::Cyclist => {
             let category = match agent.kind {
@@ -322,7 +366,7 @@ fn entity(agent: &Agent, name: &str, out: &mut String) {
             };
             writeln!(
                 out,
-                "    <ScenarioObject name=\"{name}\"><Vehicle name=\"{name}\" vehicleCategory=\"{category}\"><ParameterDeclarations/>{sizes}<Performance maxSpeed=\"70\" maxAcceleration=\"10\" maxDeceleration=\"10\"/><Axles>{}{}</Axles><Properties/></Vehicle></ScenarioObject>",
+                "    <ScenarioObject name=\"{name}\"><Vehicle name=\"{name}\" vehicleCategory=\"{category}\"><ParameterDeclarations/>{sizes}<Performance maxSpeed=\"70\" maxAcceleration=\"10\" maxDeceleration=\"10\"/><Axles>{}{}</Axles>{role}</Vehicle></ScenarioObject>",
                 axle("FrontAxle", agent.length * 0.3),
                 axle("RearAxle", -agent.length * 0.3)
             )
@@ -393,7 +437,7 @@ fn manoeuvre(scene: &Scene, agent: &Agent, name: &str, out: &mut String) -> usiz
 mod tests {
     use super::*;
     use crate::geometry::{Polyline, Pose, dvec2};
-    use crate::map::{LaneKind, Map, MapParts};
+    use crate::map::{Lane, LaneKind, Map, MapParts};
     use crate::scene::Track;
     use std::sync::Arc;
 
@@ -429,10 +473,26 @@ mod tests {
         assert_eq!(texts.vertices, 6);
         // 5 m, then (the millimetre dropped) 6 m up: 11 m
         assert!(
-            texts.road.contains("length=\"11\" id=\"1\""),
+            texts.road.text.contains("length=\"11\" id=\"1\""),
             "{}",
-            texts.road
+            texts.road.text
         );
-        assert!(texts.scenario.contains("Agent_7 &amp; 8"));
+        assert!(texts.scenario.contains("ScenarioObject name=\"7 &amp; 8\""));
+    }
+
+    #[test]
+    fn names_stay_where_they_can_and_are_never_the_same() {
+        let agent = |id: &str| {
+            let track = Track::new(vec![Some(State::along(Pose::at(0.0, 0.0, 0.0), 1.0))]);
+            Arc::new(Agent::new(id, AgentKind::Vehicle, track))
+        };
+        let ids = ["vehicle-2", "$a", "_a", "\u{7}", "a b"];
+        let scene = Scene {
+            agents: ids.map(agent).to_vec(),
+            ..Scene::default()
+        };
+        let names = names(&scene);
+        let made = ids.map(|id| names[&AgentId::new(id)].as_str());
+        assert_eq!(made, ["vehicle-2", "_a_2", "_a", "agent", "a b"]);
     }
 }

@@ -84,6 +84,16 @@ impl Element {
     }
 }
 
+/// Without what XML cannot hold.
+pub(super) fn clean(text: &str) -> String {
+    text.chars().filter(|letter| !letter.is_control()).collect()
+}
+
+/// Cleaned, and with what means something in XML written so that it does not.
+pub(super) fn escaped(text: &str) -> String {
+    quick_xml::escape::escape(clean(text).as_str()).into_owned()
+}
+
 /// A finite number.
 pub(super) fn number(text: &str) -> Option<f64> {
     let value: f64 = text.trim().parse().ok()?;

@@ -6,12 +6,13 @@
     reason = "helpers of tests: they stop at what is wrong and say what they saw"
 )]
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use nearmiss::data;
-use nearmiss::geometry::dvec2;
-use nearmiss::map::LaneId;
-use nearmiss::scene::{Agent, AgentId, AgentKind, Role, Scene, SignalState};
+use nearmiss::geometry::{Pose, dvec2};
+use nearmiss::map::{LaneId, LaneKind};
+use nearmiss::scene::{Agent, AgentId, AgentKind, Role, Scene, SignalState, State, Track};
 
 /// A file of the folder, if it is there; says so if not.
 pub(crate) fn real(path: &str) -> Option<PathBuf> {
@@ -569,15 +570,10 @@ fn a_scene_written_as_openscenario_comes_back_with_every_state() {
         (again.frames, again.agents.len()),
         (scene.frames, scene.agents.len())
     );
-    assert_eq!(again.ego().unwrap().id.as_str(), "Ego");
-    let mut ego = 0;
+    assert_eq!(again.ego().unwrap().id, scene.ego().unwrap().id);
     for agent in &scene.agents {
-        let id = format!("Agent_{}", agent.id);
-        let found = again.agent(&AgentId::new(&id)).or_else(|| {
-            ego += 1;
-            again.ego()
-        });
-        let found = found.unwrap();
+        let id = &agent.id;
+        let found = again.agent(id).unwrap();
         assert_eq!(
             (found.kind, found.length, found.width),
             (agent.kind, agent.length, agent.width)
@@ -599,7 +595,138 @@ fn a_scene_written_as_openscenario_comes_back_with_every_state() {
             }
         }
     }
-    assert_eq!(ego, 1);
+}
+
+/// For each lane its kind and the places of those that it goes on in, by what either of both says.
+fn network(scene: &Scene) -> Vec<(LaneKind, BTreeSet<usize>)> {
+    let map = &scene.map;
+    let mut network: Vec<(LaneKind, BTreeSet<usize>)> = map
+        .lanes()
+        .iter()
+        .map(|lane| (lane.kind, BTreeSet::new()))
+        .collect();
+    for (at, lane) in map.lanes().iter().enumerate() {
+        let places = |ids: &[LaneId]| -> Vec<usize> {
+            ids.iter().filter_map(|id| map.lane_index(id)).collect()
+        };
+        network[at].1.extend(places(&lane.successors));
+        for before in places(&lane.predecessors) {
+            network[before].1.insert(at);
+        }
+    }
+    network
+}
+
+#[test]
+fn road_networks_written_as_openscenario_come_back_lane_by_lane() {
+    let files = [
+        ("opendrive_openscenario/esmini/xosc/cut-in.xosc", 8),
+        ("opendrive_openscenario/esmini/xosc/parking_demo.xosc", 23),
+        (
+            "opendrive_openscenario/commonroad_designer/four_way_crossing.xodr",
+            56,
+        ),
+        (
+            "opendrive_openscenario/esmini/xodr/multi_intersections.xodr",
+            0,
+        ),
+        ("commonroad/simulated/DEU_TrafficLightTest-1.xml", 20),
+        ("lanelet2/traffic_priority_lanelets_utm.osm", 26),
+        ("sumo/bologna_acosta/acosta_buslanes.net.xml", 650),
+    ];
+    for (file, lanes) in files {
+        let Some(mut scene) = open(file) else { return };
+        if scene.agents.is_empty() {
+            // a road alone has nobody to play
+            let stands = Track::new(vec![Some(State::along(Pose::at(0.0, 0.0, 0.0), 0.0))]);
+            let agent = Agent::new("visitor", AgentKind::Vehicle, stands);
+            scene.agents.push(std::sync::Arc::new(agent));
+            scene.set_ego(&AgentId::new("visitor"));
+        }
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("again.xosc");
+        let written = data::export(&scene, &path, data::Target::OpenScenario).unwrap();
+        println!("{file}: {:?}", written.report.lines());
+        let again = data::open(&path, None).unwrap().scene;
+        if lanes > 0 {
+            assert_eq!(scene.map.lanes().len(), lanes, "{file}");
+        }
+        let (before, after) = (network(&scene), network(&again));
+        assert_eq!(before.len(), after.len(), "{file}");
+        for (at, (before, after)) in before.iter().zip(&after).enumerate() {
+            assert_eq!(before, after, "{file}: {}", scene.map.lanes()[at].id);
+        }
+        let inside = |scene: &Scene| -> Vec<bool> {
+            let lanes = scene.map.lanes().iter();
+            lanes.map(|lane| lane.in_junction).collect()
+        };
+        assert_eq!(inside(&scene), inside(&again), "{file}");
+        let names = |scene: &Scene| -> BTreeSet<AgentId> {
+            scene.agents.iter().map(|agent| agent.id.clone()).collect()
+        };
+        assert_eq!(names(&scene), names(&again), "{file}");
+        assert_eq!(scene.ego().unwrap().id, again.ego().unwrap().id, "{file}");
+    }
+}
+
+#[test]
+fn traffic_lights_written_as_openscenario_show_the_same() {
+    let Some(scene) = open("commonroad/simulated/DEU_TrafficLightTest-1.xml") else {
+        return;
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("again.xosc");
+    data::export(&scene, &path, data::Target::OpenScenario).unwrap();
+    let again = data::open(&path, None).unwrap().scene;
+    assert_eq!((again.signals.len(), again.frames), (4, scene.frames));
+    for light in scene.signals.iter() {
+        // both have frames of 0.1 s; the lane's road has its number
+        let road = scene.map.lane_index(&light.lane).unwrap() + 1;
+        let lane = LaneId::new(format!("{road}.0.-1"));
+        let found = again
+            .signals
+            .iter()
+            .find(|found| found.lane == lane)
+            .unwrap();
+        assert_eq!(found.runs(), light.runs(), "{lane}");
+        let [before, after] = [light, found].map(|light| light.stop_point.unwrap());
+        assert!(before.distance(after) < 0.01, "{lane}: {before} {after}");
+    }
+}
+
+#[test]
+fn lights_of_a_road_network_stay_off_until_somebody_sets_them() {
+    let files = [
+        (
+            "commonroad_designer/four_way_crossing.xodr",
+            "12 traffic lights are off",
+        ),
+        (
+            "esmini/xodr/fabriksgatan_traffic_lights.xodr",
+            // the two others are for pedestrians
+            "1 traffic light is off",
+        ),
+        (
+            "esmini/xodr/multi_intersections.xodr",
+            "34 traffic lights are off",
+        ),
+    ];
+    for (file, said) in files {
+        let Some(path) = real(&format!("opendrive_openscenario/{file}")) else {
+            return;
+        };
+        let opened = data::open(&path, None).unwrap();
+        let lines = opened.report.lines();
+        assert!(lines.iter().any(|line| line.starts_with(said)), "{lines:?}");
+        let signals = &opened.scene.signals;
+        assert!(!signals.is_empty());
+        for signal in signals.iter() {
+            let lane = opened.scene.map.lane(&signal.lane).unwrap();
+            assert_eq!(signal.at(0), SignalState::Unknown);
+            let off = lane.centreline.project(signal.stop_point.unwrap()).offset;
+            assert!(off.abs() < 0.02, "{file} {}: {off}", lane.id);
+        }
+    }
 }
 
 #[test]

@@ -68,7 +68,9 @@ pub(super) fn build(
     neighbours(network, &places, &mut parts.lanes);
     for road in network.in_order() {
         for sign in road.signs.iter().filter(|sign| sign.kind == SignKind::Stop) {
-            let held = held(road, sign).filter_map(|key| Some(&parts.lanes[*places.get(&key)?]));
+            let held = held(road, sign)
+                .into_iter()
+                .filter_map(|key| Some(&parts.lanes[*places.get(&key)?]));
             // on a way through a junction it holds for those who come to it
             let lanes: BTreeSet<LaneId> = held
                 .flat_map(
@@ -86,9 +88,11 @@ pub(super) fn build(
     Ok(parts)
 }
 
-/// The lanes for vehicles that a sign holds for, of the sections from which their traffic comes to it.
-fn held<'a>(road: &'a Road, sign: &'a Sign) -> impl Iterator<Item = Key<'a>> {
-    [true, false].into_iter().flat_map(move |forward| {
+/// The lanes that a sign holds for, of the sections from which their traffic comes to it: those for vehicles, or others where it
+/// names only such.
+fn held<'a>(road: &'a Road, sign: &'a Sign) -> Vec<Key<'a>> {
+    let mut found: [Vec<Key<'_>>; 2] = Default::default();
+    for forward in [true, false] {
         let before = if forward {
             sign.s - 0.01
         } else {
@@ -96,26 +100,44 @@ fn held<'a>(road: &'a Road, sign: &'a Sign) -> impl Iterator<Item = Key<'a>> {
         };
         let number = road.section_number(before);
         let section = &road.sections[number];
-        let lanes = section.lanes.iter().filter(move |(id, text)| {
-            let vehicles = matches!(
-                kind(road, section, text),
-                Some(LaneKind::Street | LaneKind::Freeway | LaneKind::Bus)
-            );
-            vehicles && road.forward(**id) == forward && sign.holds_for(**id, forward)
-        });
-        lanes.map(move |(id, _)| (road.id.as_str(), number, *id))
-    })
+        for (&id, text) in section.lanes.iter() {
+            let Some(kind) = kind(road, section, text) else {
+                continue;
+            };
+            if road.forward(id) == forward && sign.holds_for(id, forward) {
+                let vehicles = matches!(kind, LaneKind::Street | LaneKind::Freeway | LaneKind::Bus);
+                found[usize::from(!vehicles)].push((road.id.as_str(), number, id));
+            }
+        }
+    }
+    let [vehicles, others] = found;
+    match vehicles.is_empty() && sign.names_lanes() {
+        true => others,
+        false => vehicles,
+    }
 }
 
-/// Each lane for vehicles that a sign holds for, by its name in the map, and the place on it beside the sign.
+/// Each lane that a sign holds for, by its name in the map, and the place on it beside the sign.
 pub(super) fn stops(road: &Road, sign: &Sign) -> Vec<(LaneId, DVec2)> {
     let place = |key: Key<'_>| {
         let (inner, outer) = road.borders(&road.sections[key.1], key.2, sign.s);
         road.pose(sign.s, 0.5 * (inner + outer)).point
     };
-    held(road, sign)
+    let held = held(road, sign).into_iter();
+    held.filter(|key| has_width(road, *key))
         .map(|key| (LaneId::new(name(key)), place(key)))
         .collect()
+}
+
+/// Whether a lane is anywhere wide enough to be in the map, as far as its ends and its middle tell.
+fn has_width(road: &Road, (_, number, id): Key<'_>) -> bool {
+    let section = &road.sections[number];
+    [section.s, 0.5 * (section.s + section.end), section.end]
+        .into_iter()
+        .any(|s| {
+            let (inner, outer) = road.borders(section, id, s);
+            (outer - inner).abs() >= LEAST_WIDTH_M
+        })
 }
 
 /// What a lane is called in the scene.
@@ -219,7 +241,7 @@ fn lane(
     let mut sorted = widths;
     sorted.sort_by(f64::total_cmp);
     Some(Lane {
-        in_junction: road.junction.is_some(),
+        in_junction: road.in_junction,
         left_border: left,
         right_border: right,
         width: Some(sorted[sorted.len() / 2]),

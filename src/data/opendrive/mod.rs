@@ -3,8 +3,9 @@
 //! limits.
 //!
 //! The map is flat: elevation and superelevation are left out. A lane of a section becomes a lane in its driving
-//! direction, named road.section.lane; a section in which a speed limit changes counts as several. Traffic lights are counted
-//! and left out: the format knows their places, not their states. So are signs that say something else.
+//! direction, named road.section.lane; a section in which a speed limit changes counts as several. Traffic lights are off: the
+//! format knows their places, not their states. Those for others than vehicles are left out, as are signs that say something
+//! else.
 //! Source: ASAM OpenDRIVE 1.7, chapters 7 to 12 and 14.
 
 mod lanes;
@@ -22,7 +23,7 @@ use crate::data::xml::{Element, XmlReader};
 use crate::data::{MAX_BYTES, OpenError};
 use crate::geometry::{DVec2, Pose};
 use crate::map::{LaneId, MapParts};
-use crate::scene::Scene;
+use crate::scene::{Scene, Signal, SignalState};
 use road::{Connection, Road, Section, connections};
 use sign::SignKind;
 
@@ -33,12 +34,18 @@ const MAX_LENGTH_M: f64 = 1e7;
 pub(super) fn read(bytes: &[u8], path: &Path) -> Result<(Scene, Report), OpenError> {
     let mut report = Report::default();
     let network = Network::read(bytes, path, &mut report)?;
-    network.say_lights(&BTreeSet::new(), &mut report);
+    let frames = 1;
+    let lights = network.unlit(&BTreeSet::new(), &mut report).into_iter();
+    let mut held: BTreeSet<LaneId> = BTreeSet::new();
+    let signals = lights.filter(|(lane, _)| held.insert(lane.clone()));
+    let signals = signals
+        .map(|(lane, stop)| Signal::new(lane, Some(stop), vec![SignalState::Unknown; frames]));
     let draft = Draft {
         name: stem(path),
         source: format!("OpenDRIVE {}", stem(path)),
         dt_s: 0.1,
-        frames: 1,
+        frames,
+        signals: signals.collect(),
         map: network.map(path, &mut report)?,
         ..Draft::default()
     };
@@ -126,7 +133,7 @@ impl Network {
         lanes::build(self, path, report)
     }
 
-    /// The lanes that each traffic light for vehicles holds for, by its id, with the places on them beside the light.
+    /// The lanes that each traffic light holds for, by its id, with the places on them beside the light.
     pub(super) fn light_lanes(&self) -> BTreeMap<&str, Vec<(LaneId, DVec2)>> {
         let mut lanes: BTreeMap<&str, Vec<(LaneId, DVec2)>> = BTreeMap::new();
         for road in self.in_order() {
@@ -139,16 +146,42 @@ impl Network {
         lanes
     }
 
-    /// Reports the traffic lights of which nothing is known: all but those of these ids.
-    pub(super) fn say_lights(&self, shown: &BTreeSet<&str>, report: &mut Report) {
+    /// The lanes of the traffic lights of which nothing is known, all but those of these ids, with the places on them beside
+    /// the lights; says so.
+    pub(super) fn unlit(
+        &self,
+        shown: &BTreeSet<&str>,
+        report: &mut Report,
+    ) -> Vec<(LaneId, DVec2)> {
         let signs = self.in_order().flat_map(|road| &road.signs);
-        let lights =
-            signs.filter(|sign| matches!(sign.kind, SignKind::Light | SignKind::OtherLight));
-        let unknown: BTreeSet<&str> = lights.map(|sign| sign.id.as_str()).collect();
+        let others = signs.filter(|sign| sign.kind == SignKind::OtherLight);
+        let others: BTreeSet<&str> = others.map(|sign| sign.id.as_str()).collect();
         report.skip_many(
-            "traffic lights (the file does not say when they are green)",
-            unknown.difference(shown).count(),
+            "traffic lights for pedestrians, cyclists or trams",
+            others.difference(shown).count(),
         );
+        let mut unlit = Vec::new();
+        let mut lights = 0;
+        for (id, lanes) in self.light_lanes() {
+            if shown.contains(id) {
+                continue;
+            }
+            match lanes.is_empty() {
+                true => report.skip("traffic lights that hold for no lane"),
+                false => lights += 1,
+            }
+            unlit.extend(lanes);
+        }
+        if lights > 0 {
+            let (lights, them) = match lights {
+                1 => ("1 traffic light is".to_owned(), "it"),
+                some => (format!("{some} traffic lights are"), "them"),
+            };
+            report.note(format!(
+                "{lights} off: the file does not say what to show; set {them} in the scene"
+            ));
+        }
+        unlit
     }
 
     fn in_order(&self) -> impl Iterator<Item = &Road> {

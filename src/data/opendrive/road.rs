@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::line::{Cubics, ReferenceLine};
 use super::sign::{Sign, SignKind, signs};
+use crate::data::opendrive_out::IN_JUNCTION;
 use crate::data::report::Report;
 use crate::data::xml::Element;
 use crate::geometry::{DVec2, Pose, dvec2};
@@ -26,7 +27,8 @@ pub(super) enum Target {
 #[derive(Debug, Clone)]
 pub(super) struct Road {
     pub(super) id: String,
-    pub(super) junction: Option<String>,
+    /// It leads through a junction.
+    pub(super) in_junction: bool,
     /// Traffic keeps to the left.
     pub(super) left_hand: bool,
     pub(super) line: ReferenceLine,
@@ -118,8 +120,17 @@ impl Road {
         let junction = element
             .attribute("junction")
             .filter(|id| !matches!(*id, "-1" | ""));
+        // this program has lanes that fork outside of any junction, the format has not
+        let told = element
+            .all("userData")
+            .find(|data| data.attribute("code") == Some(IN_JUNCTION));
+        let in_junction = match told.and_then(|data| data.attribute("value")) {
+            Some("true") => true,
+            Some("false") => false,
+            _ => junction.is_some(),
+        };
         let mut road = Self {
-            junction: junction.map(str::to_owned),
+            in_junction,
             left_hand: element.attribute("rule") == Some("LHT"),
             length,
             offset: Cubics::of(lanes.all("laneOffset"), "s"),

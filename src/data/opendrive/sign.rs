@@ -33,6 +33,11 @@ pub(super) enum SignKind {
 }
 
 impl Sign {
+    /// Whether it says for which lanes it holds.
+    pub(super) fn names_lanes(&self) -> bool {
+        !self.lanes.is_empty()
+    }
+
     /// Whether it holds for a lane whose traffic goes the way of s, or against it.
     pub(super) fn holds_for(&self, lane: i32, forward: bool) -> bool {
         let within = |&(from, to): &(i32, i32)| (from.min(to)..=from.max(to)).contains(&lane);

@@ -268,5 +268,36 @@ fn stop_signs_and_limits_hold_for_their_lanes_and_other_signs_are_counted() {
     assert_eq!(sign.lanes, [LaneId::new("7.1.-1")]);
     let lines = report.lines().join("\n");
     assert!(lines.contains("2 static signals"), "{lines}");
-    assert!(lines.contains("1 traffic lights"), "{lines}");
+    assert!(lines.contains("1 traffic light is off"), "{lines}");
+}
+
+#[test]
+fn lights_are_off_on_the_lanes_that_they_hold_for() {
+    let light = |more: &str| format!("<signal id='{more} country='OpenDRIVE' dynamic='yes'>");
+    let signals = [
+        light("1' type='1000001' s='48' t='-4' orientation='+'") + "</signal>",
+        // for pedestrians, and for a lane that is not there
+        light("2' type='1000002' s='48' t='-5' orientation='+'") + "</signal>",
+        light("3' type='1000001' s='2' t='4' orientation='-'")
+            + "<validity fromLane='2' toLane='3'/></signal>",
+    ]
+    .concat();
+    let text = road("7", 0.0, "", "", "")
+        .replace("</road>", &format!("<signals>{signals}</signals></road>"));
+    let (scene, report) = opened(&format!("<OpenDRIVE>{text}</OpenDRIVE>")).unwrap();
+    let [signal] = scene.signals.as_slice() else {
+        panic!("{:?}", scene.signals);
+    };
+    // the right lane's centre lies 1 m to the right of the line
+    assert_eq!(
+        (signal.lane.as_str(), signal.stop_point, signal.at(0)),
+        ("7.0.-1", Some(dvec2(48.0, -1.0)), SignalState::Unknown)
+    );
+    let skipped: Vec<&str> = report.skipped.keys().map(String::as_str).collect();
+    let expected = [
+        "traffic lights for pedestrians, cyclists or trams",
+        "traffic lights that hold for no lane",
+    ];
+    assert_eq!(skipped, expected);
+    assert_eq!(report.notes.len(), 1);
 }

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::catalog::Catalogs;
+use crate::data::openscenario_out::{EGO, ROLE};
 use crate::data::report::Report;
 use crate::data::xml::Element;
 use crate::geometry::{DVec2, dvec2};
@@ -22,6 +23,8 @@ pub(super) struct Entity {
     pub(super) width: f64,
     /// The middle of its box from its reference point, forward and left.
     pub(super) centre: DVec2,
+    /// Its properties say that it is the ego.
+    pub(super) is_ego: bool,
 }
 
 /// Reads `<Entities>`.
@@ -86,6 +89,11 @@ fn entity(name: &str, element: &Element) -> Option<Entity> {
         let [x, y] = ["x", "y"].map(|key| number("Center", key).unwrap_or(0.0));
         made.centre = dvec2(x, y);
     }
+    let properties = element.child("Properties").into_iter();
+    let mut roles = properties
+        .flat_map(|properties| properties.all("Property"))
+        .filter(|property| property.attribute("name") == Some(ROLE));
+    made.is_ego = roles.any(|role| role.attribute("value") == Some(EGO));
     Some(made)
 }
 
@@ -108,6 +116,7 @@ fn usual(name: &str, kind: AgentKind, category: Option<String>) -> Entity {
         length,
         width,
         centre: dvec2(behind, 0.0),
+        is_ego: false,
     }
 }
 

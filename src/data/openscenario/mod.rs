@@ -178,7 +178,7 @@ fn road(
     Ok((network, parts))
 }
 
-/// Whoever is named Ego, of any kind; else the first vehicle whose name begins with ego or host, or ends with ego; else the
+/// Whoever this program has written as the ego; else whoever is named Ego, of any kind; else the first vehicle whose name begins with ego or host, or ends with ego; else the
 /// first vehicle.
 fn ego(cast: &[Entity]) -> Option<&Entity> {
     let named = |entity: &&Entity| entity.name.eq_ignore_ascii_case("ego");
@@ -191,7 +191,8 @@ fn ego(cast: &[Entity]) -> Option<&Entity> {
     };
     let first = vehicles.clone().next();
     cast.iter()
-        .find(named)
+        .find(|entity| entity.is_ego)
+        .or_else(|| cast.iter().find(named))
         .or_else(|| vehicles.find(called))
         .or(first)
 }

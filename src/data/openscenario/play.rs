@@ -33,6 +33,8 @@ const MOST_ROUNDS: usize = 100;
 const MOST_RUNS: usize = 100;
 /// Faster than this is a jump, m/s.
 const JUMP_MPS: f64 = 150.0;
+/// No vehicle changes its velocity faster, m/s².
+const HARDEST_MPS2: f64 = 12.0;
 
 /// How far an act or an event has got.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -156,11 +158,11 @@ fn states(entity: &Entity, index: usize, poses: &[Vec<Option<(Pose, f64)>>]) -> 
         .map(|frame| {
             let (pose, speed) = poses[frame][index]?;
             let here = middle(frame)?;
-            let before = frame.checked_sub(1).and_then(middle);
-            let velocity = match (before, middle(frame + 1)) {
+            let before = |frames: usize| frame.checked_sub(frames).and_then(middle);
+            let velocity = match (before(1), middle(frame + 1)) {
                 (Some(before), Some(after)) => (after - before) / (2.0 * FRAME_S),
-                (Some(before), None) => (here - before) / FRAME_S,
-                (None, Some(after)) => (after - here) / FRAME_S,
+                (Some(last), None) => end_velocity(here, last, before(2)),
+                (None, Some(next)) => -end_velocity(here, next, middle(frame + 2)),
                 (None, None) => DVec2::ZERO,
             };
             let jumps = velocity.length() > JUMP_MPS;
@@ -175,6 +177,17 @@ fn states(entity: &Entity, index: usize, poses: &[Vec<Option<(Pose, f64)>>]) -> 
             })
         })
         .collect()
+}
+
+/// The velocity at the end of a track from the places of its last frame and the two before, m/s: that of the last step and half
+/// of how much it has changed since the step before, if that is a change as vehicles make it.
+fn end_velocity(here: DVec2, last: DVec2, before: Option<DVec2>) -> DVec2 {
+    let step = (here - last) / FRAME_S;
+    let change = before.map_or(DVec2::ZERO, |before| step - (last - before) / FRAME_S);
+    match change.length() <= HARDEST_MPS2 * FRAME_S {
+        true => step + change / 2.0,
+        false => step,
+    }
 }
 
 impl<'a> Player<'a> {

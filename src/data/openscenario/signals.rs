@@ -129,7 +129,14 @@ pub(super) fn signals(
         let what = "no lane of the road has such a light; left out";
         report.problem("TrafficSignals", lost.join(", "), what);
     }
-    network.say_lights(&ids, report);
+    for (lane, stop) in network.unlit(&ids, report) {
+        let cells = (signals.len() + 1).saturating_mul(frames);
+        OpenError::within(path, "traffic lights times frames", cells, MAX_CELLS)?;
+        if held.insert(lane.clone()) {
+            let states = vec![SignalState::Unknown; frames];
+            signals.push(Signal::new(lane, Some(stop), states));
+        }
+    }
     Ok(signals)
 }
 

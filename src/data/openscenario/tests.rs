@@ -1148,6 +1148,7 @@ fn traffic_lights_show_what_controllers_and_actions_say() {
         .iter()
         .map(|signal| signal.lane.as_str())
         .collect();
+    // light 3 stands at the same lanes as light 1, which is told what to show
     assert_eq!(lanes, ["0.0.-2", "0.0.-1"]);
     assert_eq!(scene.signals[1].stop_point, Some(dvec2(500.0, -2.0)));
     let shown: String = (0..10)
@@ -1161,7 +1162,8 @@ fn traffic_lights_show_what_controllers_and_actions_say() {
     // green from 1 s on for 2 of 5 s; yellow by hand from 7 s until the cycle goes on at 8 s
     assert_eq!(shown, "rggrrrgyrr");
     let lines = report.lines().join("\n");
-    assert!(lines.contains("2 traffic lights (the file"), "{lines}");
+    assert!(lines.contains("1 traffic light is off"), "{lines}");
+    assert!(lines.contains("light for pedestrians"), "{lines}");
     assert!(
         lines.contains("EnvironmentAction: is not played"),
         "{lines}"
