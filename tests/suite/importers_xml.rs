@@ -776,3 +776,75 @@ fn a_real_lanelet_map_is_connected_and_bordered() {
     let sides = |lane: &nearmiss::map::Lane| lane.left_border.len().min(lane.right_border.len());
     assert!(map.lanes().iter().all(|lane| sides(lane) >= 2));
 }
+
+#[test]
+fn signs_and_rules_that_nothing_is_made_of_are_counted_by_kind() {
+    let files = [
+        (
+            "lanelet2/traffic_priority_lanelets_utm.osm",
+            &[
+                "left out: 1 regulatory element of the kind right_of_way",
+                "left out: 1 traffic sign of the kind de205",
+                "left out: 2 traffic signs of the kind de301",
+            ][..],
+            // of the two that give way it stands beside this one
+            "-1775240",
+        ),
+        (
+            "commonroad/maps_only/DEU_AachenBendplatz-1.xml",
+            &[
+                "left out: 2 traffic signs of the kind 301",
+                "left out: 4 priorities of arms of intersections",
+            ],
+            // the last of those that name sign 28
+            "22",
+        ),
+    ];
+    for (file, said, waits) in files {
+        let Some(path) = real(file) else { return };
+        let opened = data::open(&path, None).unwrap();
+        let lines = opened.report.lines();
+        for said in said {
+            assert!(
+                lines.iter().any(|line| line.starts_with(said)),
+                "{said}: {lines:?}"
+            );
+        }
+        // sign 206
+        let [sign] = opened.scene.map.stop_signs() else {
+            panic!("{file}: {:?}", opened.scene.map.stop_signs());
+        };
+        assert!(
+            sign.lanes.contains(&LaneId::new(waits)),
+            "{file}: {:?}",
+            sign.lanes
+        );
+    }
+}
+
+#[test]
+fn bounds_of_no_kind_that_cross_a_junction_are_no_edges_of_the_road() {
+    for file in ["traffic_priority_lanelets_utm", "urban-1_lanelets_utm"] {
+        let Some(scene) = open(&format!("lanelet2/{file}.osm")) else {
+            return;
+        };
+        let map = &scene.map;
+        assert!(map.lines().len() > 10, "{file}");
+        for line in map.lines() {
+            let line = nearmiss::geometry::Polyline::new(line.points.iter().copied()).unwrap();
+            let middle = line.point_at(line.length() / 2.0);
+            // nobody drives where the middle of an edge is
+            let hits = map.lanes_near(middle, 3.0);
+            let on = hits.iter().filter(|hit| {
+                let lane = &map.lanes()[hit.lane];
+                let within = hit.offset.abs() < (lane.width_or_default() / 2.0 - 0.5).min(1.2);
+                let beside = hit.s > 0.0 && hit.s < lane.centreline.length();
+                lane.carries_vehicles() && within && beside
+            });
+            assert_eq!(on.count(), 0, "{file}: {middle}");
+        }
+        // three ways from each of four arms
+        let inside = map.lanes().iter().filter(|lane| lane.in_junction);
+        assert_eq!(inside.count(), 12, "{file}");
+    }
+}

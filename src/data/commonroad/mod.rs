@@ -7,7 +7,8 @@
 //! a soft goal at its goal region; what it drives in between is not in the file, so it follows its lanes to the
 //! goal, and the agent says so in its field `made_from`. See [`problem`]. Other vehicles are recordings.
 //!
-//! Left out: intersections' priorities, signal lights of vehicles, phantom obstacles, the environment.
+//! Left out: intersections' priorities and signs other than stop signs and speed limits (both counted), signal lights of
+//! vehicles, phantom obstacles, the environment.
 
 mod mend;
 mod obstacle;
@@ -169,9 +170,12 @@ fn assemble(parts: Parts, path: &Path, mut report: Report) -> Result<(Scene, Rep
     Draft::check_size(path, obstacles.len() + problems.len(), frames)?;
     let uncertain: usize = obstacles.iter().map(Obstacle::uncertain_states).sum();
     if uncertain > 0 {
-        report.note(format!(
-            "{uncertain} states are areas or intervals in the file; their middles are used"
-        ));
+        report.note(match uncertain {
+            1 => "1 state is an area or an interval in the file; its middle is used".to_owned(),
+            some => {
+                format!("{some} states are areas or intervals in the file; their middles are used")
+            }
+        });
     }
     let middle = |ids: &[String]| -> Option<DVec2> { road.middle_of(ids) };
     let mut agents: Vec<_> = obstacles
@@ -183,9 +187,12 @@ fn assemble(parts: Parts, path: &Path, mut report: Report) -> Result<(Scene, Rep
         false => mend::drop_astray_ends(&mut agents, dt_s),
     };
     if astray > 0 {
-        report.note(format!(
-            "{astray} first or last states are not where their step and speed say; left out"
-        ));
+        report.note(match astray {
+            1 => "1 first or last state is not where its step and speed say; left out".to_owned(),
+            some => format!(
+                "{some} first or last states are not where their step and speed say; left out"
+            ),
+        });
     }
     let beside = (!own).then(|| mend::align(&mut agents, dt_s)).flatten();
     if let Some(angle) = beside {
@@ -214,7 +221,7 @@ fn assemble(parts: Parts, path: &Path, mut report: Report) -> Result<(Scene, Rep
         );
         resolved.truncate(1);
     }
-    let (map, signals) = road.build(first, frames);
+    let (map, signals) = road.build(first, frames, &mut report);
     if !resolved.is_empty() {
         let lanes = Map::build(map.clone());
         for problem in resolved {

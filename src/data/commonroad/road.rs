@@ -21,6 +21,8 @@ pub(super) struct Road {
     /// Lanelets reached by turning from the key: (right, straight, left).
     turns: BTreeMap<String, [Vec<String>; 3]>,
     crossings: BTreeSet<String>,
+    /// Roads into intersections that say which other has to give way to them.
+    priorities: usize,
     /// Lines and areas that obstacles stand for.
     pub(super) lines: Vec<Line>,
     pub(super) areas: Vec<Area>,
@@ -45,6 +47,8 @@ struct Sign {
     speed_limit: Option<f64>,
     is_stop: bool,
     point: Option<DVec2>,
+    /// What it says that nothing is made of.
+    unused: Vec<String>,
 }
 
 #[derive(Debug, Default)]
@@ -118,6 +122,7 @@ impl Road {
                 .collect()
         };
         for incoming in element.all("incoming") {
+            self.priorities += usize::from(incoming.child("isLeftOf").is_some());
             let turns = [
                 refs(incoming, ["successorsRight", "outgoingRight"]),
                 refs(incoming, ["successorsStraight", "outgoingStraight"]),
@@ -147,7 +152,19 @@ impl Road {
     }
 
     /// The map, and the signals over `frames` frames from step `first`.
-    pub(super) fn build(mut self, first: i64, frames: usize) -> (MapParts, Vec<Signal>) {
+    pub(super) fn build(
+        mut self,
+        first: i64,
+        frames: usize,
+        report: &mut Report,
+    ) -> (MapParts, Vec<Signal>) {
+        for kind in self.signs.values().flat_map(|sign| &sign.unused) {
+            report.skip(&format!("traffic signs of the kind {kind}"));
+        }
+        report.skip_many(
+            "priorities of arms of intersections (only their turns are used)",
+            self.priorities,
+        );
         self.mark_junctions();
         let mut parts = MapParts {
             lines: std::mem::take(&mut self.lines),
@@ -436,13 +453,16 @@ fn sign(element: &Element) -> Sign {
             .text_of("trafficSignID")
             .unwrap_or_default()
             .to_lowercase();
-        if STOPS.contains(&name.as_str()) {
-            sign.is_stop = true;
-        }
+        let is_stop = STOPS.contains(&name.as_str());
+        sign.is_stop |= is_stop;
+        let mut limit = None;
         if SPEED_LIMITS.contains(&name.as_str()) {
             let value = part.text_of("additionalValue");
-            let value = value.and_then(|text| speed(text, 1.0));
-            sign.speed_limit = value.or(sign.speed_limit);
+            limit = value.and_then(|text| speed(text, 1.0));
+            sign.speed_limit = limit.or(sign.speed_limit);
+        }
+        if !is_stop && limit.is_none() {
+            sign.unused.push(name.chars().take(40).collect());
         }
     }
     sign

@@ -14,7 +14,7 @@ use crate::data::draft::MAX_MAP_POINTS;
 use crate::data::report::Report;
 use crate::data::xml::{number, speed};
 use crate::geometry::{DVec2, Polyline};
-use crate::map::{Area, AreaKind, Lane, LaneId, LaneKind, Line, LineKind, MapParts, StopSign};
+use crate::map::{Area, AreaKind, Lane, LaneId, LaneKind, Line, LineKind, Map, MapParts, StopSign};
 use crate::scene::{Signal, SignalState};
 
 /// Most lanelets that one goes on in; real maps have a handful.
@@ -31,6 +31,23 @@ const KMH: f64 = 1.0 / 3.6;
 
 /// Signs that tell to stop: Germany and most others, USA, Japan.
 const STOPS: [&str; 5] = ["de206", "usr1-1", "us_r1-1", "jp330", "stop_sign"];
+
+/// Signs that tell to give way: the same.
+const YIELDS: [&str; 5] = ["de205", "usr1-2", "us_r1-2", "jp329", "yield_sign"];
+
+/// A bound of no stated kind is an edge of the road unless more than this share of it lies in other lanelets, looked at every
+/// so many metres.
+const MOST_INSIDE: f64 = 0.2;
+const INSIDE_STEP_M: f64 = 1.0;
+/// Most places looked at of one bound.
+const MOST_PLACES: usize = 1_000;
+/// How far from its border a place lies inside a lanelet, and how wide half a lanelet may be, m.
+const INSIDE_M: f64 = 0.3;
+const HALF_WIDTH_M: f64 = 4.0;
+
+/// Lanelets cross where their middles come nearer than this, m, at an angle of more than this sine (20°).
+const CROSSING_M: f64 = 0.7;
+const CROSSING_SINE: f64 = 0.34;
 
 /// A map without the frames of a scene.
 #[derive(Debug, Default)]
@@ -52,6 +69,21 @@ impl Roads {
         };
         self.lights.iter().map(signal).collect()
     }
+}
+
+/// The regulatory elements and signs that a map makes something of.
+#[derive(Debug, Default)]
+struct Used {
+    elements: BTreeSet<i64>,
+    signs: BTreeSet<i64>,
+}
+
+fn is_stop_sign(name: &str) -> bool {
+    STOPS.contains(&name.to_lowercase().as_str())
+}
+
+fn is_yield_sign(name: &str) -> bool {
+    YIELDS.contains(&name.to_lowercase().as_str())
 }
 
 /// A line of one or more ways, in one direction.
@@ -150,8 +182,11 @@ pub(super) fn build(
     }
     follow(&mut lanelets);
     stand_beside(&mut lanelets);
+    reader.give_way(&mut lanelets);
     let mut roads = Roads::default();
-    reader.draw_lines(&lanelets, &mut roads.parts.lines);
+    let driven = driven(&lanelets);
+    reader.draw_lines(&lanelets, &driven, &mut roads.parts.lines);
+    reader.find_junctions(&mut lanelets, &driven);
     for area in of_type("multipolygon").filter_map(|relation| reader.area(relation)) {
         points += area.polygon.len();
         OpenError::within(path, "number of map points", points, MAX_MAP_POINTS)?;
@@ -164,6 +199,7 @@ pub(super) fn build(
         roads.parts.areas.push(Area::new(kind, polygon));
     }
     let mut signs: BTreeMap<i64, StopSign> = BTreeMap::new();
+    let mut used = Used::default();
     for lanelet in &lanelets {
         for id in &lanelet.elements {
             let Some(element) = reader.regulations.get(id) else {
@@ -174,14 +210,29 @@ pub(super) fn build(
             if element.tags.is("subtype", &["traffic_light"]) {
                 if lanelet.lane.carries_vehicles() {
                     roads.lights.push((lane, point));
+                    used.elements.insert(*id);
+                }
+            } else if element.tags.is("subtype", &["speed_limit"]) {
+                if reader.limit_of(element).is_some() {
+                    used.elements.insert(*id);
+                    used.signs
+                        .extend(reader.signs(element).map(|(sign, _)| sign));
                 }
             } else if reader.is_stop(lanelet, element) {
                 let lanes = Vec::new();
                 let sign = signs.entry(*id).or_insert(StopSign::new(point, lanes));
                 sign.lanes.push(lane);
+                let shown = reader.signs(element);
+                let stops = shown.filter(|(_, name)| is_stop_sign(name));
+                used.signs.extend(stops.map(|(sign, _)| sign));
+                // who goes first is still not used
+                if !element.tags.is("subtype", &["right_of_way"]) {
+                    used.elements.insert(*id);
+                }
             }
         }
     }
+    reader.say_unused(&used, report);
     roads.lights.sort_by(|a, b| a.0.cmp(&b.0));
     roads.lights.dedup_by(|a, b| a.0 == b.0);
     roads.parts.stop_signs = signs.into_values().collect();
@@ -370,7 +421,7 @@ impl<'a> Reader<'a> {
     }
 
     /// The speed of a limit: said outright, or by the number in its German sign, `de274-60`.
-    fn limit_of(&self, element: &Relation) -> Option<f64> {
+    fn limit_of(&self, element: &'a Relation) -> Option<f64> {
         let outright = ["limit", "speed_limit"]
             .into_iter()
             .find_map(|key| element.tags.of(key).and_then(|text| speed(text, KMH)));
@@ -378,42 +429,88 @@ impl<'a> Reader<'a> {
         outright
             .or_else(|| element.tags.of("sign_type").and_then(sign))
             .or_else(|| {
-                let shown = element
-                    .role("refers")
-                    .take(MAX_REGULATIONS)
-                    .filter_map(|member| {
-                        let way = self.osm.ways.get(&member.id)?;
-                        way.tags.of("subtype").and_then(sign)
-                    });
+                let shown = self.signs(element).filter_map(|(_, name)| sign(name));
                 shown.reduce(f64::min)
             })
     }
 
+    /// The signs that an element refers to, with what they show.
+    fn signs(&self, element: &'a Relation) -> impl Iterator<Item = (i64, &'a str)> {
+        let refers = element.role("refers").take(MAX_REGULATIONS);
+        refers.filter_map(|member| {
+            let way = self.osm.ways.get(&member.id)?;
+            Some((member.id, way.tags.of("subtype")?))
+        })
+    }
+
     /// Whether an element tells the vehicles of a lanelet to stop: a stop sign, or priority to the right of all.
-    fn is_stop(&self, lanelet: &Lanelet<'_>, element: &Relation) -> bool {
+    fn is_stop(&self, lanelet: &Lanelet<'_>, element: &'a Relation) -> bool {
         let shows = || {
             let names = element.tags.of("sign_type").into_iter();
-            let refers = element
-                .role("refers")
-                .take(MAX_REGULATIONS)
-                .filter_map(|member| {
-                    let way = self.osm.ways.get(&member.id)?;
-                    way.tags.of("subtype")
-                });
-            names
-                .chain(refers)
-                .any(|name| STOPS.contains(&name.to_lowercase().as_str()))
+            let mut names = names.chain(self.signs(element).map(|(_, name)| name));
+            names.any(is_stop_sign)
         };
         match element.tags.of("subtype") {
             Some("all_way_stop") => true,
             Some("traffic_sign" | "stop_sign") => shows(),
-            // the one element of a junction names all who meet in it
+            // the one element of a junction names all who meet in it, and the signs of all
             Some("right_of_way") => {
                 let id = lanelet.lane.id.as_str();
                 let yields = |member: &Member| member.id.to_string() == id;
-                shows() && element.role("yield").take(MAX_REGULATIONS).any(yields)
+                let waits = element.role("yield").take(MAX_REGULATIONS).any(yields);
+                let usual = match lanelet.lane.in_junction {
+                    true => lanelet.lane.centreline.start(),
+                    false => lanelet.lane.centreline.end(),
+                };
+                let placed = self.signs(element).filter_map(|(id, name)| {
+                    let way = self.osm.ways.get(&id)?;
+                    let point = *self.points(way).first()?;
+                    let waits = is_stop_sign(name) || is_yield_sign(name);
+                    waits.then_some((point.distance(usual), name))
+                });
+                let nearest = placed.min_by(|a, b| a.0.total_cmp(&b.0));
+                waits && nearest.map_or_else(shows, |(_, name)| is_stop_sign(name))
             }
             _ => false,
+        }
+    }
+
+    /// A regulatory element that says who gives way holds for these, whether or not they name it.
+    fn give_way(&self, lanelets: &mut [Lanelet<'_>]) {
+        let places: BTreeMap<String, usize> = lanelets
+            .iter()
+            .enumerate()
+            .map(|(at, lanelet)| (lanelet.lane.id.as_str().to_owned(), at))
+            .collect();
+        let all = self.regulations.iter();
+        for (id, element) in
+            all.filter(|(_, element)| element.tags.is("subtype", &["right_of_way"]))
+        {
+            for member in element.role("yield").take(MAX_REGULATIONS) {
+                let Some(&at) = places.get(&member.id.to_string()) else {
+                    continue;
+                };
+                let elements = &mut lanelets[at].elements;
+                if !elements.contains(id) && elements.len() < 2 * MAX_REGULATIONS {
+                    elements.push(*id);
+                }
+            }
+        }
+    }
+
+    /// Counts the regulatory elements and signs, by kind, that nothing is made of.
+    fn say_unused(&self, used: &Used, report: &mut Report) {
+        let elements = self.regulations.iter();
+        for (_, element) in elements.filter(|(id, _)| !used.elements.contains(id)) {
+            let kind = element.tags.of("subtype").unwrap_or("unknown");
+            report.skip(&format!("regulatory elements of the kind {}", short(kind)));
+        }
+        let ways = self.osm.ways.iter();
+        for (_, sign) in ways
+            .filter(|(id, way)| way.tags.is("type", &["traffic_sign"]) && !used.signs.contains(id))
+        {
+            let kind = sign.tags.of("subtype").unwrap_or("unknown");
+            report.skip(&format!("traffic signs of the kind {}", short(kind)));
         }
     }
 
@@ -432,18 +529,64 @@ impl<'a> Reader<'a> {
         marked.map_or(usual, |point| line.project(point).point)
     }
 
-    /// Painted lines and edges of the road; a bound of no stated kind is an edge where only one lanelet has it.
-    fn draw_lines(&self, lanelets: &[Lanelet<'_>], lines: &mut Vec<Line>) {
-        let mut users: BTreeMap<i64, usize> = BTreeMap::new();
+    /// Maps whose lines have no kinds do not say what lies in a junction: lanelets that begin or end with others, where these or
+    /// they cross further ones, and lanelets no longer than those that cross such.
+    fn find_junctions(&self, lanelets: &mut [Lanelet<'_>], driven: &Map) {
+        let plain = |bound: &Bound| {
+            bound.ways.iter().all(|(id, _)| {
+                let way = self.osm.ways.get(id);
+                way.is_some_and(|way| way.tags.of("type").is_none())
+            })
+        };
+        let untold = lanelets.iter().enumerate().filter(|(_, lanelet)| {
+            lanelet.lane.carries_vehicles() && plain(&lanelet.left) && plain(&lanelet.right)
+        });
+        let untold: Vec<usize> = untold.map(|(at, _)| at).collect();
+        let mut beside: BTreeMap<(bool, Vec<&LaneId>), Vec<usize>> = BTreeMap::new();
+        for &at in &untold {
+            let lane = &lanelets[at].lane;
+            for (last, others) in [(false, &lane.predecessors), (true, &lane.successors)] {
+                if !others.is_empty() {
+                    let others = others.iter().collect();
+                    beside.entry((last, others)).or_default().push(at);
+                }
+            }
+        }
+        let mut inside: BTreeSet<usize> = BTreeSet::new();
+        for together in beside.values().filter(|together| together.len() > 1) {
+            let mut lanes = together.iter().map(|at| &lanelets[*at].lane);
+            if lanes.any(|lane| crosses(lane, driven, |_| true)) {
+                inside.extend(together);
+            }
+        }
+        let known: BTreeSet<&LaneId> = inside.iter().map(|at| &lanelets[*at].lane.id).collect();
+        let length = |at: &usize| lanelets[*at].lane.centreline.length();
+        let longest = inside.iter().map(length).fold(0.0, f64::max);
+        let meets = |at: &usize| {
+            length(at) <= longest && crosses(&lanelets[*at].lane, driven, |id| known.contains(id))
+        };
+        let further: Vec<usize> = untold.into_iter().filter(meets).collect();
+        inside.extend(further);
+        for at in inside {
+            lanelets[at].lane.in_junction = true;
+        }
+    }
+
+    /// Painted lines and edges of the road; a bound of no stated kind is an edge where only one lanelet has it, and where it
+    /// does not run across others, as in junctions.
+    fn draw_lines(&self, lanelets: &[Lanelet<'_>], driven: &Map, lines: &mut Vec<Line>) {
+        let mut users: BTreeMap<i64, (usize, &Lane)> = BTreeMap::new();
         for lanelet in lanelets.iter().filter(|lanelet| !lanelet.lane.in_junction) {
             for (id, _) in lanelet.left.ways.iter().chain(&lanelet.right.ways) {
-                *users.entry(*id).or_default() += 1;
+                users.entry(*id).or_insert((0, &lanelet.lane)).0 += 1;
             }
         }
         for (id, way) in &self.osm.ways {
-            let is_lone = users.get(id) == Some(&1);
-            if let Some(kind) = line_kind(&way.tags, is_lone) {
-                let points = self.points(way);
+            let points = self.points(way);
+            let lone = users.get(id).filter(|(count, _)| *count == 1);
+            let is_edge = way.tags.of("type").is_none()
+                && lone.is_some_and(|(_, lane)| !runs_across(&points, lane, driven));
+            if let Some(kind) = line_kind(&way.tags, is_edge) {
                 lines.push(Line::new(kind, points));
             }
         }
@@ -503,7 +646,61 @@ fn lane_kind(tags: &Tags) -> LaneKind {
     }
 }
 
-fn line_kind(tags: &Tags, is_lone_bound: bool) -> Option<LineKind> {
+/// The lanes for vehicles, to look places up.
+fn driven(lanelets: &[Lanelet<'_>]) -> Map {
+    let lanes = lanelets.iter().map(|lanelet| lanelet.lane.clone());
+    Map::build(MapParts {
+        lanes: lanes.filter(Lane::carries_vehicles).collect(),
+        ..MapParts::default()
+    })
+}
+
+/// Whether a lane crosses others of these, other than where they begin or end.
+fn crosses(own: &Lane, lanes: &Map, which: impl Fn(&LaneId) -> bool) -> bool {
+    let length = own.centreline.length();
+    let places = ((length / INSIDE_STEP_M).ceil() as usize).clamp(2, MOST_PLACES);
+    (1..places).any(|place| {
+        let pose = own
+            .centreline
+            .pose_at(length * place as f64 / places as f64);
+        let hits = lanes.lanes_near(pose.point, CROSSING_M).into_iter();
+        hits.map(|hit| (&lanes.lanes()[hit.lane], hit))
+            .filter(|(other, _)| other.id != own.id && which(&other.id))
+            .any(|(other, hit)| {
+                let end = other.centreline.length() - INSIDE_STEP_M;
+                let inside = hit.s > INSIDE_STEP_M && hit.s < end;
+                // not against it either: that is the other direction of the same road
+                inside && (hit.pose.heading - pose.heading).sin().abs() > CROSSING_SINE
+            })
+    })
+}
+
+/// Whether a bound of a lane runs across others.
+fn runs_across(bound: &[DVec2], own: &Lane, lanes: &Map) -> bool {
+    let Some(line) = Polyline::new(bound.iter().copied()) else {
+        return false;
+    };
+    let places = (line.length() / INSIDE_STEP_M).ceil() as usize;
+    let places = places.clamp(2, MOST_PLACES);
+    let inside = (0..places).filter(|place| {
+        let s = line.length() * (*place as f64 + 0.5) / places as f64;
+        let hits = lanes.lanes_near(line.point_at(s), HALF_WIDTH_M).into_iter();
+        let mut others = hits.filter(|hit| lanes.lanes()[hit.lane].id != own.id);
+        others.any(|hit| {
+            let lane = &lanes.lanes()[hit.lane];
+            let beyond = hit.s <= 0.0 || hit.s >= lane.centreline.length();
+            !beyond && hit.offset.abs() < lane.width_or_default() / 2.0 - INSIDE_M
+        })
+    });
+    inside.count() as f64 > MOST_INSIDE * places as f64
+}
+
+/// A kind as a file names it, cut where it is no name.
+fn short(kind: &str) -> String {
+    kind.chars().take(40).collect()
+}
+
+fn line_kind(tags: &Tags, is_edge: bool) -> Option<LineKind> {
     let is_yellow = tags.is("color", &["yellow"]);
     let is_broken = tags.is("subtype", &["dashed", "dashed_dashed"]);
     let painted = match (is_yellow, is_broken) {
@@ -521,7 +718,7 @@ fn line_kind(tags: &Tags, is_lone_bound: bool) -> Option<LineKind> {
             Some(LineKind::Edge)
         }
         Some("virtual") => None,
-        None if is_lone_bound => Some(LineKind::Edge),
+        None if is_edge => Some(LineKind::Edge),
         _ => None,
     }
 }

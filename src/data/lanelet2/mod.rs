@@ -1,7 +1,8 @@
 //! Lanelet2 maps in (OpenStreetMap XML), alone or under recorded traffic: lanelets with their bounds, connections,
 //! neighbours and limits, painted lines, crossings, areas, stop signs, and lights (a map does not say what they show).
 //!
-//! Left out: heights, priorities other than stop signs, what Autoware keeps beside (detection areas, parking places).
+//! Left out: heights, priorities other than stop signs (they and all other regulatory elements and signs that are not used are
+//! counted), what Autoware keeps beside (detection areas, parking places).
 
 mod frame;
 mod lanelets;
