@@ -505,3 +505,20 @@ impl<'a> Player<'a> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::geometry::dvec2;
+
+    #[test]
+    fn who_brakes_from_the_first_frame_on_begins_with_the_speed_from_which_it_brakes() {
+        // 8 t − 0.8 t² at 0, 0.1 and 0.2 s: 7.92 m/s in the first step, 7.76 in the second, and so 7.92 + 0.08 at the start
+        let [here, next, after] = [0.0, 0.792, 1.568].map(|x| dvec2(x, 0.0));
+        let start = -end_velocity(here, next, Some(after));
+        assert!(start.distance(dvec2(8.0, 0.0)) < 1e-9, "{start}");
+        // a jump is no braking
+        let jump = end_velocity(here, next, Some(next));
+        assert!(jump.distance(dvec2(-7.92, 0.0)) < 1e-9, "{jump}");
+    }
+}
