@@ -525,7 +525,6 @@ fn write_foreign(
     let more = remarks.len().saturating_sub(MAX_REMARKS);
     remarks.truncate(MAX_REMARKS);
     if more > 0 {
-        let remarks_more = if more == 1 { "remark" } else { "remarks" };
         remarks.push(format!(
             "and {more} more, which `nearmiss convert` lists on the command line"
         ));
