@@ -205,6 +205,41 @@ fn a_case_changed_by_hand_or_made_by_other_weights_is_found_out() {
 }
 
 #[test]
+fn a_case_holds_whose_displacement_counts_who_was_added_and_one_of_any_other_value_does_not() {
+    let add = Edit::Add {
+        agent: id("new"),
+        kind: crate::scene::AgentKind::Vehicle,
+        point: [10.0, 0.0],
+        heading: 0.0,
+        speed: 6.0,
+        size: None,
+    };
+    let case = run(&scene().edited(&add).unwrap(), &Settings::default());
+    let mut unmarked = case.clone();
+    unmarked.edits.clear(); // as if the new one had been recorded
+    let holds = |metrics: Vec<crate::scene::Metric>| {
+        let mut generated = (**case.generated.as_ref().unwrap()).clone();
+        generated.metrics = metrics;
+        let mut case = case.clone();
+        case.generated = Some(Arc::new(generated));
+        check(&case, &shrink(), &mut |_| ControlFlow::Continue(()))
+            .claims
+            .is_empty()
+    };
+    let now = case.generated.as_ref().unwrap().metrics.clone();
+    let rows = crate::metrics::explain(&unmarked).into_iter();
+    let before: Vec<crate::scene::Metric> = rows.map(|row| row.metric).collect();
+    let ade = |metrics: &[crate::scene::Metric]| {
+        metrics.iter().find(|it| it.name == "ade_m").unwrap().value
+    };
+    assert!((ade(&now) - ade(&before)).abs() > 0.01, "{now:?}");
+    assert!(holds(now.clone()) && holds(before));
+    let mut wrong = now;
+    wrong.iter_mut().for_each(|metric| metric.value += 1.0);
+    assert!(!holds(wrong));
+}
+
+#[test]
 fn predictions_are_smoothed_with_goals_and_not_free_unless_asked_and_a_recipe_without_a_word_is_not()
  {
     let smoothed = |task, asked| {
