@@ -208,7 +208,7 @@ fn a_case_changed_by_hand_or_made_by_other_weights_is_found_out() {
 fn a_case_holds_whose_displacement_counts_who_was_added_and_one_of_any_other_value_does_not() {
     let add = Edit::Add {
         agent: id("new"),
-        kind: crate::scene::AgentKind::Vehicle,
+        kind: AgentKind::Vehicle,
         point: [10.0, 0.0],
         heading: 0.0,
         speed: 6.0,
