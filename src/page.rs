@@ -58,7 +58,11 @@ impl Files {
     /// The files of case `number`, counted from 0; `stem` is a name that file systems take.
     pub fn of(number: usize, stem: &str) -> Self {
         let stem: String = stem.chars().take(LONGEST_STEM).collect();
-        let stem = format!("{:03}-{stem}", number + 1);
+        Self::named(&format!("{:03}-{stem}", number + 1))
+    }
+
+    /// The files of a case by the start of their names.
+    pub fn named(stem: &str) -> Self {
         Self {
             case: format!("{stem}.json"),
             clip: format!("{stem}.gif"),

@@ -27,7 +27,7 @@ use crate::render::{CASE_FPS, Film, Studio, Style};
 use crate::scene::{
     Recipe, SWEPT, Scene, Task, read_scene, scene_to_value, write_scene, write_whole,
 };
-use told::{Gates, Told};
+use told::Told;
 
 mod told;
 
@@ -151,10 +151,15 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let all = job.cells.iter();
     let all = all.filter(|cell| !matches!(cell, Cell::Left)).count();
     eprintln!("{made} of {all} cases made; {}", index.display());
+    let (driven, failed) = job.drives();
+    if failed > 0 {
+        eprintln!("{failed} of {driven} drives failed; the table says why");
+    }
     anyhow::ensure!(
         !stop.load(Ordering::Relaxed),
         "stopped by Ctrl-C; what was finished is kept, and --resume goes on"
     );
+    anyhow::ensure!(driven == 0 || failed < driven, "no planner could drive");
     Ok(())
 }
 
@@ -267,11 +272,7 @@ impl Job<'_> {
             team.drive(case, Some(stem), self.stop, self.shown)
         });
         let (drives, filmed) = apart(drives.unwrap_or_default());
-        let files = Files {
-            case: format!("{stem}.json"),
-            clip: format!("{stem}.gif"),
-            drives: format!("{stem}-drives.gif"),
-        };
+        let files = Files::named(stem);
         let folder = &self.arguments.out;
         let clips = Clips {
             case: self.studio.is_some(),
@@ -335,6 +336,14 @@ impl Job<'_> {
         let written = write_scene(&made, &file);
         written.map_err(|error| Trouble::File(error.into()))?;
         Ok(Some(made))
+    }
+
+    /// How many drives there were, and how many of them failed.
+    fn drives(&self) -> (usize, usize) {
+        let made = self.cells.iter().filter_map(Cell::made);
+        let drives: Vec<&Drive> = made.flat_map(|made| &made.drives).collect();
+        let failed = drives.iter().filter(|drive| drive.came.is_err()).count();
+        (drives.len(), failed)
     }
 
     /// Puts values between neighbours that came to something else.
@@ -431,7 +440,6 @@ impl Job<'_> {
         let mut line = json!({"swept": self.wish.sweep.values(number)});
         match cell {
             Cell::Made(made) => {
-                let gates = Gates::of(&made.scene);
                 line["file"] = self
                     .arguments
                     .out
@@ -441,8 +449,9 @@ impl Job<'_> {
                     .into();
                 line["valid"] = made.scene.is_valid().into();
                 line["failed"] = made.scene.failed_gates().into();
-                line["fault"] = gates.fault.into();
-                line["avoidability"] = gates.avoidability.into();
+                line["fault"] = json!(made.scene.generated.as_ref().map(|it| &it.fault));
+                line["avoidability"] =
+                    json!(made.scene.generated.as_ref().map(|it| &it.avoidability));
                 line["drives"] = made.drives_json(&self.arguments.drivers.planners());
             }
             Cell::No(why) => line["error"] = why.as_str().into(),

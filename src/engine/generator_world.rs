@@ -14,7 +14,8 @@ const EVERY: usize = (DT_S / STEP_S) as usize;
 
 /// The model moves everyone but the ego, those too that the scene freezes or lets follow the log. Every half second it
 /// sees the scene as it stands, the ego's driven track included, and makes all futures anew; the ego's own is thrown
-/// away. Who attacks keeps to it until the attack's time. Agents the model does not reach keep their velocity; who is not there at the start does not come. Signals go
+/// away. Who attacks keeps to it until the attack's time. Agents the model does not reach keep their velocity; who is not
+/// there at the start does not come. Signals go
 /// on as recorded, then hold.
 pub(super) struct GeneratorWorld<'a> {
     network: &'a dyn Prepare,
@@ -39,6 +40,13 @@ impl<'a> GeneratorWorld<'a> {
         }
     }
 
+    /// The way of an attack that an agent is on at a frame.
+    fn attack_of(&self, id: &AgentId, frame: usize) -> Option<&Track> {
+        let mut attackers = self.attackers.iter();
+        let attack = attackers.find(|(of, _, until)| of == id && frame < *until);
+        attack.map(|(_, track, _)| track)
+    }
+
     fn make(
         &mut self,
         scene: &mut Scene,
@@ -49,18 +57,15 @@ impl<'a> GeneratorWorld<'a> {
         seen.now = frame;
         seen.log.clear();
         for agent in &mut seen.agents {
-            let mut attackers = self.attackers.iter();
-            let attack = attackers.find(|(id, _, until)| *id == agent.id && frame < *until);
-            let control = match attack {
-                Some(_) => Control::Frozen,
-                None => Control::Free,
-            };
-            if agent.control != control || attack.is_some() {
+            if let Some(track) = self.attack_of(&agent.id, frame) {
                 let agent = Arc::make_mut(agent);
-                agent.control = control;
-                for (at, state) in attack.iter().flat_map(|(_, track, _)| ahead(track, frame)) {
-                    agent.track.set(at, Some(*state));
+                agent.control = Control::Frozen;
+                let ahead = track.states().iter().enumerate().skip(frame + 1);
+                for (at, state) in ahead {
+                    agent.track.set(at, *state);
                 }
+            } else if agent.control != Control::Free {
+                Arc::make_mut(agent).control = Control::Free;
             }
         }
         let made = match self
@@ -80,11 +85,9 @@ impl<'a> GeneratorWorld<'a> {
             let Some(present) = agent.track.get(frame).copied() else {
                 continue;
             };
-            let mut attackers = self.attackers.iter();
-            let attack = attackers.find(|(id, _, until)| *id == agent.id && frame < *until);
             let made = made.as_ref().and_then(|made| made.agent(&agent.id));
             let made = made.map(|agent| &agent.track);
-            let future = attack.map(|(_, track, _)| track).or(made);
+            let future = self.attack_of(&agent.id, frame).or(made);
             let states: Vec<State> = (1..=EVERY)
                 .map(|ahead| {
                     let coasting = State {
@@ -103,12 +106,6 @@ impl<'a> GeneratorWorld<'a> {
         }
         Ok(())
     }
-}
-
-/// What a track holds after a frame.
-fn ahead(track: &Track, frame: usize) -> impl Iterator<Item = (usize, &State)> {
-    let states = track.states().iter().enumerate().skip(frame + 1);
-    states.filter_map(|(at, state)| Some((at, state.as_ref()?)))
 }
 
 impl World for GeneratorWorld<'_> {

@@ -7,7 +7,7 @@ use super::gates::judge;
 use super::run::{Progress, made_agents, quantised_gates, run_recipe};
 use crate::diffusion::Prepare;
 use crate::metrics::explain;
-use crate::scene::{AgentId, Edit, GateResult, Generated, Recipe, Scene};
+use crate::scene::{AgentId, Edit, GateResult, Generated, Recipe, Scene, file_word};
 
 /// What re-running the recipe gave.
 #[derive(Debug, Clone, PartialEq)]
@@ -213,9 +213,11 @@ fn false_claims(stored: &Generated, again: &Generated) -> Vec<String> {
 
 /// A finding as the file has it.
 fn word(value: &impl serde::Serialize) -> String {
-    match serde_json::to_value(value) {
-        Ok(serde_json::Value::String(word)) => word,
-        _ => "not known".to_owned(),
+    let word = file_word(value);
+    if word.is_empty() {
+        "not known".to_owned()
+    } else {
+        word
     }
 }
 

@@ -129,7 +129,9 @@ pub enum SweepError {
     #[error("the scene has no goal{} to sweep: set one first", of(.0))]
     NoGoal(Option<AgentId>),
     /// Nobody is named, and there is no ego.
-    #[error("nobody is named to be swept, and the scene has no ego")]
+    #[error(
+        "nobody is named to be swept, and the scene has no ego: name an agent, as in speed:ID, or give it an ego in the window"
+    )]
     Nobody,
     /// It is not there at the present.
     #[error("agent \"{0}\" is not in the scene at its present")]

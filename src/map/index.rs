@@ -18,6 +18,14 @@ pub struct LaneHit {
     pub pose: Pose,
 }
 
+impl LaneHit {
+    /// How badly the lane carries something that heads along `heading`, rad: distance, m, plus 1.5 m per unit of
+    /// 1 − cos(heading difference).
+    pub(super) fn cost(&self, heading: f64) -> f64 {
+        self.offset.abs() + 1.5 * (1.0 - (self.pose.heading - heading).cos())
+    }
+}
+
 /// One straight piece of a centreline.
 #[derive(Debug, Clone)]
 pub(super) struct LaneSegment {

@@ -143,12 +143,10 @@ impl Map {
         reach: f64,
         accept: impl Fn(&Lane) -> bool,
     ) -> Option<LaneHit> {
-        let cost =
-            |hit: &LaneHit| hit.offset.abs() + 1.5 * (1.0 - (hit.pose.heading - heading).cos());
         self.lanes_near(point, reach)
             .into_iter()
             .filter(|hit| accept(&self.lanes[hit.lane]))
-            .min_by(|a, b| cost(a).total_cmp(&cost(b)))
+            .min_by(|a, b| a.cost(heading).total_cmp(&b.cost(heading)))
     }
 
     /// The lane that `point` lies in, of those up to `accept`: lanes with through traffic go before shoulders and the like,
@@ -159,8 +157,6 @@ impl Map {
         heading: f64,
         accept: impl Fn(&Lane) -> bool,
     ) -> Option<LaneHit> {
-        let cost =
-            |hit: &LaneHit| hit.offset.abs() + 1.5 * (1.0 - (hit.pose.heading - heading).cos());
         let aside = |hit: &LaneHit| self.lanes[hit.lane].kind == LaneKind::Other;
         self.lanes_near(point, WIDEST_M / 2.0)
             .into_iter()
@@ -168,7 +164,10 @@ impl Map {
                 let lane = &self.lanes[hit.lane];
                 accept(lane) && hit.offset.abs() <= lane.width_or_default() / 2.0
             })
-            .min_by(|a, b| (aside(a).cmp(&aside(b))).then(cost(a).total_cmp(&cost(b))))
+            .min_by(|a, b| {
+                let costs = || a.cost(heading).total_cmp(&b.cost(heading));
+                aside(a).cmp(&aside(b)).then_with(costs)
+            })
     }
 
     /// Smallest axis-aligned rectangle around everything, (low, high); `None` for an empty map.

@@ -41,7 +41,8 @@ pub struct Explained {
 
 /// All metrics that apply to `scene`: displacement from the log only where a model wrote the future, goals only
 /// where there are any. Agents judged are those the model made, else all vehicles; tokens a goal fixed and agents
-/// that were kept, or added by an edit, do not count towards displacement. Measured are the 8 s after the present that a model makes, of every
+/// that were kept, or added by an edit, do not count towards displacement. Measured are the 8 s after the present that a
+/// model makes, of every
 /// scene, so that they compare; an attack up to its contact.
 pub fn explain(scene: &Scene) -> Vec<Explained> {
     let end_s = contact_time(scene).unwrap_or(f64::INFINITY);

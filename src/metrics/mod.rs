@@ -34,5 +34,5 @@ pub use interval::{Interval, Ratio, bootstrap, bootstrap_of};
 pub use motion::{Motion, motion_of};
 pub use realism::{Feature, Realism, realism};
 pub use road::{OffRoad, RoadRule, beyond_the_map, lane_distance, off_road, on_drivable_area};
-pub use sheet::{sheet_of_cases, sheet_of_steps};
+pub use sheet::{Sheet, sheet_of_cases, sheet_of_steps};
 pub use standing::{StandingCar, standing_cars};

@@ -4,7 +4,9 @@ use std::borrow::Borrow;
 
 use super::encounter::{Encounter, ego_encounters};
 use super::explain::{explain, measured_s};
-use crate::scene::{Avoidability, Fault, Metric, SWEPT, Scene};
+use serde_json::Value;
+
+use crate::scene::{Metric, SWEPT, Scene, file_word};
 
 /// One row per case: what a sweep gave it, its recipe, its gates as stored (value and whether it passed; of the scene before
 /// where it was edited since), and its metrics measured now over so many seconds after the present (`measured_s`). Columns
@@ -17,13 +19,14 @@ pub fn sheet_of_cases<N: AsRef<str>, S: Borrow<Scene>>(
         let scene = scene.borrow();
         sheet.begin();
         sheet.put("case", name.as_ref());
-        sheet.swept(scene);
+        let swept = scene.extra.get(SWEPT).and_then(|values| values.as_array());
+        sheet.swept(swept.map_or(&[], Vec::as_slice));
         if let Some(made) = &scene.generated {
             let recipe = &made.recipe;
             sheet.put("seed", recipe.seed.to_string());
             sheet.put("sample", recipe.sample.to_string());
-            sheet.put("task", word(&recipe.task));
-            sheet.put("schedule", word(&recipe.schedule));
+            sheet.put("task", file_word(&recipe.task));
+            sheet.put("schedule", file_word(&recipe.schedule));
             sheet.put("steps", recipe.steps.to_string());
             sheet.put("temperature", recipe.temperature.to_string());
             sheet.put("history_level", recipe.history_level.to_string());
@@ -34,18 +37,8 @@ pub fn sheet_of_cases<N: AsRef<str>, S: Borrow<Scene>>(
             sheet.put("complete", made.complete.to_string());
             sheet.put("valid", scene.is_valid().to_string());
             sheet.put("edited_since", scene.is_edited_since_made().to_string());
-            let fault = made.fault.as_ref().map(|fault| match fault {
-                Fault::None => "none",
-                Fault::Ego => "ego",
-                Fault::Other => "other",
-            });
-            sheet.put("fault", fault.unwrap_or(""));
-            let escape = made.avoidability.as_ref().map(|found| match found {
-                Avoidability::NotNeeded => "not_needed",
-                Avoidability::Avoidable => "avoidable",
-                Avoidability::Unavoidable => "unavoidable",
-            });
-            sheet.put("avoidability", escape.unwrap_or(""));
+            sheet.put("fault", file_word(&made.fault));
+            sheet.put("avoidability", file_word(&made.avoidability));
             for gate in &made.gates {
                 sheet.put(&format!("gate_{}", gate.gate), gate.value.to_string());
                 sheet.put(
@@ -75,25 +68,21 @@ pub fn sheet_of_steps<S: Borrow<Scene>>(
     sheet.text()
 }
 
-/// A serde name without its quotes.
-fn word(value: &impl serde::Serialize) -> String {
-    let text = serde_json::to_value(value).ok();
-    text.and_then(|value| value.as_str().map(str::to_owned))
-        .unwrap_or_default()
-}
-
-#[derive(Default)]
-struct Sheet {
+/// A table of comma-separated values: columns come as they are first named, what a row lacks is empty.
+#[derive(Debug, Clone, Default)]
+pub struct Sheet {
     columns: Vec<String>,
     rows: Vec<Vec<String>>,
 }
 
 impl Sheet {
-    fn begin(&mut self) {
+    /// The next row.
+    pub fn begin(&mut self) {
         self.rows.push(Vec::new());
     }
 
-    fn put(&mut self, column: &str, value: impl Into<String>) {
+    /// Puts a value into the row that was begun last.
+    pub fn put(&mut self, column: &str, value: impl Into<String>) {
         let at = match self.columns.iter().position(|known| known == column) {
             Some(at) => at,
             None => {
@@ -107,10 +96,9 @@ impl Sheet {
         }
     }
 
-    /// What a sweep gave the scene, a column for each number.
-    fn swept(&mut self, scene: &Scene) {
-        let values = scene.extra.get(SWEPT).and_then(|values| values.as_array());
-        for value in values.into_iter().flatten() {
+    /// What a sweep gave a scene, as its extras have it ([`SWEPT`]), a column for each number.
+    pub fn swept(&mut self, values: &[Value]) {
+        for value in values {
             let Some(what) = value["what"].as_str() else {
                 continue;
             };
@@ -148,7 +136,8 @@ impl Sheet {
     }
 
     /// Lines end in a line feed; a value with a comma, a quote or a line break is quoted (RFC 4180).
-    fn text(&self) -> String {
+    /// The table as text, with a line of its columns.
+    pub fn text(&self) -> String {
         let line = |cells: &[String]| {
             let cells = (0..self.columns.len()).map(|at| cells.get(at).map_or("", String::as_str));
             let quoted: Vec<String> = cells.map(quoted).collect();

@@ -8,7 +8,8 @@ use super::score::{
 };
 use super::track::{STEP_S, TrackedState};
 use crate::metrics::{
-    Encounter, Grid, Part, Ratio, RoadRule, Samples, contacts, encounters, fault_of, off_road,
+    Encounter, Grid, Moment, Part, Ratio, RoadRule, Samples, contacts, encounters, fault_of,
+    off_road,
 };
 use crate::scene::{Agent, AgentId, Fault, Scene, State, Track};
 
@@ -192,6 +193,40 @@ impl Report {
             (None, Some(time_s)) => DriveOutcome::OffRoad(time_s),
             (None, None) => DriveOutcome::Clear,
         }
+    }
+
+    /// The drive as columns of a table, with three decimals; what there is not is empty. `at_s` counts from the start.
+    pub fn row(&self) -> [(&'static str, String); 11] {
+        let number =
+            |value: Option<f64>| value.map_or(String::new(), |value| format!("{value:.3}"));
+        let least = |of: fn(&Encounter) -> Option<Moment>| {
+            let values = self.encounters.iter().filter_map(of);
+            values.map(|moment| moment.value).min_by(f64::total_cmp)
+        };
+        let (word, at_s) = self.outcome().words();
+        let touch = self.touch();
+        [
+            ("outcome", word.to_owned()),
+            ("at_s", number(at_s)),
+            (
+                "with",
+                touch.map_or(String::new(), |touch| touch.with.to_string()),
+            ),
+            ("closing_mps", number(touch.map(|touch| touch.closing_mps))),
+            (
+                "nearest_m",
+                number(self.encounters.first().map(|near| near.gap.value)),
+            ),
+            ("ttc_s", number(least(|met| met.ttc))),
+            ("pet_s", number(least(|met| met.pet))),
+            ("progress_m", number(Some(self.progress_m))),
+            ("logged_m", number(self.logged_m)),
+            ("comfortable", self.comfortable().to_string()),
+            (
+                "nuplan_score",
+                number(self.score.as_ref().map(|score| score.total)),
+            ),
+        ]
     }
 
     /// Whether all six comfort limits were kept.

@@ -35,7 +35,8 @@ impl World for LogWorld {
 }
 
 /// Vehicles and cyclists follow their lanes behind whoever is ahead, the ego included, with the Intelligent Driver
-/// Model; everyone else keeps their velocity. Who attacks keeps to it until the attack's time. Who is not there at the start does not come. Signals go on as recorded,
+/// Model; everyone else keeps their velocity. Who attacks keeps to it until the attack's time. Who is not there at the
+/// start does not come. Signals go on as recorded,
 /// then hold.
 #[derive(Default)]
 pub struct TrafficWorld {

@@ -166,6 +166,14 @@ pub(crate) fn for_terminal(text: &str) -> String {
     text.replace(is_obeyed, "\u{fffd}")
 }
 
+/// The word for a value in scene files ("not_needed"); empty for what is no word there.
+pub fn file_word(value: &impl Serialize) -> String {
+    let value = serde_json::to_value(value).ok();
+    value
+        .and_then(|value| value.as_str().map(str::to_owned))
+        .unwrap_or_default()
+}
+
 /// Writes a scene file atomically: a temporary file beside it, then a rename.
 ///
 /// # Errors

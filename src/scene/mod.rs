@@ -22,8 +22,8 @@ pub use agent::{Agent, AgentId, AgentKind, Control, MADE_FROM, Role};
 pub use bundle::{CASES_FORMAT, cases_from_json, cases_to_json};
 pub use edit::{Edit, EditError};
 pub use file::{
-    FORMAT, FileError, Problem, VERSION, json_schema, read_scene, scene_from_json, scene_to_json,
-    scene_to_value, write_scene, write_whole,
+    FORMAT, FileError, Problem, VERSION, file_word, json_schema, read_scene, scene_from_json,
+    scene_to_json, scene_to_value, write_scene, write_whole,
 };
 pub(crate) use file::{MAX_LANE_M, for_terminal, in_words};
 pub use history::{Entry, History};

@@ -19,8 +19,6 @@ use crate::engine::OwnCommand;
 use crate::engine::Pilot;
 use crate::engine::PilotEvent;
 use crate::engine::PilotJob;
-use crate::metrics::Encounter;
-use crate::metrics::Moment;
 use crate::page::Drive;
 use crate::page::drove;
 use crate::planner::Decoder;
@@ -169,44 +167,29 @@ impl Sheet {
 
     /// The drives as a table to be pasted: a line a drive, tabs between its columns.
     pub(super) fn table(&self) -> String {
-        let mut text = "case\tplanner\tworld\toutcome\tat_s\twith\tclosing_mps\tnearest_m\tttc_s\tpet_s\tprogress_m\tlogged_m\tcomfortable\tnuplan_score\n".to_owned();
-        let number =
-            |value: Option<f64>| value.map_or(String::new(), |value| format!("{value:.3}"));
+        let mut text = String::new();
         for (case, (name, _)) in self.cases.iter().enumerate() {
             for (planner, decoder) in self.planners.iter().enumerate() {
                 let Cell::Driven(driven, _) = self.cell(case, planner) else {
                     continue;
                 };
-                let report = &driven.report;
-                let (word, at_s) = report.outcome().words();
-                let touch = report.touch();
+                let row = driven.report.row();
+                if text.is_empty() {
+                    let heads = row.each_ref().map(|(head, _)| *head);
+                    let _infallible = writeln!(text, "case\tplanner\tworld\t{}", heads.join("\t"));
+                }
                 let _infallible = writeln!(
                     text,
-                    "{}\t{}\t{}\t{word}\t{}\t{}\t{}\t{}\t{}\t{}\t{:.3}\t{}\t{}\t{}",
+                    "{}\t{}\t{}\t{}",
                     name.replace(['\t', '\n'], " "),
                     decoder.key(),
                     self.world.key(),
-                    number(at_s),
-                    touch.map_or("", |touch| touch.with.as_str()),
-                    number(touch.map(|touch| touch.closing_mps)),
-                    number(report.encounters.first().map(|near| near.gap.value)),
-                    number(least(report, |met| met.ttc)),
-                    number(least(report, |met| met.pet)),
-                    report.progress_m,
-                    number(report.logged_m),
-                    report.comfortable(),
-                    number(report.score.as_ref().map(|score| score.total)),
+                    row.map(|(_, value)| value).join("\t")
                 );
             }
         }
         text
     }
-}
-
-/// The least value over a drive's encounters.
-fn least(report: &Report, of: impl Fn(&Encounter) -> Option<Moment>) -> Option<f64> {
-    let values = report.encounters.iter().filter_map(of);
-    values.map(|moment| moment.value).min_by(f64::total_cmp)
 }
 
 /// Trials as the window sees them.

@@ -3,11 +3,10 @@
 use std::path::Path;
 
 use anyhow::Context as _;
-use serde::Serialize;
 
 use crate::generator::{Settings, draft};
 use crate::geometry::quantise;
-use crate::scene::{Guidance, Recipe, Scene, Task, read_scene};
+use crate::scene::{Guidance, Recipe, Scene, Task, file_word, read_scene};
 
 /// What lies where a case goes.
 #[derive(Debug)]
@@ -64,8 +63,12 @@ pub(super) fn otherwise(case: &Scene, asked: &Settings, draws: (u64, u64)) -> Ve
     let number = |value: f64| quantise(value).to_string();
     compare("seed", recipe.seed.to_string(), asked.seed.to_string());
     compare("sample", sample.to_string(), asked.sample.to_string());
-    compare("task", word(&recipe.task), word(&asked.task));
-    compare("schedule", word(&recipe.schedule), word(&asked.schedule));
+    compare("task", file_word(&recipe.task), file_word(&asked.task));
+    compare(
+        "schedule",
+        file_word(&recipe.schedule),
+        file_word(&asked.schedule),
+    );
     compare("steps", recipe.steps.to_string(), asked.steps.to_string());
     compare(
         "redraws",
@@ -111,11 +114,6 @@ fn agents(case: &Scene, asked: &Settings) -> Option<usize> {
     };
     let recipe: Recipe = draft(case, &free, "").ok()?;
     Some(recipe.agents.len())
-}
-
-fn word(value: &impl Serialize) -> String {
-    let value = serde_json::to_value(value).unwrap_or_default();
-    value.as_str().unwrap_or_default().to_owned()
 }
 
 fn on_off(is_on: bool) -> String {

@@ -4,10 +4,10 @@ use std::fmt::Write as _;
 
 use super::{Cell, Made};
 use crate::generator::{Axis, Sweep};
-use crate::metrics::{Encounter, Moment};
-use crate::page::{Drive, Map, Spot};
-use crate::planner::{Decoder, DriveOutcome, Report};
-use crate::scene::Scene;
+use crate::metrics::Sheet;
+use crate::page::{Map, Spot};
+use crate::planner::{Decoder, DriveOutcome};
+use crate::scene::file_word;
 
 /// A sweep and what came of it.
 pub(super) struct Told<'a> {
@@ -16,30 +16,6 @@ pub(super) struct Told<'a> {
     pub(super) cells: &'a [Cell],
     /// By what it is looked at: the gates, then each planner's drives, in their order.
     pub(super) looks: Vec<Option<Decoder>>,
-}
-
-/// What the gates and the search for an escape say of a case, in words of a scene file.
-pub(super) struct Gates {
-    pub(super) fault: Option<String>,
-    pub(super) avoidability: Option<String>,
-}
-
-impl Gates {
-    pub(super) fn of(scene: &Scene) -> Self {
-        let made = scene.generated.as_deref();
-        Self {
-            fault: made.and_then(|made| made.fault.as_ref()).map(written),
-            avoidability: made
-                .and_then(|made| made.avoidability.as_ref())
-                .map(written),
-        }
-    }
-}
-
-/// A word as scene files have it.
-fn written(word: &impl serde::Serialize) -> String {
-    let value = serde_json::to_value(word).unwrap_or_default();
-    value.as_str().map_or(value.to_string(), str::to_owned)
 }
 
 /// What a combination came to, in a letter.
@@ -210,118 +186,47 @@ impl Told<'_> {
 
     /// A line for each combination that was made or cannot be: values, gates, and of each planner what came of its drive.
     pub(super) fn table(&self) -> String {
-        let mut heads: Vec<String> = Vec::new();
-        for axis in &self.sweep.axes {
-            let key = axis.parameter.quantity.key();
-            let agent = axis.parameter.agent.as_ref();
-            let agent = agent.map_or(String::new(), |agent| format!("_{agent}"));
-            heads.push(format!("swept_{key}{agent}").replace('-', "_"));
-        }
-        heads.extend(["case", "valid", "failed", "fault", "avoidability"].map(str::to_owned));
-        let planners: Vec<&str> = self.looks.iter().flatten().map(|it| it.key()).collect();
-        for planner in &planners {
-            let planner = planner.replace('-', "_");
-            heads.extend(OF_DRIVES.map(|column| format!("{planner}_{column}")));
-        }
-        heads.push("error".to_owned());
-        let mut text = line(&heads);
+        let mut sheet = Sheet::default();
         for (number, cell) in self.cells.iter().enumerate() {
-            let place = self.sweep.position(number).into_iter();
-            let values = self.sweep.axes.iter().zip(place);
-            let mut fields: Vec<String> = values
-                .map(|(axis, at)| axis.values[at].to_string())
-                .collect();
+            if matches!(cell, Cell::Left | Cell::Waiting) {
+                continue;
+            }
+            sheet.begin();
+            sheet.swept(&self.sweep.values(number));
             match cell {
-                Cell::Left | Cell::Waiting => continue,
-                Cell::No(why) => {
-                    let empty = heads.len() - fields.len() - 1;
-                    fields.extend(vec![String::new(); empty]);
-                    fields.push(why.clone());
-                }
-                Cell::Made(made) => {
-                    fields.extend(of_case(made));
-                    for at in 0..planners.len() {
-                        fields.extend(of_drive(made.drives.get(at)));
+                Cell::Made(made) => self.put_case(made, &mut sheet),
+                Cell::No(why) => sheet.put("error", &**why),
+                Cell::Left | Cell::Waiting => {}
+            }
+        }
+        sheet.text()
+    }
+
+    fn put_case(&self, made: &Made, sheet: &mut Sheet) {
+        let scene = &made.scene;
+        sheet.put("case", &*made.files.case);
+        sheet.put("valid", scene.is_valid().to_string());
+        sheet.put("failed", scene.failed_gates().join(" "));
+        if let Some(generated) = &scene.generated {
+            sheet.put("fault", file_word(&generated.fault));
+            sheet.put("avoidability", file_word(&generated.avoidability));
+        }
+        let planners = self.looks.iter().flatten();
+        for (planner, drive) in planners.zip(&made.drives) {
+            let key = planner.key().replace('-', "_");
+            match &drive.came {
+                Ok(report) => {
+                    for (column, value) in report.row() {
+                        sheet.put(&format!("{key}_{column}"), value);
                     }
-                    let errors = made.drives.iter().filter_map(|drive| {
-                        let why = drive.came.as_ref().err()?;
-                        Some(format!("{}: {why}", drive.planner))
-                    });
-                    fields.push(errors.collect::<Vec<String>>().join("; "));
+                }
+                Err(why) => {
+                    sheet.put(&format!("{key}_outcome"), "failed");
+                    sheet.put(&format!("{key}_error"), &**why);
                 }
             }
-            text.push_str(&line(&fields));
         }
-        text
     }
-}
-
-fn of_case(made: &Made) -> [String; 5] {
-    let scene = &made.scene;
-    let gates = Gates::of(scene);
-    [
-        made.files.case.clone(),
-        scene.is_valid().to_string(),
-        scene.failed_gates().join(" "),
-        gates.fault.unwrap_or_default(),
-        gates.avoidability.unwrap_or_default(),
-    ]
-}
-
-/// What the table tells of a drive.
-const OF_DRIVES: [&str; 9] = [
-    "outcome",
-    "at_s",
-    "with",
-    "closing_mps",
-    "nearest_m",
-    "ttc_s",
-    "pet_s",
-    "progress_m",
-    "nuplan_score",
-];
-
-fn of_drive(drive: Option<&Drive>) -> [String; OF_DRIVES.len()] {
-    let report = match drive.map(|drive| &drive.came) {
-        None => return Default::default(),
-        Some(Err(_)) => {
-            let mut fields: [String; OF_DRIVES.len()] = Default::default();
-            fields[0] = "failed".to_owned();
-            return fields;
-        }
-        Some(Ok(report)) => report,
-    };
-    let number = |value: Option<f64>| value.map_or(String::new(), |value| format!("{value:.3}"));
-    let (word, at_s) = report.outcome().words();
-    let touch = report.touch();
-    [
-        word.to_owned(),
-        number(at_s),
-        touch.map_or(String::new(), |touch| touch.with.to_string()),
-        number(touch.map(|touch| touch.closing_mps)),
-        number(report.encounters.first().map(|near| near.gap.value)),
-        number(least(report, |met| met.ttc)),
-        number(least(report, |met| met.pet)),
-        number(Some(report.progress_m)),
-        number(report.score.as_ref().map(|score| score.total)),
-    ]
-}
-
-/// The least value over a drive's encounters.
-fn least(report: &Report, of: impl Fn(&Encounter) -> Option<Moment>) -> Option<f64> {
-    let values = report.encounters.iter().filter_map(of);
-    values.map(|moment| moment.value).min_by(f64::total_cmp)
-}
-
-/// A line of comma-separated values.
-fn line(fields: &[String]) -> String {
-    let quoted = fields
-        .iter()
-        .map(|field| match field.contains([',', '"', '\n', '\r']) {
-            true => format!("\"{}\"", field.replace('"', "\"\"")),
-            false => field.clone(),
-        });
-    quoted.collect::<Vec<String>>().join(",") + "\n"
 }
 
 /// From where to where one axis came to the same: a line each.

@@ -26,6 +26,7 @@ use crate::page::gate_word;
 use crate::planner::Decoder;
 use crate::planner::DriveOutcome;
 use crate::scene::Scene;
+use crate::scene::file_word;
 use crate::ui::action::Command;
 use crate::ui::action::Notice;
 use crate::ui::action::Weight;
@@ -300,20 +301,17 @@ impl Sheet {
             for (axis, at) in values {
                 let _infallible = write!(text, "{}\t", axis.values[at]);
             }
-            let word = |value: Option<String>| value.unwrap_or_default();
             let line = match cell {
                 Cell::Waiting | Cell::Left => "\t\t\t".to_owned(),
                 Cell::Failed(why) => format!("false\t{}\t\t", why.replace(['\t', '\n'], " ")),
                 Cell::Made(scene) => {
                     let made = scene.generated.as_ref();
-                    let fault = made.and_then(|made| made.fault.as_ref());
-                    let escape = made.and_then(|made| made.avoidability.as_ref());
                     format!(
                         "{}\t{}\t{}\t{}",
                         scene.is_valid(),
                         scene.failed_gates().join(", "),
-                        word(fault.map(written)),
-                        word(escape.map(written))
+                        made.map_or(String::new(), |made| file_word(&made.fault)),
+                        made.map_or(String::new(), |made| file_word(&made.avoidability))
                     )
                 }
             };
@@ -322,12 +320,6 @@ impl Sheet {
         }
         text
     }
-}
-
-/// A word as scene files have it.
-fn written(word: &impl serde::Serialize) -> String {
-    let value = serde_json::to_value(word).unwrap_or_default();
-    value.as_str().map_or(value.to_string(), str::to_owned)
 }
 
 /// What is swept, and what came of it.
