@@ -4,7 +4,7 @@
 use std::fmt::Write as _;
 
 use crate::metrics::{Encounter, ego_encounters, explain};
-use crate::planner::{DriveOutcome, Report};
+use crate::planner::{DriveOutcome, DriveSettings, PlanSettings, Report};
 use crate::scene::{Edit, Generated, Scene};
 
 /// The page's file in its folder.
@@ -29,9 +29,27 @@ table{border-collapse:collapse;width:100%;font-size:13px}th,td{text-align:left;p
 .map{width:auto;border-collapse:separate;border-spacing:2px}.map td,.map th{border:0;padding:3px 6px;white-space:nowrap}.map td{min-width:46px;font-size:12px;border-radius:3px;--c:var(--line);background:color-mix(in srgb,var(--c) 26%,transparent)}
 .map td.good{--c:var(--good)}.map td.warn{--c:var(--warn)}.map td.bad{--c:var(--bad)}.map td.left{background:color-mix(in srgb,var(--c) 14%,transparent)}.map a{text-decoration:none}";
 
-/// How planners drove: among whom, and for how long at most.
-pub fn drove(world: &str, seconds: f64) -> String {
-    format!("Planners drove each case for {seconds} s at most; everyone else: {world}.")
+/// How planners drove: among whom, for how long at most, and what is asked of their plans.
+pub fn drove(world: &str, settings: &DriveSettings) -> String {
+    let (plan, usual) = (&settings.plan, PlanSettings::default());
+    let mut how = format!(
+        "Planners drove each case for {} s at most, {} plans a second",
+        settings.seconds,
+        (settings.driven_hz() * 100.0).round() / 100.0
+    );
+    if plan.modes != usual.modes {
+        let _infallible = write!(how, " of {} modes", plan.modes);
+    }
+    if !plan.brake {
+        how += ", never braking by rule";
+    }
+    if !plan.route {
+        how += ", not told their route";
+    }
+    if plan.score != usual.score {
+        let _infallible = write!(how, ", choosing by {}", plan.score.label());
+    }
+    format!("{how}; everyone else: {world}.")
 }
 
 /// A drive of a case by a planner.

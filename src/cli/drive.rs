@@ -14,13 +14,13 @@ use super::batch::{
     Existing, Shard, Shown, ends_batch, make_folder, scenes, stem_of, stop_on_ctrl_c,
     write_of_batch,
 };
+use super::moments::{Moments, Take};
 use super::plan::prepare;
 use super::planning::{PlannerArguments, decoders};
 use super::recording::Origin;
 use super::render::write_drives;
 use super::usage::ensure_usage;
 use super::weights;
-use crate::data;
 use crate::diffusion::Prepare;
 use crate::engine::DriveWorld;
 use crate::metrics::{Encounter, Moment};
@@ -52,6 +52,8 @@ pub(super) struct Arguments {
     /// lanes, and turns where the record does; the scene's diffusion model, anew every half second.
     #[arg(long, value_parser = worlds(), default_value = DriveWorld::default().key(), value_name = "WORLD")]
     world: DriveWorld,
+    #[command(flatten)]
+    moments: Moments,
     /// At most so many seconds from each scene's present; the record ends with its scene.
     #[arg(long, default_value_t = DriveSettings::default().seconds)]
     seconds: f64,
@@ -98,8 +100,8 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
         true => Some(weights::network(0)?),
         false => None,
     };
-    let entries = scenes(&arguments.scenes)?;
-    let mine: Vec<(usize, &data::Entry)> = entries
+    let takes = arguments.moments.takes(scenes(&arguments.scenes)?)?;
+    let mine: Vec<(usize, &Take)> = takes
         .iter()
         .enumerate()
         .filter(|(number, _)| shard.holds(*number as u64))
@@ -107,13 +109,13 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     if mine.is_empty() {
         eprintln!(
             "nothing to do: shard {shard} holds none of {} scenes",
-            entries.len()
+            takes.len()
         );
         return Ok(());
     }
     if let Some(folder) = &arguments.out {
-        let files = mine.iter().flat_map(|(number, entry)| {
-            let file = |settings| file_of(arguments, settings, folder, entry, *number);
+        let files = mine.iter().flat_map(|(number, take)| {
+            let file = |settings| file_of(arguments, settings, folder, take, *number);
             all.iter().map(file)
         });
         arguments.existing.allows(files)?;
@@ -121,8 +123,8 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     }
     let mut camera = match &arguments.clips {
         Some(folder) => {
-            let files = mine.iter().map(|(number, entry)| {
-                let stem = data::file_name(&entry.name);
+            let files = mine.iter().map(|(number, take)| {
+                let stem = take.stem();
                 folder.join(format!("{number:03}-{stem}-{}.gif", arguments.world.key()))
             });
             let files: Vec<PathBuf> = files.collect();
@@ -150,17 +152,18 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let mut first_error = None;
     let mut unwritable = None;
     let mut filmed: Vec<(String, Driven)> = Vec::new();
-    let drives = mine.iter().flat_map(|&(number, entry)| {
+    let drives = mine.iter().flat_map(|&(number, take)| {
         let planners = all.iter().enumerate();
-        planners.map(move |(planner, settings)| (number, entry, planner, settings))
+        planners.map(move |(planner, settings)| (number, take, planner, settings))
     });
-    for (number, entry, planner, settings) in drives {
+    for (number, take, planner, settings) in drives {
         if stop.load(Ordering::Relaxed) {
             break;
         }
+        let name = take.name();
         let doing = match all.len() {
-            1 => entry.name.clone(),
-            _ => format!("{}, {}", entry.name, settings.plan.decoder.key()),
+            1 => name.clone(),
+            _ => format!("{name}, {}", settings.plan.decoder.key()),
         };
         shown.doing(&doing);
         let job = Job {
@@ -170,7 +173,7 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
             generator: generator.as_ref(),
             stop: &stop,
         };
-        match job.drive(entry, number) {
+        match job.drive(take, number) {
             Ok(Some((driven, origin, line))) => {
                 if arguments.json {
                     println!("{line}");
@@ -178,7 +181,7 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
                 table.origins.insert(number, origin);
                 table.lines.push(Line {
                     scene: number,
-                    name: entry.name.clone(),
+                    name,
                     planner,
                     report: driven.report.clone(),
                 });
@@ -203,7 +206,7 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
                     let error = format!("{error:#}");
                     println!(
                         "{}",
-                        json!({"scene": entry.name, "planner": planner, "error": error})
+                        json!({"scene": name, "planner": planner, "error": error})
                     );
                 }
                 first_error.get_or_insert(error);
@@ -212,7 +215,7 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
         if let Some((studio, files)) = camera.as_mut().filter(|_| planner + 1 == all.len())
             && let Some(file) = files.next()
         {
-            shown.doing(&format!("{}, clip", entry.name));
+            shown.doing(&format!("{}, clip", take.name()));
             if let Err(error) =
                 write_drives(studio, (std::mem::take(&mut filmed), "dark"), &file, &stop)
             {
@@ -297,10 +300,10 @@ fn file_of(
     arguments: &Arguments,
     settings: &DriveSettings,
     folder: &Path,
-    entry: &data::Entry,
+    take: &Take,
     number: usize,
 ) -> PathBuf {
-    let stem = data::file_name(&entry.name);
+    let stem = take.stem();
     let (decoder, world) = (settings.plan.decoder.key(), arguments.world.key());
     folder.join(format!("{number:03}-{stem}-{decoder}-{world}.json"))
 }
@@ -335,52 +338,42 @@ struct Job<'a> {
 
 impl Job<'_> {
     /// What came of it, where the scene comes from, and that as JSON; `None` if it was stopped before its end.
-    fn drive(
-        &self,
-        entry: &data::Entry,
-        number: usize,
-    ) -> anyhow::Result<Option<(Driven, Origin, Value)>> {
-        let scene = data::open(&entry.file, entry.pick.as_deref())?.scene;
+    fn drive(&self, take: &Take, number: usize) -> anyhow::Result<Option<(Driven, Origin, Value)>> {
+        let scene = take.open()?;
         let origin = Origin::of(&scene);
         let begun = Instant::now();
         let world = (self.arguments.world, self.generator);
         let mut settings = self.settings.clone();
-        settings.plan.file = stem_of(&entry.file, entry.pick.as_deref());
+        settings.plan.file = stem_of(&take.entry.file, take.entry.pick.as_deref());
         let driven = drive_scene(scene, self.planners, &settings, world, self.stop)?;
         let Some(driven) = driven else {
             return Ok(None);
         };
         let took_s = begun.elapsed().as_secs_f64();
         let written = match &self.arguments.out {
-            Some(folder) => Some(self.write(&driven, entry, folder, number)?),
+            Some(folder) => Some(self.write(&driven, take, folder, number)?),
             None => None,
         };
-        let json = self.json(entry, &driven, took_s, written.as_deref());
+        let json = self.json(take, &driven, took_s, written.as_deref());
         Ok(Some((driven, origin, json)))
     }
 
     fn write(
         &self,
         driven: &Driven,
-        entry: &data::Entry,
+        take: &Take,
         folder: &Path,
         number: usize,
     ) -> anyhow::Result<PathBuf> {
         let mut scene = driven.scene.clone();
         let decoder = self.settings.plan.decoder;
         scene.name = format!("{}, driven by {}", scene.name, decoder.key());
-        let path = file_of(self.arguments, self.settings, folder, entry, number);
+        let path = file_of(self.arguments, self.settings, folder, take, number);
         write_of_batch(&scene, &path)?;
         Ok(path)
     }
 
-    fn json(
-        &self,
-        entry: &data::Entry,
-        driven: &Driven,
-        took_s: f64,
-        written: Option<&Path>,
-    ) -> Value {
+    fn json(&self, take: &Take, driven: &Driven, took_s: f64, written: Option<&Path>) -> Value {
         let (report, start_s) = (&driven.report, driven.scene.now_s());
         let contacts: Vec<Value> = report
             .contacts
@@ -412,8 +405,9 @@ impl Job<'_> {
             })
             .collect();
         json!({
-            "file": entry.file.display().to_string(),
-            "scene": entry.name,
+            "file": take.entry.file.display().to_string(),
+            "scene": take.name(),
+            "present_s": rounded(start_s),
             "planner": self.settings.plan.decoder.key(),
             "weights": driven.plans.first().map(|(_, plan)| &plan.identity),
             "world": self.arguments.world.key(),

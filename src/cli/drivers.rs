@@ -4,14 +4,14 @@ use std::sync::atomic::AtomicBool;
 
 use super::batch::Shown;
 use super::drive::{drive_scene, worlds};
-use super::planning::{Crew, decoders};
+use super::planning::{Choosing, Crew, decoders};
 use super::usage::ensure_usage;
 use super::weights;
 use crate::codec::{DT_S, NOW, T};
 use crate::engine::DriveWorld;
 use crate::model::Network;
 use crate::page::{Drive, drove};
-use crate::planner::{Decoder, DriveSettings, Driven, PlanSettings};
+use crate::planner::{Decoder, DriveSettings, Driven};
 use crate::scene::Scene;
 
 /// How long each drive is unless asked otherwise, s: as far as the model makes futures.
@@ -32,6 +32,11 @@ pub(super) struct Drivers {
     /// At most so many seconds of each drive; cases are made for 8.
     #[arg(long, default_value_t = HORIZON_S)]
     seconds: f64,
+    /// Plans per second of each drive, as of `nearmiss drive`.
+    #[arg(long, default_value_t = DriveSettings::default().replan_hz)]
+    replan_hz: f64,
+    #[command(flatten)]
+    choosing: Choosing,
 }
 
 impl Drivers {
@@ -56,6 +61,11 @@ impl Drivers {
             "--seconds {}: a drive lasts between 0.1 and 600 s",
             self.seconds
         );
+        ensure_usage!(
+            (0.2..=10.0).contains(&self.replan_hz),
+            "--replan-hz {}: between 0.2 and 10 plans a second are wanted",
+            self.replan_hz
+        );
         Ok(())
     }
 
@@ -74,11 +84,20 @@ impl Drivers {
         planners.map(|planner| planner.label().to_owned()).collect()
     }
 
+    /// How each of them drives.
+    fn settings(&self) -> DriveSettings {
+        DriveSettings {
+            plan: self.choosing.settings(),
+            seconds: self.seconds,
+            replan_hz: self.replan_hz,
+        }
+    }
+
     /// How they drive, in words; empty if nobody does.
     pub(super) fn drove(&self) -> String {
         match self.planners().is_empty() {
             true => String::new(),
-            false => drove(self.world.about(), self.seconds),
+            false => drove(self.world.about(), &self.settings()),
         }
     }
 
@@ -123,15 +142,9 @@ impl Team<'_> {
         for decoder in self.drivers.planners() {
             let label = decoder.label();
             shown.doing(&format!("{name}: {label} drives"));
-            let settings = DriveSettings {
-                plan: PlanSettings {
-                    decoder,
-                    file: file.map(str::to_owned),
-                    ..PlanSettings::default()
-                },
-                seconds: self.drivers.seconds,
-                ..DriveSettings::default()
-            };
+            let mut settings = self.drivers.settings();
+            settings.plan.decoder = decoder;
+            settings.plan.file = file.map(str::to_owned);
             let world = (self.drivers.world, self.generator.as_ref());
             let driven = drive_scene(scene.clone(), self.crew.planners(), &settings, world, stop);
             let (came, driven) = match driven {

@@ -25,11 +25,14 @@ use crate::generator::{
     LoggedWindow, Run, Settings, constant_velocity, hermite_to_goal, inpaint, logged_windows,
     usual_temperature,
 };
+use crate::metrics::Sheet;
 use crate::model::Network;
 use crate::planner::{PlanSettings, Variant};
-use crate::scene::{AgentKind, Guidance, Scene, ScheduleKind, Task, for_terminal};
+use crate::scene::{
+    AgentKind, Guidance, Scene, ScheduleKind, Task, for_terminal, in_words, write_whole,
+};
 use crate::sim::idm_rollout;
-use table::{Label, Row};
+use table::{Label, Row, realism_of};
 
 /// Attacks tried per window, unless said otherwise.
 const TRIES: usize = 3;
@@ -107,6 +110,9 @@ pub(super) struct Arguments {
     /// Write each attacked case here.
     #[arg(long)]
     out: Option<PathBuf>,
+    /// Also write a table with a line for each window of each row (tasks goal, free and plan).
+    #[arg(long, value_name = "FILE.csv")]
+    each: Option<PathBuf>,
     #[command(flatten)]
     existing: Existing,
     /// Whom to judge.
@@ -283,7 +289,7 @@ impl Arguments {
         use TaskChoice::{Attack, Free, Goal, Plan};
         self.guidance()?;
         let usual = PlanSettings::default();
-        let options: [(&str, bool, &[TaskChoice]); 15] = [
+        let options: [(&str, bool, &[TaskChoice]); 16] = [
             ("--steps", self.steps.is_some(), &[Free, Goal, Attack]),
             (
                 "--history-level",
@@ -302,6 +308,7 @@ impl Arguments {
             ("--realism", self.realism, &[Free]),
             ("--tries", self.tries != TRIES, &[Attack]),
             ("--out", self.out.is_some(), &[Attack]),
+            ("--each", self.each.is_some(), &[Free, Goal, Plan]),
             ("--own", self.own.is_some(), &[Plan]),
             ("--spread", self.spread != usual.spread_m, &[Plan]),
             ("--no-brake", self.no_brake, &[Plan]),
@@ -376,6 +383,7 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     ] {
         ensure_usage!(number > 0, "{option} 0: a number from 1 on is wanted");
     }
+    arguments.existing.allows(arguments.each.clone())?;
     let network = weights::network(0)?;
     let (windows, left_out) = load(arguments)?;
     anyhow::ensure!(
@@ -402,6 +410,10 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     };
     let filled = tables.fill(arguments, &tasks, &windows, &network, &stop);
     tables.print(arguments);
+    if let Some(file) = &arguments.each {
+        write_whole(file, tables.windows().as_bytes())
+            .map_err(|error| anyhow::anyhow!("{}: {}", file.display(), in_words(&error)))?;
+    }
     filled?;
     anyhow::ensure!(
         !stop.load(Ordering::Relaxed),
@@ -481,12 +493,12 @@ impl Tables {
                 };
                 let shown = Shown::new(windows.len() as u64);
                 let mut row = bench.row();
-                for Entered { window, .. } in windows {
+                for entered in windows {
                     if stop.load(Ordering::Relaxed) {
                         break;
                     }
                     shown.doing(method.name());
-                    bench.add(window, &mut row)?;
+                    bench.add(entered, &mut row)?;
                     shown.done(method.name());
                 }
                 shown.finish();
@@ -501,6 +513,16 @@ impl Tables {
             }
         }
         Ok(())
+    }
+
+    /// A line for each window of each row.
+    fn windows(&self) -> String {
+        let mut sheet = Sheet::default();
+        for row in &self.rows {
+            row.put_windows(&mut sheet);
+        }
+        self.plans.put_windows(&mut sheet);
+        sheet.text()
     }
 
     fn print(&self, arguments: &Arguments) {
@@ -680,7 +702,8 @@ impl Bench<'_> {
     }
 
     /// Runs the method on one window and adds what it scored.
-    fn add(&self, window: &LoggedWindow, row: &mut Row) -> anyhow::Result<()> {
+    fn add(&self, entered: &Entered, row: &mut Row) -> anyhow::Result<()> {
+        let window = &entered.window;
         let draws = match (self.task, self.steps()) {
             (Task::Free, Some(_)) => self.arguments.samples.max(1),
             _ => 1,
@@ -696,10 +719,9 @@ impl Bench<'_> {
             .iter()
             .map(|result| window.score(result, self.task, self.kind()))
             .collect();
-        row.add(&window.recording, &scores);
-        if self.arguments.realism && self.task == Task::Free {
-            row.add_realism(window, &results, self.kind());
-        }
+        let is_real = self.arguments.realism && self.task == Task::Free;
+        let realism = is_real.then(|| realism_of(window, &results, self.kind()));
+        row.add(entered, &scores, realism.flatten());
         Ok(())
     }
 

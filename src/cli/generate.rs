@@ -12,6 +12,7 @@ use super::batch::{
     Existing, Shard, Shown, ends_batch, make_folder, scenes, stop_on_ctrl_c, write_of_batch,
 };
 use super::making::{Making, Wish};
+use super::moments::{Moments, Take};
 use super::usage::ensure_usage;
 use super::weights;
 use crate::data;
@@ -32,6 +33,8 @@ pub(super) struct Arguments {
     /// Folder for the cases; made if missing.
     #[arg(long)]
     out: PathBuf,
+    #[command(flatten)]
+    moments: Moments,
     #[command(flatten)]
     making: Making,
     /// Samples per scene; sample K of an attack takes the K-th candidate. Where there are fewer candidates (at most twelve,
@@ -72,12 +75,16 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
         "--keep-steps cannot resume: a step's folder does not say whether it is whole"
     );
     let wish = arguments.making.read(arguments.again)?;
-    let entries = scenes(&arguments.scenes)?;
+    ensure_usage!(
+        !arguments.again || !arguments.moments.are_given(),
+        "--again makes cases as they are, without --time and --every"
+    );
+    let takes = arguments.moments.takes(scenes(&arguments.scenes)?)?;
     let of_scene = arguments.samples.max(1) * wish.sweep.count() as u64;
-    let all = entries.len() as u64 * of_scene;
+    let all = takes.len() as u64 * of_scene;
     let mut cases: Vec<Case<'_>> = (0..all)
         .filter(|&number| shard.holds(number))
-        .map(|number| arguments.case(number, &entries[(number / of_scene) as usize], &wish))
+        .map(|number| arguments.case(number, &takes[(number / of_scene) as usize], &wish))
         .collect();
     if cases.is_empty() {
         eprintln!("nothing to do: shard {shard} holds none of {all} cases");
@@ -135,8 +142,8 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
                 }
                 let values = wish.sweep.name(case.point);
                 let name = match values.is_empty() {
-                    true => case.entry.name.clone(),
-                    false => format!("{}, {values}", case.entry.name),
+                    true => case.take.name(),
+                    false => format!("{}, {values}", case.take.name()),
                 };
                 shown.note(&format!("{name}: {error:#}"));
                 if arguments.json {
@@ -215,7 +222,7 @@ impl Arguments {
     }
 
     /// What case `number` is, and where it goes.
-    fn case<'a>(&self, number: u64, entry: &'a data::Entry, wish: &Wish<'_>) -> Case<'a> {
+    fn case<'a>(&self, number: u64, take: &'a Take, wish: &Wish<'_>) -> Case<'a> {
         let (task, sweep) = (wish.task(number), &wish.sweep);
         let (samples, points) = (self.samples.max(1), sweep.count() as u64);
         let (number, sample) = (number / samples, number % samples);
@@ -229,7 +236,8 @@ impl Arguments {
             }
         };
         let name = if self.again {
-            let stem = entry.file.file_stem().unwrap_or_default().to_string_lossy();
+            let file = &take.entry.file;
+            let stem = file.file_stem().unwrap_or_default().to_string_lossy();
             format!("{scene_number:04}-{stem}-again.json")
         } else {
             let word = match task {
@@ -237,15 +245,14 @@ impl Arguments {
                 Task::Goal => "goal",
                 Task::Attack => "attack",
             };
-            let stem = data::file_name(&entry.name);
-            let stem = stem.trim_matches('.').trim_end_matches(".json");
+            let stem = take.stem();
             format!(
                 "{scene_number:04}-{stem}-{word}-s{}-{sample}{swept}.json",
                 self.making.seed
             )
         };
         Case {
-            entry,
+            take,
             scene: scene_number,
             task,
             sample,
@@ -260,7 +267,7 @@ const LONGEST_WORDS: usize = 90;
 
 /// One case to be made.
 struct Case<'a> {
-    entry: &'a data::Entry,
+    take: &'a Take,
     /// Number of the scene.
     scene: u64,
     task: Task,
@@ -285,7 +292,7 @@ impl Job<'_> {
     /// Why there is no case, as an object: ids are as the scene has them, which sentences shorten.
     fn refusal(&self, error: &anyhow::Error) -> Value {
         let (case, wish) = (self.case, self.wish);
-        let mut line = json!({"scene": case.entry.name, "error": format!("{error:#}")});
+        let mut line = json!({"scene": case.take.name(), "error": format!("{error:#}")});
         if !self.arguments.again {
             let seed = wish.sweep.seed(case.point);
             line["task"] = json!(case.task);
@@ -309,8 +316,8 @@ impl Job<'_> {
 
     /// Says once of a scene that there are fewer candidates than samples.
     fn tell_candidates(&self, candidates: usize) {
-        let Case { entry, scene, .. } = self.case;
-        let (samples, name) = (self.arguments.samples, &entry.name);
+        let Case { take, scene, .. } = self.case;
+        let (samples, name) = (self.arguments.samples, take.name());
         if samples > candidates as u64 && self.told.replace(Some(*scene)) != Some(*scene) {
             let (are, them) = match candidates {
                 1 => ("is 1 candidate".to_owned(), "it"),
@@ -325,19 +332,19 @@ impl Job<'_> {
     /// The scene that was written; `None` if stopped.
     fn run(&self) -> anyhow::Result<Option<Scene>> {
         let Case {
-            entry,
+            take,
             task,
             sample,
             point,
             ref file,
             ..
         } = *self.case;
-        let opened = data::open(&entry.file, entry.pick.as_deref())?;
+        let scene = take.open()?;
         let (arguments, wish) = (self.arguments, self.wish);
         if arguments.again {
-            return self.again(&opened.scene);
+            return self.again(&scene);
         }
-        let (base, candidates) = wish.based(opened.scene, task, sample)?;
+        let (base, candidates) = wish.based(scene, task, sample)?;
         if let Some(candidates) = candidates {
             self.tell_candidates(candidates);
         }
@@ -345,14 +352,14 @@ impl Job<'_> {
             .unused(task, &base)
             .filter(|_| sample == 0 && point == 0)
         {
-            let name = &entry.name;
+            let name = take.name();
             self.shown.note(&format!(
                 "{name}: the {unused} it holds is not used: say --task {unused} if it shall be"
             ));
         }
         let scene = wish.sweep.scene(&base, point)?;
         let settings = wish.settings(&base, (task, point), sample);
-        let Some(made) = self.best(&scene, &settings, file, &entry.name)? else {
+        let Some(made) = self.best(&scene, &settings, file, &take.name())? else {
             return Ok(None);
         };
         let failed = made.failed_gates();
@@ -416,7 +423,7 @@ impl Job<'_> {
 
     /// The case made again from its own recipe, which names the weights and the program that make it now.
     fn again(&self, scene: &Scene) -> anyhow::Result<Option<Scene>> {
-        let Case { entry, file, .. } = self.case;
+        let Case { take, file, .. } = self.case;
         let stored = scene.generated.as_ref();
         let mut recipe = stored
             .context("the scene was not generated, so it has no recipe")?
@@ -426,7 +433,7 @@ impl Job<'_> {
         if recipe.weights_hash != identity {
             self.shown.note(&format!(
                 "{}: made with weights {}, made again with {}",
-                entry.name,
+                take.name(),
                 weights::short(&recipe.weights_hash),
                 weights::short(identity)
             ));
@@ -437,7 +444,7 @@ impl Job<'_> {
             .arguments
             .keep_steps
             .then(|| file.with_extension("steps"));
-        let Some(made) = self.make(scene, recipe, steps.as_deref(), &entry.name)? else {
+        let Some(made) = self.make(scene, recipe, steps.as_deref(), &take.name())? else {
             return Ok(None);
         };
         write_of_batch(&made, file)?;

@@ -19,6 +19,7 @@ mod eval;
 mod generate;
 mod info;
 mod making;
+mod moments;
 mod plan;
 mod planning;
 mod recording;

@@ -8,6 +8,7 @@ use anyhow::Context as _;
 use serde_json::Value;
 
 use super::batch::stem_of;
+use super::moments::begin_at;
 use super::planning::PlannerArguments;
 use crate::data;
 use crate::planner::{Plan, PlanSettings, SCORED_S, Scores, Start, outcome, plan, plan_json};
@@ -79,12 +80,7 @@ pub(super) fn prepare(
     time_s: Option<f64>,
 ) -> anyhow::Result<()> {
     if let Some(time_s) = time_s {
-        anyhow::ensure!(
-            (0.0..=scene.duration_s() + 1e-6).contains(&time_s),
-            "--time {time_s} lies outside the scene, which lasts {:.1} s",
-            scene.duration_s()
-        );
-        scene.now = scene.frame_at(time_s).round() as usize;
+        *scene = begin_at(scene, time_s)?;
     }
     if let Some(id) = ego {
         let id = AgentId::new(id);

@@ -24,9 +24,8 @@ pub(super) struct PlannerArguments {
     /// plan at 2 s.
     #[arg(long, value_name = "COMMAND")]
     own: Option<String>,
-    /// Number of modes.
-    #[arg(long, default_value_t = 6)]
-    modes: usize,
+    #[command(flatten)]
+    choosing: Choosing,
     /// Seed of the modes.
     #[arg(long, default_value_t = 1)]
     seed: u64,
@@ -55,6 +54,14 @@ pub(super) struct PlannerArguments {
     /// Passes after those in which known tokens may still change; 0: they never do (decoder masked-diffusion).
     #[arg(long, default_value_t = PlanSettings::default().edit_passes)]
     edit_passes: usize,
+}
+
+/// How many modes a planner makes, and how one of them is chosen.
+#[derive(clap::Args, Clone)]
+pub(super) struct Choosing {
+    /// Number of modes.
+    #[arg(long, default_value_t = PlanSettings::default().modes)]
+    modes: usize,
     /// Never brake by rule: without it, where every mode fails NC or TTC, the safest of their ways braked joins them.
     #[arg(long)]
     no_brake: bool,
@@ -64,6 +71,19 @@ pub(super) struct PlannerArguments {
     /// The formula by which modes are scored and one is chosen.
     #[arg(long, value_parser = formulas(), default_value = PlanSettings::default().score.key(), value_name = "FORMULA")]
     score: Variant,
+}
+
+impl Choosing {
+    /// The usual settings with these.
+    pub(super) fn settings(&self) -> PlanSettings {
+        PlanSettings {
+            modes: self.modes,
+            brake: !self.no_brake,
+            route: !self.no_route,
+            score: self.score,
+            ..PlanSettings::default()
+        }
+    }
 }
 
 /// Reads a decoder by its key; the help lists them.
@@ -140,7 +160,6 @@ impl PlannerArguments {
     pub(super) fn settings(&self) -> PlanSettings {
         PlanSettings {
             decoder: self.decoder,
-            modes: self.modes,
             seed: Seed(self.seed),
             temperature: self.temperature,
             top_p: self.top_p,
@@ -150,10 +169,7 @@ impl PlannerArguments {
             flow_steps: self.flow_steps,
             masked_passes: self.masked_passes,
             edit_passes: self.edit_passes,
-            brake: !self.no_brake,
-            route: !self.no_route,
-            score: self.score,
-            ..PlanSettings::default()
+            ..self.choosing.settings()
         }
     }
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use crate::scene::{SWEPT, Scene};
 
 /// Between the name of a scene and what a case of it has otherwise.
-const APART: &str = " \u{b7} ";
+pub(super) const APART: &str = " \u{b7} ";
 
 /// Where a scene comes from, as far as it says so itself.
 #[derive(Debug, Clone, PartialEq)]

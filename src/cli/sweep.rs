@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 use super::batch::{Existing, Shown, make_folder, stop_on_ctrl_c};
 use super::drivers::{Drivers, Team, apart};
 use super::making::{Making, Wish};
+use super::moments::begin_at;
 use super::planning::decoders;
 use super::render::{write_drives, write_whole_clip};
 use super::usage::{bail_usage, ensure_usage};
@@ -45,6 +46,9 @@ pub(super) struct Arguments {
     /// Which scene of a file or folder that holds several.
     #[arg(long, value_name = "NAME")]
     pick: Option<String>,
+    /// Begin at this moment, seconds from the scene's start, instead of at its present.
+    #[arg(long, value_name = "SECONDS")]
+    time: Option<f64>,
     /// Folder for the page (index.html), the table (sweep.csv) and the cases; made if missing.
     #[arg(long, value_name = "FOLDER")]
     out: PathBuf,
@@ -85,7 +89,11 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     );
     let opened = data::open(&arguments.scene, arguments.pick.as_deref())?;
     let task = wish.task(0);
-    let base = wish.base(opened.scene, task, 0)?;
+    let scene = match arguments.time {
+        Some(time_s) => begin_at(&opened.scene, time_s)?,
+        None => opened.scene,
+    };
+    let base = wish.base(scene, task, 0)?;
     if let Some(unused) = wish.unused(task, &base) {
         eprintln!("the {unused} it holds is not used: say --task {unused} if it shall be");
     }

@@ -41,21 +41,25 @@ pub fn logged_windows(
     agents: usize,
 ) -> Vec<LoggedWindow> {
     let scene = &scene.recorded();
-    let end_s = scene.duration_s();
-    let presents: Vec<f64> = if end_s >= 9.99 {
-        let count = ((end_s - 10.0 + 0.02) / stride_s).floor() as usize;
-        (0..=count)
-            .map(|index| 2.0 + index as f64 * stride_s)
-            .collect()
-    } else if end_s >= 8.5 {
-        vec![end_s - 8.0]
-    } else {
-        Vec::new()
-    };
-    presents
+    presents(scene.duration_s(), stride_s)
         .into_iter()
         .filter_map(|now_s| logged_window(scene, recording, now_s, agents))
         .collect()
+}
+
+/// The presents, s, of a recording of `duration_s` seconds: 2 s and every `stride_s` seconds later, while 8 s follow; its
+/// end less 8 s where it has no 10 s, none where it has no 8.5 s.
+pub fn presents(duration_s: f64, stride_s: f64) -> Vec<f64> {
+    if duration_s >= 9.99 {
+        let count = ((duration_s - 10.0 + 0.02) / stride_s).floor() as usize;
+        (0..=count)
+            .map(|index| 2.0 + index as f64 * stride_s)
+            .collect()
+    } else if duration_s >= 8.5 {
+        vec![duration_s - 8.0]
+    } else {
+        Vec::new()
+    }
 }
 
 fn logged_window(

@@ -36,7 +36,7 @@ pub use check::{CheckReport, FAILED, GateChange, Regeneration, bug_case, check};
 pub use difference::{Change, differences};
 pub use draft::draft;
 pub use escape::{Escape, escape};
-pub use evaluation::{LoggedWindow, Score, inpaint, logged_windows};
+pub use evaluation::{LoggedWindow, Score, inpaint, logged_windows, presents};
 pub use gates::{GateCurve, Verdict, gate_curves, judge};
 pub use limits::{Limits, limits_of};
 pub use plan::{Plan, SoftToken};

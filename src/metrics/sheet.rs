@@ -135,8 +135,8 @@ impl Sheet {
         put("ego_pet_s", |met| met.pet.map(|pet| pet.value));
     }
 
-    /// Lines end in a line feed; a value with a comma, a quote or a line break is quoted (RFC 4180).
-    /// The table as text, with a line of its columns.
+    /// The table as text, with a line of its columns. Lines end in a line feed; a value with a comma, a quote or a line break
+    /// is quoted (RFC 4180).
     pub fn text(&self) -> String {
         let line = |cells: &[String]| {
             let cells = (0..self.columns.len()).map(|at| cells.get(at).map_or("", String::as_str));

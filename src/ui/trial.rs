@@ -129,25 +129,46 @@ impl Sheet {
 
     /// How they drove, in words.
     pub(super) fn drove(&self) -> String {
-        drove(self.world.about(), self.settings.seconds)
+        drove(self.world.about(), &self.settings)
     }
 
     /// How the command line asks for the same drives; `None` if it has no words for them.
     pub(super) fn words(&self) -> Option<String> {
-        let plan = PlanSettings {
-            decoder: PlanSettings::default().decoder,
-            ..self.settings.plan.clone()
+        let (plan, usual) = (&self.settings.plan, PlanSettings::default());
+        let sayable = PlanSettings {
+            decoder: plan.decoder,
+            modes: plan.modes,
+            brake: plan.brake,
+            route: plan.route,
+            score: plan.score,
+            ..usual.clone()
         };
-        let usual = plan == PlanSettings::default() && !self.planners.contains(&Decoder::Own);
+        if *plan != sayable || self.planners.contains(&Decoder::Own) {
+            return None;
+        }
         let planners: Vec<&str> = self.planners.iter().map(|planner| planner.key()).collect();
-        usual.then(|| {
-            format!(
-                "--planners {} --world {} --seconds {}",
-                planners.join(","),
-                self.world.key(),
-                self.settings.seconds
-            )
-        })
+        let mut words = format!(
+            "--planners {} --world {} --seconds {}",
+            planners.join(","),
+            self.world.key(),
+            self.settings.seconds
+        );
+        if self.settings.replan_hz != DriveSettings::default().replan_hz {
+            words += &format!(" --replan-hz {}", self.settings.replan_hz);
+        }
+        if plan.modes != usual.modes {
+            words += &format!(" --modes {}", plan.modes);
+        }
+        if !plan.brake {
+            words += " --no-brake";
+        }
+        if !plan.route {
+            words += " --no-route";
+        }
+        if plan.score != usual.score {
+            words += &format!(" --score {}", plan.score.key());
+        }
+        Some(words)
     }
 
     /// What came of a planner's finished drives.

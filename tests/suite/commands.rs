@@ -95,6 +95,8 @@ fn the_shipped_schema_is_the_one_the_types_give() {
 #[test]
 fn eval_gives_every_number_an_interval_and_a_guided_row_its_paired_difference() {
     let scenes = Path::new(env!("CARGO_MANIFEST_DIR")).join("scenes");
+    let folder = tempfile::tempdir().expect("a folder");
+    let each = folder.path().join("each.csv").display().to_string();
     let output = nearmiss(&[
         "eval",
         scenes.to_str().expect("a path in UTF-8"),
@@ -109,6 +111,8 @@ fn eval_gives_every_number_an_interval_and_a_guided_row_its_paired_difference() 
         "--guidance",
         "collision=0.2",
         "--json",
+        "--each",
+        &each,
     ]);
     let errors = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(output.status.success(), "{errors}");
@@ -161,6 +165,26 @@ fn eval_gives_every_number_an_interval_and_a_guided_row_its_paired_difference() 
             .is_some_and(|miss| miss < 1e-3)
     );
     assert!(rows[2]["difference"].is_null() && rows[2]["seconds_per_scene"].is_number());
+    // a line for each window of each row, whose agents are those of the rows
+    let lines = table_of(&fs::read_to_string(&each).expect("the table of windows"));
+    let windows = rows[0]["windows"].as_u64().expect("a number") as usize;
+    assert_eq!(lines.len(), 4 * windows);
+    for (row, lines) in rows.iter().zip(lines.chunks(windows)) {
+        let agents = lines.iter().map(|line| line["agents"].parse::<u64>());
+        assert_eq!(agents.sum::<Result<u64, _>>().ok(), row["agents"].as_u64());
+        for line in lines {
+            assert_eq!(line["method"], row["method"].as_str().unwrap_or_default());
+            assert_eq!(
+                line["guidance"],
+                row["guidance"].as_str().unwrap_or_default()
+            );
+            assert_eq!(line["present_s"], "2");
+        }
+    }
+    assert!(lines[..windows].iter().all(|line| line["ade_m"] == "0"));
+    // what is there is not replaced unasked
+    let again = nearmiss(&["eval", &scene("merge"), "--each", &each]);
+    assert!(text(&again.stderr).contains("would be replaced"));
 }
 
 #[test]
@@ -185,6 +209,14 @@ fn scene(name: &str) -> String {
 
 fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
+}
+
+/// The lines of a table of comma-separated values without quotes, by its columns.
+fn table_of(text: &str) -> Vec<BTreeMap<&str, &str>> {
+    let mut lines = text.lines().map(|line| line.split(','));
+    let names: Vec<&str> = lines.next().expect("names").collect();
+    let lines = lines.map(|cells| names.iter().copied().zip(cells).collect());
+    lines.collect()
 }
 
 /// The objects on standard output, a line each.
@@ -245,15 +277,52 @@ fn a_drive_lists_everybody_it_met_with_every_moment_in_scene_time() {
     // the least of each measure is that of the driven scene
     let written = drive["written"].as_str().expect("a file");
     let table = text(&nearmiss(&["score", written]).stdout);
-    let mut lines = table.lines().map(|line| line.split(','));
-    let (names, values) = (lines.next().expect("names"), lines.next().expect("values"));
-    let cells: BTreeMap<&str, &str> = names.zip(values).collect();
+    let cells = &table_of(&table)[0];
     for key in ["gap_m", "ttc_s", "pet_s"] {
         let least = met.iter().filter_map(|met| met[key]["value"].as_f64());
         let least = least.min_by(f64::total_cmp).expect("one");
         let scored: f64 = cells[&*format!("ego_{key}")].parse().expect("a number");
         assert!((least - scored).abs() < 1e-3, "{key}: {least} {scored}");
     }
+}
+
+#[test]
+fn a_scene_is_begun_at_each_moment_asked_for_and_stays_one_recording() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let out = |name: &str| folder.path().join(name).display().to_string();
+    let (merge, drives) = (scene("merge"), out("drives"));
+    let asked = ["drive", &merge, "--planner", "idm", "--seconds", "1"];
+    // of 12 s, 8 follow up to 4 s
+    let every = ["--every", "1", "--json", "--out", &drives];
+    let found = objects(&nearmiss(&[&asked[..], &every].concat()));
+    let presents: Vec<_> = found.iter().map(|drive| &drive["present_s"]).collect();
+    assert_eq!(presents[..3], [2.0, 3.0, 4.0]);
+    let row = &found[3]["rows"][0];
+    assert_eq!((&row["scenes"], &row["recordings"]), (&3.into(), &1.into()));
+    // the drive from 4 s is that of the moment named alone
+    let alone = ["--time", "4", "--json"];
+    let alone = &objects(&nearmiss(&[&asked[..], &alone].concat()))[0];
+    assert_eq!(alone["scene"], "merge \u{b7} at 4 s");
+    assert_eq!(
+        (&alone["progress_m"], &alone["nearest"]),
+        (&found[2]["progress_m"], &found[2]["nearest"])
+    );
+    let written = Path::new(&drives).join("002-merge-at-4s-idm-log.json");
+    let info = text(&nearmiss(&["info", &written.display().to_string()]).stdout);
+    assert!(info.contains("present at 4 s"), "{info}");
+    // cases, too; a moment after the end refuses itself alone
+    let cases = folder.path().join("cases");
+    let output = generate("merge", &cases, &["--time", "3.5,40"]);
+    let made = objects(&output);
+    let file = made[0]["file"].as_str().expect("a file");
+    assert!(
+        file.ends_with("0000-merge-at-3.5s-free-s1-0.json"),
+        "{file}"
+    );
+    let why = made[1]["error"].as_str().expect("a sentence");
+    assert!(why.contains("--time 40 lies outside the scene"), "{why}");
+    let refused = generate("merge", &cases, &["--again", "--time", "3"]);
+    assert_eq!(refused.status.code(), Some(2));
 }
 
 #[test]

@@ -12,7 +12,7 @@ use super::{Arguments, Entered, Method, TaskChoice};
 use crate::cli::batch::Shown;
 use crate::cli::planning::Crew;
 use crate::codec::{NOW, T, resampled};
-use crate::metrics::{Instability, Interval, Ratio, bootstrap, bootstrap_of};
+use crate::metrics::{Instability, Interval, Ratio, Sheet, bootstrap, bootstrap_of};
 use crate::planner::{
     Decoder, OpenLoop, POINTS, Plan, PlanSettings, Planners, ProposeError, STEP_S, Start, TermKind,
     Variant, hermite_to, log_mode, open_loop, plan, plan_of, plan_shift, plans_feel_alike,
@@ -71,6 +71,31 @@ const DIFFERENCES: [Column; 2] = [
     ("chosen_ade_m", 1.0, |sums| sums.plans.chosen_ade),
 ];
 
+/// All that is pooled over windows but scores of formulas and their terms.
+const COLUMNS: [Column; 18] = [
+    ("ade_m", 1.0, |sums| sums.plans.ade),
+    ("ade_moving_m", 1.0, |sums| sums.plans.ade_moving),
+    ("chosen_ade_m", 1.0, |sums| sums.plans.chosen_ade),
+    ("min_ade_m", 1.0, |sums| sums.plans.min_ade),
+    ("fde_m", 1.0, |sums| sums.plans.fde),
+    ("min_fde_m", 1.0, |sums| sums.plans.min_fde),
+    ("end_min_ade_m", 1.0, |sums| sums.plans.end_min_ade),
+    ("brier_min_fde_m", 1.0, |sums| sums.plans.brier_min_fde),
+    ("miss_pct", 100.0, |sums| sums.plans.miss),
+    ("gap_m", 1.0, |sums| sums.plans.gap),
+    ("spread_m", 1.0, |sums| sums.plans.spread),
+    ("collision_pct", 100.0, |sums| sums.plans.collision),
+    ("at_fault_pct", 100.0, |sums| sums.plans.at_fault),
+    ("off_road_pct", 100.0, |sums| sums.plans.off_road),
+    ("plan_shift_m", 1.0, |sums| sums.shift),
+    ("ec", 1.0, |sums| sums.alike),
+    ("score_with_ec", 1.0, |sums| sums.extended),
+    ("nuplan_open_loop", 1.0, |sums| {
+        let score = sums.plans.nuplan.score();
+        score.map_or(Ratio::default(), |score| Ratio::new(score, 1.0))
+    }),
+];
+
 /// What one recording adds.
 #[derive(Default, Clone)]
 struct Sums {
@@ -111,6 +136,8 @@ pub(super) struct Plans {
     rows: Vec<PlanRow>,
     /// The recording of each window.
     recordings: Vec<String>,
+    /// The scene of each, and its present, s.
+    places: Vec<(String, f64)>,
 }
 
 /// Adds one row per method; finished rows remain when it is stopped or fails. A window for which a method has no answer
@@ -134,6 +161,8 @@ pub(super) fn run(
     };
     let recordings = windows.iter().map(|entered| &entered.window.recording);
     plans.recordings = recordings.cloned().collect();
+    let place = |entered: &Entered| (entered.scene.clone(), entered.window.scene.now_s());
+    plans.places = windows.iter().map(place).collect();
     let scores = arguments.score.iter();
     let wanted = scores.flat_map(|score| methods.iter().map(move |method| (*score, *method)));
     for (score, method) in wanted {
@@ -332,6 +361,40 @@ impl Plans {
         all
     }
 
+    /// Puts a line for each window of each row that counts into a table.
+    pub(super) fn put_windows(&self, sheet: &mut Sheet) {
+        for row in &self.rows {
+            let places = self.places.iter().zip(&self.recordings).zip(&row.answers);
+            for (at, (((scene, present_s), recording), answer)) in places.enumerate() {
+                let Some(answer) = answer.as_ref().filter(|_| self.counts(at)) else {
+                    continue;
+                };
+                let sums = &answer.sums;
+                sheet.begin();
+                sheet.put("task", "plan");
+                sheet.put("method", row.method.name());
+                sheet.put("formula", row.score.key());
+                sheet.put("recording", &**recording);
+                sheet.put("scene", &**scene);
+                sheet.put("present_s", rounded(*present_s).to_string());
+                sheet.put("modes", answer.modes.to_string());
+                let mut put = |key: &str, value: Option<f64>| {
+                    let value = value.map(|value| rounded(value).to_string());
+                    sheet.put(key, value.unwrap_or_default());
+                };
+                for (key, factor, of) in COLUMNS {
+                    put(key, of(sums).value().map(|value| factor * value));
+                }
+                put("instability", sums.plans.instability.value());
+                put("score", sums.plans.score.value());
+                for kind in row.score.terms() {
+                    let term = sums.plans.terms[*kind as usize].value();
+                    put(&kind.short().to_lowercase(), term);
+                }
+            }
+        }
+    }
+
     /// The row that a row is compared with.
     fn reference(&self, row: &PlanRow, against: Option<Method>) -> Option<&PlanRow> {
         let other = |other: &&PlanRow| Some(other.method) == against && other.score == row.score;
@@ -407,30 +470,7 @@ impl Plans {
             "difference": difference,
         });
         let mut intervals = json!({ "level": 0.95, "by": "recording" });
-        let columns: [Column; 18] = [
-            ("ade_m", 1.0, |sums| sums.plans.ade),
-            ("ade_moving_m", 1.0, |sums| sums.plans.ade_moving),
-            ("chosen_ade_m", 1.0, |sums| sums.plans.chosen_ade),
-            ("min_ade_m", 1.0, |sums| sums.plans.min_ade),
-            ("fde_m", 1.0, |sums| sums.plans.fde),
-            ("min_fde_m", 1.0, |sums| sums.plans.min_fde),
-            ("end_min_ade_m", 1.0, |sums| sums.plans.end_min_ade),
-            ("brier_min_fde_m", 1.0, |sums| sums.plans.brier_min_fde),
-            ("miss_pct", 100.0, |sums| sums.plans.miss),
-            ("gap_m", 1.0, |sums| sums.plans.gap),
-            ("spread_m", 1.0, |sums| sums.plans.spread),
-            ("collision_pct", 100.0, |sums| sums.plans.collision),
-            ("at_fault_pct", 100.0, |sums| sums.plans.at_fault),
-            ("off_road_pct", 100.0, |sums| sums.plans.off_road),
-            ("plan_shift_m", 1.0, |sums| sums.shift),
-            ("ec", 1.0, |sums| sums.alike),
-            ("score_with_ec", 1.0, |sums| sums.extended),
-            ("nuplan_open_loop", 1.0, |sums| {
-                let score = sums.plans.nuplan.score();
-                score.map_or(Ratio::default(), |score| Ratio::new(score, 1.0))
-            }),
-        ];
-        for (key, factor, of) in columns {
+        for (key, factor, of) in COLUMNS {
             row[key] = pooled(factor, &of);
             intervals[key] = interval(factor, &of);
         }

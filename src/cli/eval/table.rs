@@ -5,12 +5,14 @@ use std::fmt::Write as _;
 
 use serde_json::{Map, Value, json};
 
+use super::Entered;
 use crate::generator::{LoggedWindow, Score};
 use crate::metrics::{
-    Grid, Instability, Part, Ratio, Samples, bootstrap_of, joint_min_ade, marginal_min_ade, realism,
+    Grid, Instability, Part, Ratio, Samples, Sheet, bootstrap_of, joint_min_ade, marginal_min_ade,
+    realism,
 };
 use crate::rng::Seed;
-use crate::scene::{AgentKind, Scene, ScheduleKind, Task};
+use crate::scene::{AgentKind, Scene, ScheduleKind, Task, file_word};
 
 /// What a row is about.
 #[derive(Clone, PartialEq)]
@@ -29,8 +31,7 @@ pub(super) struct Label {
 /// The sums of one method.
 pub(super) struct Row {
     pub(super) label: Label,
-    windows: usize,
-    agents: usize,
+    windows: Vec<OfWindow>,
     samples: usize,
     recordings: BTreeMap<String, Sums>,
     seconds: f64,
@@ -38,7 +39,16 @@ pub(super) struct Row {
     steps_taken: usize,
 }
 
-/// What one recording adds.
+/// What one window adds, and where it is.
+struct OfWindow {
+    recording: String,
+    scene: String,
+    present_s: f64,
+    agents: usize,
+    sums: Sums,
+}
+
+/// What one recording or window adds.
 #[derive(Default, Clone)]
 struct Sums {
     ade: Ratio,
@@ -51,6 +61,21 @@ struct Sums {
     standing: Ratio,
     realism: Ratio,
     instability: Instability,
+}
+
+impl Sums {
+    fn add(&mut self, other: &Self) {
+        self.ade += other.ade;
+        self.ade_moving += other.ade_moving;
+        self.min_ade += other.min_ade;
+        self.joint_min_ade += other.joint_min_ade;
+        self.goal_miss += other.goal_miss;
+        self.collision += other.collision;
+        self.off_road += other.off_road;
+        self.standing += other.standing;
+        self.realism += other.realism;
+        self.instability.add(&other.instability);
+    }
 }
 
 /// A number of a row: its key in JSON, its scale there, and how recordings pool to it.
@@ -103,8 +128,7 @@ impl Row {
     pub(super) fn new(label: Label) -> Self {
         Self {
             label,
-            windows: 0,
-            agents: 0,
+            windows: Vec::new(),
             samples: 1,
             recordings: BTreeMap::new(),
             seconds: 0.0,
@@ -120,9 +144,12 @@ impl Row {
         self.steps_taken += steps;
     }
 
-    /// Adds the samples of one window.
-    pub(super) fn add(&mut self, recording: &str, scores: &[Score]) {
-        let sums = self.recordings.entry(recording.to_owned()).or_default();
+    /// Adds the samples of one window, with their WOSAC-like score where it is asked for.
+    pub(super) fn add(&mut self, entered: &Entered, scores: &[Score], realism: Option<Ratio>) {
+        let mut sums = Sums {
+            realism: realism.unwrap_or_default(),
+            ..Sums::default()
+        };
         for score in scores {
             sums.ade += score.ade;
             sums.ade_moving += score.ade_moving;
@@ -140,33 +167,37 @@ impl Row {
             .collect();
         sums.min_ade += marginal_min_ade(&all);
         sums.joint_min_ade += joint_min_ade(&all);
-        self.windows += 1;
         self.samples = scores.len();
-        self.agents += scores.first().map_or(0, |score| score.agents);
+        let window = &entered.window;
+        let recording = self.recordings.entry(window.recording.clone());
+        recording.or_default().add(&sums);
+        self.windows.push(OfWindow {
+            recording: window.recording.clone(),
+            scene: entered.scene.clone(),
+            present_s: window.scene.now_s(),
+            agents: scores.first().map_or(0, |score| score.agents),
+            sums,
+        });
     }
 
-    /// Adds the WOSAC-like score of one window's samples.
-    pub(super) fn add_realism(
-        &mut self,
-        window: &LoggedWindow,
-        results: &[Scene],
-        kind: AgentKind,
-    ) {
-        let grid = Grid::frames(&window.scene);
-        let part = |agent: &crate::scene::Agent| match window.window.row_of(&agent.id) {
-            Some(_) if agent.kind == kind => Part::Judged,
-            Some(_) => Part::Met,
-            None => Part::Absent,
-        };
-        let log = Samples::new(&window.log(), &grid, part);
-        let samples: Vec<Samples> = results
-            .iter()
-            .map(|result| Samples::new(result, &grid, part))
-            .collect();
-        if let Some(found) = realism(&window.scene.map, &samples, &log) {
-            let agents = found.agents as f64;
-            let sums = self.recordings.entry(window.recording.clone());
-            sums.or_default().realism += Ratio::new(found.value() * agents, agents);
+    /// Puts a line for each window into a table.
+    pub(super) fn put_windows(&self, sheet: &mut Sheet) {
+        let label = &self.label;
+        for window in &self.windows {
+            sheet.begin();
+            sheet.put("task", file_word(&label.task));
+            sheet.put("method", label.method);
+            sheet.put("guidance", label.guidance.as_deref().unwrap_or(""));
+            sheet.put("redraws", label.redraws.to_string());
+            sheet.put("recording", &*window.recording);
+            sheet.put("scene", &*window.scene);
+            sheet.put("present_s", rounded(window.present_s).to_string());
+            sheet.put("agents", window.agents.to_string());
+            for number in &NUMBERS {
+                let value = (number.of)(&[&window.sums]);
+                let value = value.map(|value| rounded(number.scale * value).to_string());
+                sheet.put(number.key, value.unwrap_or_default());
+            }
         }
     }
 
@@ -242,9 +273,9 @@ impl Row {
             "steps": steps.map(|(_, steps)| steps),
             "temperature": temperature,
             "kind": kind,
-            "windows": self.windows,
+            "windows": self.windows.len(),
             "recordings": self.recordings.len(),
-            "agents": self.agents,
+            "agents": self.windows.iter().map(|window| window.agents).sum::<usize>(),
             "samples": self.samples,
             "realism_label": realism.map(|_| format!("WOSAC-like ({} samples)", self.samples)),
             "seconds_per_scene": rounded(self.seconds / self.runs.max(1) as f64),
@@ -259,6 +290,28 @@ impl Row {
         }
         row
     }
+}
+
+/// The WOSAC-like score of one window's samples, agents of `kind` judged, weighted by these.
+pub(super) fn realism_of(
+    window: &LoggedWindow,
+    results: &[Scene],
+    kind: AgentKind,
+) -> Option<Ratio> {
+    let grid = Grid::frames(&window.scene);
+    let part = |agent: &crate::scene::Agent| match window.window.row_of(&agent.id) {
+        Some(_) if agent.kind == kind => Part::Judged,
+        Some(_) => Part::Met,
+        None => Part::Absent,
+    };
+    let log = Samples::new(&window.log(), &grid, part);
+    let samples: Vec<Samples> = results
+        .iter()
+        .map(|result| Samples::new(result, &grid, part))
+        .collect();
+    let found = realism(&window.scene.map, &samples, &log)?;
+    let agents = found.agents as f64;
+    Some(Ratio::new(found.value() * agents, agents))
 }
 
 fn between(interval: Option<crate::metrics::Interval>) -> Value {
