@@ -8,6 +8,7 @@ use std::time::Instant;
 
 use serde::Serialize;
 
+use super::usage::ensure_usage;
 use super::weights;
 use crate::codec::{Options, T, Window, decode};
 use crate::diffusion::{Denoise, NoiseMatrix, Prepare, Sampler, Schedule, Start};
@@ -68,6 +69,12 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     if arguments.window {
         return window(arguments);
     }
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    ensure_usage!(
+        arguments.threads <= cores,
+        "--threads {}: this machine has {cores} cores to measure on",
+        arguments.threads
+    );
     let network = weights::network(arguments.threads)?;
     let mut report = measure(&network, arguments.seconds.max(0.05))?;
     report

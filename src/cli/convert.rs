@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use anyhow::Context as _;
 
 use crate::data::{Target, export, open};
+use crate::generator::cut;
 
 /// Arguments of `nearmiss convert`.
 #[derive(clap::Args)]
@@ -62,8 +63,8 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
                 scene.duration_s()
             );
         }
-        scene = scene.window(start_s, length_s);
-        scene.now = scene.frame_at(target.present_s(scene.duration_s())).round() as usize;
+        let length_s = length_s.min(scene.duration_s() - start_s);
+        scene = cut(&scene, start_s, length_s, Some(target.present_s(length_s)));
     }
     let exported = export(&scene, output, target)?;
     for line in exported.report.lines() {

@@ -7,7 +7,7 @@ use anyhow::Context as _;
 
 use super::batch::make_folder;
 use super::weights;
-use crate::generator::{AttackQuery, Settings, attack_candidates, generate, judge, made_agents};
+use crate::generator::{AttackQuery, Settings, attack_candidates, generate, judge, judged_agents};
 use crate::metrics::explain;
 use crate::scene::{Avoidability, Edit, Scene, Task, scene_from_json, write_scene};
 use crate::sim;
@@ -79,7 +79,7 @@ fn print_findings(made: &Scene) {
     let Some(generated) = &made.generated else {
         return;
     };
-    let verdict = judge(made, &made_agents(&generated.recipe));
+    let verdict = judge(made, &judged_agents(made, &generated.recipe));
     println!("\nGates:");
     for gate in &verdict.gates {
         let mark = if gate.passed { "passed" } else { "FAILED" };

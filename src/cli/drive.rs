@@ -14,6 +14,7 @@ use super::batch::{
     Existing, Shard, Shown, ends_batch, make_folder, scenes, stem_of, stop_on_ctrl_c,
     write_of_batch,
 };
+use super::keys;
 use super::moments::{Moments, Take};
 use super::plan::prepare;
 use super::planning::{PlannerArguments, decoders};
@@ -37,7 +38,7 @@ mod table;
 
 /// Arguments of `nearmiss drive`.
 #[derive(clap::Args)]
-#[command(after_long_help = TIMES)]
+#[command(after_long_help = keys::DRIVE)]
 pub(super) struct Arguments {
     /// Scene files or folders, in any readable format.
     #[arg(required = true)]
@@ -76,15 +77,6 @@ pub(super) struct Arguments {
     #[arg(long)]
     json: bool,
 }
-
-const TIMES: &str = "\
-Times: in an object of --json every `time_s` is scene time, in seconds from the scene's first frame, and `after_s` beside it \
-counts from the scene's present, where the drive begins. `off_road_s`, the tables and the sentences of the score's terms \
-count from the present, too; the sentences of contacts are in scene time. `encounters` holds everybody who was met, the \
-nearest first.
-
-Intervals are by recording: scenes that were made of one log (of the same source and name, for swept and kept cases the name \
-before \" \u{b7} \") are drawn together.";
 
 /// Reads a world by its key; the help lists them.
 pub(super) fn worlds() -> impl TypedValueParser<Value = DriveWorld> {

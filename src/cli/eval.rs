@@ -13,6 +13,7 @@ use clap::ValueEnum;
 use serde_json::json;
 
 use super::batch::{Existing, Shown, agents, redraws, scenes, stem_of, stop_on_ctrl_c};
+use super::keys;
 use super::making::guidance_of;
 use super::planning::formulas;
 use super::recording::{Origin, recordings};
@@ -39,6 +40,7 @@ const TRIES: usize = 3;
 
 /// Arguments of `nearmiss eval`.
 #[derive(clap::Args)]
+#[command(after_long_help = keys::EVAL)]
 pub(super) struct Arguments {
     /// Scene files or folders, in any readable format.
     #[arg(required = true)]
@@ -84,7 +86,7 @@ pub(super) struct Arguments {
     #[arg(long, value_parser = formulas(), default_value = PlanSettings::default().score.key(), value_name = "FORMULA",
           value_delimiter = ',')]
     score: Vec<Variant>,
-    /// Guidance weights: the network's methods run without and with them, and the difference is shown.
+    /// Guidance weights, 0 where not named: the network's methods run without and with them, and the difference is shown.
     #[arg(long, value_name = "collision=W,comfort=W,road=W")]
     guidance: Option<String>,
     /// Who fails a gate in the result is drawn again, at most so many times: the network's methods run without and
@@ -212,12 +214,13 @@ impl Method {
         }
     }
 
-    /// Whether the method can have a row in the table of a task. Free scenes have no goals for Hermite to go to.
+    /// Whether the method can have a row in the table of a task. Free scenes have no goals for Hermite to go to,
+    /// and IDM knows of none.
     fn fits(self, task: TaskChoice) -> bool {
         match task {
             TaskChoice::Attack => false,
             TaskChoice::Plan => plans::METHODS.contains(&self),
-            TaskChoice::Goal => self.makes_scenes(),
+            TaskChoice::Goal => self.makes_scenes() && self != Self::Idm,
             TaskChoice::Free => self.makes_scenes() && self != Self::Hermite,
         }
     }
@@ -278,7 +281,7 @@ impl Method {
 
 impl Arguments {
     fn guidance(&self) -> anyhow::Result<Guidance> {
-        guidance_of(self.guidance.as_deref().unwrap_or(""))
+        guidance_of(self.guidance.as_deref().unwrap_or(""), Guidance::default())
     }
 
     /// Whether each option that is given means something to one of the tasks.
@@ -404,8 +407,16 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
         recordings.len()
     );
     let stop = stop_on_ctrl_c();
+    let mut identities = Vec::new();
+    if tasks.iter().any(|task| *task != TaskChoice::Plan) {
+        identities.push((&network as &dyn Prepare).identity().to_owned());
+    }
+    if tasks.contains(&TaskChoice::Plan) {
+        identities.push(weights::planner()?.identity().to_owned());
+    }
     let mut tables = Tables {
         left_out,
+        weights: identities,
         ..Tables::default()
     };
     let filled = tables.fill(arguments, &tasks, &windows, &network, &stop);
@@ -430,6 +441,8 @@ struct Tables {
     plans: plans::Plans,
     /// Scenes of which there is no window.
     left_out: usize,
+    /// What the weights of the generator and of the planner are called, as far as they have rows.
+    weights: Vec<String>,
 }
 
 impl Tables {
@@ -537,7 +550,16 @@ impl Tables {
             all.extend(self.plans.json(arguments.seed, arguments.against));
             println!(
                 "{}",
-                json!({ "rows": all, "scenes_left_out": self.left_out })
+                json!({
+                    "rows": all,
+                    "scenes_left_out": self.left_out,
+                    "weights": self.weights,
+                    "program": concat!("nearmiss ", env!("CARGO_PKG_VERSION")),
+                    "seed": arguments.seed,
+                    "stride_s": arguments.stride,
+                    "windows_of_a_scene": arguments.windows,
+                    "paths": arguments.paths.iter().map(|path| path.display().to_string()).collect::<Vec<_>>(),
+                })
             );
             return;
         }
@@ -551,6 +573,8 @@ impl Tables {
             let text = plans::text(&self.plans, arguments.seed, arguments.against);
             print!("{text}");
         }
+        let weights: Vec<&str> = self.weights.iter().map(|it| weights::short(it)).collect();
+        println!("weights {}, seed {}", weights.join(" and "), arguments.seed);
     }
 }
 

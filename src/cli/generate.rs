@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 use super::batch::{
     Existing, Shard, Shown, ends_batch, make_folder, scenes, stop_on_ctrl_c, write_of_batch,
 };
+use super::keys;
 use super::making::{Making, Wish};
 use super::moments::{Moments, Take};
 use super::usage::ensure_usage;
@@ -26,6 +27,7 @@ mod resume;
 
 /// Arguments of `nearmiss generate`.
 #[derive(clap::Args)]
+#[command(after_long_help = keys::GENERATE)]
 pub(super) struct Arguments {
     /// Scene files or folders, in any readable format.
     #[arg(required = true)]
@@ -91,8 +93,9 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
         return Ok(());
     }
     let wanted = cases.len();
+    let network = weights::network(0)?;
     if arguments.resume {
-        cases = arguments.not_there(cases, &wish)?;
+        cases = arguments.not_there(cases, &wish, &network)?;
         let there = wanted - cases.len();
         eprintln!("{there} of {wanted} cases are there already");
         if cases.is_empty() {
@@ -103,7 +106,6 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
         arguments.existing.allows(files)?;
     }
     let there = wanted - cases.len();
-    let network = weights::network(0)?;
     make_folder(&arguments.out)?;
     let stop = stop_on_ctrl_c();
     let shown = Shown::new(cases.len() as u64);
@@ -191,6 +193,7 @@ impl Arguments {
         &self,
         cases: Vec<Case<'a>>,
         wish: &Wish<'_>,
+        network: &dyn Prepare,
     ) -> anyhow::Result<Vec<Case<'a>>> {
         let mut missing = Vec::new();
         for case in cases {
@@ -209,8 +212,11 @@ impl Arguments {
             if self.again {
                 continue; // its own recipe made it
             }
-            let asked = wish.settings(&found, (case.task, case.point), case.sample);
-            let differs = otherwise(&found, &asked, (self.samples, self.tries));
+            let (base, _) = wish.based(case.take.open()?, case.task, case.sample)?;
+            let scene = wish.sweep.scene(&base, case.point)?;
+            let asked = wish.settings(&base, (case.task, case.point), case.sample);
+            let draws = (self.samples, self.tries);
+            let differs = otherwise(&found, (&scene, &asked), draws, network.identity())?;
             anyhow::ensure!(
                 differs.is_empty(),
                 "{} was made otherwise ({}): name another folder, or say --replace",

@@ -14,7 +14,10 @@ use crate::generator::{
     AttackQuery, Axis, GenerateError, MOST_POINTS, Mix, Quantity, Scope, Settings, Sweep,
     attack_candidates, goals_from_log,
 };
-use crate::scene::{AgentId, Edit, EditError, Goal, Guidance, Guide, Scene, ScheduleKind, Task};
+use crate::scene::{
+    AgentId, Edit, EditError, Goal, Guidance, Guide, Recipe, SWEPT, Scene, ScheduleKind, Task,
+    scene_to_value,
+};
 
 /// How cases are made.
 #[derive(clap::Args)]
@@ -67,7 +70,8 @@ pub(super) struct Making {
     /// Edits made first to each scene: a JSON file with a list of them, or with `edits` as a scene file has.
     #[arg(long, value_name = "FILE")]
     edits: Option<PathBuf>,
-    /// Guidance weights, each a share of the full correction per step; collision=1 if absent, collision=0 for none.
+    /// Guidance weights, each a share of the full correction per step. What is not named stays as it is usually:
+    /// collision=1 and nothing else; collision=0 alone for none.
     #[arg(long, value_name = "collision=W,comfort=W,road=W")]
     guidance: Option<String>,
     /// Who fails a gate in the result (touches somebody, leaves the road, moves impossibly) is drawn again, knowing
@@ -113,7 +117,7 @@ impl Making {
     /// Names the options that are wrong or do not go together, and the file of edits that cannot be read.
     pub(super) fn read(&self, again: bool) -> anyhow::Result<Wish<'_>> {
         let guidance = match self.guidance.as_deref() {
-            Some(text) => guidance_of(text)?,
+            Some(text) => guidance_of(text, Settings::default().guidance)?,
             None => Settings::default().guidance,
         };
         ensure_usage!(
@@ -343,6 +347,23 @@ impl Wish<'_> {
     }
 }
 
+/// What a case is made of, as its file has it.
+pub(super) fn essence(scene: &Scene, recipe: &Recipe) -> Value {
+    let mut essence = Scene {
+        edits: scene.edits.clone(),
+        goals: scene.goals.clone(),
+        attacks: scene.attacks.clone(),
+        ..Scene::default()
+    };
+    let swept = scene.extra.get(SWEPT).cloned();
+    essence
+        .extra
+        .extend(swept.map(|swept| (SWEPT.to_owned(), swept)));
+    let recipe = serde_json::to_value(recipe).unwrap_or_default();
+    essence.extra.insert("recipe".to_owned(), recipe);
+    scene_to_value(&essence)
+}
+
 /// The edits of a file.
 ///
 /// # Errors
@@ -435,9 +456,8 @@ fn goal_of(text: &str, scene: &Scene) -> anyhow::Result<Goal> {
     })
 }
 
-/// `collision=W,comfort=W,road=W`, each optional: 0 if left out.
-pub(super) fn guidance_of(text: &str) -> anyhow::Result<Guidance> {
-    let mut guidance = Guidance::default();
+/// `collision=W,comfort=W,road=W`, each optional: as in `guidance` if left out.
+pub(super) fn guidance_of(text: &str, mut guidance: Guidance) -> anyhow::Result<Guidance> {
     for part in text.split(',').filter(|part| !part.is_empty()) {
         let (name, weight) = part
             .split_once('=')
@@ -499,10 +519,18 @@ mod tests {
 
     #[test]
     fn guidance_names_its_terms() {
-        let guidance = guidance_of("collision=0.1,road=0.05").unwrap();
+        let none = Guidance::default();
+        let guidance = guidance_of("collision=0.1,road=0.05", none).unwrap();
         assert_eq!(guidance.collision.weight, 0.1);
         assert_eq!(guidance.comfort.weight, 0.0);
-        assert!(guidance_of("speed=1").is_err());
-        assert!(guidance_of("road=2").is_err());
+        let usual = Settings::default().guidance;
+        let guidance = guidance_of("road=0.05", usual).unwrap();
+        assert_eq!(guidance.collision.weight, usual.collision.weight);
+        assert_eq!(
+            guidance_of("collision=0", usual).unwrap().collision.weight,
+            0.0
+        );
+        assert!(guidance_of("speed=1", none).is_err());
+        assert!(guidance_of("road=2", none).is_err());
     }
 }

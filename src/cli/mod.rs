@@ -18,6 +18,7 @@ mod drivers;
 mod eval;
 mod generate;
 mod info;
+mod keys;
 mod making;
 mod moments;
 mod plan;
@@ -45,7 +46,7 @@ use usage::is_usage;
 
 /// A studio for driving corner cases: open a scene, drag a goal, and a diffusion model answers.
 #[derive(Parser)]
-#[command(name = "nearmiss", version)]
+#[command(name = "nearmiss", version, after_help = EXITS)]
 struct Arguments {
     /// The scene to open in the window (a bundled one if none is given).
     scene: Option<PathBuf>,
@@ -54,6 +55,11 @@ struct Arguments {
     #[command(subcommand)]
     command: Option<Command>,
 }
+
+const EXITS: &str = "\
+Exit code: 0; 1 with a sentence on standard error if it could not be done, if a case does not hold (check), or if something is \
+missing in what was made of several files (score, report); 2 for wrong usage. Generate, drive, eval and sweep say what they leave \
+out and why, and end with 0 if anything was done; Ctrl-C ends them with 1, and what was finished stays.";
 
 #[derive(Subcommand)]
 enum Command {

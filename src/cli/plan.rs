@@ -8,6 +8,7 @@ use anyhow::Context as _;
 use serde_json::Value;
 
 use super::batch::stem_of;
+use super::keys;
 use super::moments::begin_at;
 use super::planning::PlannerArguments;
 use crate::data;
@@ -16,6 +17,7 @@ use crate::scene::{AgentId, Scene};
 
 /// Arguments of `nearmiss plan`.
 #[derive(clap::Args)]
+#[command(after_long_help = keys::PLAN)]
 pub(super) struct Arguments {
     /// The scene, in any format that can be opened.
     scene: PathBuf,

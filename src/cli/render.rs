@@ -20,7 +20,7 @@ use super::weights;
 use crate::data;
 use crate::diffusion::Prepare;
 use crate::engine::{StepLog, Steps};
-use crate::geometry::dvec2;
+use crate::geometry::{DVec2, dvec2};
 use crate::planner::{Decoder, Driven, PlanSettings, ProposeStep, Start, plan};
 use crate::render::{
     Cell, FRAME_RATES, Film, Framing, Look, Moment, Names, SCALES, Studio, Style, Trails,
@@ -97,7 +97,7 @@ pub(super) struct Arguments {
     /// Metres across the picture; chosen around the ego if not given.
     #[arg(long, value_name = "METRES")]
     span: Option<f64>,
-    /// The point in the middle, metres; chosen around the ego if not given.
+    /// The point in the middle, metres; chosen around the ego if not given: with a span, where it is at the times shown.
     #[arg(long, value_name = "X,Y", value_parser = point_from_text, allow_hyphen_values = true)]
     centre: Option<[f64; 2]>,
     /// The direction that points up, degrees counter-clockwise from east: 90 is north.
@@ -624,7 +624,7 @@ fn look_of(
     }
     let points = dvec2(f64::from(size[0]), f64::from(size[1])) / arguments.scale;
     let framing = Framing {
-        centre: arguments.centre,
+        centre: arguments.centre.or_else(|| place_then(arguments, scene)),
         up: arguments.up.map(f64::to_radians),
         span_m: arguments.span,
         follow: arguments.follow,
@@ -654,6 +654,19 @@ fn look_of(
             ..ViewOptions::default()
         },
     })
+}
+
+/// Where the ego is at the times of a picture whose span is given, on average.
+fn place_then(arguments: &Arguments, scene: &Scene) -> Option<[f64; 2]> {
+    arguments.span?;
+    let track = &scene.ego()?.track;
+    let states = arguments
+        .at
+        .iter()
+        .map(|at_s| track.sample(scene.frame_at(*at_s)));
+    let places: Vec<DVec2> = states.flatten().map(|state| state.position).collect();
+    let middle = places.iter().sum::<DVec2>() / places.len() as f64;
+    (!places.is_empty()).then(|| middle.into())
 }
 
 fn write_picture(

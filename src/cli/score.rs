@@ -7,6 +7,7 @@ use std::sync::atomic::Ordering;
 use anyhow::{bail, ensure};
 
 use super::batch::{Shown, scenes, stop_on_ctrl_c};
+use super::keys;
 use super::render::steps_of;
 use crate::data;
 use crate::metrics::{sheet_of_cases, sheet_of_steps};
@@ -14,6 +15,7 @@ use crate::scene::{Scene, in_words, write_whole};
 
 /// Arguments of `nearmiss score`.
 #[derive(clap::Args)]
+#[command(after_long_help = keys::SCORE)]
 pub(super) struct Arguments {
     /// Scene and case files or folders, in any readable format.
     #[arg(required = true)]

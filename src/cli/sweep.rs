@@ -12,7 +12,8 @@ use serde_json::{Value, json};
 
 use super::batch::{Existing, Shown, make_folder, stop_on_ctrl_c};
 use super::drivers::{Drivers, Team, apart};
-use super::making::{Making, Wish};
+use super::keys;
+use super::making::{Making, Wish, essence};
 use super::moments::begin_at;
 use super::planning::decoders;
 use super::render::{write_drives, write_whole_clip};
@@ -25,9 +26,7 @@ use crate::model::Network;
 use crate::page::{Clips, Drive, Files, INDEX, Page};
 use crate::planner::Decoder;
 use crate::render::{CASE_FPS, Film, Studio, Style};
-use crate::scene::{
-    Recipe, SWEPT, Scene, Task, read_scene, scene_to_value, write_scene, write_whole,
-};
+use crate::scene::{Recipe, Scene, Task, read_scene, write_scene, write_whole};
 use told::Told;
 
 mod told;
@@ -40,6 +39,7 @@ const LONGEST_WORDS: usize = 120;
 
 /// Arguments of `nearmiss sweep`.
 #[derive(clap::Args)]
+#[command(after_long_help = keys::SWEEP)]
 pub(super) struct Arguments {
     /// A scene, in any readable format.
     scene: PathBuf,
@@ -491,23 +491,6 @@ fn found(file: &Path, scene: &Scene, recipe: &Recipe) -> anyhow::Result<Scene> {
         file.display()
     );
     Ok(found)
-}
-
-/// What a case is made of, as its file has it.
-fn essence(scene: &Scene, recipe: &Recipe) -> Value {
-    let mut essence = Scene {
-        edits: scene.edits.clone(),
-        goals: scene.goals.clone(),
-        attacks: scene.attacks.clone(),
-        ..Scene::default()
-    };
-    let swept = scene.extra.get(SWEPT).cloned();
-    essence
-        .extra
-        .extend(swept.map(|swept| (SWEPT.to_owned(), swept)));
-    let recipe = serde_json::to_value(recipe).unwrap_or_default();
-    essence.extra.insert("recipe".to_owned(), recipe);
-    scene_to_value(&essence)
 }
 
 impl Made {

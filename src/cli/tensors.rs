@@ -11,15 +11,16 @@ use rayon::prelude::*;
 use serde_json::json;
 
 use super::batch::{Shown, make_folder, scenes, stop_on_ctrl_c};
+use super::recording::{Origin, recordings};
 use super::usage::ensure_usage;
 use crate::codec::{Options, Window};
 use crate::corpus::{
-    Candidate, Choice, Egos, Example, LeftOut, Shard, Size, candidates, rebuild_bodies,
+    Candidate, Choice, Egos, Example, LeftOut, Place, Shard, Size, candidates, rebuild_bodies,
     resample_attacker,
 };
 use crate::data;
 use crate::rng::{Purpose, Seed};
-use crate::scene::Scene;
+use crate::scene::{Scene, in_words, write_whole};
 
 /// Arguments of `nearmiss tensors`.
 #[derive(clap::Args)]
@@ -53,7 +54,8 @@ pub(super) struct Arguments {
     /// allow one.
     #[arg(long, value_name = "SHARE", default_value_t = 0.0)]
     attack_share: f64,
-    /// Share of the files kept for validation: shards then go to the subfolders train and valid.
+    /// Share of the recordings kept for validation, with all that was made of them: shards then go to the subfolders train
+    /// and valid, and valid.txt names the files.
     #[arg(long, value_name = "SHARE", default_value_t = 0.0)]
     valid_share: f64,
     /// Agent slots of a window.
@@ -75,6 +77,9 @@ pub(super) struct Arguments {
     #[arg(long)]
     json: bool,
 }
+
+/// The list of the files kept for validation.
+const VALID: &str = "valid.txt";
 
 #[derive(Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 enum EgoChoice {
@@ -132,8 +137,8 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
         for (part, (_, entry)) in parts.into_iter().zip(batch) {
             let writer = &mut writers[usize::from(for_validation.contains(&entry.file))];
             total.add(&part);
-            for example in &part.examples {
-                writer.push(example, &entry.name)?;
+            for (example, place) in part.examples {
+                writer.push(&example, place)?;
             }
         }
     }
@@ -144,6 +149,14 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
         total.bytes += writer.bytes;
     }
     shown.finish();
+    if !for_validation.is_empty() {
+        let names = for_validation.iter().map(|file| file.display().to_string());
+        total.valid = names.collect();
+        let list = arguments.out.join(VALID);
+        let text: String = total.valid.iter().map(|name| format!("{name}\n")).collect();
+        write_whole(&list, text.as_bytes())
+            .map_err(|error| anyhow::anyhow!("{}: {}", list.display(), in_words(&error)))?;
+    }
     total.print(arguments, &files, begun.elapsed().as_secs_f64())?;
     anyhow::ensure!(
         !stop.load(Ordering::Relaxed),
@@ -255,10 +268,10 @@ fn keyed(arguments: &Arguments, index: usize, scene: &Scene) -> Vec<(f64, Candid
     keyed
 }
 
-/// The files whose scenes go to the validation split: the share asked for, at least one, never all.
+/// The files whose scenes go to the validation split: of the share of recordings asked for, at least one, never all.
 ///
 /// # Errors
-/// If there is but one file, which cannot be in both.
+/// If there is but one recording, which cannot be in both.
 fn validation_files<'a>(
     arguments: &Arguments,
     entries: &'a [data::Entry],
@@ -267,18 +280,52 @@ fn validation_files<'a>(
     if arguments.valid_share <= 0.0 {
         return Ok(BTreeSet::new());
     }
+    let first = first_files(entries);
+    let recordings: BTreeSet<&PathBuf> = first.values().copied().collect();
     anyhow::ensure!(
-        files.len() > 1,
-        "--valid-share {} wants several files, as scenes of one file are of one place and time: give more, or 0 and \
-         other files for validation",
+        recordings.len() > 1,
+        "--valid-share {} wants several recordings, as scenes of one file, and what was made of one scene, are of one place and \
+         time: give more, or 0 and other files for validation",
         arguments.valid_share
     );
-    let wanted = (arguments.valid_share * files.len() as f64).round() as usize;
+    let wanted = (arguments.valid_share * recordings.len() as f64).round() as usize;
     let mut draw = Seed(arguments.seed).substream(Purpose::Corpus, u64::MAX);
-    let mut drawn: Vec<(u64, &PathBuf)> = files.iter().map(|&file| (draw.bits(), file)).collect();
+    let drawn = recordings.iter().map(|&file| (draw.bits(), file));
+    let mut drawn: Vec<(u64, &PathBuf)> = drawn.collect();
     drawn.sort();
-    drawn.truncate(wanted.clamp(1, files.len() - 1));
-    Ok(drawn.into_iter().map(|(_, file)| file).collect())
+    drawn.truncate(wanted.clamp(1, recordings.len() - 1));
+    let drawn: BTreeSet<&PathBuf> = drawn.into_iter().map(|(_, file)| file).collect();
+    let valid = files.into_iter().filter(|file| drawn.contains(first[file]));
+    Ok(valid.collect())
+}
+
+/// For each file the first one that holds something of the same recording.
+fn first_files(entries: &[data::Entry]) -> BTreeMap<&PathBuf, &PathBuf> {
+    let origin = |entry: &data::Entry| {
+        let scene = data::open(&entry.file, entry.pick.as_deref()).map(|opened| opened.scene);
+        Origin::of(&scene.unwrap_or_default()) // what cannot be opened is reported when it is cut
+    };
+    let origins: Vec<Origin> = entries.par_iter().map(origin).collect();
+    let of = recordings(&origins).into_iter();
+    let pairs: Vec<(&PathBuf, &PathBuf)> = (entries.iter().zip(of))
+        .map(|(entry, first)| (&entry.file, &entries[first].file))
+        .collect();
+    let mut first: BTreeMap<&PathBuf, &PathBuf> =
+        pairs.iter().map(|(file, _)| (*file, *file)).collect();
+    // a file may hold scenes of several recordings, and a recording lie in several files
+    loop {
+        let mut settled = true;
+        for (one, other) in &pairs {
+            let least = first[one].min(first[other]);
+            for file in [one, other] {
+                settled &= first[file] == least;
+                first.insert(file, least);
+            }
+        }
+        if settled {
+            return first;
+        }
+    }
 }
 
 struct Cut<'a> {
@@ -290,7 +337,7 @@ struct Cut<'a> {
 /// What one scene gave.
 #[derive(Default)]
 struct Part {
-    examples: Vec<Example>,
+    examples: Vec<(Example, Place)>,
     candidates: usize,
     attacked: usize,
     left_out: BTreeMap<LeftOut, usize>,
@@ -335,9 +382,15 @@ impl Cut<'_> {
             scene.now = candidate.frame;
             let ego = scene.agents[candidate.agent].id.clone();
             scene.set_ego(&ego);
+            let place = |attacked: bool| Place {
+                scene: entry.name.clone(),
+                ego: ego.clone(),
+                present_s: scene.now_s(),
+                attacked,
+            };
             let wants_attack = draw.chance(arguments.attack_share);
             match self.example(&scene) {
-                Ok(example) => part.examples.push(example),
+                Ok(example) => part.examples.push((example, place(false))),
                 Err(reason) => {
                     *part.left_out.entry(reason).or_default() += 1;
                     continue;
@@ -347,7 +400,7 @@ impl Cut<'_> {
                 && let Some(attacked) = resample_attacker(&scene, &mut draw)
                 && let Ok(example) = self.example_to_the_contact(&attacked.scene)
             {
-                part.examples.push(example);
+                part.examples.push((example, place(true)));
                 part.attacked += 1;
             }
         }
@@ -404,8 +457,8 @@ impl<'a> Writer<'a> {
         }
     }
 
-    fn push(&mut self, example: &Example, scene: &str) -> anyhow::Result<()> {
-        self.shard.push(example, scene);
+    fn push(&mut self, example: &Example, place: Place) -> anyhow::Result<()> {
+        self.shard.push(example, place);
         if self.shard.len() >= self.arguments.per_shard {
             self.flush()?;
         }
@@ -466,6 +519,8 @@ struct Total {
     left_out: BTreeMap<LeftOut, usize>,
     refused: Vec<String>,
     bytes: u64,
+    /// The files kept for validation.
+    valid: Vec<String>,
 }
 
 impl Total {
@@ -473,7 +528,7 @@ impl Total {
         self.windows += part.examples.len();
         self.attacked += part.attacked;
         self.candidates += part.candidates;
-        for example in &part.examples {
+        for (example, _) in &part.examples {
             for (kind, count) in (1..).zip(&mut self.kinds) {
                 *count += example.count(kind);
             }
@@ -527,6 +582,7 @@ impl Total {
                 "agents": {"vehicle": vehicles, "pedestrian": pedestrians, "cyclist": cyclists},
                 "left_out": left_out,
                 "refused": self.refused,
+                "valid": self.valid,
                 "windows_per_hour": per_hour.round(),
                 "bytes_per_window": per_window.round(),
             });
@@ -540,6 +596,11 @@ impl Total {
             files.len(),
             arguments.out.display()
         );
+        if !self.valid.is_empty() {
+            let list = arguments.out.join(VALID);
+            let count = self.valid.len();
+            println!("valid    {count} files, named in {}", list.display());
+        }
         println!("agents   {vehicles} vehicles, {pedestrians} pedestrians, {cyclists} cyclists");
         println!("rate     {per_hour:.0} windows an hour, {per_window:.0} bytes a window");
         if !(self.left_out.is_empty() && self.refused.is_empty()) {

@@ -11,4 +11,4 @@ pub use attack::{Attacked, resample_attacker};
 pub use body::rebuild_bodies;
 pub use choice::{Candidate, Choice, Egos, candidates};
 pub use example::{Example, LeftOut, Size};
-pub use shard::Shard;
+pub use shard::{Place, Shard};

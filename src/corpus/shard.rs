@@ -7,6 +7,8 @@ use serde_json::{Map, Value, json};
 
 use super::example::{Example, Size};
 use crate::codec::{PIECE_POINTS, T};
+use crate::geometry::quantise;
+use crate::scene::AgentId;
 
 /// Version of the layout, in the metadata.
 const LAYOUT: &str = "1";
@@ -15,7 +17,7 @@ const LAYOUT: &str = "1";
 #[derive(Debug, Clone)]
 pub struct Shard {
     size: Size,
-    scenes: Vec<String>,
+    places: Vec<Place>,
     agents: Vec<u8>,
     valid: Vec<u8>,
     kind: Vec<u8>,
@@ -26,12 +28,25 @@ pub struct Shard {
     lane_speed: Vec<u8>,
 }
 
+/// Where a window is from.
+#[derive(Debug, Clone)]
+pub struct Place {
+    /// The scene it is cut from.
+    pub scene: String,
+    /// In whose frame it is.
+    pub ego: AgentId,
+    /// Scene time of its present, s.
+    pub present_s: f64,
+    /// Whether a neighbour was led into the ego's way.
+    pub attacked: bool,
+}
+
 impl Shard {
     /// An empty shard.
     pub fn new(size: Size) -> Self {
         Self {
             size,
-            scenes: Vec::new(),
+            places: Vec::new(),
             agents: Vec::new(),
             valid: Vec::new(),
             kind: Vec::new(),
@@ -43,9 +58,9 @@ impl Shard {
         }
     }
 
-    /// Adds a window of the shard's size, cut from `scene`.
-    pub fn push(&mut self, example: &Example, scene: &str) {
-        self.scenes.push(scene.to_owned());
+    /// Adds a window of the shard's size, cut at `place`.
+    pub fn push(&mut self, example: &Example, place: Place) {
+        self.places.push(place);
         let floats = example
             .agents
             .iter()
@@ -65,15 +80,16 @@ impl Shard {
 
     /// How many windows it holds.
     pub fn len(&self) -> usize {
-        self.scenes.len()
+        self.places.len()
     }
 
     /// Whether it holds none.
     pub fn is_empty(&self) -> bool {
-        self.scenes.is_empty()
+        self.places.is_empty()
     }
 
-    /// The safetensors file. Metadata: `layout`, `scenes` (a JSON list with the scene of each window), and `about`.
+    /// The safetensors file. Metadata: `layout`; JSON lists with the place of each window, `scenes`, `egos`, `presents_s` and
+    /// `attacked`; and `about`.
     pub fn to_bytes(&self, about: &[(&str, String)]) -> Vec<u8> {
         let (windows, Size { agents, lanes }) = (self.len(), self.size);
         let tensors = [
@@ -98,7 +114,14 @@ impl Shard {
         ];
         let mut metadata = Map::new();
         metadata.insert("layout".to_owned(), json!(LAYOUT));
-        metadata.insert("scenes".to_owned(), json!(json!(self.scenes).to_string()));
+        let mut list = |key: &str, of: fn(&Place) -> Value| {
+            let list: Vec<Value> = self.places.iter().map(of).collect();
+            metadata.insert(key.to_owned(), json!(json!(list).to_string()));
+        };
+        list("scenes", |place| json!(place.scene));
+        list("egos", |place| json!(place.ego));
+        list("presents_s", |place| json!(quantise(place.present_s)));
+        list("attacked", |place| json!(place.attacked));
         for (key, value) in about {
             metadata.insert((*key).to_owned(), json!(value));
         }

@@ -8,9 +8,9 @@ use super::OpenError;
 use super::connect::connect;
 use super::report::Report;
 use crate::geometry::Polyline;
-use crate::geometry::{DVec2, dvec2, quantise, quantise_point};
+use crate::geometry::{DVec2, dvec2, quantise, quantise_point, quantise_step};
 use crate::map::{Lane, Map, MapParts};
-use crate::scene::{Agent, AgentId, Goal, MAX_LANE_M, Scene, Signal, State, Track};
+use crate::scene::{Agent, AgentId, FASTEST_MPS, Goal, MAX_LANE_M, Scene, Signal, State, Track};
 
 /// Most frames, agents, states (agents times frames) and map points an imported scene may have.
 pub(super) const MAX_FRAMES: usize = 100_000;
@@ -95,7 +95,7 @@ impl Draft {
             name: self.name,
             source: self.source,
             licence: self.licence,
-            dt_s: self.dt_s,
+            dt_s: quantise_step(self.dt_s),
             frames: self.frames,
             now: 0,
             map: Arc::new(map),
@@ -198,7 +198,7 @@ fn checked_agents(agents: Vec<Agent>, frames: usize, report: &mut Report) -> Vec
 fn is_sane(state: &State) -> bool {
     state.is_finite()
         && state.position.abs().max_element() <= MAX_COORDINATE_M
-        && state.velocity.abs().max_element() <= 1e4
+        && state.velocity.abs().max_element() <= FASTEST_MPS
 }
 
 fn build_map(mut parts: MapParts, path: &Path, report: &mut Report) -> Result<Map, OpenError> {
@@ -292,6 +292,16 @@ fn clean(points: &mut Vec<DVec2>) {
     points.dedup();
 }
 
+/// A step between recorded frames, s, without the jitter of clocks: that of a whole rate in Hz where it is within half a
+/// percent.
+pub(super) fn usual_step(step_s: f64) -> f64 {
+    let rate = (1.0 / step_s).round();
+    match (step_s * rate - 1.0).abs() < 0.005 {
+        true => 1.0 / rate,
+        false => (step_s * 1e4).round() / 1e4,
+    }
+}
+
 /// The middle value (the lower of two); NaN is passed over.
 pub(super) fn median(values: impl IntoIterator<Item = f64>) -> Option<f64> {
     let mut values: Vec<f64> = values.into_iter().filter(|value| !value.is_nan()).collect();
@@ -301,7 +311,7 @@ pub(super) fn median(values: impl IntoIterator<Item = f64>) -> Option<f64> {
 }
 
 /// Fills velocities and headings that are NaN: velocity from the neighbouring positions, heading from the motion
-/// where it is faster than 0.5 m/s, else from the nearest frame that has one, else 0.
+/// where it is faster than 0.5 m/s, else the last one before, else the first one after, else 0.
 pub(super) fn fill_motion(track: &mut Track, dt_s: f64) {
     let mut last_heading = None;
     for frame in 0..track.states().len() {

@@ -157,12 +157,18 @@ impl PlanFile {
 
     /// The file as a planner's answer at scene time `now_s`: what of it lies later, at equal steps. Where times are uneven, or
     /// lie between the steps from there on, places are read off the straight lines between them every tenth of a second, and
-    /// headings and speeds follow from the way. Its times count from
-    /// `else_from_s` where it does not say from when.
+    /// headings and speeds follow from the way; up to the first
+    /// point that way begins at `place`, where the ego is then (scene frame). Its times count from `else_from_s` where it does
+    /// not say from when.
     ///
     /// # Errors
     /// A sentence if it ends before, or is in the ego's frame at another moment.
-    pub fn answer(&self, now_s: f64, else_from_s: f64) -> Result<String, String> {
+    pub fn answer(
+        &self,
+        now_s: f64,
+        else_from_s: f64,
+        place: Option<[f64; 2]>,
+    ) -> Result<String, String> {
         let from_s = self.from_s.unwrap_or(else_from_s);
         let past_s = now_s - from_s;
         if self.in_ego_frame && past_s.abs() > 0.05 {
@@ -187,13 +193,17 @@ impl PlanFile {
             .map(|points| even_step(later(points)))
             .reduce(|a, b| a.filter(|a| b.is_some_and(|b| (a - b).abs() < 1e-6)))
             .flatten();
+        let place = match self.in_ego_frame {
+            true => Some([0.0; 2]),
+            false => place,
+        };
         let modes = self.modes.iter().zip(&ahead).map(|(mode, points)| {
             let points: Vec<Vec<f64>> = match step_s {
                 Some(_) => later(points)
                     .iter()
                     .map(|point| point.numbers.clone())
                     .collect(),
-                None => evenly(points),
+                None => evenly(points, place),
             };
             json!({ "probability": mode.probability.unwrap_or(1.0), "points": points })
         });
@@ -237,12 +247,19 @@ fn even_step(points: &[WrittenPoint]) -> Option<f64> {
     (even && (0.01..=2.0).contains(&step_s)).then_some(step_s)
 }
 
-/// Places every tenth of a second on the straight lines between the points, from the first tenth on.
-fn evenly(points: &[WrittenPoint]) -> Vec<Vec<f64>> {
+/// Places every tenth of a second on the straight lines between the points, from the first tenth on; before them lies
+/// `place` at time 0.
+fn evenly(points: &[WrittenPoint], place: Option<[f64; 2]>) -> Vec<Vec<f64>> {
+    let is_late = points.first().is_some_and(|first| first.time_s > 1e-3);
+    let start = place.filter(|_| is_late).map(|place| WrittenPoint {
+        time_s: 0.0,
+        numbers: place.to_vec(),
+    });
+    let points: Vec<&WrittenPoint> = start.iter().chain(points).collect();
     let place = |time_s: f64| -> Vec<f64> {
         let after = points.partition_point(|point| point.time_s < time_s);
         let from = after.saturating_sub(1).min(points.len().saturating_sub(2));
-        let (a, b) = (&points[from], &points[(from + 1).min(points.len() - 1)]);
+        let (a, b) = (points[from], points[(from + 1).min(points.len() - 1)]);
         let span_s = b.time_s - a.time_s;
         let share = if span_s > 0.0 {
             (time_s - a.time_s) / span_s
@@ -253,7 +270,8 @@ fn evenly(points: &[WrittenPoint]) -> Vec<Vec<f64>> {
             .map(|axis| a.numbers[axis] + share * (b.numbers[axis] - a.numbers[axis]))
             .to_vec()
     };
-    let end_s = last_s(points).min(HORIZON_S + EVEN_STEP_S);
+    let last_s = points.last().map_or(0.0, |point| point.time_s);
+    let end_s = last_s.min(HORIZON_S + EVEN_STEP_S);
     let count = ((end_s / EVEN_STEP_S + 1e-6).floor() as usize).max(1);
     (1..=count)
         .map(|step| place(step as f64 * EVEN_STEP_S))
@@ -433,7 +451,8 @@ mod tests {
     use super::*;
 
     fn points(file: &PlanFile, now_s: f64) -> (f64, Vec<Vec<Vec<f64>>>) {
-        let answer: Answer = serde_json::from_str(&file.answer(now_s, now_s).unwrap()).unwrap();
+        let answer: Answer =
+            serde_json::from_str(&file.answer(now_s, now_s, None).unwrap()).unwrap();
         let modes = answer.modes.into_iter().map(|mode| mode.points);
         (answer.dt_s.unwrap(), modes.collect())
     }
@@ -457,10 +476,28 @@ mod tests {
         assert_eq!((step_s, modes[0].len()), (0.1, 13));
         assert!((modes[0][0][0] - 1.6).abs() < 1e-9 && (modes[0][12][0] - 4.0).abs() < 1e-9);
         assert!(
-            file.answer(3.0, 3.0)
+            file.answer(3.0, 3.0, None)
                 .unwrap_err()
                 .contains("ends at 3.00 s")
         );
+    }
+
+    #[test]
+    fn uneven_points_are_reached_from_where_the_ego_is() {
+        // 4 m in the first second, 12 m in the next two
+        let text = "t,x,y\n1,14,3\n3,26,3\n";
+        let file = from_csv(text).and_then(PlanFile::checked).unwrap();
+        let answer = file.answer(5.0, 5.0, Some([10.0, 3.0])).unwrap();
+        let answer: Answer = serde_json::from_str(&answer).unwrap();
+        let x = |step: usize| answer.modes[0].points[step - 1][0];
+        assert!((x(1) - 10.4).abs() < 1e-9 && (x(5) - 12.0).abs() < 1e-9);
+        assert!((x(10) - 14.0).abs() < 1e-9 && (x(20) - 20.0).abs() < 1e-9);
+        // from a point that lies at the present or before nothing is put before
+        let text = "t,x,y\n0,10,3\n1,14,3\n3,26,3\n";
+        let file = from_csv(text).and_then(PlanFile::checked).unwrap();
+        let later = file.answer(5.5, 5.0, Some([0.0, 0.0])).unwrap();
+        let later: Answer = serde_json::from_str(&later).unwrap();
+        assert!((later.modes[0].points[0][0] - 12.4).abs() < 1e-9);
     }
 
     #[test]
@@ -476,14 +513,14 @@ mod tests {
         let plan = from_json(plan).unwrap();
         assert_eq!(points(&plan, 2.0).1[0].len(), 1);
         assert!(
-            plan.answer(2.6, 0.0)
+            plan.answer(2.6, 0.0, None)
                 .unwrap_err()
                 .contains("ends at 2.50 s")
         );
         let ego = from_json(r#"{"frame":"ego","now_s":2.0,"modes":[{"points":[[1,0],[2,0]]}]}"#);
         assert!(
             ego.unwrap()
-                .answer(2.5, 2.5)
+                .answer(2.5, 2.5, None)
                 .unwrap_err()
                 .contains("ego's frame")
         );

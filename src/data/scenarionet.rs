@@ -5,7 +5,7 @@
 
 use std::path::Path;
 
-use super::draft::{Draft, MAX_FRAMES, MAX_MAP_POINTS, median, point};
+use super::draft::{Draft, MAX_FRAMES, MAX_MAP_POINTS, median, point, usual_step};
 use super::folder::stem;
 use super::pickle::{Pickle, PickleError, Rows, View};
 use super::scenarionet_map;
@@ -200,7 +200,7 @@ impl Facts {
     }
 }
 
-/// The usual time step, s, on a grid of 1 ms where it is that close. Times in microseconds or nanoseconds are
+/// The usual time step, s. Times in microseconds or nanoseconds are
 /// recognised by their size.
 fn median_step(times: &[f64]) -> Option<f64> {
     let steps = times.windows(2).map(|pair| pair[1] - pair[0]);
@@ -211,12 +211,7 @@ fn median_step(times: &[f64]) -> Option<f64> {
         step if step >= 10.0 => step * 1e-3,
         step => step,
     };
-    let rounded = (step * 1e3).round() / 1e3;
-    Some(if (step - rounded).abs() < 5e-4 && rounded > 0.0 {
-        rounded
-    } else {
-        step
-    })
+    Some(usual_step(step))
 }
 
 fn check_steps(times: Option<&Rows>, step: f64, report: &mut Report) {

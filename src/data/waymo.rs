@@ -9,7 +9,7 @@ use flate2::read::MultiGzDecoder;
 use prost::Message;
 
 use super::detect;
-use super::draft::{Draft, MAX_CELLS, MAX_MAP_POINTS, fill_motion, median, point};
+use super::draft::{Draft, MAX_CELLS, MAX_MAP_POINTS, fill_motion, median, point, usual_step};
 use super::folder::examples;
 use super::tfrecord::Records;
 use super::waymo_terms::{WAYMO_LICENCE, signal_state};
@@ -299,7 +299,7 @@ impl<'a> Parts<'a> {
     fn step(&self) -> f64 {
         let step = median(self.times.windows(2).map(|pair| pair[1] - pair[0]));
         let step = step.filter(|step| (1e-3..10.0).contains(step));
-        step.map_or(DT_S, |step| (step * 1e3).round() / 1e3)
+        step.map_or(DT_S, usual_step)
     }
 
     fn decode_tracks(&self, path: &Path) -> Result<Vec<TrackMessage>, OpenError> {

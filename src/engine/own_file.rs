@@ -29,13 +29,42 @@ struct Moment {
     now_s: f64,
     file: Option<String>,
     #[serde(default)]
-    scene: Named,
+    ego: String,
+    #[serde(default)]
+    scene: Seen,
 }
 
 #[derive(Default, Deserialize)]
-struct Named {
+struct Seen {
     #[serde(default)]
     name: String,
+    #[serde(default)]
+    agents: Vec<Agent>,
+}
+
+#[derive(Deserialize)]
+struct Agent {
+    id: String,
+    states: Places,
+}
+
+#[derive(Deserialize)]
+struct Places {
+    x: Vec<Option<f64>>,
+    y: Vec<Option<f64>>,
+}
+
+impl Moment {
+    /// Where the ego is, scene frame: its present is the last frame.
+    fn place(&self) -> Option<[f64; 2]> {
+        let ego = self
+            .scene
+            .agents
+            .iter()
+            .find(|agent| agent.id == self.ego)?;
+        let Places { x, y } = &ego.states;
+        Some([(*x.last()?)?, (*y.last()?)?])
+    }
 }
 
 /// The planner that `command` means: the futures in a file, if it is the path of a CSV or JSON file, or in a folder of them,
@@ -65,7 +94,10 @@ pub fn own_planner(command: &str) -> Result<Box<dyn Ask>, String> {
 
 impl OwnFutures {
     /// The file that answers, and whether it is of that moment alone.
-    fn file(&self, Moment { now_s, file, scene }: &Moment) -> Result<(PathBuf, bool), String> {
+    fn file(&self, moment: &Moment) -> Result<(PathBuf, bool), String> {
+        let Moment {
+            now_s, file, scene, ..
+        } = moment;
         if !self.path.is_dir() {
             return Ok((self.path.clone(), false));
         }
@@ -104,7 +136,7 @@ impl OwnFutures {
             false => *all.entry(file.clone()).or_insert(moment.now_s),
         };
         futures
-            .answer(moment.now_s, first_s)
+            .answer(moment.now_s, first_s, moment.place())
             .map_err(|problem| format!("{}: {problem}", file.display()))
     }
 }
@@ -217,6 +249,13 @@ mod tests {
         assert!(ask(2.5).unwrap().contains("[[2.0,2.0]]"));
         write("t,x,y\n0.5,3,4\n");
         assert!(ask(2.0).unwrap().contains("[[3.0,4.0]]"));
+        // where times are uneven, the way begins where the ego is
+        write("t,x,y\n1,3,4\n3,3,8\n");
+        let ego = r#"{"id": "e", "states": {"x": [null, 3], "y": [null, 2]}}"#;
+        let request = format!(r#"{{"now_s": 2, "ego": "e", "scene": {{"agents": [{ego}]}}}}"#);
+        let answer = planner.ask(&request, &mut || ControlFlow::Continue(()));
+        let answer = answer.unwrap();
+        assert!(answer.contains("[[3.0,2.2],[3.0,2.4],"), "{answer}");
         let path = write("x;y\n3;4\n");
         let said = ask(2.0).unwrap_err().to_string();
         let missing = own_planner("'no such.csv'").unwrap();

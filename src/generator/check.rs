@@ -4,7 +4,7 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use super::gates::judge;
-use super::run::{Progress, made_agents, quantised_gates, run_recipe};
+use super::run::{Progress, judged_agents, made_agents, quantised_gates, run_recipe};
 use crate::diffusion::Prepare;
 use crate::metrics::explain;
 use crate::scene::{AgentId, Edit, GateResult, Generated, Recipe, Scene, file_word};
@@ -40,7 +40,7 @@ pub enum Regeneration {
     NoRecipe,
 }
 
-/// A gate that no longer says what the file says.
+/// A gate of which the file no longer says what is so, sentences aside.
 #[derive(Debug, Clone, PartialEq)]
 pub struct GateChange {
     /// As stored, if it is.
@@ -109,7 +109,7 @@ pub fn check(
     };
     let made = made_agents(&generated.recipe);
     let gates = if generated.complete {
-        quantised_gates(&judge(case, &made))
+        quantised_gates(&judge(case, &judged_agents(case, &generated.recipe)))
     } else {
         Vec::new()
     };
@@ -206,7 +206,12 @@ fn false_claims(stored: &Generated, again: &Generated) -> Vec<String> {
     }
     let unknown =
         |said: &&crate::scene::Metric| !again.metrics.iter().any(|metric| metric.name == said.name);
-    let unknown = stored.metrics.iter().filter(unknown);
+    // one of nothing says nothing
+    let unknown = stored
+        .metrics
+        .iter()
+        .filter(|said| said.count > 0)
+        .filter(unknown);
     found.extend(unknown.map(|said| format!("there is no metric {}", said.name)));
     found
 }
@@ -221,14 +226,21 @@ fn word(value: &impl serde::Serialize) -> String {
     }
 }
 
+/// Gates that differ in anything but their sentences, which may be put better than they were.
 fn changes(stored: &[GateResult], present: &[GateResult]) -> Vec<GateChange> {
+    let facts = |gate: &Option<GateResult>| {
+        gate.clone().map(|gate| GateResult {
+            reason: String::new(),
+            ..gate
+        })
+    };
     let longest = stored.len().max(present.len());
     (0..longest)
         .map(|index| GateChange {
             stored: stored.get(index).cloned(),
             present: present.get(index).cloned(),
         })
-        .filter(|change| change.stored != change.present)
+        .filter(|change| facts(&change.stored) != facts(&change.present))
         .collect()
 }
 

@@ -339,26 +339,23 @@ impl Draft<'_> {
         self.given.insert((row, due), Given::at_level(aim.aim, 0.0));
     }
 
-    /// A cell set by hand keeps (0) or hints at (below 1) the present state; 1 makes it anew.
+    /// A cell of the future set by hand keeps (0) or hints at (below 1) the present state; 1 makes it anew.
     fn give_pin(&mut self, agent: &AgentId, token: usize, level: f64) {
         let Some(row) = self.window.row_of(agent) else {
             return;
         };
-        let known = (NOW + 1..T).contains(&token) && self.window.known[row * T + token];
-        if self.parts[row] == Part::Kept || self.given.contains_key(&(row, token)) {
+        let is_future = (NOW + 1..T).contains(&token);
+        if !is_future || self.parts[row] == Part::Kept || self.given.contains_key(&(row, token)) {
             return;
         }
-        if known && level < 1.0 {
-            let state = *self.window.state(row, token);
-            self.given
-                .insert((row, token), Given::at_level(state, level));
-        } else if level >= 1.0 && self.parts[row] == Part::Partial {
-            let state = *self.window.state(row, token.clamp(NOW + 1, T - 1));
-            self.given.insert(
-                (row, token.clamp(NOW + 1, T - 1)),
-                Given::at_level(state, 1.0),
-            );
-        }
+        let level = match level < 1.0 {
+            true if self.window.known[row * T + token] => level,
+            false if self.parts[row] == Part::Partial => 1.0,
+            _ => return,
+        };
+        let state = *self.window.state(row, token);
+        self.given
+            .insert((row, token), Given::at_level(state, level));
     }
 }
 

@@ -37,6 +37,8 @@ const STEP_S: f64 = 0.1;
 const BEAM: usize = 500;
 /// Free space demanded around the ego, m.
 const MARGIN_M: f64 = 0.1;
+/// So far from the way it drives in the scene costs as much as braking as hard as it can, m.
+const ASIDE_M: f64 = 4.0;
 
 /// What the driver does for half a second: longitudinal acceleration (share of braking if negative, m/s² if
 /// positive) and steering.
@@ -66,6 +68,8 @@ struct Node {
     cost: f64,
     brake: f64,
     across: f64,
+    /// Whether the way there comes onto lanes that all lead the other way.
+    against: bool,
     parent: usize,
     /// Position in the trail of sub-steps where its own five begin.
     trail: usize,
@@ -92,6 +96,7 @@ pub fn escape(scene: &Scene, ego: &AgentId, contact: &Contact) -> Option<Escape>
         cost: 0.0,
         brake: 0.0,
         across: 0.0,
+        against: false,
         parent: usize::MAX,
         trail: 0,
     }];
@@ -140,7 +145,11 @@ pub fn escape(scene: &Scene, ego: &AgentId, contact: &Contact) -> Option<Escape>
             (false, true) => steering,
             (false, false) => "driving straight on at its present speed".to_owned(),
         };
-        format!("{ego} escapes by {how}, reacting at {from_s:.1} s.")
+        let where_to = match found.is_some_and(|node| node.against) {
+            true => ", over a lane of oncoming traffic",
+            false => "",
+        };
+        format!("{ego} escapes by {how}{where_to}, reacting at {from_s:.1} s.")
     } else {
         format!(
             "No manoeuvre within the limits keeps {ego} clear until {until_s:.1} s ({tried} tried, reacting at \
@@ -266,6 +275,13 @@ impl<'a> World<'a> {
             }
             *slot = (next.pose, next.speed);
         }
+        // of two ways out the nearer to the way it has
+        let aside = self.reference.as_ref().map_or(0.0, |line| {
+            line.point_at(line.project(next.pose.point).s)
+                .distance(next.pose.point)
+        });
+        next.cost += PRIMITIVE_S * (aside / ASIDE_M).powi(2);
+        next.against |= is_against(self.map, &next.pose);
         (!self.minds_road || on_road(self.map, next.pose.point)).then_some((next, steps))
     }
 
@@ -334,6 +350,16 @@ impl<'a> World<'a> {
 fn is_behind(pose: &Pose, point: DVec2) -> bool {
     let towards = point - pose.point;
     angle_between(pose.heading, towards.to_angle()).abs() > 150_f64.to_radians()
+}
+
+/// Whether lanes for vehicles are near and all of them lead the other way.
+fn is_against(map: &Map, pose: &Pose) -> bool {
+    let near = map.lanes_near(pose.point, 2.0).into_iter();
+    let near = near.filter(|hit| map.lanes()[hit.lane].carries_vehicles());
+    let turns: Vec<f64> = near
+        .map(|hit| angle_between(hit.pose.heading, pose.heading).abs())
+        .collect();
+    !turns.is_empty() && turns.iter().all(|turn| *turn > 120_f64.to_radians())
 }
 
 /// Within 3 m of a centreline or on a drivable area.

@@ -573,6 +573,17 @@ impl<'a> Case<'a> {
     fn untouched(&self, name: &str, otherwise: &str) -> GateResult {
         let (found, appear) = self.unintended();
         let mut gate = self.count_gate(name, &found, otherwise);
+        let walkers = self.walkers_that_touch();
+        if found.is_empty() && walkers > 0 {
+            let pairs = if walkers == 1 {
+                "pair of people"
+            } else {
+                "pairs of people"
+            };
+            gate.reason = format!(
+                "{otherwise} ({walkers} {pairs} walk into each other: that is not counted.)"
+            );
+        }
         if let (true, Some(contact)) = (found.is_empty(), appear.first()) {
             gate.reason = format!(
                 "{otherwise} ({} and {} overlap at {:.1} s, where one of them is first recorded: that is not counted.)",
@@ -609,6 +620,14 @@ impl<'a> Case<'a> {
             .collect();
         let otherwise = "The target is hit by nobody in its log.";
         self.count_gate("original", &found, otherwise)
+    }
+
+    /// Pairs of people whom the result brings into each other, up to the counted end.
+    fn walkers_that_touch(&self) -> usize {
+        let end = *self.counted().end();
+        let all = contacts(&self.samples).into_iter();
+        let new = all.filter(|contact| contact.at <= end && contact.is_new());
+        new.filter(|contact| self.both_walk(contact)).count()
     }
 
     /// The intended contact happens.

@@ -9,6 +9,7 @@ mod attack;
 mod baseline;
 mod batch;
 mod check;
+mod cut;
 mod difference;
 mod draft;
 mod escape;
@@ -33,6 +34,7 @@ pub use attack::{
 pub use baseline::{constant_velocity, hermite_to_goal};
 pub use batch::{Mix, goals_from_log};
 pub use check::{CheckReport, FAILED, GateChange, Regeneration, bug_case, check};
+pub use cut::cut;
 pub use difference::{Change, differences};
 pub use draft::draft;
 pub use escape::{Escape, escape};
@@ -43,7 +45,7 @@ pub use plan::{Plan, SoftToken};
 pub use reach::{Doubt, doubts};
 pub use reaction::Replay;
 pub use refine::{Known, Origin, RefineError};
-pub use run::{Progress, Run, generate, made_agents, run_recipe};
+pub use run::{Progress, Run, generate, judged_agents, made_agents, run_recipe};
 pub use settings::{GenerateError, MOST_AGENTS, MOST_REDRAWS, Scope, Settings, usual_temperature};
 pub use sweep::{Axis, MOST_POINTS, Parameter, Quantity, Sweep, SweepError};
 

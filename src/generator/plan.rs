@@ -100,12 +100,14 @@ impl Plan {
             return Err(GenerateError::BadRecipe {
                 what: "token",
                 value: token as f64,
+                range: "5 to 20 are",
             });
         }
         if !(0.0..=1.0).contains(&level) {
             return Err(GenerateError::BadRecipe {
                 what: "noise level",
                 value: level,
+                range: "0 to 1 is",
             });
         }
         let Some(row) = self.window.row_of(agent) else {
@@ -129,7 +131,8 @@ impl Plan {
                 .find(|value| value.is_nan() || *value <= 0.0)
             {
                 let what = "standard deviation of a given token";
-                return Err(GenerateError::BadRecipe { what, value });
+                let range = "it must be more than 0";
+                return Err(GenerateError::BadRecipe { what, value, range });
             }
             self.soft_tokens.push(SoftToken {
                 row,

@@ -366,7 +366,8 @@ fn undo(world: &mut Scene, change: &Reaction) -> Result<(), GenerateError> {
         let sizes = [before.length, before.width];
         if let Some(value) = sizes.into_iter().find(|size| size.is_nan() || *size <= 0.0) {
             let what = "size of an agent before it moved";
-            return Err(GenerateError::BadRecipe { what, value });
+            let range = "it must be more than 0 m";
+            return Err(GenerateError::BadRecipe { what, value, range });
         }
         let agent = Arc::make_mut(&mut world.agents[index]);
         (agent.length, agent.width) = (before.length, before.width);
@@ -381,6 +382,7 @@ fn undo(world: &mut Scene, change: &Reaction) -> Result<(), GenerateError> {
             return Err(GenerateError::BadRecipe {
                 what: "signal",
                 value: before.signal as f64,
+                range: "the scene has no such signal",
             });
         };
         let mut states = vec![SignalState::default(); frames];

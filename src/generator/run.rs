@@ -66,24 +66,28 @@ impl Run {
             return Err(GenerateError::BadRecipe {
                 what: "temperature",
                 value: recipe.temperature,
+                range: "0 or more is",
             });
         }
         if recipe.steps == 0 || recipe.steps > 4096 {
             return Err(GenerateError::BadRecipe {
                 what: "number of steps",
                 value: recipe.steps as f64,
+                range: "1 to 4096 are",
             });
         }
         if !(0.0..1.0).contains(&recipe.history_level) {
             return Err(GenerateError::BadRecipe {
                 what: "noise level of the history",
                 value: recipe.history_level,
+                range: "0 up to, but not, 1 is",
             });
         }
         if recipe.redraws > MOST_REDRAWS {
             return Err(GenerateError::BadRecipe {
                 what: "number of redraws",
                 value: recipe.redraws as f64,
+                range: "0 to 16 are",
             });
         }
         let scale = prepare.scale().clone();
@@ -225,7 +229,7 @@ impl Run {
             self.sampler.clean()
         };
         let mut scene = decode(&self.scene, &self.plan.window, &self.states(tokens));
-        let mut generated = Generated {
+        let generated = Generated {
             recipe: self.recipe.clone(),
             from_frame: scene.now + 1,
             complete,
@@ -241,22 +245,28 @@ impl Run {
             scene.generated = Some(Arc::new(generated));
             return (scene, None);
         }
-        let verdict = judge(&scene, &made_agents(&self.recipe));
-        generated.gates = quantised_gates(&verdict);
-        generated.fault = Some(verdict.stored_fault());
-        generated.avoidability = Some(verdict.avoidability);
-        scene.generated = Some(Arc::new(generated.clone()));
-        generated.metrics = explain(&scene)
-            .into_iter()
-            .map(|row| {
-                let mut metric = row.metric;
-                metric.value = quantise(metric.value);
-                metric
-            })
-            .collect();
-        scene.generated = Some(Arc::new(generated));
+        let verdict = found_of(&mut scene, generated);
         (scene, Some(verdict))
     }
+}
+
+/// Judges and measures a complete result, and gives it to its scene with what was found.
+pub(super) fn found_of(scene: &mut Scene, mut generated: Generated) -> Verdict {
+    let verdict = judge(scene, &judged_agents(scene, &generated.recipe));
+    generated.gates = quantised_gates(&verdict);
+    generated.fault = Some(verdict.stored_fault());
+    generated.avoidability = Some(verdict.avoidability);
+    scene.generated = Some(Arc::new(generated.clone()));
+    generated.metrics = explain(scene)
+        .into_iter()
+        .map(|row| {
+            let mut metric = row.metric;
+            metric.value = quantise(metric.value);
+            metric
+        })
+        .collect();
+    scene.generated = Some(Arc::new(generated));
+    verdict
 }
 
 /// Rows of those who are to be drawn again: who fails a gate, and who touches somebody, but not what stands if the other
@@ -295,6 +305,14 @@ pub(super) fn quantised_gates(verdict: &Verdict) -> Vec<crate::scene::GateResult
             gate
         })
         .collect()
+}
+
+/// Agents whose future is judged in what a recipe gave: those it makes, and those kept as a model had made them before.
+pub fn judged_agents(scene: &Scene, recipe: &Recipe) -> BTreeSet<AgentId> {
+    let before = recipe.kept.iter().filter(|id| scene.is_by_model(id));
+    let mut judged = made_agents(recipe);
+    judged.extend(before.cloned());
+    judged
 }
 
 /// Agents whose future a recipe makes, in whole or in part.

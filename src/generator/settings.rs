@@ -175,12 +175,14 @@ pub enum GenerateError {
         found: String,
     },
     /// A number of the recipe is out of range.
-    #[error("the recipe's {what} of {value} is not possible")]
+    #[error("the recipe's {what} of {value} is not possible: {range}")]
     BadRecipe {
         /// Which number.
         what: &'static str,
         /// Its value.
         value: f64,
+        /// What is.
+        range: &'static str,
     },
     /// The network failed.
     #[error(transparent)]

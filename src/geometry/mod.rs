@@ -31,6 +31,11 @@ pub fn quantise_angle(angle: f64) -> f64 {
     }
 }
 
+/// A step in time on its own grid, 1e-9 s: 1/30 s a hundred thousand times is as long as that many thirtieths.
+pub fn quantise_step(step_s: f64) -> f64 {
+    (step_s * 1e9).round() / 1e9
+}
+
 /// [`quantise`] for both coordinates.
 pub fn quantise_point(point: DVec2) -> DVec2 {
     dvec2(quantise(point.x), quantise(point.y))

@@ -40,7 +40,7 @@ pub struct Explained {
 }
 
 /// All metrics that apply to `scene`: displacement from the log only where a model wrote the future, goals only
-/// where there are any. Agents judged are those the model made, else all vehicles; tokens a goal fixed and agents
+/// where somebody is there at its time. Agents judged are those of the recipe, kept ones, too, else all vehicles; tokens a goal fixed and agents
 /// that were kept, or added by an edit, do not count towards displacement. Measured are the 8 s after the present that a
 /// model makes, of every
 /// scene, so that they compare; an attack up to its contact.
@@ -76,7 +76,8 @@ pub fn explain(scene: &Scene) -> Vec<Explained> {
             Edit::Add { agent, .. } => Some(agent.clone()),
             _ => None,
         });
-        let left_out = kept.into_iter().chain(added).collect();
+        let as_before = kept.into_iter().filter(|id| !scene.is_by_model(id));
+        let left_out = as_before.chain(added).collect();
         found.extend(displacement_rows(scene, &result, &log, &left_out, end_s));
     }
     found.push(collision_row(&fine));
@@ -317,8 +318,8 @@ fn instability_row(result: &Samples) -> Option<Explained> {
 fn goal_row(scene: &Scene) -> Option<Explained> {
     let misses = goal_misses(scene);
     let due: Vec<f64> = misses.iter().filter_map(|miss| miss.distance_m).collect();
-    if misses.is_empty() {
-        return None;
+    if due.is_empty() {
+        return None; // nobody is there at the time of its goal: there is no distance
     }
     let ratio = Ratio::new(due.iter().sum(), due.len() as f64);
     Some(Explained {

@@ -26,17 +26,20 @@ struct CaseText {
     scene: serde_json::Value,
 }
 
-/// The text of a file that holds all of `cases`. A name that occurs again gets its number.
+/// The text of a file that holds all of `cases`. A name that occurs again gets its number, or the next that is free.
 pub fn cases_to_json(cases: &[(String, Arc<Scene>)]) -> String {
     let mut text = format!(
         "{{\n \"format\": \"{CASES_FORMAT}\",\n \"version\": {CASES_VERSION},\n \"cases\": ["
     );
     let mut names: Vec<String> = Vec::new();
     for (at, (name, scene)) in cases.iter().enumerate() {
-        let name = match names.contains(name) || name.is_empty() {
-            true => format!("{name} ({})", at + 1),
-            false => name.clone(),
-        };
+        let mut free = name.clone();
+        let mut number = at + 1;
+        while names.contains(&free) || free.is_empty() {
+            free = format!("{name} ({number})");
+            number += 1;
+        }
+        let name = free;
         text.push_str(if at == 0 { "\n" } else { ",\n" });
         let quoted = serde_json::Value::from(name.as_str());
         let scene = scene_to_json(scene);

@@ -8,9 +8,9 @@ use serde::{Deserialize, Serialize};
 use super::agent::{AgentId, AgentKind, Control, Role};
 use super::intent::{Attack, Goal, Pin};
 use super::signal::SignalState;
-use super::track::{State, Track};
+use super::track::{FASTEST_MPS, State, Track};
 use super::{Agent, Scene};
-use crate::geometry::{DVec2, Pose, dvec2};
+use crate::geometry::{DVec2, Pose, dvec2, quantise};
 
 /// One change to a scene.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -303,7 +303,7 @@ impl Scene {
                 speed,
                 size,
             } => {
-                let track = self.approach(pose_of(*point, *heading)?, finite("speed", *speed)?);
+                let track = self.approach(pose_of(*point, *heading)?, speed_of(*speed)?);
                 self.add(agent, *kind, track, *size)?;
             }
             Edit::Remove { agent } => {
@@ -341,7 +341,7 @@ impl Scene {
                 finite("goal y", goal.point[1])?;
                 finite("goal time", goal.time_s)?;
                 self.goals.retain(|old| old.agent != goal.agent);
-                self.goals.push(goal.clone());
+                self.goals.push(goal.quantised());
             }
             Edit::ClearGoal { agent } => {
                 self.known(agent)?;
@@ -356,7 +356,7 @@ impl Scene {
                     }
                 })?;
                 self.attacks.retain(|old| old.attacker != attack.attacker);
-                self.attacks.push(attack.clone());
+                self.attacks.push(attack.quantised());
             }
             Edit::ClearAttack { agent } => {
                 self.attacks.retain(|attack| attack.attacker != *agent);
@@ -397,7 +397,10 @@ impl Scene {
                 }
                 self.pins
                     .retain(|old| (&old.agent, old.token) != (&pin.agent, pin.token));
-                self.pins.push(pin.clone());
+                self.pins.push(Pin {
+                    level: quantise(pin.level),
+                    ..pin.clone()
+                });
             }
             Edit::ClearPin { agent, token } => {
                 self.known(agent)?;
@@ -450,7 +453,7 @@ impl Scene {
         };
         self.remember(index);
         let approach = match speed {
-            Some(speed) => Some(self.approach(pose, finite("speed", speed)?)),
+            Some(speed) => Some(self.approach(pose, speed_of(speed)?)),
             None => None,
         };
         let from = present.pose();
@@ -565,9 +568,23 @@ fn finite(name: &'static str, value: f64) -> Result<f64, EditError> {
     }
 }
 
+/// A speed that scene files can hold, m/s.
+fn speed_of(value: f64) -> Result<f64, EditError> {
+    if value.abs() <= FASTEST_MPS {
+        Ok(value)
+    } else {
+        let why = "it must be at most 10,000 m/s";
+        Err(EditError::BadValue {
+            name: "speed",
+            value,
+            why,
+        })
+    }
+}
+
 fn positive(name: &'static str, value: f64) -> Result<f64, EditError> {
     if (0.05..=100.0).contains(&value) {
-        Ok(value)
+        Ok(quantise(value))
     } else {
         let why = "it must lie in 0.05 to 100 m";
         Err(EditError::BadValue { name, value, why })

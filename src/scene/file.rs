@@ -20,8 +20,8 @@ use super::edit::Edit;
 use super::intent::{Attack, Goal, Pin};
 use super::recipe::Generated;
 use super::signal::{Signal, SignalState};
-use super::track::{State, Track};
-use crate::geometry::{DVec2, Polyline, dvec2, quantise, quantise_angle};
+use super::track::{FASTEST_MPS, State, Track};
+use crate::geometry::{DVec2, Polyline, dvec2, quantise, quantise_angle, quantise_step};
 use crate::map::{
     Area, AreaKind, Extra, Lane, LaneId, LaneKind, Line, LineKind, Map, MapParts, StopSign,
 };
@@ -243,6 +243,7 @@ pub fn scene_to_value(scene: &Scene) -> serde_json::Value {
     let mut value = serde_json::to_value(SceneFile::from(scene))
         .expect("scene files hold no map with odd keys");
     round_numbers(&mut value);
+    value["dt_s"] = quantise_step(scene.dt_s).into();
     value
 }
 
@@ -765,12 +766,27 @@ impl SceneFile {
             }
         };
         for (index, goal) in self.goals.iter().enumerate() {
-            known(&mut problems, format!("goals[{index}].agent"), &goal.agent);
+            let at = format!("goals[{index}]");
+            known(&mut problems, format!("{at}.agent"), &goal.agent);
+            problems.near(&format!("{at}.point"), &[goal.point]);
+            problems.range(format!("{at}.time_s"), goal.time_s, -1e6, 1e6, "s");
+            problems.range(format!("{at}.tolerance_m"), goal.tolerance_m, 0.0, 1e8, "m");
+            let [heading, speed] = [goal.heading, goal.speed].map(Option::unwrap_or_default);
+            problems.range(format!("{at}.heading"), heading, -100.0, 100.0, "rad");
+            problems.range(
+                format!("{at}.speed"),
+                speed,
+                -FASTEST_MPS,
+                FASTEST_MPS,
+                "m/s",
+            );
         }
         for (index, attack) in self.attacks.iter().enumerate() {
             let at = format!("attacks[{index}]");
             known(&mut problems, format!("{at}.attacker"), &attack.attacker);
             known(&mut problems, format!("{at}.target"), &attack.target);
+            problems.near(&format!("{at}.offset"), &[attack.offset]);
+            problems.range(format!("{at}.time_s"), attack.time_s, -1e6, 1e6, "s");
         }
         for (index, pin) in self.pins.iter().enumerate() {
             known(&mut problems, format!("pins[{index}].agent"), &pin.agent);
@@ -799,7 +815,7 @@ impl SceneFile {
             name: self.name,
             source: self.source,
             licence: self.licence,
-            dt_s: self.dt_s,
+            dt_s: quantise_step(self.dt_s),
             frames: self.frames,
             now: self.now,
             map,
@@ -833,14 +849,16 @@ impl StatesFile {
             let values = columns.map(|column| column[frame]);
             match values {
                 [Some(x), Some(y), Some(heading), Some(vx), Some(vy)] => {
-                    for (name, value) in ["x", "y", "vx", "vy"].iter().zip([x, y, vx, vy]) {
-                        problems.range(
-                            format!("{at}.states.{name}[{frame}]"),
-                            value,
-                            -1e8,
-                            1e8,
-                            "",
-                        );
+                    let (far, fast) = (1e8, FASTEST_MPS);
+                    let bounded = [
+                        ("x", x, far),
+                        ("y", y, far),
+                        ("vx", vx, fast),
+                        ("vy", vy, fast),
+                    ];
+                    for (name, value, most) in bounded {
+                        let element = format!("{at}.states.{name}[{frame}]");
+                        problems.range(element, value, -most, most, "");
                     }
                     problems.range(
                         format!("{at}.states.heading[{frame}]"),
@@ -879,6 +897,14 @@ impl MapFile {
             if let Some(width) = lane.width_m {
                 problems.range(format!("{at}.width_m"), width, 0.1, 100.0, "m");
             }
+            let limit = lane.speed_limit_mps.unwrap_or_default();
+            problems.range(
+                format!("{at}.speed_limit_mps"),
+                limit,
+                0.0,
+                FASTEST_MPS,
+                "m/s",
+            );
             problems.near(&format!("{at}.centreline"), &lane.centreline);
             problems.near(&format!("{at}.left_border"), &lane.left_border);
             problems.near(&format!("{at}.right_border"), &lane.right_border);
@@ -967,6 +993,7 @@ impl SignalFile {
         if map.lane(&self.lane).is_none() {
             problems.add(format!("{at}.lane"), &self.lane, "names no lane of the map");
         }
+        problems.near(&format!("{at}.stop_point"), self.stop_point.as_slice());
         let mut states = vec![SignalState::Unknown; frames.min(MAX_FRAMES)];
         let mut last = None;
         for &(from, state) in &self.states {

@@ -4,6 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::agent::AgentId;
+use crate::geometry::{quantise, quantise_angle};
 use crate::map::Extra;
 
 /// Where an agent shall be, and when. At most one per agent.
@@ -30,6 +31,20 @@ pub struct Goal {
     pub extra: Extra,
 }
 
+impl Goal {
+    /// On the file grid.
+    pub fn quantised(&self) -> Self {
+        Self {
+            point: self.point.map(quantise),
+            time_s: quantise(self.time_s),
+            heading: self.heading.map(quantise_angle),
+            speed: self.speed.map(quantise),
+            tolerance_m: quantise(self.tolerance_m),
+            ..self.clone()
+        }
+    }
+}
+
 /// An attacker's aim: the place where the target is at a time.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Attack {
@@ -45,6 +60,17 @@ pub struct Attack {
     /// Fields of the scene file we do not know.
     #[serde(flatten)]
     pub extra: Extra,
+}
+
+impl Attack {
+    /// On the file grid.
+    pub fn quantised(&self) -> Self {
+        Self {
+            time_s: quantise(self.time_s),
+            offset: self.offset.map(quantise),
+            ..self.clone()
+        }
+    }
 }
 
 /// A cell of the noise map the user set by hand: agent and model frame (0 to 20) with its starting level.

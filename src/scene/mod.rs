@@ -33,7 +33,7 @@ pub use recipe::{
     PartialNoise, Reaction, Recipe, ScheduleKind, SignalBefore, Spread, Task,
 };
 pub use signal::{Signal, SignalState};
-pub use track::{State, Track};
+pub use track::{FASTEST_MPS, State, Track};
 
 use crate::geometry::DVec2;
 use crate::map::{Extra, Map};
@@ -161,6 +161,18 @@ impl Scene {
             .or_else(|| self.agent(id).map(|agent| &agent.track))
     }
 
+    /// Whether a model wrote the agent's future: it is not as recorded, and no edit put it there.
+    pub fn is_by_model(&self, id: &AgentId) -> bool {
+        let by_hand = |edit: &Edit| {
+            let writes = matches!(
+                edit,
+                Edit::Move { .. } | Edit::Pace { .. } | Edit::Sketch { .. } | Edit::Add { .. }
+            );
+            writes && edit.agent() == Some(id)
+        };
+        self.log.contains_key(id) && !self.edits.iter().any(by_hand)
+    }
+
     /// The agents' states at a time (interpolated), with their positions in [`Scene::agents`].
     pub fn states_at(&self, time_s: f64) -> impl Iterator<Item = (usize, &Arc<Agent>, State)> {
         let frame = self.frame_at(time_s);
@@ -268,8 +280,8 @@ impl Scene {
     }
 
     /// The part from `start_s` for `length_s` seconds (as far as there is), time starting again at 0. Agents
-    /// never valid in it are dropped, with their goals, attacks and pins; the present and the frames that findings name move
-    /// along and are clamped.
+    /// never valid in it are dropped, with their goals, attacks and pins; the present and the frames that a recipe and
+    /// findings name move along and are clamped. Sentences of findings keep their times: `generator::cut` finds anew.
     pub fn window(&self, start_s: f64, length_s: f64) -> Self {
         let last = self.frames.saturating_sub(1);
         let first = (self.frame_at(start_s).max(0.0).round() as usize).min(last);
@@ -323,6 +335,16 @@ impl Scene {
                 for gate in &mut made.gates {
                     gate.frame = gate.frame.map(|frame| frame.saturating_sub(first));
                 }
+                for reaction in &mut made.recipe.reactions {
+                    for before in &mut reaction.moved {
+                        let states = before.states.iter().skip(first).take(count);
+                        before.states = states.copied().collect();
+                    }
+                    for before in &mut reaction.signals_before {
+                        let states = before.states.iter().skip(first).take(count);
+                        before.states = states.copied().collect();
+                    }
+                }
                 Arc::new(made)
             }),
             agents,
@@ -337,7 +359,7 @@ impl Scene {
     /// Every state, size and goal on the file grid. Importers and edits leave scenes quantised, so a file read
     /// back holds the same bits.
     pub fn quantised(mut self) -> Self {
-        use crate::geometry::{quantise, quantise_angle};
+        use crate::geometry::quantise;
         for agent in &mut self.agents {
             let agent = Arc::make_mut(agent);
             agent.length = quantise(agent.length);
@@ -345,11 +367,9 @@ impl Scene {
             agent.track.quantise();
         }
         self.log.values_mut().for_each(Track::quantise);
-        for goal in &mut self.goals {
-            goal.point = goal.point.map(quantise);
-            goal.heading = goal.heading.map(quantise_angle);
-            goal.speed = goal.speed.map(quantise);
-        }
+        self.goals
+            .iter_mut()
+            .for_each(|goal| *goal = goal.quantised());
         self
     }
 

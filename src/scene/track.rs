@@ -3,6 +3,9 @@
 use crate::geometry::{DVec2, Pose, lerp_angle, quantise_angle, quantise_point};
 use crate::map::Extra;
 
+/// No agent of a scene is faster, m/s.
+pub const FASTEST_MPS: f64 = 1e4;
+
 /// Where an agent is and how it moves: box centre, scene frame.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct State {

@@ -26,6 +26,7 @@ use super::trial;
 use super::trial::Trial;
 use crate::data::Target;
 use crate::engine::Steps;
+use crate::generator::cut;
 use crate::geometry::dvec2;
 use crate::planner;
 use crate::planner::Decoder;
@@ -800,7 +801,7 @@ impl Source<'_> {
 fn model_window(scene: &Scene) -> Scene {
     let history_s = crate::codec::NOW as f64 * crate::codec::DT_S;
     let start_s = (scene.now_s() - history_s).max(0.0);
-    scene.window(start_s, scene.duration_s())
+    cut(scene, start_s, scene.duration_s(), None)
 }
 
 /// The last run's steps, if `scene` is its result.

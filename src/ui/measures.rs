@@ -6,7 +6,7 @@ use crate::engine::Desk;
 use crate::engine::Worker;
 use crate::generator::GateCurve;
 use crate::generator::gate_curves;
-use crate::generator::made_agents;
+use crate::generator::judged_agents;
 use crate::metrics::Encounter;
 use crate::metrics::Explained;
 use crate::metrics::ego_encounters;
@@ -41,7 +41,7 @@ impl Measures {
     pub(super) fn start(wake: Box<dyn Fn() + Send>) -> Self {
         let work = |scene: Arc<Scene>, desk: &Desk<'_, Arc<Scene>, Option<Measured>>| {
             let made = scene.generated.as_ref();
-            let curves = made.map(|made| gate_curves(&scene, &made_agents(&made.recipe)));
+            let curves = made.map(|made| gate_curves(&scene, &judged_agents(&scene, &made.recipe)));
             desk.report(Some(Measured {
                 rows: explain(&scene),
                 encounters: ego_encounters(&scene),

@@ -57,6 +57,48 @@ fn an_attack_on_the_bundled_scene_touches_and_its_file_regenerates_to_the_bit() 
 }
 
 #[test]
+fn a_case_holds_whatever_it_was_made_of_and_after_it_is_cut() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let place = |name: &str| folder.path().join(name).display().to_string();
+    let holds = |file: &str| {
+        let output = nearmiss(&["check", file]);
+        let said = String::from_utf8_lossy(&output.stdout).into_owned();
+        assert!(output.status.success(), "{said}");
+    };
+    // sizes between the steps of the file's grid
+    let edits = place("edits.json");
+    let sizes = r#"[{"edit": "resize", "agent": "car-1", "length": 4.83217, "width": 1.93333}]"#;
+    fs::write(&edits, sizes).expect("writable");
+    let made = generate(folder.path(), &["--edits", &edits]);
+    holds(&file_of(&made[0]).display().to_string());
+    // thirtieths of a second between frames
+    let text = fs::read_to_string(scene("left-turn")).expect("the scene");
+    let odd = text.replacen("\"dt_s\": 0.1", "\"dt_s\": 0.03333333333333333", 1);
+    assert_ne!(text, odd);
+    fs::write(place("odd.json"), odd).expect("writable");
+    let (odd, out) = (place("odd.json"), place("out"));
+    let output = nearmiss(&["generate", &odd, "--out", &out, "--steps", "4"]);
+    assert!(output.status.success());
+    holds(&out);
+    // a part from 2 s before its present on, and one in which that is another
+    let made = generate(folder.path(), &["--time", "3.5", "--task", "attack"]);
+    let whole = file_of(&made[0]).display().to_string();
+    let cut = |name: &str, start_s: &str| {
+        let part = place(name);
+        let asked = ["--window", start_s, "--length", "10"];
+        let output = nearmiss(&[&["convert", &whole, &part][..], &asked].concat());
+        assert!(output.status.success());
+        part
+    };
+    holds(&whole);
+    holds(&cut("part.json", "1.5"));
+    let other = nearmiss(&["check", &cut("other.json", "1")]);
+    let said = String::from_utf8_lossy(&other.stdout).into_owned()
+        + &String::from_utf8_lossy(&other.stderr);
+    assert!(said.contains("no recipe"), "{said}");
+}
+
+#[test]
 fn the_same_seed_gives_the_same_bytes_and_shards_split_a_batch() {
     let (one, two) = (
         tempfile::tempdir().expect("a folder"),

@@ -1,6 +1,6 @@
 //! The command line, run as a user runs it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
@@ -166,7 +166,8 @@ fn eval_gives_every_number_an_interval_and_a_guided_row_its_paired_difference() 
     );
     assert!(rows[2]["difference"].is_null() && rows[2]["seconds_per_scene"].is_number());
     // a line for each window of each row, whose agents are those of the rows
-    let lines = table_of(&fs::read_to_string(&each).expect("the table of windows"));
+    let table = fs::read_to_string(&each).expect("the table of windows");
+    let lines = table_of(&table);
     let windows = rows[0]["windows"].as_u64().expect("a number") as usize;
     assert_eq!(lines.len(), 4 * windows);
     for (row, lines) in rows.iter().zip(lines.chunks(windows)) {
@@ -323,6 +324,138 @@ fn a_scene_is_begun_at_each_moment_asked_for_and_stays_one_recording() {
     assert!(why.contains("--time 40 lies outside the scene"), "{why}");
     let refused = generate("merge", &cases, &["--again", "--time", "3"]);
     assert_eq!(refused.status.code(), Some(2));
+}
+
+/// Every key of the objects within.
+fn keys(value: &Value, found: &mut BTreeSet<String>) {
+    match value {
+        Value::Array(all) => all.iter().for_each(|value| keys(value, found)),
+        Value::Object(all) => all.iter().for_each(|(key, value)| {
+            found.insert(key.clone());
+            // whose keys are names of terms, agents or gates
+            match key.as_str() {
+                "failed_gates" => {}
+                "terms" => value
+                    .as_object()
+                    .into_iter()
+                    .flatten()
+                    .for_each(|(_, term)| keys(term, found)),
+                _ => keys(value, found),
+            }
+        }),
+        _ => {}
+    }
+}
+
+#[test]
+fn what_is_printed_is_explained_in_the_help() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (cut_in, cases) = (scene("cut-in"), folder.path().join("cases"));
+    let made = generate("cut-in", &cases, &["--task", "attack"]);
+    let case = objects(&made)[0]["file"]
+        .as_str()
+        .expect("a file")
+        .to_owned();
+    let refused = generate("left-turn", &cases, &["--attacker", "truck-5", "--at", "3"]);
+    let quick = [
+        "--planners",
+        "idm",
+        "--steps",
+        "2",
+        "--redraws",
+        "0",
+        "--json",
+    ];
+    let out = folder.path().join("sweep").display().to_string();
+    let swept = [
+        "sweep",
+        &*cut_in,
+        "--sweep",
+        "speed:ego=5,90",
+        "--out",
+        &*out,
+    ];
+    let drive = [
+        "drive",
+        &*cut_in,
+        "--planner",
+        "idm",
+        "--against",
+        "constant-velocity",
+        "--json",
+    ];
+    let eval = |task: &str| {
+        let always = [
+            "eval",
+            &*cut_in,
+            "--windows",
+            "1",
+            "--steps",
+            "2",
+            "--json",
+            "--task",
+        ];
+        let more = match task {
+            "plan" => ["--methods", "idm,constant-velocity", "--against", "idm"],
+            "attack" => ["--tries", "1", "--seed", "1"],
+            _ => ["--methods", "log,full", "--against", "log"],
+        };
+        nearmiss(&[&always[..], &[task], &more[..]].concat())
+    };
+    let printed = [
+        ("generate", vec![made, refused]),
+        (
+            "plan",
+            vec![nearmiss(&["plan", &*cut_in, "--decoder", "idm", "--json"])],
+        ),
+        ("drive", vec![nearmiss(&drive)]),
+        (
+            "eval",
+            vec![eval("plan"), eval("attack"), eval("free"), eval("goal")],
+        ),
+        ("sweep", vec![nearmiss(&[&swept[..], &quick[..]].concat())]),
+    ];
+    let columns = |table: &str| -> BTreeSet<String> {
+        table
+            .lines()
+            .next()
+            .unwrap_or_default()
+            .split(',')
+            .map(str::to_owned)
+            .collect()
+    };
+    let mut all: Vec<(&str, BTreeSet<String>)> = Vec::new();
+    for (command, outputs) in printed {
+        let mut found = BTreeSet::new();
+        for output in outputs {
+            for line in text(&output.stdout).lines() {
+                keys(&serde_json::from_str(line).expect("JSON"), &mut found);
+            }
+        }
+        assert!(found.len() > 10, "{command}: {found:?}");
+        all.push((command, found));
+    }
+    all.push(("score", columns(&text(&nearmiss(&["score", &case]).stdout))));
+    let table = fs::read_to_string(Path::new(&out).join("sweep.csv")).expect("the table");
+    all.push(("sweep", columns(&table)));
+    for (command, found) in all {
+        let help = text(&nearmiss(&[command, "--help"]).stdout);
+        let words: BTreeSet<&str> = help
+            .split(|c: char| !c.is_alphanumeric() && c != '_')
+            .collect();
+        let said = |key: &&String| {
+            let key = key.trim_end_matches("_items").trim_start_matches("idm_");
+            ["gate_", "swept_"]
+                .iter()
+                .any(|start| key.starts_with(start))
+                || words.contains(key)
+        };
+        let silent: Vec<&String> = found.iter().filter(|key| !said(key)).collect();
+        assert!(
+            silent.is_empty(),
+            "{command} --help does not explain {silent:?}"
+        );
+    }
 }
 
 #[test]
@@ -534,6 +667,23 @@ fn what_is_resumed_is_whole_and_made_alike() {
         said.contains(first) && said.contains("(temperature 0.7, asked 1)"),
         "{said}"
     );
+    // other goals are another case, too, and so are other edits
+    let goals = folder.path().join("goals");
+    let aimed = |goal: &str, more: &[&str]| {
+        let goal = format!("car-0={goal}");
+        generate("left-turn", &goals, &[&["--goal", &*goal], more].concat())
+    };
+    assert!(aimed("10,0", &[]).status.success());
+    let same = aimed("10,0", &["--resume"]);
+    assert!(same.status.success() && objects(&same).is_empty());
+    let said = text(&aimed("12,0", &["--resume"]).stderr);
+    assert!(said.contains("(other goals)"), "{said}");
+    let edits = folder.path().join("edits.json");
+    let edit = r#"[{"edit": "resize", "agent": "car-0", "length": 4.0, "width": 1.8}]"#;
+    fs::write(&edits, edit).expect("writable");
+    let edits = edits.display().to_string();
+    let said = text(&aimed("10,0", &["--resume", "--edits", &edits]).stderr);
+    assert!(said.contains("(other edits)"), "{said}");
     // what is refused again does not make a folder incomplete that has cases
     let hopeless = ["--samples", "3", "--resume", "--valid"];
     let output = generate("left-turn", folder.path(), &hopeless);

@@ -692,7 +692,7 @@ fn damaged_futures_are_read_or_refused() {
         let read = |bytes: &[u8]| {
             std::fs::write(&path, bytes).unwrap();
             let at = |problem| format!("{name}: {problem}");
-            PlanFile::read(&path)?.answer(2.0, 2.0).map_err(at)
+            PlanFile::read(&path)?.answer(2.0, 2.0, None).map_err(at)
         };
         read(seed.as_bytes()).unwrap();
         let mut numbers = Numbers(0x9e37_79b9_7f4a_7c15);

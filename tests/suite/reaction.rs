@@ -1,5 +1,7 @@
 //! The embedded network in a world that changes: the very next step answers, and soft goals are observations.
 
+use std::ops::ControlFlow;
+
 use nearmiss::codec::CHANNELS;
 use nearmiss::codec::NOW;
 use nearmiss::codec::Options;
@@ -8,6 +10,8 @@ use nearmiss::codec::Window;
 use nearmiss::diffusion::Prepare as _;
 use nearmiss::generator::Run;
 use nearmiss::generator::Settings;
+use nearmiss::generator::check;
+use nearmiss::generator::cut;
 use nearmiss::generator::draft;
 use nearmiss::geometry::DVec2;
 use nearmiss::map::Extra;
@@ -22,6 +26,7 @@ use nearmiss::scene::Signal;
 use nearmiss::scene::SignalState;
 use nearmiss::scene::Task;
 use nearmiss::scene::scene_from_json;
+use nearmiss::scene::scene_to_json;
 use nearmiss::sim::BUNDLED;
 
 /// Steps taken before the world changes.
@@ -120,6 +125,37 @@ fn the_next_step_answers_an_agent_that_is_moved() {
         speed: Some(0.0),
     }]);
     assert!(step == 1 && moved > 0.01, "{step} {moved}");
+}
+
+#[test]
+fn a_case_that_reacted_to_a_move_regenerates_from_a_part_of_it() {
+    let network = Network::load_default(1).unwrap();
+    let mut scene = scene();
+    scene.now += 10; // a second more of history than the model reads
+    let settings = settings(Task::Free, 4);
+    let mut run = begun(&scene, &settings, &network);
+    run.step().unwrap();
+    let other = &run.plan().window.rows[1].id;
+    let state = *scene.agent(other).unwrap().track.get(scene.now).unwrap();
+    let moved = Edit::Move {
+        agent: other.clone(),
+        point: (state.position + state.pose().forward() * 2.0).into(),
+        heading: state.heading,
+        speed: None,
+    };
+    assert!(run.react(&scene.edited(&moved).unwrap()).unwrap());
+    while !run.finished() {
+        run.step().unwrap();
+    }
+    let made = run.finish();
+    for (start_s, holds) in [(0.0, true), (1.0, true), (1.5, false)] {
+        let part = cut(&made, start_s, 30.0, None);
+        let text = scene_to_json(&part);
+        let again = scene_from_json(text.as_bytes(), "part").unwrap();
+        let found = check(&again, &network, &mut |_| ControlFlow::Continue(()));
+        assert_eq!(found.holds(), holds, "from {start_s} s: {found:?}");
+        assert_eq!(again.generated.is_some(), holds);
+    }
 }
 
 #[test]

@@ -4,9 +4,11 @@ use std::path::Path;
 
 use anyhow::Context as _;
 
+use crate::cli::making::essence;
+use crate::cli::weights::short;
 use crate::generator::{Settings, draft};
 use crate::geometry::quantise;
-use crate::scene::{Guidance, Recipe, Scene, Task, file_word, read_scene};
+use crate::scene::{Guidance, Recipe, SWEPT, Scene, Task, file_word, read_scene};
 
 /// What lies where a case goes.
 #[derive(Debug)]
@@ -44,9 +46,49 @@ impl Left {
     }
 }
 
-/// How a case was made otherwise than `asked`, in words; nothing where it was made alike. Of `draws` (samples of a scene,
-/// and tries of each) any can be the one that was kept.
-pub(super) fn otherwise(case: &Scene, asked: &Settings, draws: (u64, u64)) -> Vec<String> {
+/// How a case was made otherwise than of `scene` under `asked` with the weights `identity`, in words; nothing where it was
+/// made alike. Of `draws` (samples of a scene, and tries of each) any can be the one that was kept.
+///
+/// # Errors
+/// If the scene can no longer be asked for this.
+pub(super) fn otherwise(
+    case: &Scene,
+    (scene, asked): (&Scene, &Settings),
+    draws: (u64, u64),
+    identity: &str,
+) -> anyhow::Result<Vec<String>> {
+    let mut found = other_settings(case, asked, draws);
+    let Some(made) = case.generated.as_ref().filter(|_| found.is_empty()) else {
+        return Ok(found);
+    };
+    let drawn = Settings {
+        sample: made.recipe.sample,
+        ..asked.clone()
+    };
+    let mut recipe = draft(scene, &drawn, identity)?;
+    recipe.app_version.clone_from(&made.recipe.app_version);
+    if recipe.weights_hash != made.recipe.weights_hash {
+        let [stored, asked] = [&made.recipe, &recipe].map(|recipe| short(&recipe.weights_hash));
+        found.push(format!("weights {stored}, asked {asked}"));
+        recipe.weights_hash.clone_from(&made.recipe.weights_hash);
+    }
+    let [stored, asked] = [(case, &made.recipe), (scene, &recipe)].map(|of| essence(of.0, of.1));
+    let parts = [
+        ("edits", "other edits"),
+        ("goals", "other goals"),
+        ("attacks", "another attack"),
+        (SWEPT, "other swept values"),
+        ("recipe", "other tokens of its agents are given or kept"),
+    ];
+    let parts = parts
+        .into_iter()
+        .filter(|(key, _)| stored[*key] != asked[*key]);
+    found.extend(parts.map(|(_, words)| words.to_owned()).take(1));
+    Ok(found)
+}
+
+/// The settings under which a case was made that are not those `asked`, in words.
+fn other_settings(case: &Scene, asked: &Settings, draws: (u64, u64)) -> Vec<String> {
     let Some(made) = &case.generated else {
         return Vec::new();
     };
@@ -158,7 +200,7 @@ mod tests {
     fn a_case_of_the_same_settings_is_the_same_and_each_other_setting_is_named() {
         let usual = Settings::default();
         let case = made(&usual);
-        assert!(otherwise(&case, &usual, (1, 1)).is_empty());
+        assert!(other_settings(&case, &usual, (1, 1)).is_empty());
         let mut guidance = usual.guidance;
         guidance.road.weight = 0.5;
         let others = [
@@ -213,10 +255,10 @@ mod tests {
             ),
         ];
         for (asked, expected) in others {
-            assert_eq!(otherwise(&case, &asked, (1, 1)), [expected]);
+            assert_eq!(other_settings(&case, &asked, (1, 1)), [expected]);
         }
         let few = Settings { agents: 2, ..usual };
-        let found = otherwise(&case, &few, (1, 1));
+        let found = other_settings(&case, &few, (1, 1));
         assert!(
             found.len() == 1 && found[0].ends_with(", asked 2"),
             "{found:?}"
@@ -236,8 +278,8 @@ mod tests {
             ..Settings::default()
         };
         let case = made(&drawn);
-        assert!(otherwise(&case, &asked, (4, 8)).is_empty());
-        assert_eq!(otherwise(&case, &asked, (4, 1)), ["sample 9, asked 1"]);
+        assert!(other_settings(&case, &asked, (4, 8)).is_empty());
+        assert_eq!(other_settings(&case, &asked, (4, 1)), ["sample 9, asked 1"]);
     }
 
     #[test]

@@ -50,14 +50,14 @@ pub(super) fn line_of(path: &std::path::Path, settings: &Settings, count: &str) 
     if settings.redraws != Settings::default().redraws {
         line.push_str(&format!(" --redraws {}", settings.redraws));
     }
-    let active: Vec<String> = terms(&settings.guidance)
-        .filter(|(_, guide)| guide.weight > 0.0)
-        .map(|(name, guide)| format!("{name}={}", guide.weight))
+    let usual = Settings::default().guidance;
+    let changed: Vec<String> = terms(&settings.guidance)
+        .zip(terms(&usual))
+        .filter(|((_, guide), (_, usual))| guide.weight != usual.weight)
+        .map(|((name, guide), _)| format!("{name}={}", guide.weight))
         .collect();
-    if active.is_empty() {
-        line.push_str(" --guidance collision=0");
-    } else if settings.guidance != Settings::default().guidance {
-        line.push_str(&format!(" --guidance {}", active.join(",")));
+    if !changed.is_empty() {
+        line.push_str(&format!(" --guidance {}", changed.join(",")));
     }
     line
 }
@@ -125,7 +125,7 @@ mod tests {
         lab.settings.prior_smoothing = Some(false);
         lab.settings.guidance.road.weight = 0.1;
         let changed = "--agents 64 --temperature 0.9 --history-level 0.2 --prior-smoothing off \
-                       --guidance collision=1,road=0.1";
+                       --guidance road=0.1";
         assert_eq!(line(&lab), format!("{usual} {changed}"));
     }
 

@@ -1,7 +1,5 @@
 //! Real files: counts as their data sets document them, and scenes that make physical sense.
 
-use std::time::Instant;
-
 use nearmiss::data::{Format, Opened, Target, export, list, open};
 use nearmiss::geometry::DVec2;
 use nearmiss::scene::{Agent, AgentKind, scene_from_json, scene_to_json};
@@ -283,19 +281,6 @@ fn a_gpudrive_file_survives_being_written_again() {
             scene.ego().map(|ego| ego.length),
             "{name}"
         );
-    }
-}
-
-/// Not a timed test: prints what opening takes, for the record.
-#[test]
-fn opening_times_are_printed() {
-    for row in &ROWS {
-        if let Some(path) = real(row.0) {
-            let start = Instant::now();
-            let opened = open(&path, None).unwrap();
-            let spent = start.elapsed().as_secs_f64();
-            println!("{:6.1} ms  {}", spent * 1e3, opened.scene.name);
-        }
     }
 }
 
