@@ -2,6 +2,7 @@
 
 mod attacks;
 mod plans;
+mod rollouts;
 mod table;
 
 use std::collections::BTreeSet;
@@ -9,6 +10,7 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
+use anyhow::Context as _;
 use clap::ValueEnum;
 use serde_json::json;
 
@@ -33,6 +35,7 @@ use crate::scene::{
     AgentKind, Guidance, Scene, ScheduleKind, Task, for_terminal, in_words, write_whole,
 };
 use crate::sim::idm_rollout;
+use rollouts::Rollouts;
 use table::{Label, Row, realism_of};
 
 /// Attacks tried per window, unless said otherwise.
@@ -76,6 +79,12 @@ pub(super) struct Arguments {
     /// Task plan: a planner of your own beside the others, a command, a file or a folder of files as of `nearmiss plan`.
     #[arg(long, value_name = "COMMAND")]
     own: Option<String>,
+    /// Tasks goal and free: a folder of scenes, in any readable format, with the futures that a generator of your own makes
+    /// of the windows: method rollouts. A scene is of the window whose scene's source and name it has (cases may have more behind
+    /// " \u{b7} ") and whose present; further ones of a window are further samples, in the order of their files. All rows are then of
+    /// the windows that have one.
+    #[arg(long, value_name = "FOLDER")]
+    rollouts: Option<PathBuf>,
     /// Task plan: never brake by rule where every mode fails NC or TTC.
     #[arg(long)]
     no_brake: bool,
@@ -166,6 +175,8 @@ pub(super) enum Method {
     Autoregressive,
     /// The network, full sequence with hard inpainting: not told which tokens are given.
     Inpainting,
+    /// A generator of your own (--rollouts).
+    Rollouts,
     /// Planner: one future, the mean (task plan).
     Regression,
     /// Planner: a mixture of Gaussians (task plan).
@@ -201,6 +212,7 @@ impl Method {
             Self::Trapezoidal => "trapezoidal",
             Self::Autoregressive => "autoregressive",
             Self::Inpainting => "inpainting",
+            Self::Rollouts => "rollouts",
             Self::Regression => "regression",
             Self::Gmm => "gmm",
             Self::GmmDiffusion => "gmm-diffusion",
@@ -226,8 +238,14 @@ impl Method {
     }
 
     fn makes_scenes(self) -> bool {
-        let baselines = [Self::Log, Self::ConstantVelocity, Self::Hermite, Self::Idm];
-        baselines.contains(&self) || self.schedule().is_some()
+        let others = [
+            Self::Log,
+            Self::ConstantVelocity,
+            Self::Hermite,
+            Self::Idm,
+            Self::Rollouts,
+        ];
+        others.contains(&self) || self.schedule().is_some()
     }
 
     /// The rows of a table if no methods are asked for.
@@ -259,7 +277,7 @@ impl Method {
     fn schedule(self) -> Option<(ScheduleKind, usize)> {
         let paper = |kind| Some((kind, Schedule::paper_steps(kind)));
         match self {
-            Self::Log | Self::ConstantVelocity | Self::Hermite | Self::Idm => None,
+            Self::Log | Self::ConstantVelocity | Self::Hermite | Self::Idm | Self::Rollouts => None,
             Self::Regression
             | Self::Gmm
             | Self::GmmDiffusion
@@ -292,7 +310,7 @@ impl Arguments {
         use TaskChoice::{Attack, Free, Goal, Plan};
         self.guidance()?;
         let usual = PlanSettings::default();
-        let options: [(&str, bool, &[TaskChoice]); 16] = [
+        let options: [(&str, bool, &[TaskChoice]); 17] = [
             ("--steps", self.steps.is_some(), &[Free, Goal, Attack]),
             (
                 "--history-level",
@@ -313,6 +331,7 @@ impl Arguments {
             ("--out", self.out.is_some(), &[Attack]),
             ("--each", self.each.is_some(), &[Free, Goal, Plan]),
             ("--own", self.own.is_some(), &[Plan]),
+            ("--rollouts", self.rollouts.is_some(), &[Free, Goal]),
             ("--spread", self.spread != usual.spread_m, &[Plan]),
             ("--no-brake", self.no_brake, &[Plan]),
             ("--no-route", self.no_route, &[Plan]),
@@ -352,6 +371,10 @@ impl Arguments {
             !asks_for_own || self.own.is_some(),
             "--methods own: say with --own which planner that is"
         );
+        ensure_usage!(
+            !self.methods.contains(&Method::Rollouts) || self.rollouts.is_some(),
+            "--methods rollouts: say with --rollouts where they are"
+        );
         Ok(())
     }
 }
@@ -388,11 +411,15 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     }
     arguments.existing.allows(arguments.each.clone())?;
     let network = weights::network(0)?;
-    let (windows, left_out) = load(arguments)?;
+    let (mut windows, left_out) = load(arguments)?;
     anyhow::ensure!(
         !windows.is_empty(),
         "no recording is long enough: a window needs 0.5 s of history, 8 s of future, an ego and another agent"
     );
+    let rollouts = match &arguments.rollouts {
+        Some(folder) => Some(of_rollouts(Rollouts::load(folder)?, &mut windows)?),
+        None => None,
+    };
     let recordings: BTreeSet<&str> = windows
         .iter()
         .map(|entered| entered.window.recording.as_str())
@@ -419,7 +446,11 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
         weights: identities,
         ..Tables::default()
     };
-    let filled = tables.fill(arguments, &tasks, &windows, &network, &stop);
+    let makers = Makers {
+        network: &network,
+        rollouts: rollouts.as_ref(),
+    };
+    let filled = tables.fill(arguments, &tasks, &windows, &makers, &stop);
     tables.print(arguments);
     if let Some(file) = &arguments.each {
         write_whole(file, tables.windows().as_bytes())
@@ -452,9 +483,10 @@ impl Tables {
         arguments: &Arguments,
         tasks: &[TaskChoice],
         windows: &[Entered],
-        network: &Network,
+        makers: &Makers<'_>,
         stop: &AtomicBool,
     ) -> anyhow::Result<()> {
+        let network = makers.network;
         let guidance = arguments.guidance()?;
         for choice in tasks {
             let task = match choice {
@@ -470,8 +502,9 @@ impl Tables {
                     continue;
                 }
             };
-            let methods = if arguments.methods.is_empty() {
-                Method::usual(task)
+            let methods: Vec<Method> = if arguments.methods.is_empty() {
+                let own = makers.rollouts.map(|_| Method::Rollouts);
+                Method::usual(task).into_iter().chain(own).collect()
             } else {
                 let fit = |method: &Method| method.fits(*choice);
                 arguments.methods.iter().copied().filter(fit).collect()
@@ -494,7 +527,7 @@ impl Tables {
             for (method, (guidance_text, redraws)) in rows_wanted {
                 let bench = Bench {
                     arguments,
-                    network,
+                    makers,
                     guidance: guidance_text
                         .as_ref()
                         .map_or(Guidance::default(), |_| guidance),
@@ -596,6 +629,8 @@ pub(super) struct Entered {
     window: LoggedWindow,
     /// What the scene is called.
     scene: String,
+    /// Where that comes from.
+    origin: Origin,
     /// The name of its file, as [`stem_of`] has it.
     file: Option<String>,
 }
@@ -640,7 +675,7 @@ fn load(arguments: &Arguments) -> anyhow::Result<(Vec<Entered>, usize)> {
     let names: Vec<&str> = found.iter().map(|(entry, ..)| &*entry.name).collect();
     let names = names_of_recordings(&recordings(&origins), &names);
     let entered = found.into_iter().zip(names);
-    let entered = entered.flat_map(|((entry, _, windows), recording)| {
+    let entered = entered.flat_map(|((entry, origin, windows), recording)| {
         let file = stem_of(&entry.file, entry.pick.as_deref());
         windows.into_iter().map(move |window| Entered {
             window: LoggedWindow {
@@ -648,10 +683,29 @@ fn load(arguments: &Arguments) -> anyhow::Result<(Vec<Entered>, usize)> {
                 ..window
             },
             scene: entry.name.clone(),
+            origin: origin.clone(),
             file: file.clone(),
         })
     });
     Ok((entered.collect(), left_out))
+}
+
+/// The rollouts with how many every window has at least; windows without any are left out.
+///
+/// # Errors
+/// If no window has one.
+fn of_rollouts(rollouts: Rollouts, windows: &mut Vec<Entered>) -> anyhow::Result<(Rollouts, u64)> {
+    let why = rollouts.lack(&windows[0]);
+    let all = windows.len();
+    windows.retain(|entered| rollouts.count(entered) > 0);
+    anyhow::ensure!(!windows.is_empty(), "{why}");
+    if windows.len() < all {
+        let count = all - windows.len();
+        eprintln!("windows without a rollout, left out of all rows: {count} of {all}");
+    }
+    let counts = windows.iter().map(|entered| rollouts.count(entered));
+    let each = counts.min().unwrap_or(1) as u64;
+    Ok((rollouts, each))
 }
 
 /// Why no window of a scene can be judged.
@@ -679,9 +733,15 @@ fn names_of_recordings(firsts: &[usize], scenes: &[&str]) -> Vec<String> {
     firsts.iter().map(name).collect()
 }
 
+/// Who makes futures besides the baselines.
+struct Makers<'a> {
+    network: &'a Network,
+    rollouts: Option<&'a (Rollouts, u64)>,
+}
+
 struct Bench<'a> {
     arguments: &'a Arguments,
-    network: &'a Network,
+    makers: &'a Makers<'a>,
     guidance: Guidance,
     guidance_text: Option<String>,
     redraws: usize,
@@ -728,14 +788,16 @@ impl Bench<'_> {
     /// Runs the method on one window and adds what it scored.
     fn add(&self, entered: &Entered, row: &mut Row) -> anyhow::Result<()> {
         let window = &entered.window;
-        let draws = match (self.task, self.steps()) {
-            (Task::Free, Some(_)) => self.arguments.samples.max(1),
+        let asked = self.arguments.samples.max(1);
+        let draws = match (self.task, self.method, self.makers.rollouts) {
+            (Task::Free, Method::Rollouts, Some((_, each))) => asked.min(*each),
+            (Task::Free, ..) if self.steps().is_some() => asked,
             _ => 1,
         };
         let mut results = Vec::new();
         for sample in 0..draws {
             let begun = Instant::now();
-            let (result, steps_taken) = self.result(window, sample)?;
+            let (result, steps_taken) = self.result(entered, sample)?;
             row.time(begun.elapsed().as_secs_f64(), steps_taken);
             results.push(result);
         }
@@ -749,12 +811,18 @@ impl Bench<'_> {
         Ok(())
     }
 
-    fn result(&self, window: &LoggedWindow, sample: u64) -> anyhow::Result<(Scene, usize)> {
+    fn result(&self, entered: &Entered, sample: u64) -> anyhow::Result<(Scene, usize)> {
+        let window = &entered.window;
         let scene = &window.scene;
         match self.method {
             Method::Log => return Ok((window.log(), 0)),
             Method::ConstantVelocity => return Ok((constant_velocity(scene, &window.window), 0)),
             Method::Idm => return Ok((idm_rollout(scene), 0)),
+            Method::Rollouts => {
+                let (rollouts, _) = self.makers.rollouts.context("there are no rollouts")?;
+                let sample = sample as usize;
+                return Ok((rollouts.scene(entered, sample, self.kind())?, 0));
+            }
             Method::Hermite => {
                 let goals: Vec<_> = window
                     .goals
@@ -772,8 +840,8 @@ impl Bench<'_> {
         let plan = window.plan(self.task);
         if self.method == Method::Inpainting {
             let seed = self.arguments.seed.wrapping_add(sample);
-            let tokens = inpaint(&plan, self.network, steps, seed, self.temperature())?;
-            let states = plan.window.states(&tokens, self.network.scale());
+            let tokens = inpaint(&plan, self.makers.network, steps, seed, self.temperature())?;
+            let states = plan.window.states(&tokens, self.makers.network.scale());
             return Ok((decode(scene, &plan.window, &states), steps));
         }
         let mut recipe = window.recipe(self.task, kind, steps, self.arguments.seed);
@@ -787,10 +855,10 @@ impl Bench<'_> {
         recipe.redraws = self.redraws;
         let prior;
         let prepare: &dyn Prepare = if self.method == Method::Prior {
-            prior = self.network.prior_only();
+            prior = self.makers.network.prior_only();
             &prior
         } else {
-            self.network
+            self.makers.network
         };
         let mut run = Run::of_plan(scene, recipe, plan, prepare)?;
         // of a row that is stopped nothing counts

@@ -107,7 +107,7 @@ score, value, limit, unit, time_s, after_s, who, reason, and its `series` (what,
 /// Of `nearmiss sweep`.
 pub(super) const SWEEP: &str = "\
 Columns of sweep.csv, and keys of --json:
-  swept_WHAT[_AGENT]   the values; in JSON the list `swept`
+  swept_WHAT[_AGENT]   the values; in JSON the list `swept` of what, agent, value and unit
   case (file)          the case's file
   valid, failed        whether it passes every gate, and which it fails
   fault, avoidability  whose fault the contact is; whether the ego can still get away

@@ -37,6 +37,11 @@ impl Origin {
         }
     }
 
+    /// Source and name.
+    pub(super) fn into_key(self) -> (String, String) {
+        (self.source, self.name)
+    }
+
     fn key(&self) -> (&str, &str) {
         (&self.source, &self.name)
     }

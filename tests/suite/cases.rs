@@ -95,7 +95,7 @@ fn a_case_holds_whatever_it_was_made_of_and_after_it_is_cut() {
     let other = nearmiss(&["check", &cut("other.json", "1")]);
     let said = String::from_utf8_lossy(&other.stdout).into_owned()
         + &String::from_utf8_lossy(&other.stderr);
-    assert!(said.contains("no recipe"), "{said}");
+    assert!(said.contains("a scene, not a generated case"), "{said}");
 }
 
 #[test]

@@ -189,6 +189,63 @@ fn eval_gives_every_number_an_interval_and_a_guided_row_its_paired_difference() 
 }
 
 #[test]
+fn the_futures_of_another_generator_have_a_row_of_the_same_windows() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let rollouts = folder.path().join("rollouts");
+    let cases = folder.path().join("cases");
+    // the log itself at the present, and two samples from a second later
+    fs::create_dir(&rollouts).expect("a folder");
+    let merge = scene("merge");
+    fs::copy(&merge, rollouts.join("a.json")).expect("a copy");
+    let made = generate("merge", &cases, &["--time", "3", "--samples", "2"]);
+    for (number, case) in objects(&made).iter().enumerate() {
+        let file = case["file"].as_str().expect("a file");
+        fs::copy(file, rollouts.join(format!("b{number}.json"))).expect("a copy");
+    }
+    let (rollouts, each) = (
+        rollouts.display().to_string(),
+        folder.path().join("each.csv"),
+    );
+    let asked = [
+        "eval",
+        &*merge,
+        "--task",
+        "free",
+        "--stride",
+        "1",
+        "--rollouts",
+        &*rollouts,
+    ];
+    let rows = ["--methods", "log,constant-velocity,rollouts", "--json"];
+    let to = ["--each", each.to_str().expect("a path in UTF-8")];
+    let output = nearmiss(&[&asked[..], &rows, &to].concat());
+    let table = &objects(&output)[0];
+    // of 12 s there are windows at 2, 3 and 4 s
+    assert!(text(&output.stderr).contains("left out of all rows: 1 of 3"));
+    for row in table["rows"].as_array().expect("rows") {
+        assert_eq!((&row["windows"], &row["samples"]), (&2.into(), &1.into()));
+    }
+    let lines = fs::read_to_string(&each).expect("the table of windows");
+    let lines = table_of(&lines);
+    let of_rollouts = lines.iter().filter(|line| line["method"] == "rollouts");
+    let ades: Vec<f64> = of_rollouts
+        .map(|line| line["ade_m"].parse().expect("m"))
+        .collect();
+    assert!(ades[0] < 1e-3 && ades[1] > 0.1, "{ades:?}");
+    // of another scene there is none
+    let other = nearmiss(&[
+        "eval",
+        &scene("cut-in"),
+        "--task",
+        "free",
+        "--rollouts",
+        &rollouts,
+    ]);
+    let said = text(&other.stderr);
+    assert!(said.contains("no rollout is of a window"), "{said}");
+}
+
+#[test]
 fn check_says_of_a_foreign_file_what_info_says_of_it() {
     let folder = tempfile::tempdir().expect("a folder");
     let file = folder.path().join("notes.txt");

@@ -74,10 +74,10 @@ pub(super) fn otherwise(
     }
     let [stored, asked] = [(case, &made.recipe), (scene, &recipe)].map(|of| essence(of.0, of.1));
     let parts = [
-        ("edits", "other edits"),
+        (SWEPT, "other swept values"),
         ("goals", "other goals"),
         ("attacks", "another attack"),
-        (SWEPT, "other swept values"),
+        ("edits", "other edits"),
         ("recipe", "other tokens of its agents are given or kept"),
     ];
     let parts = parts

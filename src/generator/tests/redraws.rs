@@ -105,6 +105,6 @@ fn more_redraws_than_there_can_be_are_refused() {
     let refused = Run::new(&scene(), recipe, &shrink()).err().unwrap();
     assert_eq!(
         refused.to_string(),
-        "the recipe's number of redraws of 17 is not possible"
+        "the recipe's number of redraws of 17 is not possible: 0 to 16 are"
     );
 }
