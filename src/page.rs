@@ -3,7 +3,7 @@
 
 use std::fmt::Write as _;
 
-use crate::metrics::{Encounter, ego_encounters, explain};
+use crate::metrics::{Encounter, ego_encounters, explain, title_of};
 use crate::planner::{DriveOutcome, DriveSettings, PlanSettings, Report};
 use crate::scene::{Edit, Generated, Scene};
 
@@ -489,6 +489,17 @@ fn found(scene: &Scene) -> String {
     if !reasons.is_empty() {
         let _infallible = writeln!(text, "<p class=\"bad\">{}</p>", lines(&reasons));
     }
+    let touch = made
+        .gates
+        .iter()
+        .find(|gate| gate.gate == "contact" && gate.passed);
+    if let Some(touch) = touch {
+        let _infallible = writeln!(
+            text,
+            "<p>{} What comes after it is not judged.</p>",
+            escaped(&touch.reason)
+        );
+    }
     let weights: String = recipe.weights_hash.chars().take(8).collect();
     let schedule = recipe.schedule.word();
     let _infallible = writeln!(
@@ -511,7 +522,12 @@ fn outcome(drive: &Drive) -> (String, &'static str) {
     let outcome = report.outcome();
     let (word, at_s) = outcome.words();
     let when = at_s.map_or(String::new(), |at_s| format!(" after {at_s:.1} s"));
+    let is_worthless = report
+        .score
+        .as_ref()
+        .is_some_and(|score| score.total <= 0.0);
     let color = match outcome {
+        DriveOutcome::Clear if is_worthless => return (format!("{word}, score 0"), "warn"),
         DriveOutcome::Clear => "good",
         DriveOutcome::Touched(_) => "warn",
         DriveOutcome::AtFault(_) | DriveOutcome::OffRoad(_) => "bad",
@@ -597,7 +613,7 @@ fn measured(scene: &Scene) -> String {
                 text,
                 "<tr title=\"{}\"><td>{}</td><td>{:.3} {}</td></tr>",
                 escaped(&row.arithmetic),
-                escaped(&row.metric.name.replace('_', " ")),
+                escaped(title_of(&row.metric.name).unwrap_or(&row.metric.name)),
                 row.metric.value,
                 escaped(&row.metric.unit)
             );

@@ -92,6 +92,20 @@ pub fn explain(scene: &Scene) -> Vec<Explained> {
     found
 }
 
+/// A metric's name in words; `None` for one that [`explain`] has not.
+pub fn title_of(name: &str) -> Option<&'static str> {
+    Some(match name {
+        "ade_m" => "Displacement from the log",
+        "ade_moving_m" => "Displacement, moving agents",
+        "collision_pct" => "Agents that overlap",
+        "off_road_pct" => "Agents that leave the road",
+        "instability" => "Instability M_k",
+        "goal_miss_m" => "Distance from the goals",
+        "standing_moving_pct" => "Standing cars that move",
+        _ => return None,
+    })
+}
+
 /// Seconds after the present that [`explain`] measures: 8, or up to the scene's end or the attack's contact.
 pub(super) fn measured_s(scene: &Scene) -> f64 {
     let end_s = contact_time(scene).unwrap_or(f64::INFINITY);

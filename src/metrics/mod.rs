@@ -26,7 +26,7 @@ pub use comfort::{Instability, instability};
 pub use contact::{Contact, contacts, first_contact, struck};
 pub use displacement::{AgentDisplacement, displacements, joint_min_ade, marginal_min_ade};
 pub use encounter::{Encounter, Moment, ego_encounters, encounters};
-pub use explain::{Evidence, Explained, explain, logged};
+pub use explain::{Evidence, Explained, explain, logged, title_of};
 pub use fault::{ContactKind, FaultFinding, contact_kind, fault_of};
 pub use goal::{GoalMiss, goal_misses};
 pub use grid::{Grid, Part, Row, Samples};

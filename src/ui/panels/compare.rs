@@ -7,6 +7,7 @@ use egui::Ui;
 use egui::vec2;
 
 use crate::generator::Change;
+use crate::metrics;
 use crate::metrics::Explained;
 use crate::render::FULL_M;
 use crate::render::shade;
@@ -183,27 +184,20 @@ fn bar_row(
     response
 }
 
-/// A metric in words, with what a lower value is called: (lower, higher).
-fn words_of(name: &str) -> (&'static str, (&'static str, &'static str)) {
-    let judged = ("better", "worse");
+/// What a lower and a higher value of a metric are called.
+fn words_of(name: &str) -> (&'static str, &'static str) {
     match name {
-        "ade_m" => ("Displacement from the log", ("nearer", "farther")),
-        "ade_moving_m" => ("Displacement, moving agents", ("nearer", "farther")),
-        "collision_pct" => ("Agents that overlap", judged),
-        "off_road_pct" => ("Agents that leave the road", judged),
-        "instability" => ("Instability M_k", judged),
-        "goal_miss_m" => ("Distance from the goals", judged),
-        PLANNER_SCORE => ("Score of the ego's planner", ("worse", "better")),
-        "standing_moving_pct" => ("Standing cars that move", judged),
-        _ => ("", judged),
+        "ade_m" | "ade_moving_m" => ("nearer", "farther"),
+        PLANNER_SCORE => ("worse", "better"),
+        _ => ("better", "worse"),
     }
 }
 
 /// A metric's name in words; the name itself where there are none.
 pub(super) fn title_of(name: &str) -> &str {
-    match words_of(name).0 {
-        "" => name,
-        words => words,
+    match name {
+        PLANNER_SCORE => "Score of the ego's planner",
+        _ => metrics::title_of(name).unwrap_or(name),
     }
 }
 
@@ -322,7 +316,7 @@ pub(super) fn figure(value: f64) -> String {
 
 /// A signed difference with an arrow and a word, and its colour.
 fn difference(name: &str, by: f64, tokens: &Tokens) -> (String, Color32) {
-    let (lower, higher) = words_of(name).1;
+    let (lower, higher) = words_of(name);
     let color = |word: &str| match word {
         "better" => tokens.good,
         "worse" => tokens.bad,
