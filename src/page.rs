@@ -314,7 +314,10 @@ impl Page {
                     Spot::Left(near) => {
                         let near = near.and_then(|near| look(spots.get(near)?));
                         let color = near.map_or("dim", |(look, _)| look.color);
-                        let about = "left out: what is known around it came to the same";
+                        let about = match near {
+                            Some(_) => "left out: what is known around it came to the same",
+                            None => "left out",
+                        };
                         format!("<td class=\"left {color}\" title=\"{about}\"></td>")
                     }
                     Spot::Waiting => "<td title=\"not made\"></td>".to_owned(),

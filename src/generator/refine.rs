@@ -17,6 +17,16 @@ pub enum Known {
     Left,
 }
 
+impl Known {
+    /// What it came to, if that is known.
+    pub fn result(self) -> Option<u8> {
+        match self {
+            Self::Result(result) => Some(result),
+            Self::Nothing | Self::Left => None,
+        }
+    }
+}
+
 /// Where a combination of a refined sweep comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Origin {
@@ -122,7 +132,7 @@ impl Sweep {
 
     /// For each combination the number of the nearest one that is among `known`, by steps along the axes; of those equally
     /// near the first. `None` if nothing is known.
-    pub fn nearest(&self, known: &[usize]) -> Vec<Option<usize>> {
+    fn nearest(&self, known: &[usize]) -> Vec<Option<usize>> {
         let places: Vec<Vec<usize>> = (0..self.count())
             .map(|number| self.position(number))
             .collect();
@@ -136,12 +146,40 @@ impl Sweep {
         places.iter().map(nearest).collect()
     }
 
+    /// For each combination the nearest one along an axis that is known, where all that enclose it came to the same: the first
+    /// known ones before and after it on each axis, everything else being equal. `results` holds what each came to.
+    pub fn enclosed<R: PartialEq>(&self, results: &[Option<R>]) -> Vec<Option<usize>> {
+        let counts = self.axes.iter().map(|axis| axis.values.len());
+        let counts: Vec<usize> = counts.collect();
+        let one = |number: usize| {
+            if results[number].is_some() {
+                return Some(number);
+            }
+            let place = self.position(number);
+            let (mut stride, mut found): (usize, Option<(usize, usize)>) = (1, None);
+            for (at, count) in place.into_iter().zip(&counts).rev() {
+                let first = number - at * stride;
+                let value = |at: usize| first + at * stride;
+                let known = |at: &usize| results[value(*at)].is_some();
+                let sides = [(0..at).rev().find(known), (at + 1..*count).find(known)];
+                for side in sides.into_iter().flatten() {
+                    let (steps, other) = (side.abs_diff(at), value(side));
+                    match found {
+                        Some((_, held)) if results[held] != results[other] => return None,
+                        Some((least, _)) if least <= steps => {}
+                        _ => found = Some((steps, other)),
+                    }
+                }
+                stride *= count;
+            }
+            found.map(|(_, other)| other)
+        };
+        (0..self.count()).map(one).collect()
+    }
+
     /// What each combination came to; of those that were left out the nearest that is known.
     fn results(&self, known: &[Known]) -> Vec<Option<u8>> {
-        let result = |number: usize| match known[number] {
-            Known::Result(result) => Some(result),
-            Known::Nothing | Known::Left => None,
-        };
+        let result = |number: usize| known[number].result();
         let all = 0..known.len();
         let found: Vec<usize> = all.filter(|number| result(*number).is_some()).collect();
         let nearest = self.nearest(&found).into_iter().zip(known);
@@ -318,6 +356,22 @@ mod tests {
             let values = [finer.axes[0].values[at[0]], finer.axes[1].values[at[1]]];
             assert_eq!(result, Some(truth(&values)), "{values:?}");
         }
+    }
+
+    #[test]
+    fn what_lies_between_different_results_is_taken_for_none_of_them() {
+        let plane = sweep(&["speed:ego=4,6,8", "left:ego=0,1,2"]);
+        let (v, n) = (Some('v'), Some('n'));
+        let results = [v, v, v, n, None, n, None, v, v];
+        let enclosed = plane.enclosed(&results);
+        // on its own row both sides came to something else than those before and after it
+        assert_eq!(enclosed[4], None);
+        // only one side is known on each axis: n before it, v after it
+        assert_eq!(enclosed[6], None);
+        let agree = [v, v, v, v, None, v, None, v, v];
+        assert_eq!(plane.enclosed(&agree)[4], Some(3));
+        assert_eq!(plane.enclosed(&agree)[6], Some(7));
+        assert_eq!(plane.enclosed::<char>(&[None; 9]), [None; 9]);
     }
 
     #[test]

@@ -93,12 +93,11 @@ impl Told<'_> {
             .collect()
     }
 
-    /// For each combination the nearest whose result is known.
+    /// For each combination the nearest whose result is known, where those around it came to the same.
     fn nearest(&self, look: usize) -> Vec<Option<usize>> {
-        let all = self.cells.iter().enumerate();
-        let known = all.filter(|(_, cell)| !matches!(letter(cell, look), '?' | '\u{b7}' | '!'));
-        let known: Vec<usize> = known.map(|(number, _)| number).collect();
-        self.sweep.nearest(&known)
+        let letters = self.cells.iter().map(|cell| letter(cell, look));
+        let results = letters.map(|letter| Some(letter).filter(|it| !"?\u{b7}!".contains(*it)));
+        self.sweep.enclosed(&results.collect::<Vec<_>>())
     }
 
     /// Maps for a page, one for each combination of all axes but the last two.

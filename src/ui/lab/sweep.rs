@@ -250,10 +250,8 @@ impl Sheet {
     fn map(&self, title: &str, by: Option<(&trial::Sheet, usize)>) -> Option<Map> {
         let rows = self.sweep.axes.first()?;
         let columns = self.sweep.axes.get(1);
-        let known = self.known(by).into_iter().enumerate();
-        let known = known.filter(|(_, known)| matches!(known, Known::Result(_)));
-        let known: Vec<usize> = known.map(|(number, _)| number).collect();
-        let nearest = self.sweep.nearest(&known);
+        let results: Vec<_> = self.known(by).into_iter().map(Known::result).collect();
+        let nearest = self.sweep.enclosed(&results);
         let mut cases = 0;
         let spot = |(cell, near): (&Cell, Option<usize>)| match cell {
             Cell::Waiting => Spot::Waiting,

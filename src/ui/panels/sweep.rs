@@ -302,10 +302,14 @@ fn cell_ui(
             return;
         }
         Cell::Left => {
+            let around = match near {
+                Some(_) => "what is known around it came to the same",
+                None => "what is known around it now came to different things",
+            };
             let near = near.and_then(|near| cell_look(ui, &sheet.cells[near], (by, width)));
             let color = near.map_or(tokens(ui).faint, |(_, color)| color);
             let shown = result_ui(ui, "", color.gamma_multiply(0.7), width);
-            let tip = "Left out by the refinement: what is known around it came to the same. A click makes it";
+            let tip = format!("Left out by the refinement: {around}. A click makes it");
             let shown = shown.on_hover_text(format!("{name}\n{tip}"));
             if shown.accessible_name(format!("{name}: left out")).clicked() {
                 push(actions, SweepAction::Make(number));
@@ -384,10 +388,8 @@ fn nearest(
     {
         return nearest;
     }
-    let numbered = known.iter().enumerate();
-    let results = numbered.filter(|(_, known)| matches!(known, Known::Result(_)));
-    let results: Vec<usize> = results.map(|(number, _)| number).collect();
-    let nearest = Arc::new(sheet.sweep.nearest(&results));
+    let results: Vec<_> = known.iter().map(|known| known.result()).collect();
+    let nearest = Arc::new(sheet.sweep.enclosed(&results));
     context.data_mut(|data| data.insert_temp::<Nearest>(id, (known, across, nearest.clone())));
     nearest
 }
