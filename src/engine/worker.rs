@@ -157,11 +157,6 @@ impl<J: Send + 'static, E: Send + 'static> Worker<J, E> {
     pub fn poll(&self) -> Option<(JobId, E)> {
         self.events.try_recv().ok()
     }
-
-    /// The next event, waiting for it; `None` once the thread is gone.
-    pub fn wait(&self) -> Option<(JobId, E)> {
-        self.events.recv().ok()
-    }
 }
 
 impl<J, E> Drop for Worker<J, E> {
@@ -178,7 +173,10 @@ impl<J, E> Drop for Worker<J, E> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::time::Duration;
+    use std::time::{Duration, Instant};
+
+    /// Longest time that anything here takes.
+    const PATIENCE: Duration = Duration::from_secs(60);
 
     /// Counts to the ordered number, reporting each step, and reports the total when not stopped; takes in orders of
     /// odd numbers by going on.
@@ -199,20 +197,40 @@ mod tests {
         Worker::start("test", Box::new(|| {}), work, |message| message).unwrap()
     }
 
+    /// The next event; one that does not come fails the test.
+    fn next(worker: &Worker<u32, String>) -> (JobId, String) {
+        let event = worker.events.recv_timeout(PATIENCE);
+        event.expect("an event in time")
+    }
+
+    /// The first event that meets `met`.
+    fn until(
+        worker: &Worker<u32, String>,
+        mut met: impl FnMut(JobId, &str) -> bool,
+    ) -> (JobId, String) {
+        let began = Instant::now();
+        loop {
+            let (job, event) = next(worker);
+            if met(job, &event) {
+                return (job, event);
+            }
+            assert!(began.elapsed() < PATIENCE, "still at {event:?}");
+        }
+    }
+
     #[test]
     fn a_newer_job_stops_the_running_one_within_a_step() {
         let mut worker = counter();
         let first = worker.submit(1_000_000);
-        assert_eq!(worker.wait(), Some((first, "step 0".to_owned())));
+        assert_eq!(next(&worker), (first, "step 0".to_owned()));
         let second = worker.submit(2);
         let mut last_of_first = String::new();
-        loop {
-            let (job, event) = worker.wait().unwrap();
-            if job == second {
-                break;
+        until(&worker, |job, event| {
+            if job == first {
+                event.clone_into(&mut last_of_first);
             }
-            last_of_first = event;
-        }
+            job == second
+        });
         assert!(last_of_first.starts_with("stopped at"), "{last_of_first}");
     }
 
@@ -222,63 +240,55 @@ mod tests {
         worker.submit(1_000_000);
         let skipped = worker.submit(6);
         let last = worker.submit(2);
-        loop {
-            let (job, event) = worker.wait().unwrap();
+        until(&worker, |job, event| {
             assert_ne!(job, skipped);
-            if job == last && event == "done 2" {
-                break;
-            }
-        }
+            job == last && event == "done 2"
+        });
     }
 
     #[test]
     fn a_job_that_takes_in_its_successor_goes_on_under_the_newer_number() {
         let mut worker = counter();
         let first = worker.submit(1_000);
-        assert_eq!(worker.wait(), Some((first, "step 0".to_owned())));
+        assert_eq!(next(&worker), (first, "step 0".to_owned()));
         let second = worker.submit(7);
-        let mut steps = 1;
-        loop {
-            let (job, event) = worker.wait().unwrap();
-            if event == "done 1000" {
-                assert_eq!(job, second);
-                break;
-            }
-            assert_eq!(event, format!("step {steps}"));
-            steps += 1;
+        for step in 1..1_000 {
+            assert_eq!(next(&worker).1, format!("step {step}"));
         }
-        assert_eq!(steps, 1_000);
+        assert_eq!(next(&worker), (second, "done 1000".to_owned()));
     }
 
     #[test]
     fn closing_the_window_ends_a_job_that_would_take_in_others() {
         let mut worker = counter();
         worker.submit(1_000_000);
-        worker.wait();
-        drop(worker); // returns: the thread has seen the end
+        next(&worker);
+        let (closed, end) = mpsc::channel();
+        thread::spawn(move || {
+            drop(worker); // returns once the thread has seen the end
+            closed.send(()).ok();
+        });
+        let ended = end.recv_timeout(PATIENCE);
+        assert_eq!(ended, Ok(()), "the job goes on");
     }
 
     #[test]
     fn a_panic_is_reported_and_the_thread_lives_on() {
         let mut worker = counter();
         let bad = worker.submit(13);
-        let (job, message) = worker.wait().unwrap();
+        let (job, message) = next(&worker);
         assert_eq!(job, bad);
         assert!(message.contains("thirteen"), "{message}");
         let good = worker.submit(0);
-        assert_eq!(worker.wait(), Some((good, "done 0".to_owned())));
+        assert_eq!(next(&worker), (good, "done 0".to_owned()));
     }
 
     #[test]
     fn cancel_stops_the_running_job() {
         let mut worker = counter();
         worker.submit(1_000_000);
-        worker.wait();
+        next(&worker);
         worker.cancel();
-        loop {
-            if worker.wait().unwrap().1.starts_with("stopped at") {
-                break;
-            }
-        }
+        until(&worker, |_, event| event.starts_with("stopped at"));
     }
 }
