@@ -46,7 +46,7 @@ pub use legend::legend;
 pub use offscreen::{Offscreen, RenderError, Shot};
 pub use opening::{opening_camera, spanning};
 pub use options::{Ghosts, Names, NoiseView, Path, PathKind, Trails, ViewOptions};
-pub use pick::{Hit, pick, pick_inside};
+pub use pick::{Hit, pick};
 pub use studio::{
     CASE_FPS, Cell, FRAME_RATES, Film, Framing, GAP, Look, Moment, SCALES, Studio, StudioError,
     evenly, frame_hundredths,

@@ -1,7 +1,7 @@
-//! What lies under a point or in a rectangle of the ground.
+//! What lies under a point of the ground.
 
 use super::intents::{attack_point, goal_handles};
-use crate::geometry::{DVec2, polygon_contains};
+use crate::geometry::DVec2;
 use crate::scene::{AgentId, Scene};
 
 /// The thing under a point, most specific first.
@@ -78,20 +78,4 @@ pub fn pick(
             (centre.distance(point) - goal.tolerance_m).abs() <= 0.7 * reach_m
         })
         .map(|goal| Hit::GoalRing(goal.agent.clone()))
-}
-
-/// Agents whose centre lies inside a polygon (a box drawn on a turned view is one), in scene order.
-pub fn pick_inside(
-    scene: &Scene,
-    time_s: f64,
-    polygon: &[DVec2],
-    is_hidden: impl Fn(&AgentId) -> bool,
-) -> Vec<AgentId> {
-    scene
-        .states_at(time_s)
-        .filter(|(_, agent, state)| {
-            !is_hidden(&agent.id) && polygon_contains(polygon, state.position)
-        })
-        .map(|(_, agent, _)| agent.id.clone())
-        .collect()
 }
