@@ -93,6 +93,8 @@ fn recorded(scene: &Scene) -> Scene {
 /// The document, the selection and the time cursor.
 pub struct Editor {
     document: Option<Document>,
+    /// Number of the document, which is how many have been opened.
+    number: u64,
     preview: Option<Arc<Scene>>,
     /// The time cursor, s, within the scene.
     pub time_s: f64,
@@ -119,6 +121,7 @@ impl Default for Editor {
     fn default() -> Self {
         Self {
             document: None,
+            number: 0,
             preview: None,
             time_s: 0.0,
             playing: false,
@@ -143,6 +146,7 @@ impl Editor {
         self.hidden.clear();
         self.preview = None;
         self.document = Some(document);
+        self.number += 1;
         self.tool = Tool::Select;
         self.revision += 1;
     }
@@ -155,6 +159,11 @@ impl Editor {
     /// The open document, to be changed.
     pub fn document_mut(&mut self) -> Option<&mut Document> {
         self.document.as_mut()
+    }
+
+    /// Number of the open document: another one that is opened, be it the same scene again, has a higher one.
+    pub fn number(&self) -> u64 {
+        self.number
     }
 
     /// The scene as edited, with the drag in progress.

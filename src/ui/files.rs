@@ -36,6 +36,8 @@ pub(super) enum Request {
     Bundled(&'static [(&'static str, &'static str)]),
     /// Write a scene, read it again and compare.
     Save {
+        /// Number of the document it is of; absent for a scene that is none.
+        document: Option<u64>,
         /// The scene.
         scene: Arc<Scene>,
         /// Where to.
@@ -118,6 +120,8 @@ pub(super) enum Answer {
     },
     /// A scene was written and compared, or not.
     Saved {
+        /// Number of the document it is of, as it was asked.
+        document: Option<u64>,
         /// The scene.
         scene: Arc<Scene>,
         /// Where to.
@@ -165,8 +169,8 @@ pub(super) enum Purpose {
     Open,
     /// Opening a folder.
     OpenFolder,
-    /// Writing the scene.
-    Save,
+    /// Writing the scene of the document with this number.
+    Save(u64),
     /// A file for an export.
     Export,
     /// A folder for an export.
@@ -299,7 +303,7 @@ impl Files {
                 let chosen = dialog.set_title(title).pick_folder();
                 thread::Builder::new().spawn(move || report(pollster::block_on(chosen).map(own)))
             }
-            Purpose::Save | Purpose::Bug => {
+            Purpose::Save(_) | Purpose::Bug => {
                 let chosen = dialog
                     .set_title("Save the scene")
                     .set_file_name(name)
@@ -364,9 +368,14 @@ fn serve(inbox: &mpsc::Receiver<Request>, out: &Outbox, folder: &Path, autosave:
     while let Ok(request) = inbox.recv() {
         match request {
             Request::Bundled(texts) => out.send(Answer::Bundled(bundled(texts))),
-            Request::Save { scene, path } => {
+            Request::Save {
+                document,
+                scene,
+                path,
+            } => {
                 let result = save(&scene, &path);
                 out.send(Answer::Saved {
+                    document,
                     scene,
                     path,
                     result,

@@ -100,6 +100,7 @@ impl App {
     fn put(&mut self, document: Document, place: Place) {
         let now_s = document.history.scene().now_s();
         self.editor.open(document);
+        self.after_save = None;
         self.editor.time_s = now_s;
         self.editor.playing = false;
         if std::mem::take(&mut self.play_first) {
@@ -167,7 +168,7 @@ impl App {
 
     pub(super) fn ask_path(&mut self, purpose: Purpose) {
         let open = self.editor.document();
-        if purpose == Purpose::Save && open.is_none() {
+        if matches!(purpose, Purpose::Save(_)) && open.is_none() {
             self.say(Weight::Info, "Open a scene first, then save it.");
             return;
         }
@@ -195,7 +196,7 @@ impl App {
             .or_else(|| std::env::current_dir().ok())
             .unwrap_or_default();
         let typed = match purpose {
-            Purpose::Save | Purpose::Bug => folder.join(name).display().to_string(),
+            Purpose::Save(_) | Purpose::Bug => folder.join(name).display().to_string(),
             Purpose::Open | Purpose::OpenFolder | Purpose::Export | Purpose::ExportFolder => {
                 format!("{}/", folder.display())
             }
@@ -210,17 +211,27 @@ impl App {
             Purpose::ExportFolder => self.exporting.place(&path, true),
             Purpose::Bug => {
                 if let Some(scene) = self.lab.bug.clone() {
-                    let path = files::scene_file(&path);
-                    self.files.ask(Request::Save { scene, path });
+                    self.files.ask(Request::Save {
+                        document: None,
+                        scene,
+                        path: files::scene_file(&path),
+                    });
                 }
             }
-            Purpose::Save => self.save(files::scene_file(&path)),
+            Purpose::Save(document) if document == self.editor.number() => {
+                self.save(files::scene_file(&path));
+            }
+            Purpose::Save(_) => {
+                let text =
+                    "The scene that was to be saved there is no longer open: nothing was written.";
+                self.say(Weight::Warning, text);
+            }
         }
     }
 
     /// A dialog was closed without a path: what was to follow a save does not.
     pub(super) fn passed_over(&mut self, purpose: Purpose) {
-        if purpose == Purpose::Save {
+        if purpose == Purpose::Save(self.editor.number()) {
             self.after_save = None;
         }
     }
@@ -228,7 +239,11 @@ impl App {
     pub(super) fn save(&mut self, path: PathBuf) {
         if let Some(scene) = self.editor.committed().cloned() {
             self.saving = true;
-            self.files.ask(Request::Save { scene, path });
+            self.files.ask(Request::Save {
+                document: Some(self.editor.number()),
+                scene,
+                path,
+            });
         }
     }
 
@@ -255,10 +270,11 @@ impl App {
                 } if ticket == self.ticket => self.listed(path, result),
                 Answer::Opened { .. } | Answer::Listed { .. } => {}
                 Answer::Saved {
+                    document,
                     scene,
                     path,
                     result,
-                } => self.saved(scene, path, result),
+                } => self.saved(document, scene, path, result),
                 Answer::Tray(cases, faults) => self.tray_found(cases, &faults),
                 Answer::TrayKept(change, result) => {
                     // one that cannot be written is said once, and does not keep the window from closing
@@ -392,49 +408,60 @@ impl App {
         self.failure = Some(Failure { path, message });
     }
 
-    fn saved(&mut self, scene: Arc<Scene>, path: PathBuf, result: Result<u64, String>) {
+    /// Takes in what came of a save. It is credited to the document that was saved, or to none if that is gone.
+    fn saved(
+        &mut self,
+        document: Option<u64>,
+        scene: Arc<Scene>,
+        path: PathBuf,
+        result: Result<u64, String>,
+    ) {
         self.saving = false;
+        let is_open = document == Some(self.editor.number());
         match result {
             Ok(bytes) => {
                 let kilobytes = bytes.div_ceil(1024);
                 let text = format!("Written and checked: {} ({kilobytes} kB)", path.display());
                 self.say(Weight::Good, text);
-                if self
-                    .lab
-                    .bug
-                    .as_ref()
-                    .is_some_and(|bug| Arc::ptr_eq(bug, &scene))
-                {
-                    return;
+                if document.is_some() {
+                    self.settings.remember(Recent {
+                        path: path.clone(),
+                        pick: None,
+                        name: scene.name.clone(),
+                    });
                 }
-                if let Some(restored) = self.restored.take() {
-                    self.files.ask(Request::Forget(vec![restored]));
-                }
-                self.settings.remember(Recent {
-                    path: path.clone(),
-                    pick: None,
-                    name: scene.name.clone(),
-                });
-                if let Some(open) = self.editor.document_mut() {
-                    open.mark_saved(scene, path);
-                    if !open.modified() {
-                        self.files.ask(Request::DropAutosave);
-                    }
-                }
-                let modified = self.editor.document().is_some_and(Document::modified);
-                match self.after_save.take() {
-                    // changed while it was written
-                    Some(pending) if modified => self.ask_first(pending),
-                    Some(pending) => self.go_on(pending),
-                    None => {}
+                if is_open {
+                    self.settle(scene, path);
                 }
             }
             Err(message) => {
-                self.after_save = None;
+                if is_open {
+                    self.after_save = None;
+                }
                 let notice =
                     Notice::new(Weight::Error, "The scene was not saved.").with_detail(message);
                 self.editor.notices.push(notice);
             }
+        }
+    }
+
+    /// The open document lies at `path` now, as `scene`: recovery files go, and what waited for it follows.
+    fn settle(&mut self, scene: Arc<Scene>, path: PathBuf) {
+        if let Some(restored) = self.restored.take() {
+            self.files.ask(Request::Forget(vec![restored]));
+        }
+        if let Some(open) = self.editor.document_mut() {
+            open.mark_saved(scene, path);
+            if !open.modified() {
+                self.files.ask(Request::DropAutosave);
+            }
+        }
+        let modified = self.editor.document().is_some_and(Document::modified);
+        match self.after_save.take() {
+            // changed while it was written
+            Some(pending) if modified => self.ask_first(pending),
+            Some(pending) => self.go_on(pending),
+            None => {}
         }
     }
 
@@ -695,11 +722,36 @@ mod tests {
     }
 
     #[test]
+    fn a_save_that_ends_once_another_scene_is_open_is_not_credited_to_that() {
+        let (folder, mut bench, _) = bench();
+        let app = bench.state_mut();
+        let (place, other) = (folder.path().join("a.json"), folder.path().join("b.json"));
+        app.save(place.clone());
+        app.replace(Action::OpenBundled(0)); // the same again is another document
+        hear(app, |app| !app.saving);
+        let open = app.editor.document().unwrap();
+        assert!(place.exists() && open.path.is_none() && !open.modified());
+        assert_eq!(app.settings.recents[0].path, place);
+        // nor does a path that was chosen for the one before save this one
+        let chosen_for = Purpose::Save(app.editor.number());
+        app.after_save = Some(Pending::Quit);
+        app.replace(Action::OpenBundled(0));
+        app.picked(chosen_for, other.clone());
+        assert!(!app.saving && app.after_save.is_none());
+        let said = &app.editor.notices.last().unwrap().text;
+        assert!(said.contains("no longer open"), "{said}");
+        app.picked(Purpose::Save(app.editor.number()), other.clone());
+        hear(app, |app| !app.saving);
+        assert_eq!(app.editor.document().unwrap().path, Some(other));
+    }
+
+    #[test]
     fn nothing_follows_a_save_for_which_no_path_was_chosen() {
         let (_folder, mut bench, _) = bench();
         let app = bench.state_mut();
         app.after_save = Some(Pending::Quit);
-        app.path_field = Some(PathField::new(Purpose::Save, String::new()));
+        let purpose = Purpose::Save(app.editor.number());
+        app.path_field = Some(PathField::new(purpose, String::new()));
         bench.run_steps(2);
         bench.key_press(egui::Key::Escape);
         bench.run_steps(2);

@@ -159,6 +159,7 @@ pub struct App {
     unsaved: Option<Pending>,
     /// The scene's new name, while it is typed.
     renaming: Option<String>,
+    /// What follows once the open document is saved.
     after_save: Option<Pending>,
     recoveries: Vec<Recovery>,
     /// The autosave the document was restored from; it goes once the document is saved.
@@ -460,10 +461,10 @@ impl App {
                 let known = self.editor.document().and_then(|open| open.path.clone());
                 match known {
                     Some(path) => self.save(path),
-                    None => self.ask_path(Purpose::Save),
+                    None => self.ask_path(Purpose::Save(self.editor.number())),
                 }
             }
-            Command::SaveAs => self.ask_path(Purpose::Save),
+            Command::SaveAs => self.ask_path(Purpose::Save(self.editor.number())),
             Command::Rename => {
                 let scene = self.editor.committed();
                 self.renaming = scene.map(|scene| scene.name.clone());

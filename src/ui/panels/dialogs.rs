@@ -63,7 +63,7 @@ impl PathField {
             let (title, button) = match self.purpose {
                 Purpose::Open => ("Open a scene", "Open"),
                 Purpose::OpenFolder => ("Open a folder of scenes", "Open"),
-                Purpose::Save => ("Save the scene", "Save"),
+                Purpose::Save(_) => ("Save the scene", "Save"),
                 Purpose::Bug => ("Save the bug case", "Save"),
                 Purpose::Export | Purpose::ExportFolder => ("Export", "Choose"),
             };
@@ -94,7 +94,7 @@ impl PathField {
             }
             self.completions_ui(ui);
             ui.add_space(8.0);
-            let writes = matches!(self.purpose, Purpose::Save | Purpose::Bug);
+            let writes = matches!(self.purpose, Purpose::Save(_) | Purpose::Bug);
             let replaces = writes && self.exists == Some(true);
             if replaces {
                 let text = theme::small("A file is there already and will be replaced.");
@@ -315,7 +315,7 @@ mod tests {
             }]
         };
         let field = |exists: Option<bool>| {
-            let mut field = PathField::new(Purpose::Save, "left-turn.json".to_owned());
+            let mut field = PathField::new(Purpose::Save(1), "left-turn.json".to_owned());
             for _ in 0..3 {
                 frame(&mut field, Vec::new());
             }
