@@ -10,6 +10,7 @@ use std::sync::Arc;
 use super::compare::beside;
 use super::export::file_stem;
 use super::files;
+use super::files::Draft;
 use super::lab::noise_view;
 use super::settings::write_atomically;
 use crate::data::Target;
@@ -590,21 +591,21 @@ fn write_gif(
 ) -> Result<Told, String> {
     let folder = path.parent().unwrap_or(Path::new("."));
     fs::create_dir_all(folder).map_err(|error| at(folder, &error))?;
-    let file = tempfile::NamedTempFile::new_in(folder).map_err(|error| at(folder, &error))?;
+    let draft = Draft::beside(path).map_err(|error| at(path, &error))?;
     let count = film.frames();
     let mut goes_on = |done: usize| {
         desk.report(Told::Progress(before * count + done, all * count));
         desk.wanted()
     };
-    let writer = BufWriter::new(file.as_file());
+    let writer = BufWriter::new(draft.file());
     let done = studio
         .write_gif(film, fps, writer, &mut goes_on)
         .map_err(words)?;
     if done < count {
-        // the temporary file goes with its name
+        // what is written so far goes with the draft
         return Ok(Told::Cancelled("Nothing was written.".to_owned()));
     }
-    files::publish(file, path).map_err(|error| at(path, &error))?;
+    draft.publish().map_err(|error| at(path, &error))?;
     let size = fs::metadata(path).map_or(0, |facts| facts.len());
     let (shown, size) = (path.display(), kilobytes(size));
     Ok(Told::Done(format!(
