@@ -53,6 +53,8 @@ pub enum PilotJob {
 pub enum PilotEvent {
     /// It is ready; the hash of the weights, if there are any.
     Ready(Option<String>),
+    /// The network cannot be used, with a sentence that says why. It ends no job: planners that need none answer.
+    Unloaded(String),
     /// A plan is made.
     Planned(Box<Planned>),
     /// A drive came so far.
@@ -93,6 +95,8 @@ pub type LoadWorld = Arc<dyn Fn() -> Result<Loaded, String> + Send + Sync>;
 pub struct Pilot {
     worker: Worker<Option<PilotJob>, PilotEvent>,
     running: Option<JobId>,
+    /// The job that loads the network, unless a newer one takes its place before it begins.
+    load: JobId,
 }
 
 impl Pilot {
@@ -115,9 +119,7 @@ impl Pilot {
             if let Some(load) = load.take() {
                 match load() {
                     Ok(found) => network = found,
-                    Err(problem) => desk.report(PilotEvent::Failed(format!(
-                        "the planner's network cannot be used: {problem}"
-                    ))),
+                    Err(problem) => desk.report(PilotEvent::Unloaded(problem)),
                 }
                 let identity = network.as_ref().map(|found| found.identity().to_owned());
                 desk.report(PilotEvent::Ready(identity));
@@ -171,10 +173,11 @@ impl Pilot {
                 "the planner met a defect of its own ({message}); the scene is unchanged"
             ))
         })?;
-        worker.submit(None);
+        let load = worker.submit(None);
         Ok(Self {
             worker,
             running: None,
+            load,
         })
     }
 
@@ -198,13 +201,18 @@ impl Pilot {
     pub fn poll(&mut self) -> Option<PilotEvent> {
         loop {
             let (job, event) = self.worker.poll()?;
-            let current = self.running == Some(job);
-            let ends = !matches!(event, PilotEvent::Driving { .. } | PilotEvent::Ready(_));
-            if current && ends {
-                self.running = None;
-            }
-            if current || matches!(event, PilotEvent::Ready(_)) {
-                return Some(event);
+            match event {
+                PilotEvent::Ready(_) | PilotEvent::Unloaded(_) => return Some(event),
+                // nobody handed in that job
+                PilotEvent::Failed(problem) if job == self.load => {
+                    return Some(PilotEvent::Unloaded(problem));
+                }
+                _ if self.running != Some(job) => {}
+                PilotEvent::Driving { .. } => return Some(event),
+                PilotEvent::Planned(_) | PilotEvent::Driven(_) | PilotEvent::Failed(_) => {
+                    self.running = None;
+                    return Some(event);
+                }
             }
         }
     }
@@ -330,7 +338,9 @@ mod tests {
     fn last(pilot: &mut Pilot) -> PilotEvent {
         loop {
             match pilot.poll() {
-                Some(PilotEvent::Ready(_) | PilotEvent::Driving { .. }) => {}
+                Some(
+                    PilotEvent::Ready(_) | PilotEvent::Unloaded(_) | PilotEvent::Driving { .. },
+                ) => {}
                 Some(event) => return event,
                 None => std::thread::sleep(Duration::from_millis(2)),
             }
@@ -364,6 +374,43 @@ mod tests {
             panic!("no failure");
         };
         assert!(message.contains("\"ar\""), "{message}");
+    }
+
+    #[test]
+    fn broken_weights_are_told_and_end_no_job_whenever_that_is_handed_in() {
+        let broken: LoadPlanner = Arc::new(|| Err("they are cut off".to_owned()));
+        let drive = || PilotJob::Drive {
+            scene: scene(),
+            settings: DriveSettings {
+                plan: settings(Decoder::Idm),
+                seconds: 1.0,
+                ..DriveSettings::default()
+            },
+            world: DriveWorld::Traffic,
+            own: OwnCommand::default(),
+        };
+        for at_once in [true, false] {
+            let mut pilot = Pilot::start(Box::new(|| {}), broken.clone(), None).unwrap();
+            let (mut told, mut end) = (Vec::new(), None);
+            let began = Instant::now();
+            let mut handed_in = false;
+            while end.is_none() {
+                assert!(began.elapsed() < Duration::from_secs(60), "{told:?}");
+                if !handed_in && (at_once || !told.is_empty()) {
+                    pilot.submit(drive());
+                    handed_in = true;
+                }
+                match pilot.poll() {
+                    Some(PilotEvent::Unloaded(problem)) => told.push(problem),
+                    Some(PilotEvent::Ready(weights)) => assert_eq!(weights, None),
+                    Some(PilotEvent::Driving { .. }) => assert!(pilot.busy()),
+                    None => std::thread::sleep(Duration::from_millis(2)),
+                    event => end = event,
+                }
+            }
+            assert!(matches!(end, Some(PilotEvent::Driven(_))), "{end:?}");
+            assert_eq!(told, ["they are cut off"]);
+        }
     }
 
     #[test]

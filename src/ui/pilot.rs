@@ -157,6 +157,8 @@ pub(super) struct Planning {
     engine: Option<Pilot>,
     /// Hash of the planner's weights, once it is known whether there are any.
     pub weights: Option<Option<String>>,
+    /// Why the planner's network cannot be used, if it cannot.
+    pub unloaded: Option<String>,
     /// Plans along with what is shown.
     pub on: bool,
     /// How.
@@ -207,6 +209,7 @@ impl Planning {
         Self {
             engine,
             weights: None,
+            unloaded: None,
             on: false,
             settings: PlanSettings {
                 decoder: Decoder::Idm,
@@ -310,7 +313,10 @@ impl Planning {
             Decoder::Own if self.own.line.is_empty() => {
                 Some("Name its command in the planner panel first")
             }
-            _ if !self.able(decoder) => Some("Its network is not there"),
+            _ if !self.able(decoder) => Some(match self.unloaded {
+                Some(_) => "Its network cannot be used",
+                None => "Its network is not there",
+            }),
             _ => None,
         }
     }
@@ -505,6 +511,10 @@ impl Planning {
                         self.settings.decoder = PlanSettings::default().decoder;
                     }
                     self.weights = Some(weights);
+                }
+                PilotEvent::Unloaded(problem) => {
+                    editor.notices.push(unloaded(&problem));
+                    self.unloaded = Some(problem);
                 }
                 PilotEvent::Planned(planned) if self.turn > 0 => {
                     self.answer(Ok(planned));
@@ -795,6 +805,12 @@ fn timed(points: impl Iterator<Item = DVec2>, from_s: f64) -> Vec<(DVec2, f64)> 
         .collect()
 }
 
+/// Says that the planner's network cannot be used, and why.
+pub(super) fn unloaded(problem: &str) -> Notice {
+    let text = "The planner's network cannot be used: only the plain planners answer.";
+    Notice::new(Weight::Warning, text).with_detail(problem)
+}
+
 /// Wraps a wish.
 pub(super) fn wish(actions: &mut Vec<Action>, wish: PilotAction) {
     actions.push(Action::Pilot(wish));
@@ -819,6 +835,28 @@ mod tests {
         let mut planning = Planning::new(Some(pilot));
         planning.on = true;
         planning
+    }
+
+    #[test]
+    fn broken_weights_are_told_and_the_plain_planners_answer() {
+        let broken = Arc::new(|| Err("they are cut off".to_owned()));
+        let pilot = Pilot::start(Box::new(|| {}), broken, None).unwrap();
+        let mut planning = Planning::new(Some(pilot));
+        planning.on = true;
+        let (mut editor, mut lab) = (Editor::default(), Lab::new(None));
+        let (scene, began) = (standing(), Instant::now());
+        while planning.planned.is_none() {
+            assert!(began.elapsed() < Duration::from_secs(60));
+            planning.follow(Some(&scene), [None, None, None, None], 2.0);
+            planning.hear(&mut editor, &mut lab);
+        }
+        assert_eq!(planning.settings.decoder, Decoder::Idm);
+        assert!(planning.problem.is_none() && planning.lacks(Decoder::Idm).is_none());
+        let why = planning.unloaded.as_deref();
+        assert_eq!(why, Some("they are cut off"));
+        let lacks = planning.lacks(Decoder::Ar).unwrap();
+        assert!(lacks.contains("cannot be used"), "{lacks}");
+        assert!(editor.notices[0].text.contains("cannot be used"));
     }
 
     fn standing() -> Arc<Scene> {

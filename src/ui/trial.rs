@@ -9,6 +9,7 @@ use super::action::Notice;
 use super::action::Weight;
 use super::editor::Editor;
 use super::graphics::Wake;
+use super::pilot::unloaded;
 use crate::codec::DT_S;
 use crate::codec::NOW;
 use crate::codec::T;
@@ -368,6 +369,14 @@ impl Trial {
     /// Takes in what the planners report; the end is said unless it is watched.
     pub(super) fn hear(&mut self, editor: &mut Editor, watched: bool) {
         while let Some(event) = self.engine.as_mut().and_then(Pilot::poll) {
+            if let PilotEvent::Unloaded(problem) = &event {
+                // whoever plans along is told elsewhere; here it counts if a network is to drive
+                let mut planners = self.sheet.iter().flat_map(|sheet| &sheet.planners);
+                if planners.any(|decoder| decoder.is_network()) {
+                    editor.notices.push(unloaded(problem));
+                }
+                continue;
+            }
             let (Some(at), Some(sheet)) = (self.running, &mut self.sheet) else {
                 continue;
             };
@@ -383,7 +392,7 @@ impl Trial {
                     Cell::Driven(driven, scene)
                 }
                 PilotEvent::Failed(message) => Cell::Failed(message),
-                PilotEvent::Ready(_) | PilotEvent::Planned(_) => continue,
+                PilotEvent::Ready(_) | PilotEvent::Unloaded(_) | PilotEvent::Planned(_) => continue,
             };
             sheet.cells[at] = cell;
             self.next();
@@ -447,7 +456,10 @@ mod tests {
     use std::time::{Duration, Instant};
 
     fn trial() -> Trial {
-        let load: LoadPlanner = Arc::new(|| Ok(None));
+        trial_with(Arc::new(|| Ok(None)))
+    }
+
+    fn trial_with(load: LoadPlanner) -> Trial {
         Trial::new(Some((load, None)), Wake::new(&egui::Context::default()))
     }
 
@@ -500,6 +512,23 @@ mod tests {
         assert_eq!(trial.sheet.as_ref().unwrap().progress(), (6, 9));
         until(&mut trial, &mut editor, |trial| !trial.runs());
         assert_eq!(trial.sheet.as_ref().unwrap().reports(2).count(), 3);
+    }
+
+    #[test]
+    fn broken_weights_are_told_once_and_the_first_drive_does_not_fail_for_them() {
+        let (mut trial, mut editor) = (
+            trial_with(Arc::new(|| Err("they are cut off".to_owned()))),
+            Editor::default(),
+        );
+        trial.planners = vec![Decoder::Idm, Decoder::Ar];
+        trial.seconds = 1.0;
+        trial.start(cases(1), &PlanSettings::default(), &OwnCommand::default());
+        until(&mut trial, &mut editor, |trial| !trial.runs());
+        let sheet = trial.sheet.as_ref().unwrap();
+        assert!(matches!(sheet.cell(0, 0), Cell::Driven(..)));
+        assert!(matches!(sheet.cell(0, 1), Cell::Failed(why) if why.contains("\"ar\"")));
+        let told = |notice: &&Notice| notice.detail.as_deref() == Some("they are cut off");
+        assert_eq!(editor.notices.iter().filter(told).count(), 1);
     }
 
     #[test]

@@ -1,7 +1,12 @@
 //! The planner's panel as a user meets it: planning along, the reasons, a drive.
 
+use std::sync::Arc;
+
 use egui_kittest::kittest::NodeT as _;
 use egui_kittest::kittest::Queryable as _;
+use nearmiss::sim::BUNDLED;
+use nearmiss::ui::App;
+use nearmiss::ui::Start;
 
 use crate::stage::{
     Bench, choose, entries, may_draw, opened, opened_with_planner, pixels_changed, press, until,
@@ -44,6 +49,35 @@ fn planning_along_shows_modes_with_their_scores_and_follows_the_cursor() {
 }
 
 #[test]
+fn the_panel_says_why_the_weights_cannot_be_used_and_the_plain_planners_answer() {
+    if !may_draw() {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let settings = r#"{"welcomed": true, "planning": false}"#;
+    std::fs::write(folder.path().join("window.json"), settings).unwrap();
+    let start = Start {
+        bundled: &BUNDLED,
+        folder: Some(folder.path().to_owned()),
+        load_planner: Some(Arc::new(|| Err("they are cut off".to_owned()))),
+        ..Start::default()
+    };
+    let mut bench = Bench::builder()
+        .with_size(egui::vec2(1280.0, 800.0))
+        .wgpu()
+        .build_eframe(|creation| App::new(creation, start));
+    until(&mut bench, "scene", |app| app.editor().document().is_some());
+    bench.run_steps(3);
+    press(&mut bench, egui::Key::J);
+    until(&mut bench, "notice", |app| {
+        let texts = app.notice_texts();
+        texts.iter().any(|text| text.contains("cannot be used"))
+    });
+    planning(&mut bench);
+    bench.get_by_label_contains("answer: they are cut off.");
+}
+
+#[test]
 fn the_route_is_drawn_and_can_be_withheld() {
     if !may_draw() {
         return;
@@ -67,7 +101,7 @@ fn a_drive_is_a_step_of_the_history() {
     let mut bench = opened(folder.path(), false);
     bench.get_by_label("Planner").click();
     bench.run_steps(3);
-    let entries = |app: &nearmiss::ui::App| {
+    let entries = |app: &App| {
         let document = app.editor().document().unwrap();
         document.history.entries().0.len()
     };
@@ -272,7 +306,7 @@ fn futures_that_are_dropped_on_the_window_are_its_plan() {
         }
     }
     std::fs::write(&path, rows).unwrap();
-    let file: egui::DroppedFileHandle = std::sync::Arc::new(Dropped(path));
+    let file: egui::DroppedFileHandle = Arc::new(Dropped(path));
     bench.input_mut().dropped_files.push(file);
     until(&mut bench, "plan", |app| app.plan_modes() >= 2);
     bench.run_steps(2);

@@ -26,6 +26,7 @@ use crate::rng::Seed;
 use crate::ui::action::Action;
 use crate::ui::editor::Editor;
 use crate::ui::icons::Icon;
+use crate::ui::lab::sentence;
 use crate::ui::pilot::PilotAction;
 use crate::ui::pilot::Planning;
 use crate::ui::pilot::Score;
@@ -119,10 +120,12 @@ fn decoder_ui(ui: &mut Ui, planning: &Planning, actions: &mut Vec<Action>) {
                 let able = planning.able(decoder);
                 let label = egui::Button::selectable(before.decoder == decoder, decoder.label());
                 let row = ui.add_enabled(able, label);
-                let tip = if able {
-                    decoder.key()
-                } else {
-                    "needs the planner's network, and this program holds no weights for it"
+                let tip = match (able, &planning.unloaded) {
+                    (true, _) => decoder.key(),
+                    (false, Some(_)) => "needs the planner's network, which cannot be used",
+                    (false, None) => {
+                        "needs the planner's network, and this program holds no weights for it"
+                    }
                 };
                 if row.on_hover_text(tip).on_disabled_hover_text(tip).clicked() {
                     next.decoder = decoder;
@@ -130,7 +133,12 @@ fn decoder_ui(ui: &mut Ui, planning: &Planning, actions: &mut Vec<Action>) {
             }
         });
     shown.response.accessible_name("Decoder");
-    if planning.weights == Some(None) {
+    if let Some(problem) = &planning.unloaded {
+        let text = sentence(&format!(
+            "the planner's network cannot be used, and only the plain planners answer: {problem}"
+        ));
+        banner(ui, tokens(ui).bad, &text);
+    } else if planning.weights == Some(None) {
         let text = "No planner weights come with this program: only the plain planners answer.";
         banner(ui, tokens(ui).warn, text);
     }
