@@ -78,7 +78,7 @@ impl FirstStart {
         if lab.step.is_some() {
             self.tried(Try::Step);
         }
-        if lab.searching || !lab.candidates.is_empty() {
+        if lab.attacks.searching || !lab.attacks.candidates.is_empty() {
             self.tried(Try::Attack);
         }
     }

@@ -235,7 +235,7 @@ impl App {
             (None, false) if self.lab.world_runs() => {
                 "The world runs on; drag anyone in it. W or Esc stops it".to_owned()
             }
-            (None, false) if self.lab.searching => "Looking for attacks…".to_owned(),
+            (None, false) if self.lab.attacks.searching => "Looking for attacks…".to_owned(),
             (None, false) => match (
                 &self.lab.running,
                 self.exporting

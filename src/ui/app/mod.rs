@@ -438,7 +438,7 @@ impl App {
 
     fn run(&mut self, command: Command, context: &Context) {
         if command == Command::FindAttacks {
-            self.lab.planned = self.planning.foreseen(self.editor.committed());
+            self.lab.attacks.planned = self.planning.foreseen(self.editor.committed());
         }
         if self.panes.run(command) || self.lab.run(command, &mut self.editor) {
             self.turn_to(command);
@@ -738,7 +738,8 @@ impl App {
                 kind,
                 weight: 1.0,
             };
-            let pointed = self.lab.pointed.and_then(|at| self.lab.candidates.get(at));
+            let attacks = &self.lab.attacks;
+            let pointed = attacks.pointed.and_then(|at| attacks.candidates.get(at));
             if let Some(candidate) = pointed {
                 let agent = &candidate.attack.attacker;
                 let kind = PathKind::Sketch;

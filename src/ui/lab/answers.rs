@@ -24,8 +24,8 @@ impl Lab {
         let Some(scene) = editor.committed().cloned() else {
             return;
         };
-        if std::mem::take(&mut self.taking) {
-            self.taken = Some(scene.clone());
+        if std::mem::take(&mut self.attacks.taking) {
+            self.attacks.taken = Some(scene.clone());
         }
         if self.world.is_some() {
             self.run_world(scene);
@@ -67,7 +67,7 @@ impl Lab {
         self.queue.clear();
         self.break_off();
         self.aside = None;
-        self.searching = false;
+        self.attacks.searching = false;
         if let Some(engine) = &mut self.engine {
             engine.submit_preview(Job::Generate {
                 scene,
@@ -95,7 +95,7 @@ impl Lab {
         if self.running.is_none()
             && self.world.is_none()
             && self.aside.is_none()
-            && !self.searching
+            && !self.attacks.searching
             && let Some(engine) = &mut self.engine
         {
             engine.cancel();

@@ -1,4 +1,4 @@
-//! Every attack that was found, made one after the other.
+//! Attacks on the ego: what was found, and every one of it made, one after the other.
 
 use std::sync::Arc;
 
@@ -15,10 +15,41 @@ use crate::generator::Settings;
 use crate::scene::Edit;
 use crate::scene::Role;
 use crate::scene::Scene;
+use crate::scene::State;
 use crate::scene::Task;
 use crate::ui::action::Notice;
 use crate::ui::action::Weight;
 use crate::ui::editor::Editor;
+
+/// The attacks that were found, and where.
+#[derive(Default)]
+pub(in crate::ui) struct Attacks {
+    /// Reachable attacks, best first.
+    pub candidates: Vec<AttackCandidate>,
+    /// The scene in which they were sought.
+    pub(super) sought: Option<Arc<Scene>>,
+    /// What it has become by taking one of them.
+    pub(super) taken: Option<Arc<Scene>>,
+    /// One of them is being taken.
+    pub(super) taking: bool,
+    /// The candidate under the pointer.
+    pub pointed: Option<usize>,
+    /// The engine is looking for attacks.
+    pub searching: bool,
+    /// What the ego's planner may do: what attacks are sought against next.
+    pub planned: Vec<(f64, Vec<State>)>,
+    /// Whether the candidates were sought against a planner.
+    pub against_planner: bool,
+}
+
+impl Attacks {
+    /// Lets go of what was found.
+    pub(super) fn forget(&mut self) {
+        self.candidates.clear();
+        self.sought = None;
+        self.taken = None;
+    }
+}
 
 /// Who attacks, and when.
 pub(in crate::ui) fn attack_name(candidate: &AttackCandidate) -> String {
@@ -29,7 +60,7 @@ pub(in crate::ui) fn attack_name(candidate: &AttackCandidate) -> String {
 impl Lab {
     /// Whether the attacks that were found are of the present scene, or of the one in which one of them was taken.
     pub(in crate::ui) fn found_here(&self, editor: &Editor) -> bool {
-        let scenes = self.sought.iter().chain(&self.taken);
+        let scenes = self.attacks.sought.iter().chain(&self.attacks.taken);
         scenes.into_iter().any(|scene| editor.is_present(scene))
     }
 
@@ -48,27 +79,28 @@ impl Lab {
         });
         let query = AttackQuery {
             attacker: attacker.cloned(),
-            planned: std::mem::take(&mut self.planned),
+            planned: std::mem::take(&mut self.attacks.planned),
             ..AttackQuery::default()
         };
-        self.against_planner = !query.planned.is_empty();
-        self.candidates.clear();
+        self.attacks.against_planner = !query.planned.is_empty();
+        self.attacks.candidates.clear();
         self.aside = None;
-        self.searching = true;
-        self.sought = Some(scene.clone());
-        self.taken = None;
+        self.attacks.searching = true;
+        self.attacks.sought = Some(scene.clone());
+        self.attacks.taken = None;
         engine.submit(Job::Attacks { scene, query });
     }
 
     /// Whether the attacks that were found can be made.
     pub(in crate::ui) fn can_attack(&self, editor: &Editor) -> bool {
-        let found = !self.searching && !self.candidates.is_empty();
+        let found = !self.attacks.searching && !self.attacks.candidates.is_empty();
         found && self.ready() && self.found_here(editor)
     }
 
     /// Makes every attack that was found, the most plausible first; each is a sample.
     pub(in crate::ui) fn make_attacks(&mut self, editor: &mut Editor) {
-        let found = self.sought.clone().filter(|_| self.can_attack(editor));
+        let sought = self.attacks.sought.clone();
+        let found = sought.filter(|_| self.can_attack(editor));
         let (Some(scene), Some(from)) = (found, editor.committed().cloned()) else {
             let text = "Find attacks first: they are made for the scene they were found in.";
             editor.notices.push(Notice::new(Weight::Info, text));
@@ -78,7 +110,7 @@ impl Lab {
         self.cases.clear();
         self.fan = None;
         self.cut = None;
-        let count = self.candidates.len();
+        let count = self.attacks.candidates.len();
         let due = |(at, candidate): (usize, &AttackCandidate)| {
             let mut calm = Scene::clone(&scene);
             calm.attacks.clear();
@@ -96,7 +128,7 @@ impl Lab {
                 reason: Reason::EveryAttack,
             })
         };
-        let all = self.candidates.iter().enumerate().filter_map(due);
+        let all = self.attacks.candidates.iter().enumerate().filter_map(due);
         self.queue = all.collect();
         self.queue.reverse();
         self.next_sample();
@@ -125,7 +157,7 @@ impl Lab {
         if let Some(best) = self.cases.first()
             && land(editor, from, "Attack: ", best)
         {
-            self.taken = Some(best.scene.clone());
+            self.attacks.taken = Some(best.scene.clone());
         }
     }
 

@@ -7,6 +7,7 @@ mod steps;
 pub(super) mod sweep;
 mod world;
 
+pub(super) use attacks::Attacks;
 pub(super) use attacks::attack_name;
 pub(super) use command::command_line;
 pub(super) use command::unsaid;
@@ -23,13 +24,11 @@ use crate::engine::JobId;
 use crate::engine::Purpose;
 use crate::engine::StepLog;
 use crate::engine::StepRecord;
-use crate::generator::AttackCandidate;
 use crate::generator::Settings;
 use crate::generator::Verdict;
 use crate::render::Path;
 use crate::scene::Edit;
 use crate::scene::Scene;
-use crate::scene::State;
 use crate::scene::Task;
 use crate::ui::action::Action;
 use crate::ui::action::Command;
@@ -271,18 +270,8 @@ pub(super) struct Lab {
     pub playing: bool,
     /// Steps of the last run that came to its end, and how long they took.
     pub took: Option<(usize, Duration)>,
-    /// Reachable attacks, best first.
-    pub candidates: Vec<AttackCandidate>,
-    /// The scene in which they were sought.
-    sought: Option<Arc<Scene>>,
-    /// What it has become by taking one of them.
-    taken: Option<Arc<Scene>>,
-    /// One of them is being taken.
-    taking: bool,
-    /// The candidate under the pointer.
-    pub pointed: Option<usize>,
-    /// The engine is looking for attacks.
-    pub searching: bool,
+    /// The attacks that were found.
+    pub attacks: Attacks,
     /// Samples of the last request.
     pub cases: Vec<Case>,
     /// Cases kept.
@@ -307,10 +296,6 @@ pub(super) struct Lab {
     made: Option<Arc<Scene>>,
     /// Samples yet to be drawn, the next one last.
     queue: Vec<Due>,
-    /// What the ego's planner may do: what attacks are sought against next.
-    pub planned: Vec<(f64, Vec<State>)>,
-    /// Whether the candidates were sought against a planner.
-    pub against_planner: bool,
     /// A run that the user stopped, until the engine says how far it came.
     cut: Option<Running>,
     clock_s: f64,
@@ -353,12 +338,7 @@ impl Lab {
             spread: true,
             playing: false,
             took: None,
-            candidates: Vec::new(),
-            sought: None,
-            taken: None,
-            taking: false,
-            pointed: None,
-            searching: false,
+            attacks: Attacks::default(),
             cases: Vec::new(),
             tray: Tray::default(),
             bug: None,
@@ -374,8 +354,6 @@ impl Lab {
             base: None,
             made: None,
             queue: Vec::new(),
-            planned: Vec::new(),
-            against_planner: false,
             cut: None,
             clock_s: 0.0,
             shown: None,
@@ -400,9 +378,7 @@ impl Lab {
         self.later_log = None;
         self.sweep.reset();
         self.turn = Turn::default();
-        self.candidates.clear();
-        self.sought = None;
-        self.taken = None;
+        self.attacks.forget();
         self.cases.clear();
         self.fan = None;
         self.cut = None;
@@ -514,7 +490,7 @@ impl Lab {
             return;
         };
         self.aside = None;
-        self.searching = false;
+        self.attacks.searching = false;
         self.world = None;
         self.step = None;
         self.playing = false;
@@ -583,7 +559,7 @@ impl Lab {
         let free = self.running.is_none()
             && self.queue.is_empty()
             && self.world.is_none()
-            && !self.searching
+            && !self.attacks.searching
             && !editor.previewing()
             && self.ready();
         if !free {
@@ -653,11 +629,11 @@ impl Lab {
     pub(super) fn stop(&mut self) -> bool {
         self.queue.clear();
         let world = self.world.take().is_some();
-        let busy = self.running.is_some() || self.searching || world;
+        let busy = self.running.is_some() || self.attacks.searching || world;
         if let (Some(engine), true) = (&mut self.engine, busy) {
             engine.cancel();
         }
-        self.searching = false;
+        self.attacks.searching = false;
         let running = self.running.as_ref();
         self.cut = running
             .filter(|running| running.reason == Reason::Asked)
@@ -785,8 +761,8 @@ impl Lab {
                     }
                 }
                 Event::Attacks(candidates) => {
-                    self.searching = false;
-                    self.candidates = candidates;
+                    self.attacks.searching = false;
+                    self.attacks.candidates = candidates;
                 }
                 Event::World(scene) => self.world_moved(editor, scene),
                 Event::Failed(message) => self.failed(editor, message),
@@ -846,7 +822,7 @@ impl Lab {
         match running.reason {
             Reason::Edit => {
                 editor.amend(&running.input, scene.clone());
-                if let Some(taken) = &mut self.taken
+                if let Some(taken) = &mut self.attacks.taken
                     && Arc::ptr_eq(taken, &running.input)
                 {
                     *taken = scene;
@@ -982,7 +958,7 @@ impl Lab {
         self.queue.clear();
         self.world = None;
         self.live_scene = None;
-        let searched = std::mem::take(&mut self.searching);
+        let searched = std::mem::take(&mut self.attacks.searching);
         if self.model == Model::Loading {
             self.model = Model::Failed(message.clone());
         }
@@ -1028,10 +1004,10 @@ impl Lab {
                 }
                 self.clock_s = 0.0;
             }
-            LabAction::Point(candidate) => self.pointed = candidate,
+            LabAction::Point(candidate) => self.attacks.pointed = candidate,
             LabAction::Take(index) => {
-                let attack = self.candidates.get(index)?.attack.clone();
-                self.taking = self.found_here(editor);
+                let attack = self.attacks.candidates.get(index)?.attack.clone();
+                self.attacks.taking = self.found_here(editor);
                 let edits = vec![Edit::SetAttack { attack }];
                 return Some(Action::Commit { label: None, edits });
             }
@@ -1280,8 +1256,8 @@ mod tests {
         };
         lab.make_attacks(&mut editor);
         assert!(lab.running.is_none()); // they have not been found yet
-        lab.candidates = found;
-        lab.sought = editor.committed().cloned();
+        lab.attacks.candidates = found;
+        lab.attacks.sought = editor.committed().cloned();
         // with one of them taken the list is still of the scene
         let taken = lab.apply(LabAction::Take(0), &mut editor).unwrap();
         editor.apply(&taken);
@@ -1331,22 +1307,27 @@ mod tests {
         lab.generate(&editor, false);
         assert!(lab.running.is_some() && !lab.queue.is_empty());
         lab.find_attacks(&editor);
-        assert!(lab.running.is_none() && lab.queue.is_empty() && lab.searching);
-        assert!(lab.sought.as_ref().is_some_and(|of| editor.is_present(of)));
+        assert!(lab.running.is_none() && lab.queue.is_empty() && lab.attacks.searching);
+        assert!(
+            lab.attacks
+                .sought
+                .as_ref()
+                .is_some_and(|of| editor.is_present(of))
+        );
         lab.toggle_world(&mut editor);
         lab.find_attacks(&editor);
-        assert!(!lab.world_runs() && lab.searching);
+        assert!(!lab.world_runs() && lab.attacks.searching);
         // a drag that asks for no answer leaves it alone
         let busy = |lab: &Lab| lab.engine.as_ref().is_some_and(Engine::busy);
         lab.drop_preview();
-        assert!(lab.searching && busy(&lab));
+        assert!(lab.attacks.searching && busy(&lab));
         let signal = Edit::SetSignal {
             signal: 0,
             from_frame: 0,
             state: crate::scene::SignalState::Red,
         };
         lab.preview(&editor, &[signal]);
-        assert!(!lab.searching && busy(&lab));
+        assert!(!lab.attacks.searching && busy(&lab));
         lab.drop_preview();
         assert!(!busy(&lab));
     }

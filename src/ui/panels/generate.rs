@@ -513,16 +513,17 @@ fn guide_ui(ui: &mut Ui, (name, tip, usual): (&str, &str, f64), guide: &mut Guid
 }
 
 fn attacks_ui(ui: &mut Ui, editor: &Editor, lab: &Lab, actions: &mut Vec<Action>) {
+    let attacks = &lab.attacks;
     widgets::section(ui, "Attacks");
     ui.horizontal(|ui| {
         let shown = ui.add_enabled(
-            lab.ready() && !lab.searching,
+            lab.ready() && !attacks.searching,
             egui::Button::new("Find attacks"),
         );
         if shown.on_hover_text(Command::FindAttacks.hint()).clicked() {
             actions.push(Action::Run(Command::FindAttacks));
         }
-        if lab.searching {
+        if attacks.searching {
             ui.add(egui::Spinner::new().size(12.0));
         } else if lab.can_attack(editor) {
             let command = Command::MakeAttacks;
@@ -534,8 +535,8 @@ fn attacks_ui(ui: &mut Ui, editor: &Editor, lab: &Lab, actions: &mut Vec<Action>
             }
         }
     });
-    if !lab.searching {
-        let text = match (lab.candidates.is_empty(), lab.against_planner) {
+    if !attacks.searching {
+        let text = match (attacks.candidates.is_empty(), attacks.against_planner) {
             (true, _) => "who can meet the ego, and when",
             _ if !lab.found_here(editor) => "of the scene before",
             (false, false) => "click one; 1 is likely, full on and soon",
@@ -547,7 +548,7 @@ fn attacks_ui(ui: &mut Ui, editor: &Editor, lab: &Lab, actions: &mut Vec<Action>
             .on_hover_text(tip);
     }
     let mut pointed = None;
-    for (index, candidate) in lab.candidates.iter().enumerate() {
+    for (index, candidate) in attacks.candidates.iter().enumerate() {
         let response = candidate_ui(ui, editor, candidate);
         if response.hovered() {
             pointed = Some(index);
@@ -556,7 +557,7 @@ fn attacks_ui(ui: &mut Ui, editor: &Editor, lab: &Lab, actions: &mut Vec<Action>
             push(actions, LabAction::Take(index));
         }
     }
-    if pointed != lab.pointed {
+    if pointed != attacks.pointed {
         push(actions, LabAction::Point(pointed));
     }
 }
