@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::Lab;
-use super::Reason;
+use super::run::Reason;
 use crate::engine::Job;
 use crate::engine::Purpose;
 use crate::generator::Settings;

@@ -2,12 +2,11 @@
 
 use std::sync::Arc;
 
-use super::Case;
-use super::Due;
 use super::Lab;
-use super::Reason;
-use super::failures;
-use super::land;
+use super::run::Due;
+use super::run::Reason;
+use super::samples::failures;
+use super::samples::land;
 use crate::engine::Job;
 use crate::generator::AttackCandidate;
 use crate::generator::AttackQuery;
@@ -160,32 +159,114 @@ impl Lab {
             self.attacks.taken = Some(best.scene.clone());
         }
     }
-
-    /// Samples that pass every gate.
-    pub(in crate::ui) fn valid(&self) -> impl Iterator<Item = &Case> {
-        self.cases.iter().filter(|case| case.scene.is_valid())
-    }
-
-    /// Puts every sample that passes all gates into the tray.
-    pub(super) fn keep_valid(&mut self, editor: &mut Editor) {
-        let name = |case: &Case| format!("{} · {}", case.name, case.scene.name);
-        let valid = self.cases.iter().filter(|case| case.scene.is_valid());
-        let scenes = valid.map(|case| (name(case), case.scene.clone()));
-        let kept = self.tray.keep_all(scenes);
-        tell_kept(kept, editor);
-    }
 }
 
-/// Says how many are new in the tray, and whether some found no room.
-pub(super) fn tell_kept((kept, full): (usize, bool), editor: &mut Editor) {
-    let notice = match (kept, full) {
-        (_, true) => {
-            let text = format!("{kept} kept; the tray is full: export its cases or remove some.");
-            Notice::new(Weight::Warning, text)
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::engine::Engine;
+    use crate::engine::StepLog;
+    use crate::ui::action::Action;
+    use crate::ui::editor::Document;
+    use crate::ui::lab::LabAction;
+    use crate::ui::lab::Model;
+    use crate::ui::lab::tests::editor;
+
+    /// An engine that cannot do anything.
+    fn idle() -> Engine {
+        Engine::start(Box::new(|| {}), || Err("no network".to_owned())).unwrap()
+    }
+
+    #[test]
+    fn every_attack_is_made_though_one_cannot_be_driven_and_the_valid_ones_are_kept() {
+        let json = include_bytes!("../../../scenes/left-turn.json");
+        let scene = crate::scene::scene_from_json(json, "bundled").unwrap();
+        let found = crate::generator::attack_candidates(&scene, &AttackQuery::default()).unwrap();
+        let count = found.len();
+        assert!(count > 2);
+        let (mut editor, mut lab) = (Editor::default(), Lab::new(Some(idle())));
+        editor.open(Document::new(scene, "test".to_owned(), Vec::new()));
+        lab.model = Model::Ready {
+            identity: String::new(),
+            warning: None,
+        };
+        lab.make_attacks(&mut editor);
+        assert!(lab.running.is_none()); // they have not been found yet
+        lab.attacks.candidates = found;
+        lab.attacks.sought = editor.committed().cloned();
+        // with one of them taken the list is still of the scene
+        let taken = lab.apply(LabAction::Take(0), &mut editor).unwrap();
+        editor.apply(&taken);
+        assert!(!lab.found_here(&editor));
+        let Action::Commit { edits, .. } = taken else {
+            panic!("no edit");
+        };
+        lab.answer(&editor, &edits);
+        assert!(lab.found_here(&editor));
+        lab.make_attacks(&mut editor);
+        lab.failed(&mut editor, "it cannot be driven".to_owned());
+        for made in 1..count {
+            let input = &lab.running.as_ref().unwrap().input;
+            assert_eq!(input.attacks.len(), 1);
+            let settings = Settings {
+                task: Task::Attack,
+                ..Settings::default()
+            };
+            let recipe = crate::generator::draft(input, &settings, "").unwrap();
+            let mut case = crate::generator::bug_case(input, recipe, "");
+            let generated = Arc::make_mut(case.generated.as_mut().unwrap());
+            generated.extra.clear();
+            generated.complete = made > 1; // what is not complete is not valid
+            generated.edits = None;
+            let log = StepLog::default();
+            lab.done(&mut editor, Arc::new(case), None, &log, Duration::ZERO);
         }
-        (0, false) => Notice::new(Weight::Info, "They are in the tray already."),
-        (1, false) => Notice::new(Weight::Good, "Kept in the tray."),
-        _ => Notice::new(Weight::Good, format!("{kept} kept in the tray.")),
-    };
-    editor.notices.push(notice);
+        assert!(lab.running.is_none() && lab.cases.len() == count - 1);
+        assert!(lab.can_attack(&editor));
+        let said = editor.notices.pop().unwrap().text;
+        assert_eq!(
+            said,
+            format!("{} of {count} attacks pass every gate.", count - 2)
+        );
+        lab.apply(LabAction::KeepValid, &mut editor);
+        assert_eq!(lab.tray.cases().len(), count - 2);
+    }
+
+    #[test]
+    fn a_search_for_attacks_ends_what_runs_and_a_drag_ends_the_search() {
+        let (mut editor, mut lab) = (editor(), Lab::new(Some(idle())));
+        lab.model = Model::Ready {
+            identity: String::new(),
+            warning: None,
+        };
+        lab.samples = 2;
+        lab.generate(&editor, false);
+        assert!(lab.running.is_some() && !lab.queue.is_empty());
+        lab.find_attacks(&editor);
+        assert!(lab.running.is_none() && lab.queue.is_empty() && lab.attacks.searching);
+        assert!(
+            lab.attacks
+                .sought
+                .as_ref()
+                .is_some_and(|of| editor.is_present(of))
+        );
+        lab.toggle_world(&mut editor);
+        lab.find_attacks(&editor);
+        assert!(!lab.world_runs() && lab.attacks.searching);
+        // a drag that asks for no answer leaves it alone
+        let busy = |lab: &Lab| lab.engine.as_ref().is_some_and(Engine::busy);
+        lab.drop_preview();
+        assert!(lab.attacks.searching && busy(&lab));
+        let signal = Edit::SetSignal {
+            signal: 0,
+            from_frame: 0,
+            state: crate::scene::SignalState::Red,
+        };
+        lab.preview(&editor, &[signal]);
+        assert!(!lab.attacks.searching && busy(&lab));
+        lab.drop_preview();
+        assert!(!busy(&lab));
+    }
 }

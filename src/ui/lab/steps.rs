@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use super::Case;
 use super::Lab;
-use super::Running;
+use super::run::Running;
+use super::samples::Case;
 use crate::codec::DT_S;
 use crate::engine::StepLog;
 use crate::render::NoiseView;
@@ -37,6 +37,23 @@ fn future(scene: &Scene, agent: &Agent, weight: f64) -> Path {
 }
 
 impl Lab {
+    /// Whether a scene is what the last run gave, or comes of it by edits.
+    pub(in crate::ui) fn is_made(&self, scene: Option<&Arc<Scene>>) -> bool {
+        let made = self.made.as_ref().and_then(|made| made.generated.as_ref());
+        let shown = scene.and_then(|scene| scene.generated.as_ref());
+        made.zip(shown)
+            .is_some_and(|(made, shown)| Arc::ptr_eq(made, shown))
+    }
+
+    /// How many steps of the last run can be looked at besides its result.
+    pub(in crate::ui) fn steps_to_see(&self) -> usize {
+        let records = self.log.as_ref().map_or(0, |log| log.records.len());
+        match self.stopped {
+            Some(_) => records,
+            None => records.saturating_sub(1),
+        }
+    }
+
     pub(super) fn look(&mut self, step: Option<usize>) {
         let last = self.steps_to_see().checked_sub(1);
         self.step = step.zip(last).map(|(step, last)| step.min(last));
@@ -186,5 +203,25 @@ pub(in crate::ui) fn noise_view(log: &StepLog, step: usize) -> NoiseView {
         start_s: log.start_s(),
         step_s: DT_S,
         levels: log.levels(step),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::scene::Edit;
+    use crate::ui::action::Action;
+    use crate::ui::lab::tests::editor;
+    use crate::ui::lab::tests::running;
+
+    #[test]
+    fn a_run_of_a_scene_that_was_left_is_not_drawn_over_the_present_one() {
+        let (mut editor, mut lab) = (editor(), Lab::new(None));
+        lab.running = Some(running(&editor, 1));
+        lab.live_scene = editor.committed().cloned();
+        assert!(lab.scene(&editor).is_some());
+        let edits = vec![Edit::SetNow { frame: 1 }];
+        editor.apply(&Action::Commit { label: None, edits });
+        assert!(lab.scene(&editor).is_none());
     }
 }

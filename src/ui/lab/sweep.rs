@@ -6,10 +6,10 @@ use std::path::Path;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use super::Aside;
 use super::Lab;
-use super::attacks::tell_kept;
-use super::show;
+use super::run::Aside;
+use super::samples::show;
+use super::samples::tell_kept;
 use crate::engine::Job;
 use crate::engine::Purpose;
 use crate::generator::Axis;

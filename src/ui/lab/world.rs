@@ -3,8 +3,7 @@
 use std::sync::Arc;
 
 use super::Lab;
-use super::Running;
-use super::World;
+use super::run::Running;
 use crate::codec::DT_S;
 use crate::engine::Job;
 use crate::generator::Settings;
@@ -13,6 +12,14 @@ use crate::scene::Task;
 use crate::ui::action::Notice;
 use crate::ui::action::Weight;
 use crate::ui::editor::Editor;
+
+/// A world that runs on.
+pub(super) struct World {
+    /// The scene in which it stands; any other scene in the editor ends it.
+    pub(super) scene: Arc<Scene>,
+    /// Seconds since it last moved on.
+    pub(super) since_s: f64,
+}
 
 /// The recording as it stands beside a world that has run on, with what it was worked out for.
 #[derive(Debug)]
