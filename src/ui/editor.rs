@@ -11,6 +11,7 @@ use super::action::Weight;
 use super::tools::Body;
 use super::tools::Tool;
 use crate::geometry::dvec2;
+use crate::metrics::logged;
 use crate::scene::Agent;
 use crate::scene::AgentId;
 use crate::scene::Control;
@@ -73,12 +74,17 @@ impl Document {
     }
 }
 
-/// The scene as it was recorded: tracks from the log, nothing asked for.
+/// The scene as it was recorded: tracks from the log, nothing asked for, nobody added and no attackers.
 fn recorded(scene: &Scene) -> Scene {
-    let mut log = scene.clone();
+    let mut log = logged(scene);
+    let added = |agent: &AgentId| {
+        let mut edits = scene.edits.iter();
+        edits.any(|edit| matches!(edit, Edit::Add { agent: it, .. } if it == agent))
+    };
+    log.agents.retain(|agent| !added(&agent.id));
     for agent in &mut log.agents {
-        if let Some(track) = scene.log.get(&agent.id) {
-            Arc::make_mut(agent).track = track.clone();
+        if agent.role == Role::Attacker {
+            Arc::make_mut(agent).role = Role::Other;
         }
     }
     log.log.clear();

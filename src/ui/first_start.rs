@@ -106,35 +106,6 @@ pub(super) fn callouts_ui(
     if scene.agents.is_empty() {
         return;
     }
-    if !steps.done[Try::Goal as usize]
-        && let Some(screen) = screen
-        && let Some(flag) = flag(&screen, scene)
-    {
-        pulse(ui, steps, &screen, flag);
-        // in a small pane it may cover what is below, never the bars above
-        let below = flag.y + 150.0 < screen.rect.bottom() || flag.y - 150.0 < screen.rect.top();
-        let y = if below { flag.y + 68.0 } else { flag.y - 68.0 };
-        let x = flag
-            .x
-            .clamp(screen.rect.left() + 122.0, screen.rect.right() - 122.0);
-        let pivot = if below {
-            Align2::CENTER_TOP
-        } else {
-            Align2::CENTER_BOTTOM
-        };
-        let card = Card {
-            name: "callout goal",
-            at: pos2(x, y),
-            pivot,
-            points_to: Some(flag),
-            title: "Drag this goal.",
-            key: None,
-            text: "The model answers under the mouse; everyone reacts.",
-        };
-        if card.show(ui) {
-            steps.tried(Try::Goal);
-        }
-    }
     let rows: [(Try, Card); 2] = [
         (
             Try::Step,
@@ -161,10 +132,63 @@ pub(super) fn callouts_ui(
             },
         ),
     ];
+    let mut taken = Vec::new();
     for (what, card) in rows {
         let covers = legend && what == Try::Step;
-        if !steps.done[what as usize] && !covers && card.show(ui) {
+        if steps.done[what as usize] || covers {
+            continue;
+        }
+        let (closed, shown) = card.show(ui);
+        taken.push(shown.expand(8.0));
+        if closed {
             steps.tried(what);
+        }
+    }
+    if !steps.done[Try::Goal as usize]
+        && let Some(screen) = screen
+        && let Some(flag) = flag(&screen, scene)
+    {
+        pulse(ui, steps, &screen, flag);
+        // in a small pane it may cover what is below, never the bars above
+        let below = flag.y + 150.0 < screen.rect.bottom() || flag.y - 150.0 < screen.rect.top();
+        let y = if below { flag.y + 68.0 } else { flag.y - 68.0 };
+        let (left, right) = (
+            screen.rect.left() + HALF_WIDE,
+            screen.rect.right() - HALF_WIDE,
+        );
+        let x = flag.x.clamp(left, right);
+        let pivot = if below {
+            Align2::CENTER_TOP
+        } else {
+            Align2::CENTER_BOTTOM
+        };
+        let name = "callout goal";
+        // as high as it was in the frame before
+        let before = egui::AreaState::load(ui.ctx(), widgets::id(name));
+        let tall = before
+            .and_then(|state| state.size)
+            .map_or(TALL, |size| size.y);
+        let size = vec2(2.0 * HALF_WIDE, tall);
+        let beside = taken.iter().find(|other| {
+            let place = pivot.anchor_size(pos2(x, y), size);
+            place.intersects(**other)
+        });
+        let x = match beside {
+            Some(other) if other.center().x > area.center().x => other.left() - HALF_WIDE,
+            Some(other) => other.right() + HALF_WIDE,
+            None => x,
+        };
+        let card = Card {
+            name,
+            at: pos2(x.clamp(left, right), y),
+            pivot,
+            points_to: Some(flag),
+            title: "Drag this goal.",
+            key: None,
+            text: "The model answers under the mouse; everyone reacts.",
+        };
+        if card.show(ui).0 {
+            steps.tried(Try::Goal);
         }
     }
 }
@@ -195,6 +219,12 @@ fn pulse(ui: &Ui, steps: &mut FirstStart, screen: &Screen, flag: Pos2) {
     }
 }
 
+/// Half the width of a card.
+const HALF_WIDE: f32 = 118.0;
+
+/// How high a card is before it was shown.
+const TALL: f32 = 64.0;
+
 /// A few words at a place.
 struct Card {
     name: &'static str,
@@ -207,8 +237,8 @@ struct Card {
 }
 
 impl Card {
-    /// True if it was dismissed.
-    fn show(&self, ui: &Ui) -> bool {
+    /// Whether it was dismissed, and where it is.
+    fn show(&self, ui: &Ui) -> (bool, Rect) {
         let tokens = tokens(ui);
         let mut closed = false;
         let shown = egui::Area::new(widgets::id(self.name))
@@ -246,7 +276,7 @@ impl Card {
         if let Some(to) = self.points_to {
             pointer(ui, shown.response.rect, to, tokens.accent);
         }
-        closed
+        (closed, shown.response.rect)
     }
 }
 

@@ -128,6 +128,22 @@ impl Sheet {
         self.planners.iter().enumerate().filter_map(drive).collect()
     }
 
+    /// What became of the drive of a case by a planner in cells of a table: the outcome, when, and the nuPlan score.
+    pub(super) fn told(&self, scene: &Arc<Scene>, planner: usize) -> String {
+        let cell = self.case_of(scene).map(|case| self.cell(case, planner));
+        match cell {
+            Some(Cell::Driven(driven, _)) => {
+                let (word, at_s) = driven.report.outcome().words();
+                let at_s = at_s.map_or(String::new(), |at_s| format!("{at_s:.1}"));
+                let score = driven.report.score.as_ref();
+                let score = score.map_or(String::new(), |score| format!("{:.3}", score.total));
+                format!("{word}\t{at_s}\t{score}")
+            }
+            Some(Cell::Failed(_)) => "failed\t\t".to_owned(),
+            _ => "\t\t".to_owned(),
+        }
+    }
+
     /// How they drove, in words.
     pub(super) fn drove(&self) -> String {
         drove(self.world.about(), &self.settings)

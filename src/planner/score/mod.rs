@@ -165,6 +165,13 @@ pub struct Scores {
 }
 
 impl Scores {
+    /// The sub-scores that make the total 0: factors of it that are 0.
+    pub fn zeros(&self) -> impl Iterator<Item = &Term> {
+        let factors = self.variant.factors();
+        let terms = self.terms.iter();
+        terms.filter(|term| factors.contains(&term.kind) && term.score <= 0.0)
+    }
+
     /// One sub-score, if the variant has it.
     pub fn term(&self, kind: TermKind) -> Option<&Term> {
         self.terms.iter().find(|term| term.kind == kind)

@@ -111,7 +111,9 @@ impl App {
         self.panes.reset();
         self.first_start.result_due = false;
         self.agent_filter.clear();
-        self.lab.reset();
+        let key = |place: &Place| format!("{place:?}");
+        let left = self.scenes.open.as_ref().map(key);
+        self.lab.reset(left, &key(&place));
         self.planning.reset();
         self.failure = None;
         self.notices.forget_failures();

@@ -779,7 +779,8 @@ impl App {
         }
         let typing = context.text_edit_focused();
         let focused = context.memory(|memory| memory.focused().is_some());
-        let popup = context.any_popup_open();
+        // of the frame before: what is open in this one is not drawn yet
+        let popup = egui::Popup::is_any_open(context);
         let mut ends = None;
         context.input(|input| {
             for event in &input.events {
@@ -803,9 +804,8 @@ impl App {
                     key,
                     Key::Space | Key::ArrowLeft | Key::ArrowRight | Key::ArrowUp | Key::ArrowDown
                 );
-                let taken_by_focus = (focused || popup) && walks;
-                let escape = command == Command::Cancel && popup;
-                if !typing && !taken_by_focus && !escape && *key != Key::Tab {
+                let taken = (focused && walks) || (popup && !modifiers.command);
+                if !typing && !taken && *key != Key::Tab {
                     actions.push(Action::Run(command));
                 }
             }

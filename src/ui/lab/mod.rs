@@ -235,8 +235,8 @@ impl Lab {
         matches!(self.model, Model::Ready { .. })
     }
 
-    /// Forgets everything about the last scene.
-    pub(super) fn reset(&mut self) {
+    /// Forgets everything about the last scene, but its sweep, which is there again when its place is.
+    pub(super) fn reset(&mut self, left: Option<String>, came: &str) {
         self.stop();
         if let (true, Some(engine)) = (self.aside.take().is_some(), &mut self.engine) {
             engine.cancel();
@@ -244,7 +244,7 @@ impl Lab {
         self.forget_run();
         self.variants.clear();
         self.later_log = None;
-        self.sweep.reset();
+        self.sweep.reset(left, came);
         self.turn = run::Turn::default();
         self.attacks.forget();
         self.cases.clear();

@@ -285,14 +285,21 @@ impl Sheet {
         self.scenes().any(|scene| trial.case_of(scene).is_some())
     }
 
-    /// As a table to be pasted: a line a combination, tabs between its columns.
-    pub(in crate::ui) fn table(&self) -> String {
+    /// As a table to be pasted: a line a combination, tabs between its columns, with what planners made of it where they
+    /// drove.
+    pub(in crate::ui) fn table(&self, tried: Option<&trial::Sheet>) -> String {
+        let tried = tried.filter(|tried| self.is_tried(tried));
         let mut text = String::new();
         for axis in &self.sweep.axes {
             let unit = axis.parameter.quantity.unit();
             let _infallible = write!(text, "{} [{unit}]\t", axis.parameter);
         }
-        text.push_str("valid\tfails\tfault\tavoidability\n");
+        text.push_str("valid\tfails\tfault\tavoidability");
+        for planner in tried.iter().flat_map(|tried| &tried.planners) {
+            let label = planner.label();
+            let _infallible = write!(text, "\t{label}\t{label} after [s]\t{label} nuPlan score");
+        }
+        text.push('\n');
         let told = self.cells.iter().enumerate();
         for (number, cell) in told.filter(|(_, cell)| !matches!(cell, Cell::Left)) {
             let values = self.sweep.axes.iter().zip(self.sweep.position(number));
@@ -314,11 +321,21 @@ impl Sheet {
                 }
             };
             text.push_str(&line);
+            for planner in 0..tried.map_or(0, |tried| tried.planners.len()) {
+                let drive = match (cell, tried) {
+                    (Cell::Made(scene), Some(tried)) => tried.told(scene, planner),
+                    _ => "\t\t".to_owned(),
+                };
+                let _infallible = write!(text, "\t{drive}");
+            }
             text.push('\n');
         }
         text
     }
 }
+
+/// Sheets of so many scenes that were left are kept.
+const PAST: usize = 8;
 
 /// What is swept, and what came of it.
 #[derive(Debug, Default)]
@@ -329,6 +346,8 @@ pub(in crate::ui) struct Sweeping {
     pub sides: [Option<Side>; 2],
     /// The last sweep.
     pub sheet: Option<Sheet>,
+    /// Sheets of scenes that were left, with their places, the last one last.
+    past: Vec<(String, Sheet)>,
     /// The planner by whose drives the sheet is coloured; by the gates if absent.
     pub by: Option<Decoder>,
     /// The next combination is made when the engine is free.
@@ -405,9 +424,22 @@ impl Sweeping {
         }
     }
 
-    /// Forgets what belongs to another scene.
-    pub(super) fn reset(&mut self) {
-        *self = Self::default();
+    /// Forgets what belongs to another scene. The sheet of the place that is left is there again when somebody comes back.
+    pub(super) fn reset(&mut self, left: Option<String>, came: &str) {
+        let mut past = std::mem::take(&mut self.past);
+        if let (Some(left), Some(sheet)) = (left, self.sheet.take()) {
+            past.retain(|(place, _)| *place != left);
+            past.push((left, sheet));
+            if past.len() > PAST {
+                past.remove(0);
+            }
+        }
+        let back = past.iter().position(|(place, _)| place == came);
+        *self = Self {
+            sheet: back.map(|at| past.remove(at).1),
+            past,
+            ..Self::default()
+        };
     }
 
     /// Chooses what is swept on a side; its values are the usual ones.
@@ -674,6 +706,6 @@ mod tests {
         ];
         assert_eq!(sweeps, wanted);
         assert_eq!(sheet.progress(), (4, 5));
-        assert_eq!(sheet.table().lines().count(), 1 + 5);
+        assert_eq!(sheet.table(None).lines().count(), 1 + 5);
     }
 }

@@ -78,7 +78,7 @@ fn steps_ui(ui: &mut Ui, (editor, lab): (&Editor, &Lab), log: &StepLog, actions:
             (None, Some(_), _) => format!("Step {last}"),
             (None, None, Some(total)) => format!("Stopped at step {last} of {total}"),
             (None, None, None) if lab.is_made(editor.committed()) => "Result".to_owned(),
-            (None, None, None) => "Result of the last run, not the scene on screen".to_owned(),
+            (None, None, None) => "The last run, not the scene shown".to_owned(),
         };
         ui.label(theme::strong(text, 12.5));
         if lab.step.is_some() {

@@ -7,6 +7,7 @@ use egui::vec2;
 
 use crate::codec::Options;
 use crate::codec::agents_near;
+use crate::diffusion::Schedule;
 use crate::generator::AttackCandidate;
 use crate::generator::MOST_AGENTS;
 use crate::generator::MOST_REDRAWS;
@@ -337,6 +338,14 @@ fn schedule_words(kind: ScheduleKind) -> (&'static str, &'static str) {
     }
 }
 
+/// Steps of a schedule unless asked otherwise: the paper's; frame by frame an eighth of them, as all would take long.
+fn usual_steps(kind: ScheduleKind) -> usize {
+    match kind {
+        ScheduleKind::Autoregressive => Schedule::paper_steps(kind) / 8,
+        _ => Schedule::paper_steps(kind),
+    }
+}
+
 fn schedule_ui(ui: &mut Ui, lab: &Lab, actions: &mut Vec<Action>) {
     let mut kind = lab.settings.schedule;
     let shown = egui::ComboBox::from_id_salt("schedule")
@@ -359,7 +368,13 @@ fn schedule_ui(ui: &mut Ui, lab: &Lab, actions: &mut Vec<Action>) {
         .response
         .accessible_name("Schedule")
         .on_hover_text(tip);
-    set(actions, lab, |settings| settings.schedule = kind);
+    set(actions, lab, |settings| {
+        // the usual number of the one before becomes that of the other
+        if settings.steps == usual_steps(settings.schedule) {
+            settings.steps = usual_steps(kind);
+        }
+        settings.schedule = kind;
+    });
 }
 
 fn agents_ui(ui: &mut Ui, lab: &Lab, scene: &Scene, actions: &mut Vec<Action>) {

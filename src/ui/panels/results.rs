@@ -9,6 +9,7 @@ use egui::vec2;
 
 use super::compare;
 use super::encounters::encounters_ui;
+use crate::codec::DT_S;
 use crate::generator::GateCurve;
 use crate::scene::AgentId;
 use crate::scene::Avoidability;
@@ -49,7 +50,15 @@ pub(crate) fn results_ui(
             if is_stale {
                 stale_ui(ui, actions);
             }
+            if lab.step.is_some() {
+                let text = "Of the finished result, not of the step on screen.";
+                ui.label(theme::small(text).color(tokens(ui).warn));
+                ui.add_space(4.0);
+            }
             summary_ui(ui, made);
+            if !is_stale {
+                reach_ui(ui, &scene, made);
+            }
             verdict_ui(ui, &scene, lab, made);
             widgets::section(ui, "Gates");
             // of the scene as it is, so not beside gates of the one before
@@ -153,6 +162,29 @@ fn summary_ui(ui: &mut Ui, made: &Generated) {
                 ui.label(theme::strong(title, 13.0).color(color));
             });
         });
+}
+
+/// Up to when an attack is judged, and when its contact was asked for where it comes at another time.
+fn reach_ui(ui: &mut Ui, scene: &Scene, made: &Generated) {
+    let contact = made.gates.iter().find(|gate| gate.gate == "contact");
+    let frame = contact
+        .filter(|gate| gate.passed)
+        .and_then(|gate| gate.frame);
+    let (Some(frame), Some(attack)) = (frame, scene.attacks.first()) else {
+        return;
+    };
+    let at_s = scene.time_of(frame);
+    let tokens = tokens(ui);
+    let text =
+        format!("Judged up to the contact at {at_s:.1} s: what comes after it did not happen.");
+    ui.add(egui::Label::new(theme::small(text).color(tokens.dim)).wrap());
+    if (at_s - attack.time_s).abs() > DT_S + 1e-6 {
+        let text = format!(
+            "Asked for at {:.1} s, it comes at {at_s:.1} s.",
+            attack.time_s
+        );
+        ui.add(egui::Label::new(theme::small(text).color(tokens.warn)).wrap());
+    }
 }
 
 fn verdict_ui(ui: &mut Ui, scene: &Arc<Scene>, lab: &Lab, made: &Generated) {

@@ -18,6 +18,8 @@ use crate::planner::DriveOutcome;
 use crate::planner::Report;
 use crate::scene::Scene;
 use crate::ui::action::Action;
+use crate::ui::action::Notice;
+use crate::ui::action::Weight;
 use crate::ui::editor::Editor;
 use crate::ui::lab::Lab;
 use crate::ui::lab::sweep::Cell;
@@ -77,7 +79,7 @@ pub(crate) fn sweep_ui(
             sheet_ui(ui, (lab, sheet), trial, tall.max(120.0), actions);
             ui.add_space(6.0);
             let by = lab.sweep.by_of(trial);
-            footer_ui(ui, sheet, by, actions);
+            footer_ui(ui, sheet, (by, lab.sweep.tried(trial)), actions);
         }
     });
     if closed {
@@ -397,7 +399,7 @@ fn nearest(
 fn footer_ui(
     ui: &mut Ui,
     sheet: &Sheet,
-    by: Option<(&trial::Sheet, usize)>,
+    (by, tried): (Option<(&trial::Sheet, usize)>, Option<&trial::Sheet>),
     actions: &mut Vec<Action>,
 ) {
     let made = sheet.scenes().count();
@@ -415,9 +417,11 @@ fn footer_ui(
             }
         });
         let button = egui::Button::new("Copy as table");
-        let tip = "A line a combination, for a spreadsheet";
+        let tip = "A line a combination, with what planners made of it where they drove, for a spreadsheet";
         if ui.add_enabled(made > 0, button).on_hover_text(tip).clicked() {
-            ui.ctx().copy_text(sheet.table());
+            ui.ctx().copy_text(sheet.table(tried));
+            let notice = Notice::new(Weight::Info, "The table is on the clipboard");
+            actions.push(Action::Notify(notice));
         }
         let tip = "The command line that makes the same, one file a case";
         if ui.button("Copy command line").on_hover_text(tip).clicked() {
@@ -425,7 +429,10 @@ fn footer_ui(
         }
         let (_, all) = sheet.progress();
         let text = match by {
-            Some((tried, planner)) => summed(tried, planner),
+            Some((tried, planner)) => {
+                let summed = summed(tried, planner);
+                format!("{summed}; times are seconds after the start")
+            }
             None => format!("{made} of {all} made, {valid} pass every gate"),
         };
         ui.label(theme::small(text).color(tokens(ui).faint));

@@ -374,6 +374,7 @@ pub(super) fn drive_look(ui: &Ui, cell: &Cell, width: f32) -> (String, Color32) 
             let score = report.score.as_ref().filter(|_| width > WITH_SCORE);
             let score = score.map_or(String::new(), |score| format!("   {:.2}", score.total));
             let color = match outcome {
+                DriveOutcome::Clear if is_worthless(report) => tokens.warn,
                 DriveOutcome::Clear => tokens.good,
                 DriveOutcome::Touched(_) => tokens.warn,
                 DriveOutcome::AtFault(_) | DriveOutcome::OffRoad(_) => tokens.bad,
@@ -381,6 +382,14 @@ pub(super) fn drive_look(ui: &Ui, cell: &Cell, width: f32) -> (String, Color32) 
             (format!("{word}{when}{score}"), color)
         }
     }
+}
+
+/// Whether a drive's score is 0, though nobody was touched and the centre stayed on the road.
+fn is_worthless(report: &Report) -> bool {
+    report
+        .score
+        .as_ref()
+        .is_some_and(|score| score.total <= 0.0)
 }
 
 /// A result as a button in its colour.
@@ -425,6 +434,11 @@ fn told(report: &Report) -> String {
             score.total,
             score.arithmetic
         ));
+        lines.extend(
+            score
+                .zeros()
+                .map(|term| format!("0 for {}: {}", term.kind.label(), term.reason)),
+        );
     }
     lines.join("\n")
 }
