@@ -635,10 +635,15 @@ impl App {
             return;
         };
         // what a result was made of is what the command reads, written for it
-        let present = open.history.scene();
-        let scene = match self.lab.variants.input_of(present) {
+        let present = open.history.scene().clone();
+        let path = export::command_file(&self.folder.join(COMMANDS), &present);
+        if let Some(line) = lab::again_line(&path, &present) {
+            self.copy_line(context, (line, None), (present, path));
+            return;
+        }
+        let scene = match self.lab.variants.input_of(&present) {
             Some((input, _)) => input.clone(),
-            None => present.clone(),
+            None => present,
         };
         let path = export::command_file(&self.folder.join(COMMANDS), &scene);
         let line = lab::command_line(&path, &scene, &self.lab);

@@ -20,6 +20,20 @@ pub(in crate::ui) fn command_line(path: &std::path::Path, scene: &Scene, lab: &L
     line_of(path, &lab.settings_on(scene), &count)
 }
 
+/// The command line that makes a result again that settings alone do not give: some of it was made anew, some kept as an
+/// earlier run had made it, or the world changed meanwhile. `None` for others.
+pub(in crate::ui) fn again_line(path: &std::path::Path, scene: &Scene) -> Option<String> {
+    let made = scene.generated.as_ref().filter(|made| made.complete)?;
+    let recipe = &made.recipe;
+    let is_plain = recipe.partial.is_empty()
+        && recipe.pins.is_empty()
+        && recipe.reactions.is_empty()
+        && !recipe.kept.iter().any(|id| scene.is_by_model(id));
+    let path = quoted_path(path);
+    (!is_plain && !scene.is_edited_since_made())
+        .then(|| format!("nearmiss generate {path} --out cases --again"))
+}
+
 /// The same for certain settings; `count` says how many results.
 pub(super) fn line_of(path: &std::path::Path, settings: &Settings, count: &str) -> String {
     let task = match settings.task {

@@ -12,6 +12,7 @@ mod world;
 
 pub(super) use attacks::Attacks;
 pub(super) use attacks::attack_name;
+pub(super) use command::again_line;
 pub(super) use command::command_line;
 pub(super) use command::unsaid;
 pub(super) use run::Running;
