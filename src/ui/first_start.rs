@@ -173,10 +173,14 @@ pub(super) fn callouts_ui(
             let place = pivot.anchor_size(pos2(x, y), size);
             place.intersects(**other)
         });
-        let x = match beside {
-            Some(other) if other.center().x > area.center().x => other.left() - HALF_WIDE,
-            Some(other) => other.right() + HALF_WIDE,
-            None => x,
+        // between the flag and the other card if there is room, else beside that
+        let (x, y) = match beside {
+            Some(other) if below && other.top() - size.y > flag.y + RINGS => {
+                (x, other.top() - size.y)
+            }
+            Some(other) if other.center().x > area.center().x => (other.left() - HALF_WIDE, y),
+            Some(other) => (other.right() + HALF_WIDE, y),
+            None => (x, y),
         };
         let card = Card {
             name,
@@ -221,6 +225,9 @@ fn pulse(ui: &Ui, steps: &mut FirstStart, screen: &Screen, flag: Pos2) {
 
 /// Half the width of a card.
 const HALF_WIDE: f32 = 118.0;
+
+/// So far around a flag lie its handles.
+const RINGS: f32 = 30.0;
 
 /// How high a card is before it was shown.
 const TALL: f32 = 64.0;

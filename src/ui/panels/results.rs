@@ -170,7 +170,7 @@ fn reach_ui(ui: &mut Ui, scene: &Scene, made: &Generated) {
     let frame = contact
         .filter(|gate| gate.passed)
         .and_then(|gate| gate.frame);
-    let (Some(frame), Some(attack)) = (frame, scene.attacks.first()) else {
+    let Some(frame) = frame else {
         return;
     };
     let at_s = scene.time_of(frame);
@@ -178,7 +178,10 @@ fn reach_ui(ui: &mut Ui, scene: &Scene, made: &Generated) {
     let text =
         format!("Judged up to the contact at {at_s:.1} s: what comes after it did not happen.");
     ui.add(egui::Label::new(theme::small(text).color(tokens.dim)).wrap());
-    if (at_s - attack.time_s).abs() > DT_S + 1e-6 {
+    // of several attacks the first contact is what counts
+    if let [attack] = scene.attacks.as_slice()
+        && (at_s - attack.time_s).abs() > DT_S + 1e-6
+    {
         let text = format!(
             "Asked for at {:.1} s, it comes at {at_s:.1} s.",
             attack.time_s
