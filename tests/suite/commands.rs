@@ -753,6 +753,30 @@ fn what_is_resumed_is_whole_and_made_alike() {
 }
 
 #[test]
+fn cases_of_one_log_are_on_one_side_of_the_split() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let cases = folder.path().join("cases");
+    assert!(generate("merge", &cases, &[]).status.success());
+    let cases = cases.display().to_string();
+    let logs = ["merge", "cut-in", "detour"].map(scene);
+    let mut sides = BTreeSet::new();
+    for seed in ["0", "1", "2", "3", "4", "5"] {
+        let out = folder.path().join(seed).display().to_string();
+        let [merge, cut_in, detour] = &logs;
+        let asked = ["tensors", merge, cut_in, detour, &cases, "--out", &out];
+        let split = ["--valid-share", "0.3", "--seed", seed, "--stride", "4"];
+        let output = nearmiss(&[&asked[..], &split].concat());
+        assert!(output.status.success(), "{}", text(&output.stderr));
+        let valid = fs::read_to_string(Path::new(&out).join("valid.txt")).expect("the list");
+        let holds = |file: &str| valid.lines().any(|line| line == file);
+        let case = valid.lines().any(|line| line.starts_with(&cases));
+        assert_eq!(holds(merge), case, "{valid}");
+        sides.insert(case);
+    }
+    assert_eq!(sides.len(), 2); // with some seeds it is for validation, with others not
+}
+
+#[test]
 fn a_batch_ends_at_once_where_it_cannot_write() {
     let folder = tempfile::tempdir().expect("a folder");
     // a folder where the first file goes
