@@ -57,7 +57,7 @@
 //! | thread | engine/ ui/ cli/ |
 //! | mpsc | engine/ ui/ cli/ |
 //! | Instant | engine/ ui/ cli/ |
-//! | fs | data/ scene/file.rs model/ cli/ ui/ |
+//! | fs | data/ scene/file.rs scene/disk.rs model/ cli/ ui/ |
 
 pub mod cli;
 pub mod codec;

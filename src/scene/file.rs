@@ -6,7 +6,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::io::Write as _;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -16,6 +15,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::Scene;
 use super::agent::{Agent, AgentId, AgentKind, Control, Role};
+use super::disk::{folder_of, in_words, write_whole};
 use super::edit::Edit;
 use super::intent::{Attack, Goal, Pin};
 use super::recipe::Generated;
@@ -145,27 +145,6 @@ pub fn read_scene(path: &Path) -> Result<Scene, FileError> {
     scene_from_json(&bytes, &shown)
 }
 
-/// What the operating system says about a path, with what to do about the usual cases.
-pub(crate) fn in_words(error: &std::io::Error) -> String {
-    use std::io::ErrorKind;
-    let words = match error.kind() {
-        ErrorKind::NotFound => "nothing is there. Check the path",
-        ErrorKind::PermissionDenied => {
-            "this account may not use it. Change its permissions or take another place"
-        }
-        ErrorKind::StorageFull => "the disk is full. Make room or take another place",
-        _ => return error.to_string(),
-    };
-    words.to_owned()
-}
-
-/// Text that came from a file or another program, for a terminal: control characters other than line ends would be
-/// obeyed there, so each becomes a replacement character.
-pub(crate) fn for_terminal(text: &str) -> String {
-    let is_obeyed = |letter: char| letter.is_control() && letter != '\n';
-    text.replace(is_obeyed, "\u{fffd}")
-}
-
 /// The word for a value in scene files ("not_needed"); empty for what is no word there.
 pub fn file_word(value: &impl Serialize) -> String {
     let value = serde_json::to_value(value).ok();
@@ -192,44 +171,6 @@ pub fn write_scene(scene: &Scene, path: &Path) -> Result<(), FileError> {
         });
     }
     write_whole(path, scene_to_json(scene).as_bytes()).map_err(io)
-}
-
-fn folder_of(path: &Path) -> &Path {
-    path.parent()
-        .filter(|folder| !folder.as_os_str().is_empty())
-        .unwrap_or_else(|| Path::new("."))
-}
-
-/// Writes a file as a whole: a temporary file beside it, then a rename, so that at any moment the old content or the
-/// new is there. A link is followed, and a file that is replaced keeps its mode.
-///
-/// # Errors
-/// If the operating system refuses, or what is there is no ordinary file (a device, a pipe) or is write-protected.
-pub fn write_whole(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
-    let is_link = fs::symlink_metadata(path).is_ok_and(|facts| facts.is_symlink());
-    let target = match is_link {
-        true => fs::canonicalize(path)?,
-        false => path.to_path_buf(),
-    };
-    let there = fs::metadata(&target).ok();
-    let mut builder = tempfile::Builder::new();
-    if let Some(there) = &there {
-        if !there.is_file() {
-            return Err(std::io::Error::other("it is no ordinary file"));
-        }
-        if there.permissions().readonly() {
-            return Err(std::io::Error::other("it is write-protected"));
-        }
-        builder.permissions(there.permissions());
-    } else {
-        #[cfg(unix)]
-        builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666)); // less the user's mask, as any file
-    }
-    let mut file = builder.tempfile_in(folder_of(&target))?;
-    file.write_all(bytes)?;
-    file.as_file().sync_all()?;
-    file.persist(&target).map_err(|error| error.error)?;
-    Ok(())
 }
 
 /// Hex SHA-256 of the scene's file text.
@@ -1132,14 +1073,6 @@ mod tests {
     }
 
     #[test]
-    fn what_a_terminal_would_obey_is_not_printed() {
-        assert_eq!(
-            for_terminal("a\u{1b}[31mb\nc\r"),
-            "a\u{fffd}[31mb\nc\u{fffd}"
-        );
-    }
-
-    #[test]
     fn a_far_point_and_an_endless_lane_are_named() {
         let said = |x: f64| {
             let line = Polyline::new([dvec2(0.0, 0.0), dvec2(x, 0.0)]).unwrap();
@@ -1168,20 +1101,6 @@ mod tests {
     }
 
     #[cfg(unix)]
-    #[test]
-    fn a_written_scene_has_the_permissions_of_any_new_file() {
-        use std::os::unix::fs::PermissionsExt as _;
-        let folder = tempfile::tempdir().unwrap();
-        let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode();
-        let (plain, scene) = (
-            folder.path().join("plain"),
-            folder.path().join("scene.json"),
-        );
-        fs::write(&plain, "").unwrap();
-        write_scene(&small(), &scene).unwrap();
-        assert_eq!(mode(&plain), mode(&scene));
-    }
-
     #[test]
     fn unknown_fields_survive_a_rewrite() {
         let text = scene_to_json(&small())

@@ -4,6 +4,7 @@
 
 mod agent;
 mod bundle;
+mod disk;
 mod drawn;
 mod edit;
 mod file;
@@ -20,12 +21,14 @@ use std::sync::Arc;
 
 pub use agent::{Agent, AgentId, AgentKind, Control, MADE_FROM, Role};
 pub use bundle::{CASES_FORMAT, cases_from_json, cases_to_json};
+pub use disk::{NewFile, write_whole};
+pub(crate) use disk::{for_terminal, in_words};
 pub use edit::{Edit, EditError};
+pub(crate) use file::MAX_LANE_M;
 pub use file::{
     FORMAT, FileError, Problem, VERSION, file_word, json_schema, read_scene, scene_from_json,
-    scene_to_json, scene_to_value, write_scene, write_whole,
+    scene_to_json, scene_to_value, write_scene,
 };
-pub(crate) use file::{MAX_LANE_M, for_terminal, in_words};
 pub use history::{Entry, History};
 pub use intent::{Attack, Goal, Pin};
 pub use recipe::{

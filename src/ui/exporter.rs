@@ -10,7 +10,6 @@ use std::sync::Arc;
 use super::compare::beside;
 use super::export::file_stem;
 use super::files;
-use super::files::Draft;
 use super::lab::noise_view;
 use super::settings::write_atomically;
 use crate::data::Target;
@@ -35,6 +34,7 @@ use crate::render::Moment;
 use crate::render::Studio;
 use crate::render::Style;
 use crate::render::evenly;
+use crate::scene::NewFile;
 use crate::scene::Scene;
 use crate::scene::cases_from_json;
 use crate::scene::cases_to_json;
@@ -591,7 +591,7 @@ fn write_gif(
 ) -> Result<Told, String> {
     let folder = path.parent().unwrap_or(Path::new("."));
     fs::create_dir_all(folder).map_err(|error| at(folder, &error))?;
-    let draft = Draft::beside(path).map_err(|error| at(path, &error))?;
+    let draft = NewFile::beside(path).map_err(|error| at(path, &error))?;
     let count = film.frames();
     let mut goes_on = |done: usize| {
         desk.report(Told::Progress(before * count + done, all * count));

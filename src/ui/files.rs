@@ -530,60 +530,6 @@ pub(super) fn save(scene: &Scene, path: &Path) -> Result<u64, String> {
     Ok(fs::metadata(path).map_or(0, |facts| facts.len()))
 }
 
-/// A file that is written piece by piece beside its place and takes that once it is whole. Links, and modes of what is
-/// there, are as in [`crate::scene::write_whole`].
-pub(super) struct Draft {
-    file: tempfile::NamedTempFile,
-    target: PathBuf,
-}
-
-impl Draft {
-    /// Begins a file that goes to `path`, in a folder that is there.
-    ///
-    /// # Errors
-    /// If the operating system refuses, or what is at `path` is no ordinary file or is write-protected.
-    pub(super) fn beside(path: &Path) -> std::io::Result<Self> {
-        let is_link = fs::symlink_metadata(path).is_ok_and(|facts| facts.is_symlink());
-        let target = match is_link {
-            true => fs::canonicalize(path)?,
-            false => path.to_path_buf(),
-        };
-        let mut builder = tempfile::Builder::new();
-        if let Ok(there) = fs::metadata(&target) {
-            if !there.is_file() {
-                return Err(std::io::Error::other("it is no ordinary file"));
-            }
-            if there.permissions().readonly() {
-                return Err(std::io::Error::other("it is write-protected"));
-            }
-            builder.permissions(there.permissions());
-        } else {
-            #[cfg(unix)]
-            builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666)); // less the user's mask, as any file
-        }
-        let folder = target.parent().filter(|at| !at.as_os_str().is_empty());
-        let file = builder.tempfile_in(folder.unwrap_or(Path::new(".")))?;
-        Ok(Self { file, target })
-    }
-
-    /// What is written into. It goes with the draft, unless that is published.
-    pub(super) fn file(&self) -> &fs::File {
-        self.file.as_file()
-    }
-
-    /// Gives the file its place, in which another one is replaced.
-    ///
-    /// # Errors
-    /// If the operating system refuses.
-    pub(super) fn publish(self) -> std::io::Result<()> {
-        self.file.as_file().sync_all()?;
-        self.file
-            .persist(&self.target)
-            .map_err(|error| error.error)?;
-        Ok(())
-    }
-}
-
 fn keep(scene: &Scene, origin: String, autosave: &Path) -> std::io::Result<()> {
     let note = Note {
         origin,
@@ -756,37 +702,6 @@ mod tests {
             };
             assert_eq!(exists, there, "{name}");
         }
-    }
-
-    #[test]
-    #[cfg(unix)]
-    fn a_published_file_is_as_readable_as_any_new_one_or_as_what_it_replaces() {
-        use std::os::unix::fs::PermissionsExt as _;
-        let folder = tempfile::tempdir().unwrap();
-        let at = |name: &str| folder.path().join(name);
-        let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
-        let publish = |path: &Path| {
-            let draft = Draft::beside(path)?;
-            std::io::Write::write_all(&mut draft.file(), b"new")?;
-            draft.publish()
-        };
-        let (new, any) = (at("new.gif"), at("any"));
-        publish(&new).unwrap();
-        fs::write(&any, b"").unwrap();
-        assert_eq!(mode(&new), mode(&any));
-        // a mode that no usual mask gives
-        fs::set_permissions(&new, fs::Permissions::from_mode(0o604)).unwrap();
-        let link = at("link.gif");
-        std::os::unix::fs::symlink(&new, &link).unwrap();
-        publish(&link).unwrap();
-        assert!(fs::symlink_metadata(&link).unwrap().is_symlink());
-        assert_eq!(
-            (mode(&new), fs::read(&new).unwrap()),
-            (0o604, b"new".to_vec())
-        );
-        fs::set_permissions(&new, fs::Permissions::from_mode(0o444)).unwrap();
-        assert!(publish(&new).is_err() && publish(folder.path()).is_err());
-        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 3);
     }
 
     #[test]
