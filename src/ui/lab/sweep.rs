@@ -182,6 +182,7 @@ impl Sheet {
                 match tried.case_of(scene).map(|case| tried.cell(case, planner)) {
                     Some(trial::Cell::Driven(driven, _)) => {
                         Known::Result(match driven.report.outcome() {
+                            DriveOutcome::Clear if trial::is_worthless(&driven.report) => 5,
                             DriveOutcome::Clear => 1,
                             DriveOutcome::Touched(_) => 2,
                             DriveOutcome::AtFault(_) => 3,

@@ -6,6 +6,7 @@ use egui::Ui;
 use egui::vec2;
 
 use super::trial::Kept;
+use super::trial::copied;
 use super::trial::drive_look;
 use super::trial::drive_ui;
 use super::trial::result_ui;
@@ -18,8 +19,6 @@ use crate::planner::DriveOutcome;
 use crate::planner::Report;
 use crate::scene::Scene;
 use crate::ui::action::Action;
-use crate::ui::action::Notice;
-use crate::ui::action::Weight;
 use crate::ui::editor::Editor;
 use crate::ui::lab::Lab;
 use crate::ui::lab::sweep::Cell;
@@ -304,16 +303,19 @@ fn cell_ui(
             return;
         }
         Cell::Left => {
-            let around = match near {
-                Some(_) => "what is known around it came to the same",
-                None => "what is known around it now came to different things",
+            let (word, why) = match near {
+                Some(_) => ("left out", "what is known around it came to the same"),
+                None => (
+                    "not made",
+                    "what is known around it did not come to the same",
+                ),
             };
             let near = near.and_then(|near| cell_look(ui, &sheet.cells[near], (by, width)));
             let color = near.map_or(tokens(ui).faint, |(_, color)| color);
             let shown = result_ui(ui, "", color.gamma_multiply(0.7), width);
-            let tip = format!("Left out by the refinement: {around}. A click makes it");
+            let tip = format!("Not made by the refinement: {why}. A click makes it");
             let shown = shown.on_hover_text(format!("{name}\n{tip}"));
-            if shown.accessible_name(format!("{name}: left out")).clicked() {
+            if shown.accessible_name(format!("{name}: {word}")).clicked() {
                 push(actions, SweepAction::Make(number));
             }
             return;
@@ -420,8 +422,7 @@ fn footer_ui(
         let tip = "A line a combination, with what planners made of it where they drove, for a spreadsheet";
         if ui.add_enabled(made > 0, button).on_hover_text(tip).clicked() {
             ui.ctx().copy_text(sheet.table(tried));
-            let notice = Notice::new(Weight::Info, "The table is on the clipboard");
-            actions.push(Action::Notify(notice));
+            actions.push(Action::Notify(copied()));
         }
         let tip = "The command line that makes the same, one file a case";
         if ui.button("Copy command line").on_hover_text(tip).clicked() {
@@ -443,10 +444,17 @@ fn footer_ui(
 fn summed(tried: &trial::Sheet, planner: usize) -> String {
     let reports: Vec<&Report> = tried.reports(planner).collect();
     let count = |is: fn(&Report) -> bool| reports.iter().filter(|report| is(report)).count();
+    let clear: fn(&Report) -> bool = |report| matches!(report.outcome(), DriveOutcome::Clear);
+    let worthless = |report: &&&Report| clear(report) && trial::is_worthless(report);
+    let worthless = reports.iter().filter(worthless).count();
+    let of_them = match worthless {
+        0 => String::new(),
+        some => format!(" ({some} of score 0)"),
+    };
     format!(
-        "{} driven: {} clear, {} touched, {} of them at fault, {} off the road",
+        "{} driven: {} clear{of_them}, {} touched, {} of them at fault, {} off the road",
         reports.len(),
-        count(|report| matches!(report.outcome(), DriveOutcome::Clear)),
+        count(clear),
         count(Report::collided),
         count(Report::at_fault),
         count(|report| report.off_road_s.is_some())

@@ -12,12 +12,15 @@ use crate::planner::Report;
 use crate::planner::Variant;
 use crate::ui::action::Action;
 use crate::ui::action::Command;
+use crate::ui::action::Notice;
+use crate::ui::action::Weight;
 use crate::ui::editor::Editor;
 use crate::ui::lab::Lab;
 use crate::ui::lab::sweep::SweepAction;
 use crate::ui::pilot::Planning;
 use crate::ui::theme;
 use crate::ui::theme::tokens;
+use crate::ui::trial;
 use crate::ui::trial::Cases;
 use crate::ui::trial::Cell;
 use crate::ui::trial::Sheet;
@@ -374,7 +377,7 @@ pub(super) fn drive_look(ui: &Ui, cell: &Cell, width: f32) -> (String, Color32) 
             let score = report.score.as_ref().filter(|_| width > WITH_SCORE);
             let score = score.map_or(String::new(), |score| format!("   {:.2}", score.total));
             let color = match outcome {
-                DriveOutcome::Clear if is_worthless(report) => tokens.warn,
+                DriveOutcome::Clear if trial::is_worthless(report) => tokens.warn,
                 DriveOutcome::Clear => tokens.good,
                 DriveOutcome::Touched(_) => tokens.warn,
                 DriveOutcome::AtFault(_) | DriveOutcome::OffRoad(_) => tokens.bad,
@@ -382,14 +385,6 @@ pub(super) fn drive_look(ui: &Ui, cell: &Cell, width: f32) -> (String, Color32) 
             (format!("{word}{when}{score}"), color)
         }
     }
-}
-
-/// Whether a drive's score is 0, though nobody was touched and the centre stayed on the road.
-fn is_worthless(report: &Report) -> bool {
-    report
-        .score
-        .as_ref()
-        .is_some_and(|score| score.total <= 0.0)
 }
 
 /// A result as a button in its colour.
@@ -450,6 +445,7 @@ fn footer_ui(ui: &mut Ui, sheet: &Sheet, swept: bool, actions: &mut Vec<Action>)
         let tip = "A line a drive, for a spreadsheet";
         if ui.add_enabled(some, button).on_hover_text(tip).clicked() {
             ui.ctx().copy_text(sheet.table());
+            actions.push(Action::Notify(copied()));
         }
         let tip = "What each planner's drives came to, by the values of the sweep";
         if swept
@@ -472,6 +468,11 @@ fn footer_ui(ui: &mut Ui, sheet: &Sheet, swept: bool, actions: &mut Vec<Action>)
         }
         ui.label(theme::small(text).color(tokens(ui).faint));
     });
+}
+
+/// Says that a table was copied.
+pub(super) fn copied() -> Notice {
+    Notice::new(Weight::Info, "The table is on the clipboard")
 }
 
 fn push(actions: &mut Vec<Action>, wish: TrialAction) {
