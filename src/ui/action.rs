@@ -266,7 +266,7 @@ impl Keys {
     /// Whether a key event with these modifiers is meant.
     pub fn matches(&self, key: Key, modifiers: Modifiers, repeat: bool) -> bool {
         // shifted punctuation arrives as its own key on most layouts
-        let punctuation = matches!(key, Key::Questionmark | Key::Plus);
+        let punctuation = matches!(key, Key::Questionmark | Key::Plus | Key::Equals);
         let shift = self.shift == modifiers.shift || punctuation;
         self.key == key
             && self.ctrl == modifiers.command
@@ -475,10 +475,13 @@ mod tests {
 
     #[test]
     fn shift_tells_commands_apart() {
-        let plus = |modifiers| Command::of_key(Key::Plus, modifiers, false);
-        let shifted = Modifiers::COMMAND | Modifiers::SHIFT;
-        assert_eq!(plus(shifted), plus(Modifiers::COMMAND));
-        assert_eq!(plus(shifted), Some(Command::ZoomIn));
+        // + is = with shift on some keyboards, a key of its own on others
+        for key in [Key::Plus, Key::Equals] {
+            for modifiers in [Modifiers::COMMAND, Modifiers::COMMAND | Modifiers::SHIFT] {
+                let larger = Command::of_key(key, modifiers, false);
+                assert_eq!(larger, Some(Command::ZoomIn));
+            }
+        }
         let of = |modifiers| Command::of_key(Key::ArrowLeft, modifiers, true);
         assert_eq!(of(Modifiers::NONE), Some(Command::StepBack));
         assert_eq!(of(Modifiers::SHIFT), Some(Command::JumpBack));
