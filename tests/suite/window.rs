@@ -554,3 +554,31 @@ fn the_tray_is_there_again_at_the_next_start() {
         bench.step();
     }
 }
+
+#[test]
+fn keys_go_to_an_open_list_alone_and_escape_closes_just_that() {
+    if !may_draw() {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let mut bench = opened(folder.path(), false);
+    bench.get_by_label("Agents").click();
+    bench.run_steps(3);
+    bench.get_by_label("agent car-1").click();
+    bench.run_steps(3);
+    let speed = |bench: &Bench| bench.state().editor().speed;
+    let before = (speed(&bench), hash(&bench));
+    let list = egui::accesskit::Role::ComboBox;
+    bench.get_by_role_and_label(list, "Schedule").click();
+    bench.run_steps(3);
+    assert!(bench.query_by_label("Pyramidal").is_some());
+    press(&mut bench, Key::ArrowDown);
+    press(&mut bench, Key::Delete);
+    undo(&mut bench);
+    assert_eq!((speed(&bench), hash(&bench)), before);
+    press(&mut bench, Key::Escape);
+    assert!(bench.query_by_label("Pyramidal").is_none());
+    assert_eq!(bench.state().editor().selection, [AgentId::new("car-1")]);
+    press(&mut bench, Key::Escape);
+    assert!(bench.state().editor().selection.is_empty());
+}

@@ -809,7 +809,7 @@ impl App {
                     key,
                     Key::Space | Key::ArrowLeft | Key::ArrowRight | Key::ArrowUp | Key::ArrowDown
                 );
-                let taken = (focused && walks) || (popup && !modifiers.command);
+                let taken = popup || (focused && walks);
                 if !typing && !taken && *key != Key::Tab {
                     actions.push(Action::Run(command));
                 }
@@ -980,7 +980,8 @@ impl eframe::App for App {
     fn raw_input_hook(&mut self, context: &Context, input: &mut egui::RawInput) {
         // time goes on in a window that was built anew
         input.time = input.time.map(|time_s| time_s + self.clock_s[0]);
-        let free = context.memory(|memory| memory.focused().is_none());
+        let focused = context.memory(|memory| memory.focused().is_some());
+        let free = !focused && !egui::Popup::is_any_open(context);
         if !self.panes.hovered || !free || self.modal_open() {
             return;
         }
