@@ -582,3 +582,22 @@ fn keys_go_to_an_open_list_alone_and_escape_closes_just_that() {
     press(&mut bench, Key::Escape);
     assert!(bench.state().editor().selection.is_empty());
 }
+
+#[test]
+fn the_noise_map_stays_beside_the_right_panel_whatever_is_said_of_the_run() {
+    if !may_draw() {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let mut bench = opened_with_model(folder.path());
+    generate(&mut bench);
+    undo(&mut bench); // what is on screen is not the run's
+    for width in [1280.0, 1170.0] {
+        bench.set_size(vec2(width, 720.0));
+        bench.run_steps(4);
+        let map = bench.get_by_label("Noise map").rect();
+        let canvas = super::stage::canvas(&bench);
+        assert!(map.right() <= canvas.right(), "{map:?} {canvas:?}");
+        assert!(map.width() > 180.0, "{map:?}");
+    }
+}

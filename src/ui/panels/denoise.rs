@@ -38,17 +38,16 @@ pub(crate) fn denoise_ui(ui: &mut Ui, editor: &Editor, lab: &Lab, actions: &mut 
     let height = ui.available_height() - 8.0;
     // the steps' buttons need their room
     let map_width = (width * 0.46).min(width - 396.0).clamp(200.0, 560.0);
-    ui.horizontal_top(|ui| {
-        ui.allocate_ui(vec2(width - map_width - 12.0, height), |ui| {
-            ui.vertical(|ui| {
-                ui.set_width(width - map_width - 12.0);
-                steps_ui(ui, (editor, lab), log, actions);
-            });
-        });
-        ui.vertical(|ui| {
-            ui.set_width(map_width);
-            map_ui(ui, editor, lab, log, actions);
-        });
+    let whole = Rect::from_min_size(ui.cursor().min, vec2(width, height));
+    // neither is moved by what the other has to say
+    let (left, right) = whole.split_left_right_at_x(whole.right() - map_width);
+    let left = left.with_max_x(left.right() - 12.0);
+    ui.scope_builder(egui::UiBuilder::new().max_rect(left), |ui| {
+        ui.shrink_clip_rect(left);
+        steps_ui(ui, (editor, lab), log, actions);
+    });
+    ui.scope_builder(egui::UiBuilder::new().max_rect(right), |ui| {
+        map_ui(ui, editor, lab, log, actions);
     });
 }
 
@@ -80,7 +79,7 @@ fn steps_ui(ui: &mut Ui, (editor, lab): (&Editor, &Lab), log: &StepLog, actions:
             (None, None, None) if lab.is_made(editor.committed()) => "Result".to_owned(),
             (None, None, None) => "The last run, not the scene shown".to_owned(),
         };
-        ui.label(theme::strong(text, 12.5));
+        ui.add(egui::Label::new(theme::strong(text, 12.5)).truncate());
         if lab.step.is_some() {
             ui.add_space(6.0);
             let mut noisy = lab.noisy;
@@ -196,7 +195,7 @@ fn heat(level: f32, tokens: &Tokens) -> Color32 {
 
 fn map_ui(ui: &mut Ui, editor: &Editor, lab: &Lab, log: &StepLog, actions: &mut Vec<Action>) {
     let tokens = tokens(ui);
-    ui.horizontal(|ui| {
+    let title = |ui: &mut Ui| {
         let (made, all) = (made_rows(log).count(), log.agents.len());
         let text = match made == all {
             true => "Noise map: agents by time".to_owned(),
@@ -204,6 +203,9 @@ fn map_ui(ui: &mut Ui, editor: &Editor, lab: &Lab, log: &StepLog, actions: &mut 
         };
         let shown = ui.label(theme::small(text).color(tokens.dim));
         shown.on_hover_text("Those whose futures this run makes: everyone else goes as before");
+    };
+    let sides = egui::Sides::new().shrink_left().truncate();
+    sides.show(ui, title, |ui| {
         let pinned = editor.committed().map_or(0, |scene| scene.pins.len());
         if pinned > 0 {
             let text = theme::small(format!("clear {pinned} pinned"));
