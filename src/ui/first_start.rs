@@ -138,8 +138,8 @@ pub(super) fn callouts_ui(
         if steps.done[what as usize] || covers {
             continue;
         }
-        let (closed, shown) = card.show(ui);
-        taken.push(shown.expand(8.0));
+        let (closed, shown) = card.beside(ui, area, &taken).show(ui);
+        taken.push(shown);
         if closed {
             steps.tried(what);
         }
@@ -151,47 +151,24 @@ pub(super) fn callouts_ui(
         pulse(ui, steps, &screen, flag);
         // in a small pane it may cover what is below, never the bars above
         let below = flag.y + 150.0 < screen.rect.bottom() || flag.y - 150.0 < screen.rect.top();
-        let y = if below { flag.y + 68.0 } else { flag.y - 68.0 };
-        let (left, right) = (
-            screen.rect.left() + HALF_WIDE,
-            screen.rect.right() - HALF_WIDE,
-        );
-        let x = flag.x.clamp(left, right);
-        let pivot = if below {
-            Align2::CENTER_TOP
-        } else {
-            Align2::CENTER_BOTTOM
+        let (pivot, down) = match below {
+            true => (Align2::CENTER_TOP, 68.0),
+            false => (Align2::CENTER_BOTTOM, -68.0),
         };
-        let name = "callout goal";
-        // as high as it was in the frame before
-        let before = egui::AreaState::load(ui.ctx(), widgets::id(name));
-        let tall = before
-            .and_then(|state| state.size)
-            .map_or(TALL, |size| size.y);
-        let size = vec2(2.0 * HALF_WIDE, tall);
-        let beside = taken.iter().find(|other| {
-            let place = pivot.anchor_size(pos2(x, y), size);
-            place.intersects(**other)
-        });
-        // between the flag and the other card if there is room, else beside that
-        let (x, y) = match beside {
-            Some(other) if below && other.top() - size.y > flag.y + RINGS => {
-                (x, other.top() - size.y)
-            }
-            Some(other) if other.center().x > area.center().x => (other.left() - HALF_WIDE, y),
-            Some(other) => (other.right() + HALF_WIDE, y),
-            None => (x, y),
-        };
+        let half = WIDE / 2.0;
+        let (left, right) = (screen.rect.left() + half, screen.rect.right() - half);
         let card = Card {
-            name,
-            at: pos2(x.clamp(left, right), y),
+            name: "callout goal",
+            at: pos2(flag.x.min(right).max(left), flag.y + down),
             pivot,
             points_to: Some(flag),
             title: "Drag this goal.",
             key: None,
             text: "The model answers under the mouse; everyone reacts.",
         };
-        if card.show(ui).0 {
+        taken.push(Rect::from_center_size(flag, egui::Vec2::splat(2.0 * RINGS)));
+        let room = area.with_min_y(screen.rect.top());
+        if card.beside(ui, room, &taken).show(ui).0 {
             steps.tried(Try::Goal);
         }
     }
@@ -223,14 +200,39 @@ fn pulse(ui: &Ui, steps: &mut FirstStart, screen: &Screen, flag: Pos2) {
     }
 }
 
-/// Half the width of a card.
-const HALF_WIDE: f32 = 118.0;
-
-/// So far around a flag lie its handles.
-const RINGS: f32 = 30.0;
-
-/// How high a card is before it was shown.
+/// The width of a card, points.
+const WIDE: f32 = 236.0;
+/// How high a card is taken to be before it was shown, points.
 const TALL: f32 = 64.0;
+/// So far around a flag lie its handles, points.
+const RINGS: f32 = 30.0;
+/// What lies between two cards at least, points.
+const GAP: f32 = 8.0;
+
+/// Where a card that wants to stand at `wanted` has room: there, or as little as possible beside, above or below those that
+/// are `taken`; there in any case if all is full.
+fn clear_of(wanted: Rect, room: Rect, taken: &[Rect]) -> Rect {
+    let is_free = |place: &Rect| {
+        let inside = room.contains_rect(*place);
+        inside
+            && !taken
+                .iter()
+                .any(|other| other.expand(GAP - 0.5).intersects(*place))
+    };
+    let beside = taken.iter().flat_map(|other| {
+        let (low, high) = (other.min - wanted.max, other.max - wanted.min);
+        [
+            vec2(low.x - GAP, 0.0),
+            vec2(high.x + GAP, 0.0),
+            vec2(0.0, low.y - GAP),
+            vec2(0.0, high.y + GAP),
+        ]
+    });
+    let shifts = std::iter::once(egui::Vec2::ZERO).chain(beside);
+    let free = shifts.filter(|shift| is_free(&wanted.translate(*shift)));
+    let least = free.min_by(|a, b| a.length_sq().total_cmp(&b.length_sq()));
+    wanted.translate(least.unwrap_or_default())
+}
 
 /// A few words at a place.
 struct Card {
@@ -244,6 +246,19 @@ struct Card {
 }
 
 impl Card {
+    /// The same where it covers none that are `taken`, as high as it was in the frame before.
+    fn beside(self, ui: &Ui, room: Rect, taken: &[Rect]) -> Self {
+        let before = egui::AreaState::load(ui.ctx(), widgets::id(self.name));
+        let size = before.and_then(|state| state.size);
+        let size = size.unwrap_or(vec2(WIDE, TALL));
+        let wanted = self.pivot.anchor_size(self.at, size);
+        let shift = clear_of(wanted, room, taken).min - wanted.min;
+        Self {
+            at: self.at + shift,
+            ..self
+        }
+    }
+
     /// Whether it was dismissed, and where it is.
     fn show(&self, ui: &Ui) -> (bool, Rect) {
         let tokens = tokens(ui);
@@ -308,6 +323,20 @@ fn pointer(ui: &Ui, card: Rect, to: Pos2, color: Color32) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_card_goes_the_shortest_way_to_where_it_covers_none() {
+        let room = Rect::from_min_max(pos2(0.0, 0.0), pos2(300.0, 400.0));
+        let card = |x: f32, y: f32| Rect::from_min_size(pos2(x, y), vec2(236.0, 60.0));
+        assert_eq!(clear_of(card(30.0, 100.0), room, &[]), card(30.0, 100.0));
+        // beside the other there is no room: it ends 8 above that, 320 - 8 - 60
+        let taken = [card(50.0, 320.0)];
+        assert_eq!(clear_of(card(30.0, 300.0), room, &taken), card(30.0, 252.0));
+        let both = [card(50.0, 320.0), card(30.0, 240.0)];
+        assert_eq!(clear_of(card(30.0, 300.0), room, &both), card(30.0, 172.0));
+        let full = Rect::from_min_size(pos2(0.0, 0.0), vec2(236.0, 90.0));
+        assert_eq!(clear_of(card(0.0, 9.0), full, &[full]), card(0.0, 9.0));
+    }
 
     #[test]
     fn callouts_are_over_when_each_was_tried_or_dismissed() {

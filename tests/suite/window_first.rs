@@ -41,6 +41,37 @@ fn the_first_start_shows_the_log_and_a_result_beside_it_in_motion() {
 }
 
 #[test]
+fn callouts_cover_neither_each_other_nor_the_flag_in_a_small_window() {
+    if !may_draw() {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let mut bench = first_window(folder.path(), None, true);
+    until(&mut bench, "result", |app| {
+        let scene = app.editor().committed();
+        scene.is_some_and(|scene| scene.generated.is_some())
+    });
+    for size in [[1280.0, 720.0], [1280.0, 800.0], [1170.0, 700.0]] {
+        bench.set_size(size.into());
+        bench.run_steps(6);
+        let cards = [
+            ("Drag this goal.", "The model answers"),
+            ("See it being made", "Each press shows"),
+            ("Make it a corner case", "Click an attack"),
+        ];
+        let cards = cards.map(|(title, text)| {
+            let head = bench.get_by_label(&format!("Dismiss: {title}")).rect();
+            head.union(bench.get_by_label_contains(text).rect())
+        });
+        for (at, card) in cards.iter().enumerate() {
+            let others = &cards[..at];
+            let covers = others.iter().any(|other| other.intersects(*card));
+            assert!(!covers, "{size:?}: {cards:?}");
+        }
+    }
+}
+
+#[test]
 fn callouts_go_when_dismissed_or_tried_and_help_brings_them_back() {
     if !may_draw() {
         return;
