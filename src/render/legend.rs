@@ -1,15 +1,22 @@
 //! The legend of a picture: what the shapes and colours in it stand for, only what occurs.
 
 use super::agents::{agent_color, is_made};
-use super::draw_list::{Anchor, Body, BodyShape, Label, Layer, Line, Mark, MarkShape};
+use super::draw_list::{Anchor, Body, BodyShape, Label, Layer, Line, Mark, MarkShape, Vertex};
+use super::text::text_extent;
 use super::{Color, FULL_M, PathKind, Style, ViewOptions, shade};
-use crate::geometry::DVec2;
+use crate::geometry::{DVec2, dvec2};
 use crate::scene::{Agent, AgentKind, Role, Scene, WORLD};
 
 /// Height of a row, points.
 const ROW: f64 = 19.0;
 /// Distance from the corner of the viewport, points.
 const MARGIN: f64 = 16.0;
+/// Height of the letters, points.
+const SIZE: f32 = 12.0;
+/// Distance of the words from the left of their row, points.
+const WORDS: f64 = 31.0;
+/// How far the ground reaches beyond the rows, points.
+const RIM: f64 = 7.0;
 
 /// Rows in the lower left corner of a viewport of `size` points, `left` points from its edge; coordinates as in [`super::furniture`].
 /// `options` say what is drawn beyond the agents.
@@ -23,6 +30,12 @@ pub fn legend(
     let mut layer = Layer::default();
     let mut labels = Vec::new();
     let rows = rows(scene, options, style);
+    let widths = rows.iter().map(|(text, _)| text_extent(text, SIZE)[0]);
+    if let Some(widest) = widths.max_by(f32::total_cmp) {
+        let low = dvec2(-size.x / 2.0 + margin, -size.y / 2.0 + MARGIN);
+        let extent = dvec2(WORDS + f64::from(widest), ROW * rows.len() as f64);
+        ground((low - RIM, low + extent + RIM), style, &mut layer);
+    }
     for (index, (text, symbol)) in rows.iter().enumerate() {
         let y = -size.y / 2.0 + MARGIN + ROW * ((rows.len() - 1 - index) as f64 + 0.5);
         let at = [(-size.x / 2.0 + margin + 12.0) as f32, y as f32];
@@ -39,12 +52,12 @@ pub fn legend(
         }
         labels.push(Label {
             text: text.clone(),
-            anchor: Anchor::Screen([(margin + 31.0) as f32, (size.y / 2.0 - y) as f32]),
+            anchor: Anchor::Screen([(margin + WORDS) as f32, (size.y / 2.0 - y) as f32]),
             shift: [0.0; 2],
             clear: None,
             align: [0.0, 0.5],
             gives_way: false,
-            size: 12.0,
+            size: SIZE,
             color: style.text,
             halo: style.halo,
         });
@@ -145,6 +158,17 @@ fn rows(scene: &Scene, options: &ViewOptions, style: &Style) -> Vec<(String, Sym
     rows
 }
 
+/// What lies under the rows, so that they are told apart from the road: between two corners, points.
+fn ground((low, high): (DVec2, DVec2), style: &Style, layer: &mut Layer) {
+    let corners = [low, dvec2(high.x, low.y), high, dvec2(low.x, high.y)];
+    layer.vertices.extend(corners.map(|corner| Vertex {
+        at: corner.as_vec2().to_array(),
+        color: style.halo.faded(0.72),
+        pattern: 0,
+    }));
+    layer.triangles.extend([[0, 1, 2], [0, 2, 3]]);
+}
+
 fn body(shape: BodyShape, color: Color, at: [f32; 2], style: &Style) -> Body {
     let half = match shape {
         BodyShape::Pedestrian => [4.5, 4.5],
@@ -184,7 +208,6 @@ fn mark(shape: MarkShape, color: Color, at: [f32; 2], style: &Style) -> Mark {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::geometry::dvec2;
     use crate::render::{Ghosts, Path};
     use crate::scene::Track;
     use std::sync::Arc;
@@ -208,6 +231,10 @@ mod tests {
         let texts: Vec<&str> = labels.iter().map(|label| label.text.as_str()).collect();
         assert_eq!(texts, ["ego", "as recorded", "pedestrian"]);
         assert_eq!((layer.bodies.len(), layer.lines.len()), (3, 0));
+        // three rows of 19 points, 16 from the corner at (-400, -300), with a rim of 7
+        assert_eq!(layer.vertices[0].at, [-391.0, -291.0]);
+        assert_eq!(layer.vertices[2].at[1], -300.0 + 16.0 + 3.0 * 19.0 + 7.0);
+        assert_eq!(layer.triangles.len(), 2);
         let mode = Path {
             points: Vec::new(),
             agent: None,

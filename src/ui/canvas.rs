@@ -94,9 +94,7 @@ impl Canvas {
                 Some((_, _, whole)) => whole.clone(),
                 None => {
                     let mut whole = Layer::clone(&layer);
-                    whole.bodies.extend(symbols.bodies);
-                    whole.marks.extend(symbols.marks);
-                    whole.lines.extend(symbols.lines);
+                    whole.append(&symbols);
                     let whole = Arc::new(whole);
                     self.explained = Some((layer, said, whole.clone()));
                     whole
