@@ -117,7 +117,7 @@ impl Library {
                     ui.label(theme::small(text).color(tokens(ui).faint));
                 }
                 for recent in recents {
-                    self.recent_ui(ui, recent, actions);
+                    self.recent_ui(ui, (recent, &title(recent, recents)), actions);
                 }
                 ui.add_space(12.0);
             });
@@ -178,16 +178,15 @@ impl Library {
         }
     }
 
-    fn recent_ui(&mut self, ui: &mut Ui, recent: &Recent, actions: &mut Vec<Action>) {
+    fn recent_ui(
+        &mut self,
+        ui: &mut Ui,
+        (recent, title): (&Recent, &str),
+        actions: &mut Vec<Action>,
+    ) {
         let key = (recent.path.clone(), recent.pick.clone());
         let chosen = self.open == Some(Place::File(key.0.clone(), key.1.clone()));
-        let file = short(&recent.path);
-        let name = if recent.name.is_empty() {
-            &file
-        } else {
-            &recent.name
-        };
-        if self.card(ui, (name, &file), &key, chosen) {
+        if self.card(ui, (title, &short(&recent.path)), &key, chosen) {
             actions.push(Action::Open {
                 path: key.0,
                 pick: key.1,
@@ -305,5 +304,53 @@ fn short(path: &Path) -> String {
     match folder {
         Some(folder) => format!("{folder}/{name}"),
         None => name.into_owned(),
+    }
+}
+
+/// What a recent file is called: as its scene, or as the file where another one has that name.
+fn title(recent: &Recent, recents: &[Recent]) -> String {
+    let mut others = recents.iter().filter(|other| other.path != recent.path);
+    if !recent.name.is_empty() && !others.any(|other| other.name == recent.name) {
+        return recent.name.clone();
+    }
+    let file = recent.path.file_name().unwrap_or_default();
+    let file = file.to_string_lossy().into_owned();
+    match &recent.pick {
+        Some(pick) => format!("{file} [{pick}]"),
+        None => file,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn recent_files_of_one_name_are_called_as_their_files() {
+        let recent = |path: &str, pick: Option<&str>, name: &str| Recent {
+            path: path.into(),
+            pick: pick.map(str::to_owned),
+            name: name.to_owned(),
+        };
+        let recents = [
+            recent("a/one.json", None, "left-turn"),
+            recent("a/two.json", None, "left-turn"),
+            recent("a/all.json", Some("x"), "left-turn"),
+            recent("a/three.json", None, "merge"),
+            recent("a/four.json", None, ""),
+            recent("a/shard", Some("1"), "night"),
+            recent("a/shard", Some("2"), "day"),
+        ];
+        let titles = recents.each_ref().map(|it| title(it, &recents));
+        let wanted = [
+            "one.json",
+            "two.json",
+            "all.json [x]",
+            "merge",
+            "four.json",
+            "night",
+            "day",
+        ];
+        assert_eq!(titles, wanted);
     }
 }
