@@ -742,6 +742,16 @@ mod tests {
     }
 
     #[test]
+    fn nobody_attacks_in_the_log_of_an_attack_that_is_opened() {
+        let mut attacked = scene();
+        let role = |scene: &Scene| scene.agents[1].role;
+        Arc::make_mut(&mut attacked.agents[1]).role = Role::Attacker;
+        let document = Document::new(attacked, "test".to_owned(), Vec::new());
+        assert_eq!(role(&document.log), Role::Other);
+        assert_eq!(role(document.history.scene()), Role::Attacker);
+    }
+
+    #[test]
     fn playback_loops_or_stops_at_the_end() {
         let mut editor = editor(); // 29 intervals of 0.1 s
         editor.apply(&Action::Run(Command::Play));

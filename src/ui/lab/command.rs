@@ -167,6 +167,28 @@ mod tests {
     }
 
     #[test]
+    fn what_was_made_anew_in_part_is_made_again_by_its_own_recipe() {
+        let made = |pins: serde_json::Value| {
+            let recipe = serde_json::json!({
+                "app_version": "0", "weights_hash": "", "seed": 1, "task": "free", "schedule": "full",
+                "steps": 1, "temperature": 1.0, "agents": ["car"], "pins": pins,
+            });
+            let made = serde_json::json!({"recipe": recipe, "from_frame": 0, "complete": true});
+            let generated = serde_json::from_value(made).unwrap();
+            Scene {
+                generated: Some(std::sync::Arc::new(generated)),
+                ..Scene::default()
+            }
+        };
+        let path = std::path::Path::new("a.json");
+        let none = serde_json::json!([]);
+        assert_eq!(again_line(path, &made(none)), None);
+        let anew = serde_json::json!([{"agent": "car", "token": 9, "level": 1.0}]);
+        let line = again_line(path, &made(anew)).unwrap();
+        assert_eq!(line, "nearmiss generate a.json --out cases --again");
+    }
+
+    #[test]
     fn noise_ranges_of_guidance_are_said_to_be_missing_from_the_command_line() {
         let mut lab = Lab::new(None);
         assert_eq!(unsaid(&lab.settings), None);
