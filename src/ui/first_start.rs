@@ -166,7 +166,7 @@ pub(super) fn callouts_ui(
             key: None,
             text: "The model answers under the mouse; everyone reacts.",
         };
-        taken.push(Rect::from_center_size(flag, egui::Vec2::splat(2.0 * RINGS)));
+        taken.push(Rect::from_min_max(flag - HANDLES[0], flag + HANDLES[1]));
         let room = area.with_min_y(screen.rect.top());
         if card.beside(ui, room, &taken).show(ui).0 {
             steps.tried(Try::Goal);
@@ -204,8 +204,8 @@ fn pulse(ui: &Ui, steps: &mut FirstStart, screen: &Screen, flag: Pos2) {
 const WIDE: f32 = 236.0;
 /// How high a card is taken to be before it was shown, points.
 const TALL: f32 = 64.0;
-/// So far around a flag lie its handles, points.
-const RINGS: f32 = 30.0;
+/// So far left of and above a flag lie its handles, and right of and below it, points.
+const HANDLES: [egui::Vec2; 2] = [vec2(30.0, 58.0), vec2(30.0, 30.0)];
 /// What lies between two cards at least, points.
 const GAP: f32 = 8.0;
 
