@@ -163,7 +163,7 @@ fn ground((low, high): (DVec2, DVec2), style: &Style, layer: &mut Layer) {
     let corners = [low, dvec2(high.x, low.y), high, dvec2(low.x, high.y)];
     layer.vertices.extend(corners.map(|corner| Vertex {
         at: corner.as_vec2().to_array(),
-        color: style.halo.faded(0.72),
+        color: style.halo.mixed(style.text, 0.05).faded(0.8),
         pattern: 0,
     }));
     layer.triangles.extend([[0, 1, 2], [0, 2, 3]]);
