@@ -246,7 +246,8 @@ fn map_ui(ui: &mut Ui, editor: &Editor, lab: &Lab, log: &StepLog, actions: &mut 
         pins.iter()
             .find(|pin| pin.agent == *id && pin.token == token)
     };
-    let painter = ui.painter_at(rect);
+    // names of low rows are higher than these
+    let painter = ui.painter_at(rect.expand2(vec2(0.0, 5.0)));
     let mut named_to = f32::NEG_INFINITY;
     for (line, row) in rows.iter().enumerate() {
         let id = &log.agents[*row];
