@@ -133,9 +133,11 @@ pub(super) fn timeline_ui(
         return;
     };
     ui.add_space(4.0);
+    // as wide as the panel, even where the buttons need more
+    let width = ui.available_width();
     ui.horizontal(|ui| transport(ui, editor, &scene, actions));
     ui.add_space(2.0);
-    track(ui, editor, &scene, events, actions);
+    track(ui, (editor, &scene), width, events, actions);
 }
 
 fn transport(ui: &mut Ui, editor: &Editor, scene: &Scene, actions: &mut Vec<Action>) {
@@ -199,7 +201,7 @@ fn transport(ui: &mut Ui, editor: &Editor, scene: &Scene, actions: &mut Vec<Acti
     if frame != scene.now {
         ui.add_space(2.0);
         let text = theme::small("to the present");
-        let go = ui.add(egui::Button::new(text).frame(false));
+        let go = ui.add(egui::Button::new(text).frame(false).truncate());
         if go.on_hover_text(Command::ToPresent.hint()).clicked() {
             actions.push(Action::Run(Command::ToPresent));
         }
@@ -208,13 +210,13 @@ fn transport(ui: &mut Ui, editor: &Editor, scene: &Scene, actions: &mut Vec<Acti
 
 fn track(
     ui: &mut Ui,
-    editor: &Editor,
-    scene: &Arc<Scene>,
+    (editor, scene): (&Editor, &Arc<Scene>),
+    width: f32,
     events: &mut Events,
     actions: &mut Vec<Action>,
 ) {
     let tokens = tokens(ui);
-    let size = vec2(ui.available_width(), 46.0);
+    let size = vec2(width, 46.0);
     let (rect, response) = ui.allocate_exact_size(size, Sense::click_and_drag());
     response.widget_info(|| WidgetInfo::slider(true, editor.time_s, "Time"));
     let duration = scene.duration_s().max(1e-9);

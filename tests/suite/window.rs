@@ -584,7 +584,7 @@ fn keys_go_to_an_open_list_alone_and_escape_closes_just_that() {
 }
 
 #[test]
-fn the_noise_map_stays_beside_the_right_panel_whatever_is_said_of_the_run() {
+fn noise_map_and_time_stay_beside_the_right_panel_in_a_small_window() {
     if !may_draw() {
         return;
     }
@@ -592,6 +592,7 @@ fn the_noise_map_stays_beside_the_right_panel_whatever_is_said_of_the_run() {
     let mut bench = opened_with_model(folder.path());
     generate(&mut bench);
     undo(&mut bench); // what is on screen is not the run's
+    press(&mut bench, Key::ArrowRight); // it offers to go back to the present
     for width in [1280.0, 1170.0] {
         bench.set_size(vec2(width, 720.0));
         bench.run_steps(4);
@@ -599,5 +600,7 @@ fn the_noise_map_stays_beside_the_right_panel_whatever_is_said_of_the_run() {
         let canvas = super::stage::canvas(&bench);
         assert!(map.right() <= canvas.right(), "{map:?} {canvas:?}");
         assert!(map.width() > 180.0, "{map:?}");
+        let time = bench.get_by_label("Time").rect();
+        assert!(time.right() <= canvas.right(), "{time:?} {canvas:?}");
     }
 }
