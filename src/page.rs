@@ -525,12 +525,10 @@ fn outcome(drive: &Drive) -> (String, &'static str) {
     let outcome = report.outcome();
     let (word, at_s) = outcome.words();
     let when = at_s.map_or(String::new(), |at_s| format!(" after {at_s:.1} s"));
-    let is_worthless = report
-        .score
-        .as_ref()
-        .is_some_and(|score| score.total <= 0.0);
     let color = match outcome {
-        DriveOutcome::Clear if is_worthless => return (format!("{word}, score 0"), "warn"),
+        DriveOutcome::Clear if report.is_worthless() => {
+            return (format!("{word}, score 0"), "warn");
+        }
         DriveOutcome::Clear => "good",
         DriveOutcome::Touched(_) => "warn",
         DriveOutcome::AtFault(_) | DriveOutcome::OffRoad(_) => "bad",

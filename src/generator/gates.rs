@@ -9,9 +9,7 @@ use crate::metrics::{
     Contact, FaultFinding, Grid, Motion, Part, Row, Samples, beyond_the_map, contacts, fault_of,
     first_contact, lane_distance, motion_of, on_drivable_area,
 };
-use crate::scene::{
-    Agent, AgentId, AgentKind, Avoidability, Edit, Fault, GateResult, Scene, State,
-};
+use crate::scene::{Agent, AgentId, AgentKind, Avoidability, Fault, GateResult, Scene, State};
 
 /// All findings on one case.
 #[derive(Debug, Clone)]
@@ -507,12 +505,8 @@ impl<'a> Case<'a> {
     /// Whether two that overlap from the start did so in the recording, too: boxes of recordings touch, but nobody is put
     /// into another by an edit.
     fn recorded_so(&self, contact: &Contact) -> bool {
-        let added = |id: &AgentId| {
-            let mut edits = self.scene.edits.iter();
-            edits.any(|edit| matches!(edit, Edit::Add { agent, .. } if agent == id))
-        };
         let ids = [&contact.first, &contact.second];
-        if ids.iter().any(|id| added(id)) {
+        if ids.iter().any(|id| self.scene.is_added(id)) {
             return false;
         }
         let logged = ids.map(|id| Some((self.scene.agent(id)?, self.scene.logged_track(id)?)));

@@ -3,7 +3,7 @@
 use super::*;
 use crate::geometry::{Pose, dvec2};
 use crate::map::{Lane, LaneKind, Map, MapParts};
-use crate::scene::{Attack, Role, Track};
+use crate::scene::{Attack, Edit, Role, Track};
 use std::sync::Arc;
 
 fn agent(id: &str, state: impl Fn(f64) -> State) -> Agent {

@@ -229,6 +229,11 @@ impl Report {
         ]
     }
 
+    /// Whether the nuPlan score is 0, which it may be though nobody is touched and the centre stays on the road.
+    pub fn is_worthless(&self) -> bool {
+        self.score.as_ref().is_some_and(|score| score.total <= 0.0)
+    }
+
     /// Whether all six comfort limits were kept.
     pub fn comfortable(&self) -> bool {
         self.comfort.iter().all(|limit| limit.share() < 1.0)

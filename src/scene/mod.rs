@@ -164,6 +164,12 @@ impl Scene {
             .or_else(|| self.agent(id).map(|agent| &agent.track))
     }
 
+    /// Whether an edit added the agent: nobody recorded it.
+    pub fn is_added(&self, id: &AgentId) -> bool {
+        let adds = |edit: &Edit| matches!(edit, Edit::Add { agent, .. } if agent == id);
+        self.edits.iter().any(adds)
+    }
+
     /// Whether a model wrote the agent's future: it is not as recorded, and no edit put it there.
     pub fn is_by_model(&self, id: &AgentId) -> bool {
         let by_hand = |edit: &Edit| {

@@ -77,11 +77,7 @@ impl Document {
 /// The scene as it was recorded: tracks from the log, nothing asked for, nobody added and no attackers.
 fn recorded(scene: &Scene) -> Scene {
     let mut log = logged(scene);
-    let added = |agent: &AgentId| {
-        let mut edits = scene.edits.iter();
-        edits.any(|edit| matches!(edit, Edit::Add { agent: it, .. } if it == agent))
-    };
-    log.agents.retain(|agent| !added(&agent.id));
+    log.agents.retain(|agent| !scene.is_added(&agent.id));
     for agent in &mut log.agents {
         if agent.role == Role::Attacker {
             Arc::make_mut(agent).role = Role::Other;

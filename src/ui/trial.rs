@@ -82,12 +82,6 @@ pub(super) enum Cell {
     Failed(String),
 }
 
-/// Whether the score of a drive is 0, which it may be though nobody was touched.
-pub(super) fn is_worthless(report: &Report) -> bool {
-    let score = report.score.as_ref();
-    score.is_some_and(|score| score.total <= 0.0)
-}
-
 /// The drives of one trial.
 #[derive(Debug)]
 pub(super) struct Sheet {

@@ -33,7 +33,6 @@ pub(super) struct Row {
     pub(super) label: Label,
     windows: Vec<OfWindow>,
     samples: usize,
-    recordings: BTreeMap<String, Sums>,
     seconds: f64,
     runs: usize,
     steps_taken: usize,
@@ -130,7 +129,6 @@ impl Row {
             label,
             windows: Vec::new(),
             samples: 1,
-            recordings: BTreeMap::new(),
             seconds: 0.0,
             runs: 0,
             steps_taken: 0,
@@ -169,8 +167,6 @@ impl Row {
         sums.joint_min_ade += joint_min_ade(&all);
         self.samples = scores.len();
         let window = &entered.window;
-        let recording = self.recordings.entry(window.recording.clone());
-        recording.or_default().add(&sums);
         self.windows.push(OfWindow {
             recording: window.recording.clone(),
             scene: entered.scene.clone(),
@@ -201,31 +197,40 @@ impl Row {
         }
     }
 
+    /// What each recording adds.
+    fn recordings(&self) -> BTreeMap<&str, Sums> {
+        let mut all: BTreeMap<&str, Sums> = BTreeMap::new();
+        for window in &self.windows {
+            all.entry(&window.recording).or_default().add(&window.sums);
+        }
+        all
+    }
+
     fn value(&self, number: &Number) -> Option<f64> {
-        let all: Vec<&Sums> = self.recordings.values().collect();
+        let all: Vec<&Sums> = self.windows.iter().map(|window| &window.sums).collect();
         (number.of)(&all).map(|value| number.scale * value)
     }
 
     fn interval(&self, number: &Number, seed: u64) -> Value {
-        let recordings: Vec<&Sums> = self.recordings.values().collect();
+        let recordings: Vec<Sums> = self.recordings().into_values().collect();
         between(bootstrap_of(&recordings, Seed(seed), |drawn| {
-            let drawn: Vec<&Sums> = drawn.iter().map(|sums| **sums).collect();
-            (number.of)(&drawn).map(|value| number.scale * value)
+            (number.of)(drawn).map(|value| number.scale * value)
         }))
     }
 
     /// This row less `other`, with the interval when the same recordings are drawn for both.
     fn difference(&self, other: &Self, seed: u64) -> Value {
-        let pairs: Vec<(&Sums, &Sums)> = self
-            .recordings
-            .iter()
-            .filter_map(|(recording, own)| Some((own, other.recordings.get(recording)?)))
+        let mut others = other.recordings();
+        let own = self.recordings().into_iter();
+        let pairs: Vec<(Sums, Sums)> = own
+            .filter_map(|(recording, own)| Some((own, others.remove(recording)?)))
             .collect();
-        let less = |drawn: &[&(&Sums, &Sums)], number: &Number| {
-            let (own, other): (Vec<&Sums>, Vec<&Sums>) = drawn.iter().copied().copied().unzip();
+        let less = |drawn: &[&(Sums, Sums)], number: &Number| {
+            let (own, other): (Vec<&Sums>, Vec<&Sums>) =
+                drawn.iter().map(|pair| (&pair.0, &pair.1)).unzip();
             Some(number.scale * ((number.of)(&own)? - (number.of)(&other)?))
         };
-        let all: Vec<&(&Sums, &Sums)> = pairs.iter().collect();
+        let all: Vec<&(Sums, Sums)> = pairs.iter().collect();
         let mut found = Map::new();
         found.insert("to".to_owned(), json!(other.name()));
         found.insert("level".to_owned(), json!(0.95));
@@ -274,7 +279,7 @@ impl Row {
             "temperature": temperature,
             "kind": kind,
             "windows": self.windows.len(),
-            "recordings": self.recordings.len(),
+            "recordings": self.recordings().len(),
             "agents": self.windows.iter().map(|window| window.agents).sum::<usize>(),
             "samples": self.samples,
             "realism_label": realism.map(|_| format!("WOSAC-like ({} samples)", self.samples)),

@@ -111,9 +111,7 @@ impl App {
         self.panes.reset();
         self.first_start.result_due = false;
         self.agent_filter.clear();
-        let key = |place: &Place| format!("{place:?}");
-        let left = self.scenes.open.as_ref().map(key);
-        self.lab.reset(left, &key(&place));
+        self.lab.reset(self.scenes.open.take(), &place);
         self.planning.reset();
         self.failure = None;
         self.notices.forget_failures();

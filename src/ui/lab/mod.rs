@@ -35,6 +35,7 @@ use crate::ui::action::Command;
 use crate::ui::action::Notice;
 use crate::ui::action::Weight;
 use crate::ui::editor::Editor;
+use crate::ui::panels::library::Place;
 use crate::ui::tray::Tray;
 use crate::ui::variants::Variants;
 
@@ -237,7 +238,7 @@ impl Lab {
     }
 
     /// Forgets everything about the last scene, but its sweep, which is there again when its place is.
-    pub(super) fn reset(&mut self, left: Option<String>, came: &str) {
+    pub(super) fn reset(&mut self, left: Option<Place>, came: &Place) {
         self.stop();
         if let (true, Some(engine)) = (self.aside.take().is_some(), &mut self.engine) {
             engine.cancel();

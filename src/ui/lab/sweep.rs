@@ -33,6 +33,7 @@ use crate::ui::action::Weight;
 use crate::ui::editor::Editor;
 use crate::ui::export::command_file;
 use crate::ui::export::quoted;
+use crate::ui::panels::library::Place;
 use crate::ui::trial;
 use crate::ui::trial::Trial;
 
@@ -182,7 +183,7 @@ impl Sheet {
                 match tried.case_of(scene).map(|case| tried.cell(case, planner)) {
                     Some(trial::Cell::Driven(driven, _)) => {
                         Known::Result(match driven.report.outcome() {
-                            DriveOutcome::Clear if trial::is_worthless(&driven.report) => 5,
+                            DriveOutcome::Clear if driven.report.is_worthless() => 5,
                             DriveOutcome::Clear => 1,
                             DriveOutcome::Touched(_) => 2,
                             DriveOutcome::AtFault(_) => 3,
@@ -348,7 +349,7 @@ pub(in crate::ui) struct Sweeping {
     /// The last sweep.
     pub sheet: Option<Sheet>,
     /// Sheets of scenes that were left, with their places, the last one last.
-    past: Vec<(String, Sheet)>,
+    past: Vec<(Place, Sheet)>,
     /// The planner by whose drives the sheet is coloured; by the gates if absent.
     pub by: Option<Decoder>,
     /// The next combination is made when the engine is free.
@@ -426,7 +427,7 @@ impl Sweeping {
     }
 
     /// Forgets what belongs to another scene. The sheet of the place that is left is there again when somebody comes back.
-    pub(super) fn reset(&mut self, left: Option<String>, came: &str) {
+    pub(super) fn reset(&mut self, left: Option<Place>, came: &Place) {
         let mut past = std::mem::take(&mut self.past);
         if let (Some(left), Some(sheet)) = (left, self.sheet.take()) {
             past.retain(|(place, _)| *place != left);

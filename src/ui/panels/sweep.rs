@@ -445,7 +445,7 @@ fn summed(tried: &trial::Sheet, planner: usize) -> String {
     let reports: Vec<&Report> = tried.reports(planner).collect();
     let count = |is: fn(&Report) -> bool| reports.iter().filter(|report| is(report)).count();
     let clear: fn(&Report) -> bool = |report| matches!(report.outcome(), DriveOutcome::Clear);
-    let worthless = |report: &&&Report| clear(report) && trial::is_worthless(report);
+    let worthless = |report: &&&Report| clear(report) && report.is_worthless();
     let worthless = reports.iter().filter(worthless).count();
     let of_them = match worthless {
         0 => String::new(),

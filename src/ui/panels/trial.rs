@@ -20,7 +20,6 @@ use crate::ui::lab::sweep::SweepAction;
 use crate::ui::pilot::Planning;
 use crate::ui::theme;
 use crate::ui::theme::tokens;
-use crate::ui::trial;
 use crate::ui::trial::Cases;
 use crate::ui::trial::Cell;
 use crate::ui::trial::Sheet;
@@ -377,7 +376,7 @@ pub(super) fn drive_look(ui: &Ui, cell: &Cell, width: f32) -> (String, Color32) 
             let score = report.score.as_ref().filter(|_| width > WITH_SCORE);
             let score = score.map_or(String::new(), |score| format!("   {:.2}", score.total));
             let color = match outcome {
-                DriveOutcome::Clear if trial::is_worthless(report) => tokens.warn,
+                DriveOutcome::Clear if report.is_worthless() => tokens.warn,
                 DriveOutcome::Clear => tokens.good,
                 DriveOutcome::Touched(_) => tokens.warn,
                 DriveOutcome::AtFault(_) | DriveOutcome::OffRoad(_) => tokens.bad,
